@@ -1,0 +1,150 @@
+// Package aggregate is the function that a schedule calls to drain the queue into
+// events, visits and rollups. POST / does what there is to do, within a deadline.
+//
+// It holds the HTTP surface and the metrics: how an event is counted exactly once
+// is in shared/drain.
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/drain"
+	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/registry"
+	"github.com/analytics-platform/analytics/shared/schedule"
+)
+
+// Config is what the function can be told.
+type Config struct {
+	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it learn what was done"`
+	Deadline   time.Duration `env:"AGGREGATE_DEADLINE" envDefault:"50s" envDoc:"how long one run may take; keep it below the platform's timeout"`
+	Interval   time.Duration `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"how often calls without a key may start a run"`
+	Batch      int           `env:"AGGREGATE_BATCH" envDefault:"20000" envDoc:"how many events one transaction takes at most"`
+}
+
+type function struct {
+	drainer *drain.Drainer
+	db      *pgxpool.Pool
+	redis   redis.UniversalClient
+	metrics metrics
+}
+
+// New makes the function. It needs Redis and the database.
+func New(ctx context.Context, env *host.Env) (*host.Function, error) {
+	var config Config
+	if err := env.Parse(&config); err != nil {
+		return nil, err
+	}
+	if config.Batch < 1 {
+		return nil, errors.New("AGGREGATE_BATCH must be 1 or more")
+	}
+	client, err := env.Redis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, err := env.Database(ctx)
+	if err != nil {
+		return nil, err
+	}
+	guard, err := access.New(config.AdminToken, access.Keys(db, time.Now), env.Logger(), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	f := &function{
+		drainer: &drain.Drainer{Redis: client, Database: db, Batch: config.Batch},
+		db:      db,
+		redis:   client,
+		metrics: newMetrics(env.Metrics()),
+	}
+	job := &schedule.Job{Run: f.run, Deadline: config.Deadline, Interval: config.Interval, Now: time.Now}
+	return &host.Function{
+		Handler: job.Handler(guard),
+		Ready: func(ctx context.Context) error {
+			return errors.Join(client.Ping(ctx).Err(), db.Ping(ctx))
+		},
+	}, nil
+}
+
+// result is what one run did.
+type result struct {
+	drain.Result
+	Took    float64 `json:"seconds"`
+	Backlog int64   `json:"backlog"` // events still queued
+}
+
+func (f *function) run(ctx context.Context) (any, error) {
+	start := time.Now()
+	if err := registry.Publish(ctx, f.redis, f.db, start); err != nil {
+		return nil, err
+	}
+	done, err := f.drainer.Run(ctx)
+	f.metrics.count(done)
+	if err != nil {
+		return nil, err
+	}
+	backlog, err := f.backlog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return result{done, time.Since(start).Seconds(), backlog}, nil
+}
+
+// backlog measures what is still queued. It has time even after the run's deadline.
+func (f *function) backlog(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	backlogs, err := queue.Backlogs(ctx, f.redis, time.Now())
+	if err != nil {
+		return 0, fmt.Errorf("measure the backlog: %w", err)
+	}
+	var length int64
+	var age time.Duration
+	for _, b := range backlogs {
+		length += b.Length
+		age = max(age, b.Age)
+	}
+	f.metrics.backlog.Set(float64(length))
+	f.metrics.age.Set(age.Seconds())
+	return length, nil
+}
+
+type metrics struct {
+	events  *prometheus.CounterVec
+	backlog prometheus.Gauge
+	age     prometheus.Gauge
+}
+
+func newMetrics(registry prometheus.Registerer) metrics {
+	m := metrics{
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "analytics_aggregate_events_total",
+			Help: "Queued events by outcome: stored, duplicate, dropped (the table drops says why) or dead_letter.",
+		}, []string{"outcome"}),
+		backlog: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "analytics_queue_events",
+			Help: "Events that waited in the queue at the end of the last run.",
+		}),
+		age: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "analytics_queue_age_seconds",
+			Help: "How long the oldest of them had waited.",
+		}),
+	}
+	registry.MustRegister(m.events, m.backlog, m.age)
+	return m
+}
+
+func (m *metrics) count(r drain.Result) {
+	m.events.WithLabelValues("stored").Add(float64(r.Events))
+	m.events.WithLabelValues("duplicate").Add(float64(r.Duplicates))
+	m.events.WithLabelValues("dropped").Add(float64(r.Dropped))
+	m.events.WithLabelValues("dead_letter").Add(float64(r.DeadLetters))
+}

@@ -1,0 +1,66 @@
+package track
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/analytics-platform/analytics/shared/collect"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/problem"
+)
+
+// answer says what became of the events of a request. Index counts from 0 in the
+// order in which they were sent.
+type answer struct {
+	Accepted int               `json:"accepted"` // queued, safe
+	Dropped  []dropped         `json:"dropped,omitempty"`
+	Errors   []problem.Problem `json:"errors,omitempty"`
+	Warnings []warning         `json:"warnings,omitempty"`
+}
+
+type dropped struct {
+	Index  int            `json:"index"`
+	Reason collect.Reason `json:"reason"`
+}
+
+type warning struct {
+	Index  int    `json:"index"`
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+func (a answer) write(w http.ResponseWriter) {
+	body, err := json.Marshal(a)
+	if err != nil { // nothing in an answer can fail to encode
+		panic(err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusAccepted)
+	_, _ = w.Write(body) // a client that has gone away is nobody's error
+}
+
+// asProblem turns what is wrong with an event into a problem document.
+func asProblem(err error) problem.Problem {
+	var bad *event.FieldError
+	if !errors.As(err, &bad) {
+		return problem.Of(err)
+	}
+	return problem.Problem{Status: http.StatusBadRequest, Code: bad.Code, Field: bad.Field, Detail: bad.Detail}
+}
+
+// allBad is the answer when no event could be taken: of one event its own problem,
+// of an array the list.
+func allBad(errs []problem.Problem, array bool) problem.Problem {
+	if !array {
+		p := errs[0]
+		p.Index = nil
+		return p
+	}
+	return problem.Problem{
+		Status: http.StatusBadRequest, Code: problem.CodeInvalid,
+		Detail: "none of the events could be taken; errors says why for each", Errors: errs,
+	}
+}

@@ -1,0 +1,355 @@
+package track_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/functions/track"
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/infra/local/redis"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/schema"
+)
+
+const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
+
+// collector is the function on a real Redis and PostgreSQL, with the site
+// example.com.
+type collector struct {
+	url    string
+	db     *pgxpool.Pool
+	client *goredis.Client
+	log    *bytes.Buffer
+}
+
+func start(t *testing.T, redisURL string) *collector {
+	t.Helper()
+	ctx := t.Context()
+	database := localtest.Postgres(t)
+	db, err := pgxpool.New(ctx, database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	if _, err := schema.Migrate(ctx, db); err != nil {
+		t.Fatal(err)
+	}
+	c := &collector{db: db, log: &bytes.Buffer{}}
+	c.addSite(t, "example.com")
+	options, err := goredis.ParseURL(redisURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.client = goredis.NewClient(options)
+	t.Cleanup(func() { _ = c.client.Close() })
+
+	process := host.NewProcess(map[string]string{
+		"DATABASE_URL": database, "REDIS_URL": redisURL, "TRUSTED_PROXY_HOPS": "1", "SUBJECT_KEY": strings.Repeat("k", 32),
+	}, slog.New(slog.NewTextHandler(c.log, nil)))
+	t.Cleanup(process.Close)
+	instance, err := host.Build(ctx, process.Env("track"), track.New)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(instance)
+	t.Cleanup(func() {
+		server.Close()
+		_ = instance.Close(ctx)
+	})
+	c.url = server.URL
+	return c
+}
+
+func (c *collector) addSite(t *testing.T, domain string) {
+	t.Helper()
+	_, err := c.db.Exec(t.Context(), `INSERT INTO sites (public_id, domain, timezone) VALUES ('s_' || $1, $1, 'Europe/Paris')`, domain)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// post sends a body as the browser of 203.0.113.7 would, with more headers if any.
+func (c *collector) post(t *testing.T, body string, headers ...string) (status int, answer map[string]any, header http.Header) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url+"/", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("User-Agent", agent)
+	request.Header.Set("X-Forwarded-For", "203.0.113.7")
+	request.Header.Set("Content-Type", "text/plain;charset=UTF-8")
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		t.Fatalf("the answer %q is no JSON: %v", data, err)
+	}
+	return response.StatusCode, answer, response.Header
+}
+
+func (c *collector) queued(t *testing.T) (events []event.Event) {
+	t.Helper()
+	for shard := range queue.Shards {
+		entries, err := queue.Read(t.Context(), c.client, shard, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.Err != nil {
+				t.Fatal(e.Err)
+			}
+			events = append(events, e.Event)
+		}
+	}
+	return events
+}
+
+func TestOneEvent(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	status, answer, header := c.post(t, `{"site":"example.com","type":"view","url":"https://example.com/pricing?email=jane@example.com","referrer":"https://www.google.com/","subject":"jane"}`)
+	if diff := cmp.Diff(map[string]any{"accepted": 1.0}, answer); status != http.StatusAccepted || diff != "" {
+		t.Errorf("status %d %s", status, diff)
+	}
+	if header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Error("a page of another origin could not read the answer")
+	}
+	events := c.queued(t)
+	if len(events) != 1 || events[0].Page != "/pricing" || events[0].Source != "Google" || events[0].Browser != "Firefox" || events[0].Subject == uuid.Nil {
+		t.Fatalf("queued %+v", events)
+	}
+}
+
+func TestNothingPersonalLeaves(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	c.post(t, `{"site":"example.com","type":"view","url":"https://example.com/a?mail=jane@example.com","referrer":"https://x.org/?who=jane","subject":"jane-42","props":{"email":"jane@example.com"}}`)
+	c.post(t, `{"site":"example.com","type":"view","url":"junk jane-42"}`)
+	raw, err := c.client.Eval(t.Context(), `
+		local out = {}
+		for _, key in ipairs(redis.call('KEYS', '*')) do
+			out[#out + 1] = key .. redis.call('DUMP', key)
+		end
+		return table.concat(out)`, nil).Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"203.0.113.7", "Gecko", "jane"} {
+		if strings.Contains(raw, secret) || strings.Contains(c.log.String(), secret) {
+			t.Errorf("%q reached Redis or the log", secret)
+		}
+	}
+}
+
+func TestConsent(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	for _, header := range []string{"DNT", "Sec-GPC"} {
+		status, answer, _ := c.post(t, `{"site":"example.com","type":"view","url":"https://example.com/"}`, header, "1")
+		want := map[string]any{"accepted": 0.0, "dropped": []any{map[string]any{"index": 0.0, "reason": "consent"}}}
+		if diff := cmp.Diff(want, answer); status != http.StatusAccepted || diff != "" {
+			t.Errorf("%s: status %d %s", header, status, diff)
+		}
+	}
+	if n := len(c.queued(t)); n != 0 {
+		t.Errorf("%d events were queued of visitors who refused", n)
+	}
+}
+
+func TestAnArrayKeepsItsGoodEvents(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	status, answer, _ := c.post(t, `[
+		{"site":"example.com","type":"view","url":"https://example.com/"},
+		{"site":"example.com","type":"vew","url":"https://example.com/"},
+		7,
+		{"site":"unknown.com","type":"click"},
+		{"site":"s_example.com","type":"click","props":{"phone":"1","plan":"pro"}}]`)
+	if status != http.StatusAccepted || answer["accepted"] != 2.0 {
+		t.Errorf("status %d, %v", status, answer)
+	}
+	type blame struct {
+		index       float64
+		field, code any
+	}
+	var got []blame
+	for _, e := range answer["errors"].([]any) {
+		p := e.(map[string]any)
+		got = append(got, blame{p["index"].(float64), p["field"], p["code"]})
+	}
+	want := []blame{{1, "type", "wrong_value"}, {2, nil, "wrong_type"}, {3, "site", "unknown_site"}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(blame{})); diff != "" {
+		t.Error(diff)
+	}
+	warning := answer["warnings"].([]any)[0].(map[string]any)
+	if warning["field"] != "props.phone" || warning["index"] != 4.0 {
+		t.Errorf("warning %v", warning)
+	}
+	if n := len(c.queued(t)); n != 2 {
+		t.Errorf("%d events were queued", n)
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	for name, test := range map[string]struct {
+		body    string
+		headers []string
+		status  int
+		field   any
+		code    string
+	}{
+		"no body":         {"", nil, 400, nil, "required"},
+		"no JSON":         {"site=example.com", nil, 400, nil, "malformed"},
+		"unknown field":   {`{"site":"example.com","type":"click","x":1}`, nil, 400, "x", "unknown_field"},
+		"unknown site":    {`{"site":"other.com","type":"click"}`, nil, 400, "site", "unknown_site"},
+		"old date":        {`{"site":"example.com","type":"click","timestamp":"2020-01-01T00:00:00Z"}`, nil, 400, "timestamp", "out_of_range"},
+		"all of an array": {`[{"site":"example.com"}]`, nil, 400, nil, "invalid"},
+		"a form":          {"a=b", []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, nil, "unsupported_type"},
+		"Latin-1":         {"{}", []string{"Content-Type", "application/json; charset=latin1"}, 415, nil, "unsupported_encoding"},
+		"compressed":      {"{}", []string{"Content-Encoding", "br"}, 415, nil, "unsupported_encoding"},
+		"over a megabyte": {`"` + strings.Repeat("x", 1<<20) + `"`, nil, 413, nil, "body_too_large"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			status, answer, header := c.post(t, test.body, test.headers...)
+			if status != test.status || answer["code"] != test.code || answer["field"] != test.field {
+				t.Errorf("status %d, %v; want %d, code %s, field %v", status, answer, test.status, test.code, test.field)
+			}
+			if kind := header.Get("Content-Type"); kind != "application/problem+json" {
+				t.Errorf("the answer is %s", kind)
+			}
+		})
+	}
+}
+
+func TestASiteAddedAMomentAgo(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	c.addSite(t, "new.example")
+	if status, answer, _ := c.post(t, `{"site":"new.example","type":"click"}`); status != http.StatusAccepted {
+		t.Errorf("status %d, %v", status, answer)
+	}
+}
+
+func TestTheSameVisitorAndAnother(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	body := `{"site":"example.com","type":"view","url":"https://example.com/"}`
+	c.post(t, body)
+	c.post(t, body, "X-Forwarded-For", "198.51.100.1, 203.0.113.7") // a claim of the client changes nothing
+	c.post(t, body, "X-Forwarded-For", "203.0.113.8")
+	visitors := map[int64]int{}
+	for _, e := range c.queued(t) {
+		visitors[e.Visitor]++
+	}
+	if len(visitors) != 2 {
+		t.Errorf("%d visitors, want 2", len(visitors))
+	}
+}
+
+// TestRedisGone: events are refused while Redis is away, with the advice to come
+// again, and taken when it is back. What was answered 202 is there.
+func TestRedisGone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server, err := redis.Start(t.Context(), dir, redis.Fsync(redis.FsyncAlways))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, server.URL())
+	body := `{"site":"example.com","type":"click"}`
+	if status, answer, _ := c.post(t, body); status != http.StatusAccepted {
+		t.Fatalf("status %d, %v", status, answer)
+	}
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	status, answer, header := c.post(t, body)
+	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || answer["code"] != "unavailable" {
+		t.Errorf("with Redis gone: status %d, %v", status, answer)
+	}
+	server, err = redis.Start(t.Context(), dir, redis.Fsync(redis.FsyncAlways), redis.Port(server.Port()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Kill() })
+	deadline := time.Now().Add(30 * time.Second)
+	for status = 0; status != http.StatusAccepted && time.Now().Before(deadline); {
+		status, answer, _ = c.post(t, body)
+	}
+	if status != http.StatusAccepted {
+		t.Fatalf("with Redis back: status %d, %v", status, answer)
+	}
+	if n := len(c.queued(t)); n != 2 {
+		t.Errorf("%d events are queued, 2 were answered with 202", n)
+	}
+}
+
+func TestScript(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	response, err := http.Get(c.url + "/script.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	if err != nil || response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/javascript") || !bytes.Contains(body, []byte("data-site")) {
+		t.Errorf("status %d, %v", response.StatusCode, response.Header)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url+"/script.js", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("If-None-Match", response.Header.Get("ETag"))
+	again, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = again.Body.Close()
+	if again.StatusCode != http.StatusNotModified {
+		t.Errorf("asked again with its ETag: status %d", again.StatusCode)
+	}
+}
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, c.url+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusNoContent || response.Header.Get("Access-Control-Allow-Headers") != "Content-Type" {
+		t.Errorf("status %d, %v", response.StatusCode, response.Header)
+	}
+}

@@ -1,0 +1,91 @@
+-- What the derived tables must hold, computed from the raw events by plain SQL:
+-- slow, and independent of the code that it checks.
+
+CREATE TEMP TABLE numbered ON COMMIT DROP AS
+WITH marked AS (
+    SELECT e.*,
+           CASE WHEN time - lag(time) OVER w < interval '30 minutes' THEN 0 ELSE 1 END AS begins
+    FROM events e
+    WINDOW w AS (PARTITION BY site_id, day, visitor ORDER BY time, id)
+)
+SELECT m.*,
+       sum(begins) OVER (PARTITION BY site_id, day, visitor ORDER BY time, id) AS number,
+       date_trunc('hour', time + utc_offset * interval '1 minute', 'UTC') - utc_offset * interval '1 minute' AS hour
+FROM marked m;
+
+CREATE TEMP TABLE whole ON COMMIT DROP AS
+SELECT site_id, min(time) AS started_at, visitor, day, number, (array_agg(hour ORDER BY time, id))[1] AS hour,
+       floor(extract(epoch FROM max(time) - min(time)))::integer AS duration,
+       count(*) FILTER (WHERE type = 1)::integer AS pageviews,
+       count(*)::integer AS events,
+       count(*) = 1 AS bounce,
+       coalesce((array_agg(page ORDER BY time, id) FILTER (WHERE type = 1))[1], (array_agg(page ORDER BY time, id))[1]) AS entry_page,
+       coalesce((array_agg(page ORDER BY time DESC, id DESC) FILTER (WHERE type = 1))[1], (array_agg(page ORDER BY time DESC, id DESC))[1]) AS exit_page,
+       (array_agg(hostname ORDER BY time, id))[1] AS hostname,
+       (array_agg(referrer ORDER BY time, id))[1] AS referrer,
+       (array_agg(source ORDER BY time, id))[1] AS source,
+       (array_agg(channel ORDER BY time, id))[1] AS channel,
+       (array_agg(utm_source ORDER BY time, id))[1] AS utm_source,
+       (array_agg(utm_medium ORDER BY time, id))[1] AS utm_medium,
+       (array_agg(utm_campaign ORDER BY time, id))[1] AS utm_campaign,
+       (array_agg(utm_term ORDER BY time, id))[1] AS utm_term,
+       (array_agg(utm_content ORDER BY time, id))[1] AS utm_content,
+       (array_agg(country ORDER BY time, id))[1] AS country,
+       (array_agg(region ORDER BY time, id))[1] AS region,
+       (array_agg(city ORDER BY time, id))[1] AS city,
+       (array_agg(browser ORDER BY time, id))[1] AS browser,
+       (array_agg(browser_version ORDER BY time, id))[1] AS browser_version,
+       (array_agg(os ORDER BY time, id))[1] AS os,
+       (array_agg(os_version ORDER BY time, id))[1] AS os_version,
+       (array_agg(device ORDER BY time, id))[1] AS device,
+       (array_agg(language ORDER BY time, id))[1] AS language,
+       (array_agg(screen ORDER BY time, id))[1] AS screen
+FROM numbered
+GROUP BY site_id, day, visitor, number;
+
+-- One row a visit, dimension and value.
+CREATE TEMP TABLE carried ON COMMIT DROP AS
+SELECT site_id, day, visitor, number, d.dimension, d.value, pageviews, events, bounce, duration
+FROM whole CROSS JOIN LATERAL (VALUES
+    (0, ''), (20, entry_page), (21, exit_page), (22, referrer), (23, source), (24, channel), (25, utm_source),
+    (26, utm_medium), (27, utm_campaign), (28, utm_term), (29, utm_content), (30, country), (31, region), (32, city),
+    (33, browser), (34, os), (35, device), (36, language), (37, screen)) AS d (dimension, value)
+UNION ALL
+SELECT n.site_id, n.day, n.visitor, n.number, d.dimension, d.value,
+       count(*) FILTER (WHERE n.type = 1), count(*), bool_and(w.bounce), min(w.duration)
+FROM numbered n
+JOIN whole w USING (site_id, day, visitor, number)
+CROSS JOIN LATERAL (VALUES (1, n.page), (2, n.name), (3, n.hostname)) AS d (dimension, value)
+GROUP BY n.site_id, n.day, n.visitor, n.number, d.dimension, d.value;
+
+CREATE TEMP TABLE wanted ON COMMIT DROP AS
+SELECT 'day' AS rollup, site_id, dimension, day::text AS period, value,
+       count(DISTINCT visitor) AS visitors, count(*) AS visits, sum(pageviews) AS pageviews, sum(events) AS events,
+       count(*) FILTER (WHERE bounce) AS bounces, sum(duration) AS seconds
+FROM carried
+GROUP BY site_id, dimension, day, value
+UNION ALL
+SELECT 'month', site_id, dimension, date_trunc('month', day::timestamp)::date::text, value,
+       count(DISTINCT (day, visitor)), count(*), sum(pageviews), sum(events),
+       count(*) FILTER (WHERE bounce), sum(duration)
+FROM carried
+GROUP BY site_id, dimension, date_trunc('month', day::timestamp), value
+UNION ALL
+SELECT 'hour', site_id, 0, extract(epoch FROM hour)::bigint::text, '',
+       count(DISTINCT (day, visitor)), count(DISTINCT (day, visitor, number)) FILTER (WHERE first),
+       count(*) FILTER (WHERE type = 1), count(*),
+       count(*) FILTER (WHERE first AND bounce), coalesce(sum(duration) FILTER (WHERE first), 0)
+FROM (SELECT n.*, w.bounce, w.duration,
+             row_number() OVER (PARTITION BY n.site_id, n.day, n.visitor, n.number ORDER BY n.time, n.id) = 1 AS first
+      FROM numbered n JOIN whole w USING (site_id, day, visitor, number)) AS e
+GROUP BY site_id, hour;
+
+CREATE TEMP VIEW stored AS
+SELECT 'day' AS rollup, site_id, dimension::integer, day::text AS period, value, visitors, visits, pageviews::numeric, events::numeric, bounces, seconds::numeric
+FROM rollup_day
+UNION ALL
+SELECT 'month', site_id, dimension, month::text, value, visitors, visits, pageviews, events, bounces, seconds
+FROM rollup_month
+UNION ALL
+SELECT 'hour', site_id, 0, extract(epoch FROM hour)::bigint::text, '', visitors, visits, pageviews, events, bounces, seconds
+FROM rollup_hour;

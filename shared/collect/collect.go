@@ -1,0 +1,156 @@
+// Package collect turns one event as a client sent it, with what the request
+// shows, into the event that is queued: checked, enriched, pseudonymous.
+//
+// It is pure: sites and salts are looked up in a Directory it is given, and time
+// and ids come in. It is the last that sees the address, the user agent and the
+// subject in the clear, and must never put them into an event or an error.
+package collect
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/analytics-platform/analytics/shared/enrich"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/privacy"
+)
+
+// Site is what must be known of a site to take its events.
+type Site struct {
+	ID       int32
+	Domain   string
+	Location *time.Location
+}
+
+// Directory knows the sites and the salts of the days that are open.
+type Directory interface {
+	// Site finds a site by its domain or its public id, in lower case.
+	Site(name string) (Site, bool)
+	// Salt is the salt of a local day.
+	Salt(event.Day) (*privacy.Salt, bool)
+}
+
+// Request is what the request that carried an event shows of its sender.
+type Request struct {
+	Address   netip.Addr // of the client
+	UserAgent string
+	Arrived   time.Time
+}
+
+// Collector makes events. It is safe for concurrent use.
+type Collector struct {
+	Enricher   *enrich.Enricher
+	SubjectKey []byte           // keys the hashes of subjects; without it subjects are refused
+	NewID      func() uuid.UUID // makes a UUIDv7 for an event that brought none
+}
+
+// Reason says why an event that is not wrong was left out.
+type Reason string
+
+// The reasons for which an event is dropped.
+const (
+	Consent Reason = "consent" // the visitor asked not to be tracked
+	Bot     Reason = "bot"     // the user agent says that it is a program
+)
+
+// Collected is what became of an event: queue Event, unless Dropped says why not.
+type Collected struct {
+	Event         event.Event
+	Dropped       Reason
+	Skewed        bool     // the client's clock was ahead; the time was set to arrival
+	PersonalProps []string // properties that were left out since their keys name personal data
+}
+
+// ErrNoSalt means that the salt of an open day is not known: the same request may
+// succeed later.
+var ErrNoSalt = errors.New("the salt of the day is not at hand")
+
+// Collect makes an event of what a client sent. A wrong field is an
+// *event.FieldError.
+func (c *Collector) Collect(d Directory, r Request, in event.Input) (Collected, error) {
+	valid, err := in.Validate(r.Arrived)
+	if err != nil {
+		return Collected{}, err
+	}
+	out := Collected{Event: valid.Event, Skewed: valid.Skewed}
+	e := &out.Event
+
+	site, ok := d.Site(valid.Site)
+	if !ok {
+		return out, &event.FieldError{Field: "site", Code: event.CodeUnknownSite, Detail: "no such site: use the domain or the public id of a site that was added to this installation"}
+	}
+	e.Site = site.ID
+
+	var campaign privacy.Campaign
+	if valid.URL != "" {
+		page, ok := privacy.ReadPage(valid.URL)
+		if !ok {
+			return out, &event.FieldError{Field: "url", Code: event.CodeWrongValue, Detail: "must be an absolute http or https address, e.g. https://example.com/pricing"}
+		}
+		e.Hostname, e.Page, campaign = page.Hostname, page.Path, page.Campaign
+	}
+
+	local := e.Time.In(site.Location)
+	_, offset := local.Zone()
+	e.Day, e.UTCOffset = event.DayOf(local), int16(offset/60)
+	if first, _ := privacy.SaltDays(r.Arrived); e.Day < first {
+		return out, &event.FieldError{Field: "timestamp", Code: event.CodeOutOfRange, Detail: "is of a day that is closed: events are taken until the end of the day after, UTC"}
+	}
+	salt, ok := d.Salt(e.Day)
+	if !ok {
+		return out, ErrNoSalt
+	}
+
+	agent := enrich.ReadAgent(r.UserAgent)
+	if agent.Bot {
+		out.Dropped = Bot
+		return out, nil
+	}
+	c.attribute(e, agent, r.Address, valid.Referrer, site.Domain, campaign)
+	out.PersonalProps = dropPersonal(e)
+
+	if valid.Subject != "" {
+		if len(c.SubjectKey) == 0 {
+			return out, &event.FieldError{Field: "subject", Code: event.CodeWrongValue, Detail: "this installation takes no subjects: its operator must set SUBJECT_KEY"}
+		}
+		e.Subject = privacy.Subject(c.SubjectKey, site.ID, valid.Subject)
+	}
+	if e.ID == uuid.Nil {
+		e.ID = c.NewID()
+	}
+	e.Visitor = privacy.Visitor(salt, site.ID, r.Address, r.UserAgent)
+	return out, nil
+}
+
+// attribute sets where the visitor came from and what with.
+func (c *Collector) attribute(e *event.Event, agent enrich.Agent, address netip.Addr, referrer, domain string, campaign privacy.Campaign) {
+	a := &e.Attributes
+	host, path, ok := privacy.ReadReferrer(referrer)
+	if ok && host != e.Hostname && host != strings.TrimPrefix(domain, "www.") {
+		a.Referrer = host + path
+	} else {
+		host = ""
+	}
+	a.Source, a.Channel = c.Enricher.Source(host, campaign)
+	a.UTMSource, a.UTMMedium, a.UTMCampaign = campaign.Source, campaign.Medium, campaign.Name
+	a.UTMTerm, a.UTMContent = campaign.Term, campaign.Content
+	a.Country = c.Enricher.Place(address).Country
+	a.Browser, a.BrowserVersion = agent.Browser, agent.BrowserVersion
+	a.OS, a.OSVersion = agent.OS, agent.OSVersion
+	a.Device = agent.Device
+}
+
+// dropPersonal takes out the properties whose keys name personal data.
+func dropPersonal(e *event.Event) (dropped []string) {
+	for key := range e.Props {
+		if privacy.Personal(key) {
+			dropped = append(dropped, key)
+			delete(e.Props, key)
+		}
+	}
+	return dropped
+}

@@ -1,0 +1,164 @@
+package collect_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+	_ "time/tzdata"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/analytics-platform/analytics/shared/collect"
+	"github.com/analytics-platform/analytics/shared/enrich"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/privacy"
+)
+
+const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
+
+var (
+	now     = time.Date(2026, 3, 1, 22, 30, 0, 0, time.UTC)
+	address = netip.MustParseAddr("193.0.6.139")
+	newID   = uuid.MustParse("019ca944-1fa0-7c3a-9f00-3d2b1a0c9e88")
+)
+
+// directory has the site example.com in Kolkata, where it is 04:00 of 2 March, and
+// salts of the days that are open.
+type directory struct{ salts map[event.Day]*privacy.Salt }
+
+func (d directory) Site(name string) (collect.Site, bool) {
+	kolkata, err := time.LoadLocation("Asia/Kolkata")
+	if err != nil {
+		panic(err)
+	}
+	return collect.Site{ID: 4, Domain: "example.com", Location: kolkata}, name == "example.com" || name == "s_abc"
+}
+
+func (d directory) Salt(day event.Day) (*privacy.Salt, bool) {
+	salt, ok := d.salts[day]
+	return salt, ok
+}
+
+func setup(t *testing.T) (*collect.Collector, directory, collect.Request) {
+	t.Helper()
+	enricher, err := enrich.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := directory{map[event.Day]*privacy.Salt{}}
+	for day, last := privacy.SaltDays(now); day <= last; day++ {
+		d.salts[day] = &privacy.Salt{byte(day)}
+	}
+	c := &collect.Collector{Enricher: enricher, SubjectKey: []byte("secret"), NewID: func() uuid.UUID { return newID }}
+	return c, d, collect.Request{Address: address, UserAgent: agent, Arrived: now}
+}
+
+func TestCollect(t *testing.T) {
+	t.Parallel()
+	c, d, r := setup(t)
+	got, err := c.Collect(d, r, event.Input{
+		Site: "s_ABC", Type: "view", URL: "https://www.example.com/p?utm_source=google&utm_medium=cpc&secret=1#x",
+		Referrer: "https://www.google.com/search?q=private", Subject: "jane@example.com",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	salt, _ := d.Salt(event.DayOf(now) + 1)
+	want := collect.Collected{Event: event.Event{
+		ID: newID, Site: 4, Time: now, Day: event.DayOf(now) + 1, UTCOffset: 330,
+		Visitor: privacy.Visitor(salt, 4, address, agent), Type: event.View, Hostname: "example.com", Page: "/p",
+		Subject: privacy.Subject([]byte("secret"), 4, "jane@example.com"),
+		Attributes: event.Attributes{
+			Referrer: "google.com/search", Source: "Google", Channel: "Paid Search", UTMSource: "google", UTMMedium: "cpc",
+			Country: "NL", Browser: "Firefox", BrowserVersion: "133", OS: "Linux", Device: enrich.Desktop,
+		},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	text := fmt.Sprintf("%+v", got.Event)
+	for _, secret := range []string{"193.0.6", "Mozilla", "Gecko", "jane", "private", "secret"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the event holds %q: %s", secret, text)
+		}
+	}
+}
+
+func TestOwnReferrerIsNone(t *testing.T) {
+	t.Parallel()
+	c, d, r := setup(t)
+	for _, referrer := range []string{"https://www.example.com/a", "https://shop.example.com/", "android-app://x", "junk"} {
+		got, err := c.Collect(d, r, event.Input{Site: "example.com", Type: "view", URL: "https://shop.example.com/b", Referrer: referrer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Event.Source != enrich.Direct || got.Event.Referrer != "" {
+			t.Errorf("%s gives the source %q, referrer %q", referrer, got.Event.Source, got.Event.Referrer)
+		}
+	}
+}
+
+func TestLeftOut(t *testing.T) {
+	t.Parallel()
+	c, d, r := setup(t)
+	bot := r
+	bot.UserAgent = "Googlebot/2.1 (+http://www.google.com/bot.html)"
+	if got, err := c.Collect(d, bot, event.Input{Site: "example.com", Type: "click"}); err != nil || got.Dropped != collect.Bot {
+		t.Errorf("a bot: dropped %q, error %v", got.Dropped, err)
+	}
+	props, err := event.Decode([]byte(`{"site":"example.com","type":"click","props":{"email":"x","plan":"pro"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Collect(d, r, props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"plan": "pro"}, got.Event.Props); diff != "" || len(got.PersonalProps) != 1 {
+		t.Errorf("personal properties: left out %v, kept %s", got.PersonalProps, diff)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	c, d, r := setup(t)
+	first, _ := privacy.SaltDays(now)
+	for name, test := range map[string]struct {
+		in    event.Input
+		field string
+	}{
+		"unknown site":       {event.Input{Site: "other.com", Type: "click"}, "site"},
+		"relative address":   {event.Input{Site: "example.com", Type: "view", URL: "/pricing"}, "url"},
+		"a day that is over": {event.Input{Site: "example.com", Type: "click", Timestamp: first.Date().Add(-24 * time.Hour).Format(time.RFC3339)}, "timestamp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := c.Collect(d, r, test.in)
+			var bad *event.FieldError
+			if !errors.As(err, &bad) || bad.Field != test.field {
+				t.Errorf("got %v, want an error of %s", err, test.field)
+			}
+		})
+	}
+	t.Run("a subject without a key", func(t *testing.T) {
+		t.Parallel()
+		without := *c
+		without.SubjectKey = nil
+		_, err := without.Collect(d, r, event.Input{Site: "example.com", Type: "click", Subject: "u"})
+		var bad *event.FieldError
+		if !errors.As(err, &bad) || bad.Field != "subject" {
+			t.Errorf("got %v, want an error of subject", err)
+		}
+	})
+	t.Run("an open day whose salt is not at hand", func(t *testing.T) {
+		t.Parallel()
+		_, err := c.Collect(directory{}, r, event.Input{Site: "example.com", Type: "click"})
+		if !errors.Is(err, collect.ErrNoSalt) {
+			t.Errorf("got %v, want ErrNoSalt", err)
+		}
+	})
+}

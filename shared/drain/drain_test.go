@@ -1,0 +1,324 @@
+package drain_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/internal/oracle"
+	"github.com/analytics-platform/analytics/shared/drain"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/schema"
+	"github.com/analytics-platform/analytics/shared/visit"
+)
+
+// record is a migrated database with two sites, and a queue.
+type record struct {
+	db     *pgxpool.Pool
+	client *redis.Client
+	writer *queue.Writer
+}
+
+func newRecord(t *testing.T, url string) *record {
+	t.Helper()
+	ctx := t.Context()
+	db, err := pgxpool.New(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	if _, err := schema.Migrate(ctx, db); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(ctx, `INSERT INTO sites (public_id, domain, timezone) VALUES ('s_1', 'one.example', 'UTC'), ('s_2', 'two.example', 'UTC')`); err != nil {
+		t.Fatal(err)
+	}
+	options, err := redis.ParseURL(localtest.Redis(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	writer := queue.NewWriter(client)
+	t.Cleanup(writer.Close)
+	return &record{db, client, writer}
+}
+
+func (r *record) drainer() *drain.Drainer {
+	return &drain.Drainer{Redis: r.client, Database: r.db}
+}
+
+// reset empties the record and the queue, and keeps the sites.
+func (r *record) reset(ctx context.Context) error {
+	if err := r.client.FlushDB(ctx).Err(); err != nil {
+		return err
+	}
+	_, err := r.db.Exec(ctx, `
+DELETE FROM events; DELETE FROM visits; DELETE FROM rollup_hour; DELETE FROM rollup_day; DELETE FROM rollup_month;
+DELETE FROM drops; DELETE FROM dead_letters`)
+	return err
+}
+
+func (r *record) count(ctx context.Context, table string) (n int, err error) {
+	err = r.db.QueryRow(ctx, `SELECT count(*) FROM `+table).Scan(&n)
+	return n, err
+}
+
+func (r *record) queued(ctx context.Context) (n int64, err error) {
+	backlogs, err := queue.Backlogs(ctx, r.client, time.Now())
+	for _, b := range backlogs {
+		n += b.Length
+	}
+	return n, err
+}
+
+var midnight = time.Date(2026, 2, 28, 0, 0, 0, 0, time.UTC)
+
+// genHistory draws events of a few visitors of two sites over two days, across the
+// end of a month.
+func genHistory() *rapid.Generator[[]event.Event] {
+	return rapid.Custom(func(t *rapid.T) []event.Event {
+		events := make([]event.Event, rapid.IntRange(1, 40).Draw(t, "events"))
+		pages := rapid.SampledFrom([]string{"", "/", "/a", "/b"})
+		for i := range events {
+			offset := rapid.SampledFrom([]int16{0, 330, -210}).Draw(t, "offset")
+			at := midnight.Add(time.Duration(rapid.IntRange(0, 47*60).Draw(t, "minute")) * time.Minute)
+			local := at.Add(time.Duration(offset) * time.Minute)
+			events[i] = event.Event{
+				ID:        uuid.UUID{byte(i), 1},
+				Site:      int32(rapid.IntRange(1, 2).Draw(t, "site")),
+				Time:      at,
+				Day:       event.DayOf(local),
+				UTCOffset: offset,
+				Visitor:   int64(rapid.IntRange(-3, 3).Draw(t, "visitor")) + 10*int64(event.DayOf(local)), // another each day
+				Type:      event.Type(rapid.IntRange(1, 4).Draw(t, "type")),
+				Name:      rapid.SampledFrom([]string{"", "Signup"}).Draw(t, "name"),
+				Hostname:  rapid.SampledFrom([]string{"one.example", "shop.one.example"}).Draw(t, "hostname"),
+				Page:      pages.Draw(t, "page"),
+				Props:     map[string]string{"plan": "pro"},
+				Amount:    rapid.SampledFrom([]string{"", "12.5"}).Draw(t, "amount"),
+				Subject:   uuid.UUID{byte(i % 2)},
+				Attributes: event.Attributes{
+					Source:      rapid.SampledFrom([]string{"Google", "Bing"}).Draw(t, "source"),
+					UTMCampaign: rapid.SampledFrom([]string{"", "spring"}).Draw(t, "campaign"),
+					Country:     rapid.SampledFrom([]string{"", "FR", "JP"}).Draw(t, "country"),
+				},
+			}
+		}
+		return events
+	})
+}
+
+// TestAnyHistory: whatever arrives in whatever order, in whatever batches and how
+// often, each event is stored once and the derived tables are what plain SQL makes
+// of the raw events.
+func TestAnyHistory(t *testing.T) {
+	t.Parallel()
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			r := newRecord(t, database.URL)
+			ctx := t.Context()
+			rapid.Check(t, func(t *rapid.T) {
+				if err := r.reset(ctx); err != nil {
+					t.Fatal(err)
+				}
+				history := genHistory().Draw(t, "history")
+				arrivals := append(history, rapid.SliceOfN(rapid.SampledFrom(history), 0, 10).Draw(t, "repeated")...)
+				arrivals = rapid.Permutation(arrivals).Draw(t, "arrivals")
+				d := r.drainer()
+				d.Batch = rapid.IntRange(1, 20).Draw(t, "batch")
+				var stored, duplicates int64
+				for len(arrivals) > 0 {
+					n := rapid.IntRange(min(5, len(arrivals)), len(arrivals)).Draw(t, "queued at once")
+					queued := make([]*event.Event, n)
+					for i := range queued {
+						queued[i] = &arrivals[i]
+					}
+					if err := r.writer.Append(ctx, queued...); err != nil {
+						t.Fatal(err)
+					}
+					arrivals = arrivals[n:]
+					result, err := d.Run(ctx)
+					if err != nil {
+						t.Fatal(err)
+					}
+					stored, duplicates = stored+result.Events, duplicates+result.Duplicates
+				}
+				if n, err := r.count(ctx, "events"); err != nil || n != len(history) || int(stored) != len(history) {
+					t.Fatalf("%d events are stored, the runs said %d; %d different ones were queued (%v)", n, stored, len(history), err)
+				}
+				if n, err := r.queued(ctx); err != nil || n != 0 {
+					t.Fatalf("%d entries are left in the queue (%v)", n, err)
+				}
+				differences, err := oracle.Differences(ctx, r.db)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, d := range differences {
+					t.Error(d)
+				}
+			})
+		})
+	}
+}
+
+// some are n plain events of n visitors.
+func some(n int) []*event.Event {
+	events := make([]*event.Event, n)
+	for i := range events {
+		id, err := uuid.NewV7()
+		if err != nil {
+			panic(err)
+		}
+		events[i] = &event.Event{ID: id, Site: 1, Time: midnight.Add(time.Duration(i) * time.Second), Day: event.DayOf(midnight),
+			Visitor: int64(i), Type: event.View, Page: "/"}
+	}
+	return events
+}
+
+func TestPoisonIsPutAside(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	events := some(50)
+	events[17].Name = "no database text holds \x00"
+	events[33].Amount = "twelve"
+	if err := r.writer.Append(ctx, events...); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.client.XAdd(ctx, &redis.XAddArgs{Stream: "analytics:{0}:events", Values: []string{"e", "junk"}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.client.XAdd(ctx, &redis.XAddArgs{Stream: "analytics:{1}:events", Values: []string{"x", "y"}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	result, err := r.drainer().Run(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Events != 48 || result.DeadLetters != 4 {
+		t.Errorf("%+v; want 48 events and 4 dead letters", result)
+	}
+	if n, err := r.count(ctx, "dead_letters WHERE reason <> '' AND entry <> ''"); err != nil || n != 4 {
+		t.Errorf("%d dead letters are kept (%v)", n, err)
+	}
+	if n, err := r.queued(ctx); err != nil || n != 0 {
+		t.Errorf("%d entries are left in the queue (%v)", n, err)
+	}
+}
+
+func TestEventsOfADeletedSiteAreCounted(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	events := some(3)
+	events[1].Site = 99
+	if err := r.writer.Append(ctx, events...); err != nil {
+		t.Fatal(err)
+	}
+	result, err := r.drainer().Run(ctx)
+	if err != nil || result.Events != 2 || result.Dropped != 1 {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if n, err := r.count(ctx, "drops WHERE site_id = 99 AND reason = 'site_gone' AND events = 1"); err != nil || n != 1 {
+		t.Errorf("the drop is not counted (%v)", err)
+	}
+}
+
+func TestAMachineIsBounded(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	events := some(visit.MaxEvents + 25)
+	for _, e := range events {
+		e.Visitor = 8
+	}
+	if err := r.writer.Append(ctx, events...); err != nil {
+		t.Fatal(err)
+	}
+	d := r.drainer()
+	d.Batch = 4000
+	result, err := d.Run(ctx)
+	if err != nil || result.Events != visit.MaxEvents || result.Dropped != 25 {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
+		t.Errorf("%v %v", differences, err)
+	}
+}
+
+// TestTheSameEventFromTwoAddresses: a phone that changes its network between a try
+// and the next is another visitor, and the event is still one.
+func TestTheSameEventFromTwoAddresses(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	first := some(1)[0]
+	again := *first
+	again.Visitor = 5
+	for _, e := range []*event.Event{first, &again} {
+		if err := r.writer.Append(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	result, err := r.drainer().Run(ctx)
+	if err != nil || result.Events != 1 || result.Duplicates != 1 {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
+		t.Errorf("%v %v", differences, err)
+	}
+}
+
+// TestSeveralDrainersAtOnce: workers that drain the same queue at once neither
+// deadlock nor count anything twice.
+func TestSeveralDrainersAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			r := newRecord(t, database.URL)
+			ctx := t.Context()
+			const n = 3000
+			events := some(n)
+			for i, e := range events {
+				e.Page = fmt.Sprintf("/%d", i%40)
+			}
+			if err := r.writer.Append(ctx, events...); err != nil {
+				t.Fatal(err)
+			}
+			errs := make(chan error)
+			for range 3 {
+				go func() {
+					d := r.drainer()
+					d.Batch = 50
+					_, err := d.Run(ctx)
+					errs <- err
+				}()
+			}
+			for range 3 {
+				if err := <-errs; err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := r.drainer().Run(ctx); err != nil { // what a busy shard left to nobody
+				t.Error(err)
+			}
+			if stored, err := r.count(ctx, "events"); err != nil || stored != n {
+				t.Errorf("%d events are stored, %d were queued (%v)", stored, n, err)
+			}
+			if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
+				t.Errorf("%v %v", differences, err)
+			}
+		})
+	}
+}

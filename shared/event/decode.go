@@ -1,0 +1,135 @@
+package event
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Split cuts the body of a request, one event or an array of events, into its
+// events without reading them: a bad one must not take the good ones with it.
+// A body that is no JSON, or neither an object nor an array, is a *FieldError.
+func Split(body []byte) (events []jsontext.Value, array bool, err error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	switch dec.PeekKind() {
+	case jsontext.KindBeginObject:
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil, false, malformed(err)
+		}
+		return []jsontext.Value{bytes.Clone(value)}, false, atEnd(dec)
+	case jsontext.KindBeginArray:
+		if _, err := dec.ReadToken(); err != nil {
+			return nil, true, malformed(err)
+		}
+		for dec.PeekKind() != jsontext.KindEndArray {
+			value, err := dec.ReadValue()
+			if err != nil {
+				return nil, true, malformed(err)
+			}
+			if len(events) == MaxBatch {
+				return nil, true, &FieldError{Code: CodeTooMany, Detail: fmt.Sprintf("at most %d events in a request", MaxBatch)}
+			}
+			events = append(events, bytes.Clone(value))
+		}
+		if _, err := dec.ReadToken(); err != nil {
+			return nil, true, malformed(err)
+		}
+		if len(events) == 0 {
+			return nil, true, &FieldError{Code: CodeRequired, Detail: "the array holds no event"}
+		}
+		return events, true, atEnd(dec)
+	case jsontext.KindInvalid:
+		if _, err := dec.ReadToken(); errors.Is(err, io.EOF) {
+			return nil, false, &FieldError{Code: CodeRequired, Detail: "the body is empty: send one event as a JSON object, or an array of events"}
+		} else {
+			return nil, false, malformed(err)
+		}
+	default:
+		return nil, false, &FieldError{Code: CodeWrongType, Detail: "the body must be a JSON object (one event) or an array of events"}
+	}
+}
+
+func atEnd(dec *jsontext.Decoder) error {
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return &FieldError{Code: CodeMalformed, Detail: fmt.Sprintf("the body goes on after the JSON ends, at byte %d: send one object or one array", dec.InputOffset())}
+	}
+	return nil
+}
+
+func malformed(err error) error {
+	var syntactic *jsontext.SyntacticError
+	if errors.As(err, &syntactic) {
+		return &FieldError{field(syntactic.JSONPointer), CodeMalformed, fmt.Sprintf("is not valid JSON at byte %d", syntactic.ByteOffset)}
+	}
+	return &FieldError{"", CodeMalformed, "the body ends in the middle of the JSON"}
+}
+
+// decodeError says which member of an event could not be read and why, without
+// repeating its value.
+func decodeError(err error) error {
+	var semantic *json.SemanticError
+	switch {
+	case errors.As(err, &semantic):
+		name := field(semantic.JSONPointer)
+		if errors.Is(err, json.ErrUnknownName) {
+			return &FieldError{name, CodeUnknownField, "is not a field of an event; those are id, site, type, name, url, referrer, timestamp, title, language, screen, props, value, subject, funnel"}
+		}
+		if name == "" {
+			return &FieldError{"", CodeWrongType, "an event must be a JSON object"}
+		}
+		return &FieldError{name, CodeWrongType, "must be " + expected(name) + ", not " + kind(semantic.JSONKind)}
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		var syntactic *jsontext.SyntacticError
+		if errors.As(err, &syntactic) {
+			return &FieldError{field(syntactic.JSONPointer), CodeMalformed, "appears twice"}
+		}
+		return &FieldError{"", CodeMalformed, "a field appears twice"}
+	default:
+		return malformed(err)
+	}
+}
+
+// field turns a JSON pointer into the dotted path that errors use.
+func field(p jsontext.Pointer) string {
+	var parts []string
+	for token := range p.Tokens() {
+		parts = append(parts, clip(token))
+	}
+	return strings.Join(parts, ".")
+}
+
+func expected(name string) string {
+	switch name {
+	case "props", "value", "funnel":
+		return "an object"
+	case "funnel.step":
+		return "a whole number"
+	default:
+		return "a string"
+	}
+}
+
+func kind(k jsontext.Kind) string {
+	switch k {
+	case jsontext.KindNull:
+		return "null"
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return "a boolean"
+	case jsontext.KindString:
+		return "a string"
+	case jsontext.KindNumber:
+		return "a number"
+	case jsontext.KindBeginObject:
+		return "an object"
+	case jsontext.KindBeginArray:
+		return "an array"
+	default:
+		return "that"
+	}
+}

@@ -1,0 +1,139 @@
+// Package event owns what an event is: the form a client sends (Input), the
+// limits and rules it is held to, and the form it has once it is enriched and
+// pseudonymous (Event), which is what the queue carries and the record stores.
+//
+// It is pure. It must never hold an address, a user agent or a subject in an
+// Event, and never ask a clock: the time of arrival is passed in.
+package event
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+//go:generate go tool msgp -file=event.go -o=event_msgp.go -tests=false -io=false
+//msgp:replace uuid.UUID with:[16]byte
+//msgp:replace Day with:int32
+//msgp:replace Type with:int16
+
+// Type is what kind of thing happened.
+type Type int16
+
+// The types of events. Their numbers are stored: never reuse one.
+const (
+	View       Type = 1 // a page was looked at
+	Click      Type = 2 // something on a page was used
+	Conversion Type = 3 // a goal was reached
+	FunnelStep Type = 4 // a step of a named funnel was reached
+)
+
+// ParseType reads the name a client sends; ok is false for any other.
+func ParseType(name string) (t Type, ok bool) {
+	switch name {
+	case "view":
+		return View, true
+	case "click":
+		return Click, true
+	case "conversion":
+		return Conversion, true
+	case "funnel_step":
+		return FunnelStep, true
+	default:
+		return 0, false
+	}
+}
+
+// String is the name as clients send it.
+func (t Type) String() string {
+	switch t {
+	case View:
+		return "view"
+	case Click:
+		return "click"
+	case Conversion:
+		return "conversion"
+	case FunnelStep:
+		return "funnel_step"
+	default:
+		return fmt.Sprintf("type(%d)", int16(t))
+	}
+}
+
+// Day is a calendar day, counted from 1970-01-01. Which stretch of time it is
+// depends on a site's time zone.
+type Day int32
+
+// DayOf is the calendar day that t shows in its own location.
+func DayOf(t time.Time) Day {
+	y, m, d := t.Date()
+	return Day(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400)
+}
+
+// Date is midnight UTC of the calendar day, the form in which drivers take a date.
+func (d Day) Date() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
+
+// Month is the first day of the day's month.
+func (d Day) Month() Day {
+	y, m, _ := d.Date().Date()
+	return DayOf(time.Date(y, m, 1, 0, 0, 0, 0, time.UTC))
+}
+
+// String is the day as YYYY-MM-DD.
+func (d Day) String() string { return d.Date().Format(time.DateOnly) }
+
+// Attributes is what is known of where a visitor came from and what with. Empty
+// means not known. The attributes of a visit are those of its first event.
+type Attributes struct {
+	Referrer       string `msg:"r,omitempty"`  // host and path, no query
+	Source         string `msg:"s,omitempty"`  // who sent the visitor, e.g. "Google"
+	Channel        string `msg:"c,omitempty"`  // by which kind of way, e.g. "Organic Search"
+	UTMSource      string `msg:"us,omitempty"` // utm_source as sent
+	UTMMedium      string `msg:"um,omitempty"`
+	UTMCampaign    string `msg:"uc,omitempty"`
+	UTMTerm        string `msg:"ut,omitempty"`
+	UTMContent     string `msg:"un,omitempty"`
+	Country        string `msg:"co,omitempty"` // ISO 3166-1 alpha-2
+	Region         string `msg:"re,omitempty"` // ISO 3166-2
+	City           string `msg:"ci,omitempty"`
+	Browser        string `msg:"b,omitempty"`
+	BrowserVersion string `msg:"bv,omitempty"` // major
+	OS             string `msg:"o,omitempty"`
+	OSVersion      string `msg:"ov,omitempty"`
+	Device         string `msg:"d,omitempty"` // Desktop, Mobile or Tablet
+	Language       string `msg:"l,omitempty"` // BCP 47
+	Screen         string `msg:"sc,omitempty"`
+}
+
+// Event is one thing that happened, enriched and pseudonymous: the form that is
+// queued, stored and folded. Site, Day and Visitor name its visitor-day.
+type Event struct {
+	ID        uuid.UUID         `msg:"id"`
+	Site      int32             `msg:"si"`
+	Time      time.Time         `msg:"t"` // UTC, whole milliseconds
+	Day       Day               `msg:"dy"`
+	UTCOffset int16             `msg:"of,omitempty"` // minutes that local time is ahead of UTC
+	Visitor   int64             `msg:"v"`
+	Type      Type              `msg:"ty"`
+	Name      string            `msg:"n,omitempty"`
+	Hostname  string            `msg:"h,omitempty"`
+	Page      string            `msg:"p,omitempty"` // path
+	Title     string            `msg:"ti,omitempty"`
+	Props     map[string]string `msg:"pr,omitempty"`
+	Amount    string            `msg:"a,omitempty"`  // decimal
+	Currency  string            `msg:"cu,omitempty"` // ISO 4217
+	Subject   uuid.UUID         `msg:"su"`           // keyed hash; zero without
+	Funnel    string            `msg:"f,omitempty"`
+	Step      int16             `msg:"fs,omitempty"` // 1 is the first
+	Attributes
+}
+
+// Hour is when the local hour in which the event happened began. Zones that are
+// half an hour off have hours that begin at half past.
+func (e *Event) Hour() time.Time {
+	const hour = int64(3600)
+	offset := int64(e.UTCOffset) * 60
+	local := e.Time.Unix() + offset
+	return time.Unix(local-((local%hour)+hour)%hour-offset, 0).UTC()
+}

@@ -1,0 +1,49 @@
+package event_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/analytics-platform/analytics/shared/event"
+)
+
+func TestQueueFormKeepsEverything(t *testing.T) {
+	t.Parallel()
+	want := event.Event{
+		ID: uuid.MustParse(id), Site: 3, Time: now, Day: event.DayOf(now), UTCOffset: -210, Visitor: -5,
+		Type: event.Conversion, Name: "n", Hostname: "h", Page: "/p", Title: "t", Props: map[string]string{"k": "v"},
+		Amount: "1.5", Currency: "EUR", Subject: uuid.MustParse(id), Funnel: "f", Step: 4,
+		Attributes: event.Attributes{
+			Referrer: "r", Source: "s", Channel: "c", UTMSource: "us", UTMMedium: "um", UTMCampaign: "uc", UTMTerm: "ut",
+			UTMContent: "un", Country: "FR", Region: "FR-IDF", City: "Paris", Browser: "b", BrowserVersion: "1", OS: "o",
+			OSVersion: "2", Device: "d", Language: "l", Screen: "1x1",
+		},
+	}
+	payload, err := want.MarshalMsg(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got event.Event
+	if _, err := got.UnmarshalMsg(payload); err != nil {
+		t.Fatal(err)
+	}
+	got.Time = got.Time.UTC()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDay(t *testing.T) {
+	t.Parallel()
+	kiritimati := time.FixedZone("", 14*3600)
+	d := event.DayOf(time.Date(2026, 2, 28, 11, 0, 0, 0, time.UTC).In(kiritimati))
+	if d.String() != "2026-03-01" || d.Month().String() != "2026-03-01" || (d-1).Month().String() != "2026-02-01" {
+		t.Errorf("day %s, month %s, month of the day before %s", d, d.Month(), (d - 1).Month())
+	}
+	if !d.Date().Equal(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("date %s", d.Date())
+	}
+}

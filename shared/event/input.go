@@ -1,0 +1,339 @@
+package event
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// What a client may send at most. Lengths are in bytes of UTF-8.
+const (
+	MaxBody    = 1 << 20  // bytes of a request
+	MaxBatch   = 1000     // events of a request
+	MaxEvent   = 32 << 10 // bytes of one event
+	MaxURL     = 2048     // url and referrer
+	MaxName    = 120      // name, funnel id
+	MaxTitle   = 500
+	MaxProps   = 30
+	MaxKey     = 100  // key of a property
+	MaxValue   = 1000 // value of a property
+	MaxSubject = 256
+	MaxStep    = 100
+)
+
+// How far a client's clock is believed. An event from further ahead than ClockSkew,
+// or with an id made longer than RetryWindow ago, is taken to have happened when it
+// arrived.
+const (
+	ClockSkew   = 5 * time.Minute
+	RetryWindow = 24 * time.Hour
+)
+
+// Input is an event as a client sends it.
+type Input struct {
+	ID        string                    `json:"id"`        // UUIDv7 made by the client; makes a retry the same event
+	Site      string                    `json:"site"`      // domain or public id
+	Type      string                    `json:"type"`      // view, click, conversion, funnel_step
+	Name      string                    `json:"name"`      // what was clicked or reached
+	URL       string                    `json:"url"`       // absolute; required for a view
+	Referrer  string                    `json:"referrer"`  // absolute URL of the page before
+	Timestamp string                    `json:"timestamp"` // RFC 3339; arrival when absent
+	Title     string                    `json:"title"`
+	Language  string                    `json:"language"` // BCP 47
+	Screen    string                    `json:"screen"`   // WIDTHxHEIGHT in CSS pixels
+	Props     map[string]jsontext.Value `json:"props"`    // strings, numbers, booleans
+	Value     *Value                    `json:"value"`
+	Subject   string                    `json:"subject"` // reference to a consenting person; stored only as a keyed hash
+	Funnel    *Funnel                   `json:"funnel"`
+}
+
+// Value is money that an event is worth.
+type Value struct {
+	Amount   jsontext.Value `json:"amount"`   // number, or decimal string; at most 12 digits before and 4 after the point
+	Currency string         `json:"currency"` // ISO 4217, e.g. EUR
+}
+
+// Funnel says which step of which funnel was reached.
+type Funnel struct {
+	ID   string `json:"id"`
+	Step int    `json:"step"` // from 1
+}
+
+// FieldError says what is wrong with one field of an event and what would be
+// right. It never repeats the value: it may be personal.
+type FieldError struct {
+	Field  string // path such as props.plan; empty for the event itself
+	Code   string // stable, e.g. required, too_long, wrong_type
+	Detail string
+}
+
+func (e *FieldError) Error() string {
+	if e.Field == "" {
+		return e.Detail
+	}
+	return e.Field + ": " + e.Detail
+}
+
+// The codes of a FieldError.
+const (
+	CodeRequired     = "required"
+	CodeTooLong      = "too_long"
+	CodeTooMany      = "too_many"
+	CodeWrongType    = "wrong_type"
+	CodeWrongValue   = "wrong_value"
+	CodeUnknownField = "unknown_field"
+	CodeUnknownSite  = "unknown_site"
+	CodeMalformed    = "malformed"
+	CodeOutOfRange   = "out_of_range"
+)
+
+// Decode reads one event of the native form. It is strict: an unknown field, a
+// wrong type, a duplicate key or bad UTF-8 is a *FieldError.
+func Decode(data []byte) (Input, error) {
+	var in Input
+	if len(data) > MaxEvent {
+		return in, &FieldError{Code: CodeTooLong, Detail: fmt.Sprintf("an event may have at most %d bytes", MaxEvent)}
+	}
+	if err := json.Unmarshal(data, &in, json.RejectUnknownMembers(true)); err != nil {
+		return in, decodeError(err)
+	}
+	return in, nil
+}
+
+// Valid is what Validate makes of an Input: the event so far, and the parts of
+// the request that must be looked up, hashed or read further.
+type Valid struct {
+	Event    Event  // ID, Time, Type, Name, Title, Props, Amount, Currency, Funnel, Step, Language, Screen
+	Site     string // as sent, lower case
+	URL      string // as sent
+	Referrer string // as sent
+	Subject  string // as sent; hash it, then forget it
+	Skewed   bool   // the client's clock can't be right and the time was set to arrival
+}
+
+// Validate checks an event that arrived at now. The time of the event is its
+// timestamp, else the time inside its id, else now: so a retry without a
+// timestamp has the time of the first try.
+func (in *Input) Validate(now time.Time) (Valid, error) {
+	v := Valid{URL: in.URL, Referrer: in.Referrer, Subject: in.Subject, Site: strings.ToLower(in.Site)}
+	e := &v.Event
+	e.Name, e.Title, e.Language, e.Screen = in.Name, in.Title, in.Language, in.Screen
+
+	if in.Site == "" {
+		return v, &FieldError{"site", CodeRequired, "say which site the event belongs to: its domain or its public id"}
+	}
+	var ok bool
+	if e.Type, ok = ParseType(in.Type); !ok {
+		if in.Type == "" {
+			return v, &FieldError{"type", CodeRequired, "must be one of view, click, conversion, funnel_step"}
+		}
+		return v, &FieldError{"type", CodeWrongValue, "must be one of view, click, conversion, funnel_step"}
+	}
+	for _, f := range []struct {
+		field, text string
+		most        int
+	}{
+		{"site", in.Site, 255}, {"name", in.Name, MaxName}, {"url", in.URL, MaxURL}, {"referrer", in.Referrer, MaxURL},
+		{"title", in.Title, MaxTitle}, {"language", in.Language, 35}, {"screen", in.Screen, 16}, {"subject", in.Subject, MaxSubject},
+	} {
+		if len(f.text) > f.most {
+			return v, tooLong(f.field, f.most)
+		}
+		if err := storable(f.field, f.text); err != nil {
+			return v, err
+		}
+	}
+	if in.URL == "" && e.Type == View {
+		return v, &FieldError{"url", CodeRequired, "a view needs the absolute address of the page, e.g. https://example.com/pricing"}
+	}
+	if in.Screen != "" && !isScreen(in.Screen) {
+		return v, &FieldError{"screen", CodeWrongValue, "must be WIDTHxHEIGHT in pixels, e.g. 1920x1080"}
+	}
+	if in.Language != "" && !isLanguage(in.Language) {
+		return v, &FieldError{"language", CodeWrongValue, "must be a BCP 47 tag, e.g. fr or en-GB"}
+	}
+	if err := in.time(now, &v); err != nil {
+		return v, err
+	}
+	if err := in.props(e); err != nil {
+		return v, err
+	}
+	if err := in.value(e); err != nil {
+		return v, err
+	}
+	return v, in.funnel(e)
+}
+
+// time sets ID and Time.
+func (in *Input) time(now time.Time, v *Valid) error {
+	e := &v.Event
+	e.Time = now
+	if in.ID != "" {
+		id, err := uuid.Parse(in.ID)
+		if err != nil || id.Version() != 7 || len(in.ID) != 36 {
+			return &FieldError{"id", CodeWrongValue, "must be a UUID of version 7, e.g. 0190d3c4-5b1e-7c3a-9f00-3d2b1a0c9e88; leave it out to have one made"}
+		}
+		e.ID = id
+		sec, nsec := id.Time().UnixTime()
+		if e.Time = time.Unix(sec, nsec); e.Time.Before(now.Add(-RetryWindow)) {
+			e.Time, v.Skewed = now, true
+		}
+	}
+	if in.Timestamp != "" {
+		t, err := time.Parse(time.RFC3339Nano, in.Timestamp)
+		if err != nil {
+			return &FieldError{"timestamp", CodeWrongValue, "must be an RFC 3339 date and time with a zone, e.g. 2026-03-01T12:30:00Z"}
+		}
+		e.Time, v.Skewed = t, false
+	}
+	if e.Time.After(now.Add(ClockSkew)) {
+		e.Time, v.Skewed = now, true
+	}
+	e.Time = e.Time.UTC().Truncate(time.Millisecond)
+	return nil
+}
+
+func (in *Input) props(e *Event) error {
+	if len(in.Props) > MaxProps {
+		return &FieldError{"props", CodeTooMany, fmt.Sprintf("at most %d properties", MaxProps)}
+	}
+	for key, raw := range in.Props {
+		field := "props." + clip(key)
+		if key == "" || len(key) > MaxKey {
+			return &FieldError{field, CodeTooLong, fmt.Sprintf("a property's key must have 1 to %d bytes", MaxKey)}
+		}
+		if err := storable(field, key); err != nil {
+			return err
+		}
+		var value string
+		switch raw.Kind() {
+		case jsontext.KindString:
+			if err := json.Unmarshal(raw, &value); err != nil {
+				return &FieldError{field, CodeMalformed, "is not a valid string"}
+			}
+		case jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse:
+			value = string(raw)
+		default:
+			return &FieldError{field, CodeWrongType, "must be a string, a number or a boolean"}
+		}
+		if len(value) > MaxValue {
+			return tooLong(field, MaxValue)
+		}
+		if err := storable(field, value); err != nil {
+			return err
+		}
+		if e.Props == nil {
+			e.Props = make(map[string]string, len(in.Props))
+		}
+		e.Props[key] = value
+	}
+	return nil
+}
+
+func (in *Input) value(e *Event) error {
+	if in.Value == nil {
+		return nil
+	}
+	amount := string(in.Value.Amount)
+	switch in.Value.Amount.Kind() {
+	case jsontext.KindString:
+		if err := json.Unmarshal(in.Value.Amount, &amount); err != nil {
+			return &FieldError{"value.amount", CodeMalformed, "is not a valid string"}
+		}
+	case jsontext.KindNumber:
+	case jsontext.KindInvalid:
+		return &FieldError{"value.amount", CodeRequired, "say how much, e.g. 12.5"}
+	default:
+		return &FieldError{"value.amount", CodeWrongType, "must be a number or a decimal string"}
+	}
+	if !isAmount(amount) {
+		return &FieldError{"value.amount", CodeWrongValue, "must be a decimal number with at most 12 digits before and 4 after the point, e.g. 12.5"}
+	}
+	if len(in.Value.Currency) != 3 || !all(in.Value.Currency, func(c byte) bool { return 'A' <= c && c <= 'Z' }) {
+		return &FieldError{"value.currency", CodeWrongValue, "must be the three letters of ISO 4217, e.g. EUR"}
+	}
+	e.Amount, e.Currency = amount, in.Value.Currency
+	return nil
+}
+
+func (in *Input) funnel(e *Event) error {
+	if in.Funnel == nil {
+		if e.Type == FunnelStep {
+			return &FieldError{"funnel", CodeRequired, `a funnel_step needs its funnel, e.g. {"id":"signup","step":1}`}
+		}
+		return nil
+	}
+	if in.Funnel.ID == "" {
+		return &FieldError{"funnel.id", CodeRequired, "name the funnel"}
+	}
+	if len(in.Funnel.ID) > MaxName {
+		return tooLong("funnel.id", MaxName)
+	}
+	if err := storable("funnel.id", in.Funnel.ID); err != nil {
+		return err
+	}
+	if in.Funnel.Step < 1 || in.Funnel.Step > MaxStep {
+		return &FieldError{"funnel.step", CodeOutOfRange, fmt.Sprintf("must be from 1 to %d", MaxStep)}
+	}
+	e.Funnel, e.Step = in.Funnel.ID, int16(in.Funnel.Step)
+	return nil
+}
+
+func tooLong(field string, most int) *FieldError {
+	return &FieldError{field, CodeTooLong, fmt.Sprintf("at most %d bytes", most)}
+}
+
+// storable refuses what no database text can hold.
+func storable(field, text string) error {
+	if strings.IndexByte(text, 0) >= 0 || !utf8.ValidString(text) {
+		return &FieldError{field, CodeWrongValue, "must be UTF-8 text without NUL characters"}
+	}
+	return nil
+}
+
+// clip keeps a client's key short enough to be named in an error.
+func clip(key string) string {
+	if len(key) <= MaxKey {
+		return strings.ToValidUTF8(key, "?")
+	}
+	return strings.ToValidUTF8(key[:MaxKey], "") + "..."
+}
+
+func isScreen(s string) bool {
+	w, h, ok := strings.Cut(s, "x")
+	return ok && isPixels(w) && isPixels(h)
+}
+
+func isPixels(s string) bool {
+	return len(s) >= 1 && len(s) <= 5 && all(s, isDigit)
+}
+
+func isLanguage(s string) bool {
+	return all(s, func(c byte) bool {
+		return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-'
+	})
+}
+
+func isAmount(s string) bool {
+	whole, part, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	if point && (part == "" || len(part) > 4 || !all(part, isDigit)) {
+		return false
+	}
+	return whole != "" && len(whole) <= 12 && all(whole, isDigit)
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func all(s string, is func(byte) bool) bool {
+	for i := range len(s) {
+		if !is(s[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,172 @@
+package privacy_test
+
+import (
+	"net/http"
+	"net/netip"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/privacy"
+)
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		header http.Header
+		want   bool
+	}{
+		"nothing said":          {http.Header{}, false},
+		"DNT":                   {http.Header{"Dnt": {"1"}}, true},
+		"DNT: 0 is consent":     {http.Header{"Dnt": {"0"}}, false},
+		"GPC":                   {http.Header{"Sec-Gpc": {"1"}}, true},
+		"GPC has no other word": {http.Header{"Sec-Gpc": {"true"}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := privacy.Refused(test.header); got != test.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}
+
+func TestClientAddress(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		peer      string
+		forwarded []string
+		hops      int
+		want      string
+	}{
+		"the peer":                            {"203.0.113.7:4711", nil, 0, "203.0.113.7"},
+		"a claim of the client is not heard":  {"203.0.113.7:4711", []string{"198.51.100.1"}, 0, "203.0.113.7"},
+		"one proxy":                           {"10.0.0.1:80", []string{"203.0.113.7"}, 1, "203.0.113.7"},
+		"one proxy, and a claim before it":    {"10.0.0.1:80", []string{"198.51.100.1, 203.0.113.7"}, 1, "203.0.113.7"},
+		"two proxies":                         {"10.0.0.1:80", []string{"203.0.113.7, 10.0.0.2"}, 2, "203.0.113.7"},
+		"two proxies in two headers":          {"10.0.0.1:80", []string{"203.0.113.7", "10.0.0.2"}, 2, "203.0.113.7"},
+		"with a port, as OpenFaaS does":       {"10.0.0.1:80", []string{"203.0.113.7:5000"}, 1, "203.0.113.7"},
+		"fewer entries than proxies":          {"10.0.0.1:80", []string{"203.0.113.7"}, 3, "203.0.113.7"},
+		"no header although there is a proxy": {"10.0.0.1:80", nil, 1, "10.0.0.1"},
+		"an entry that is no address":         {"10.0.0.1:80", []string{"unknown"}, 1, "10.0.0.1"},
+		"IPv6":                                {"[2001:db8::1]:80", nil, 0, "2001:db8::1"},
+		"IPv6 without brackets":               {"10.0.0.1:80", []string{"2001:db8::1"}, 1, "2001:db8::1"},
+		"IPv6 in brackets":                    {"10.0.0.1:80", []string{"[2001:db8::1]"}, 1, "2001:db8::1"},
+		"IPv4 written as IPv6 is the same":    {"[::ffff:203.0.113.7]:80", nil, 0, "203.0.113.7"},
+		"no address at all":                   {"@", nil, 0, "invalid IP"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := privacy.ClientAddress(test.peer, test.forwarded, test.hops); got.String() != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestVisitor(t *testing.T) {
+	t.Parallel()
+	salt, other := &privacy.Salt{1}, &privacy.Salt{2}
+	address := netip.MustParseAddr("203.0.113.7")
+	base := privacy.Visitor(salt, 1, address, "agent")
+	if base != privacy.Visitor(salt, 1, address, "agent") {
+		t.Error("the same visitor has two pseudonyms")
+	}
+	for name, differs := range map[string]int64{
+		"salt":    privacy.Visitor(other, 1, address, "agent"),
+		"site":    privacy.Visitor(salt, 2, address, "agent"),
+		"address": privacy.Visitor(salt, 1, netip.MustParseAddr("203.0.113.8"), "agent"),
+		"agent":   privacy.Visitor(salt, 1, address, "agent 2"),
+	} {
+		if differs == base {
+			t.Errorf("another %s gives the same visitor", name)
+		}
+	}
+	if privacy.Subject([]byte("k"), 1, "a") == privacy.Subject([]byte("k"), 2, "a") {
+		t.Error("a subject can be followed from site to site")
+	}
+}
+
+// TestSaltDays: at any moment the local day of every zone on earth has a salt, and
+// so has the one before it for SaltGrace after it ended.
+func TestSaltDays(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Unix(rapid.Int64Range(1.7e9, 1.9e9).Draw(t, "now"), 0)
+		zone := time.FixedZone("", rapid.IntRange(-12*4, 14*4).Draw(t, "quarters")*15*60)
+		first, last := privacy.SaltDays(now)
+		today := event.DayOf(now.In(zone))
+		if today < first || today > last {
+			t.Fatalf("%s in %s has no salt: %s to %s", today, zone, first, last)
+		}
+		if just := event.DayOf(now.Add(-privacy.SaltGrace).In(zone)); just < first {
+			t.Fatalf("%s, which ended less than the grace ago, has no salt", just)
+		}
+		if last-first > 4 {
+			t.Fatalf("%d salts are kept", last-first+1)
+		}
+	})
+}
+
+func TestReadPage(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		raw  string
+		want privacy.Page
+		ok   bool
+	}{
+		"plain":        {"https://example.com/a/b", privacy.Page{Hostname: "example.com", Path: "/a/b"}, true},
+		"no path":      {"https://www.Example.com", privacy.Page{Hostname: "example.com", Path: "/"}, true},
+		"port":         {"http://localhost:8080/x", privacy.Page{Hostname: "localhost", Path: "/x"}, true},
+		"secrets":      {"https://a.com/reset?token=s3cret&email=jane#id", privacy.Page{Hostname: "a.com", Path: "/reset"}, true},
+		"credentials":  {"https://jane:pw@a.com/", privacy.Page{Hostname: "a.com", Path: "/"}, true},
+		"campaign":     {"https://a.com/?utm_source=s&utm_medium=m&utm_campaign=c&utm_term=t&utm_content=n&x=y", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Source: "s", Medium: "m", Name: "c", Term: "t", Content: "n"}}, true},
+		"ref":          {"https://a.com/?ref=hn", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Ref: "hn"}}, true},
+		"escaped path": {"https://a.com/caf%C3%A9%20x", privacy.Page{Hostname: "a.com", Path: "/caf%C3%A9%20x"}, true},
+		"relative":     {"/pricing", privacy.Page{}, false},
+		"another kind": {"javascript:alert(1)", privacy.Page{}, false},
+		"nonsense":     {"http://[", privacy.Page{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, ok := privacy.ReadPage(test.raw)
+			if got != test.want || ok != test.ok {
+				t.Errorf("got %+v, %t; want %+v, %t", got, ok, test.want, test.ok)
+			}
+		})
+	}
+}
+
+func TestPersonal(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]bool{
+		"email": true, "E-Mail": true, "user_email": true, "phoneNumber": true, "credit card": true, "ip": true,
+		"plan": false, "theme": false, "emails_sent": false, "company": false, "zip": false,
+	} {
+		if got := privacy.Personal(key); got != want {
+			t.Errorf("Personal(%q) = %t", key, got)
+		}
+	}
+}
+
+func FuzzAddresses(f *testing.F) {
+	f.Add("[::1]:80", "1.2.3.4, x", 1)
+	f.Fuzz(func(t *testing.T, peer, forwarded string, hops int) {
+		a := privacy.ClientAddress(peer, []string{forwarded}, hops)
+		if a.Is4In6() || a.Zone() != "" {
+			t.Fatalf("%s has a second form", a)
+		}
+	})
+}
+
+func FuzzReadPage(f *testing.F) {
+	f.Add("https://example.com/a?utm_source=x")
+	f.Fuzz(func(t *testing.T, raw string) {
+		if page, ok := privacy.ReadPage(raw); ok && (page.Hostname == "" && page.Path == "" || len(page.Campaign.Source) > privacy.MaxCampaign) {
+			t.Fatalf("%q became %+v", raw, page)
+		}
+		privacy.ReadReferrer(raw)
+	})
+}

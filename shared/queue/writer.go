@@ -1,0 +1,149 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/shared/event"
+)
+
+// maxGroup bounds how many events go to Redis in one pipeline.
+const maxGroup = 4096
+
+// ErrClosed is returned by Append after Close.
+var ErrClosed = errors.New("the queue's writer is closed")
+
+// Writer appends events with group commit: while one pipeline is on its way to
+// Redis, the events of all requests that arrive meanwhile gather for the next.
+type Writer struct {
+	client redis.UniversalClient
+	wake   chan struct{} // holds a token while something waits; closed by Close
+	done   chan struct{} // closed when the loop has ended
+
+	mu      sync.Mutex
+	waiting []pending
+	closed  bool
+}
+
+type pending struct {
+	shard   int
+	payload []byte
+	group   *group
+}
+
+// group is what one Append waits for.
+type group struct {
+	mu   sync.Mutex
+	left int
+	err  error
+	done chan struct{}
+}
+
+func (g *group) finish(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.err = errors.Join(g.err, err)
+	if g.left--; g.left == 0 {
+		close(g.done)
+	}
+}
+
+// NewWriter starts a writer. Close ends it.
+func NewWriter(client redis.UniversalClient) *Writer {
+	w := &Writer{client: client, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go w.loop()
+	return w
+}
+
+// Append returns nil once Redis has taken all the events. After an error some of
+// them may have been taken: an event that is sent again with the same id is still
+// one event.
+func (w *Writer) Append(ctx context.Context, events ...*event.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	g := &group{left: len(events), done: make(chan struct{})}
+	batch := make([]pending, len(events))
+	for i, e := range events {
+		payload, err := e.MarshalMsg(nil)
+		if err != nil {
+			return fmt.Errorf("encode the event: %w", err)
+		}
+		batch[i] = pending{ShardOf(e), payload, g}
+	}
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return ErrClosed
+	}
+	w.waiting = append(w.waiting, batch...)
+	select {
+	case w.wake <- struct{}{}:
+	default: // the loop has been woken already
+	}
+	w.mu.Unlock()
+	select {
+	case <-g.done:
+		return g.err
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the queue: %w", ctx.Err())
+	}
+}
+
+// Close waits until all that was appended has been answered for, then ends the
+// writer.
+func (w *Writer) Close() {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.wake)
+	}
+	w.mu.Unlock()
+	<-w.done
+}
+
+func (w *Writer) loop() {
+	defer close(w.done)
+	for range w.wake {
+		for w.flush() {
+		}
+	}
+	for w.flush() {
+	}
+}
+
+// flush sends what waits, and tells whether there was something.
+func (w *Writer) flush() bool {
+	w.mu.Lock()
+	n := min(len(w.waiting), maxGroup)
+	batch := w.waiting[:n:n]
+	w.waiting = w.waiting[n:]
+	w.mu.Unlock()
+	if n == 0 {
+		return false
+	}
+	// The callers' contexts end their waiting, not the pipeline that others share;
+	// the client's own timeouts bound it.
+	ctx := context.Background()
+	pipe := w.client.Pipeline()
+	commands := make([]*redis.StringCmd, n)
+	for i, p := range batch {
+		commands[i] = pipe.XAdd(ctx, &redis.XAddArgs{Stream: stream(p.shard), Values: []any{field, p.payload}})
+	}
+	_, err := pipe.Exec(ctx)
+	for i, p := range batch {
+		failure := commands[i].Err()
+		if failure == nil && commands[i].Val() == "" {
+			failure = err // never sent
+		}
+		if failure != nil {
+			failure = fmt.Errorf("append to the queue: %w", failure)
+		}
+		p.group.finish(failure)
+	}
+	return true
+}

@@ -1,0 +1,170 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/analytics-platform/analytics/shared/visit"
+)
+
+const (
+	upsertHours = `
+INSERT INTO rollup_hour AS r (site_id, hour, visitors, visits, pageviews, events, bounces, seconds)
+SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+ON CONFLICT (site_id, hour) DO UPDATE SET
+    visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
+    pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
+    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
+
+	upsertDays = `
+INSERT INTO rollup_day AS r (site_id, dimension, day, value, visitors, visits, pageviews, events, bounces, seconds)
+SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+ON CONFLICT (site_id, dimension, day, value) DO UPDATE SET
+    visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
+    pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
+    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
+
+	upsertMonths = `
+INSERT INTO rollup_month AS r (site_id, dimension, month, value, visitors, visits, pageviews, events, bounces, seconds)
+SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+ON CONFLICT (site_id, dimension, month, value) DO UPDATE SET
+    visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
+    pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
+    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
+
+	deleteEmptyHours = `
+DELETE FROM rollup_hour r USING unnest($1::int[], $2::timestamptz[]) AS k (site_id, hour)
+WHERE r.site_id = k.site_id AND r.hour = k.hour AND r.visitors = 0 AND r.visits = 0 AND r.events = 0`
+
+	deleteEmptyDays = `
+DELETE FROM rollup_day r USING unnest($1::int[], $2::smallint[], $3::date[], $4::text[]) AS k (site_id, dimension, day, value)
+WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.day = k.day AND r.value = k.value AND r.visitors = 0`
+
+	deleteEmptyMonths = `
+DELETE FROM rollup_month r USING unnest($1::int[], $2::smallint[], $3::date[], $4::text[]) AS k (site_id, dimension, month, value)
+WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.month = k.month AND r.value = k.value AND r.visitors = 0`
+)
+
+// ApplyRollups adds the changes to the rollups and deletes the rows that come to
+// nothing.
+//
+// Transactions of several shards change the same rows. So that none can wait for
+// another in a circle, every transaction must call this last, and the rows are
+// locked in one order: hours, days, months, each in the order of its key.
+func ApplyRollups(ctx context.Context, tx DB, r *visit.Rollups) error {
+	hours, days, months := r.Hours(), r.Days(), r.Months()
+	if err := addHours(ctx, tx, hours); err != nil {
+		return fmt.Errorf("add to the hour rollup: %w", err)
+	}
+	if err := addDays(ctx, tx, upsertDays, days); err != nil {
+		return fmt.Errorf("add to the day rollup: %w", err)
+	}
+	if err := addDays(ctx, tx, upsertMonths, months); err != nil {
+		return fmt.Errorf("add to the month rollup: %w", err)
+	}
+	if err := deleteEmptied(ctx, tx, hours, days, months); err != nil {
+		return fmt.Errorf("delete empty rollup rows: %w", err)
+	}
+	return nil
+}
+
+// counts are columns of Counts.
+type counts [6][]int64
+
+func newCounts(n int) (c counts) {
+	for i := range c {
+		c[i] = make([]int64, 0, n)
+	}
+	return c
+}
+
+func (c *counts) append(of visit.Counts) {
+	for i, value := range [6]int64{of.Visitors, of.Visits, of.Pageviews, of.Events, of.Bounces, of.Seconds} {
+		c[i] = append(c[i], value)
+	}
+}
+
+func (c *counts) args(keys ...any) []any {
+	for _, column := range c {
+		keys = append(keys, column)
+	}
+	return keys
+}
+
+func addHours(ctx context.Context, tx DB, rows []visit.HourRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	c := newCounts(len(rows))
+	for _, row := range rows {
+		c.append(row.Counts)
+	}
+	sites, hours := hourKeys(rows)
+	_, err := tx.Exec(ctx, upsertHours, c.args(sites, hours)...)
+	return err
+}
+
+func addDays(ctx context.Context, tx DB, upsert string, rows []visit.DayRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	c := newCounts(len(rows))
+	for _, row := range rows {
+		c.append(row.Counts)
+	}
+	sites, dimensions, days, values := dayKeys(rows)
+	_, err := tx.Exec(ctx, upsert, c.args(sites, dimensions, days, values)...)
+	return err
+}
+
+// deleteEmptied looks at the rows that something was taken from: no other can have
+// come to nothing. They are all locked by now.
+func deleteEmptied(ctx context.Context, tx DB, hours []visit.HourRow, days, months []visit.DayRow) error {
+	var fewer []visit.HourRow
+	for _, row := range hours {
+		if row.Visitors < 0 || row.Visits < 0 {
+			fewer = append(fewer, row)
+		}
+	}
+	if len(fewer) > 0 {
+		sites, starts := hourKeys(fewer)
+		if _, err := tx.Exec(ctx, deleteEmptyHours, sites, starts); err != nil {
+			return err
+		}
+	}
+	for _, table := range []struct {
+		delete string
+		rows   []visit.DayRow
+	}{{deleteEmptyDays, days}, {deleteEmptyMonths, months}} {
+		var fewer []visit.DayRow
+		for _, row := range table.rows {
+			if row.Visitors < 0 {
+				fewer = append(fewer, row)
+			}
+		}
+		if len(fewer) == 0 {
+			continue
+		}
+		sites, dimensions, starts, values := dayKeys(fewer)
+		if _, err := tx.Exec(ctx, table.delete, sites, dimensions, starts, values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hourKeys(rows []visit.HourRow) (sites []int32, hours []time.Time) {
+	for _, row := range rows {
+		sites, hours = append(sites, row.Site), append(hours, row.StartOf())
+	}
+	return sites, hours
+}
+
+func dayKeys(rows []visit.DayRow) (sites []int32, dimensions []int16, days []time.Time, values []string) {
+	for _, row := range rows {
+		sites, dimensions = append(sites, row.Site), append(dimensions, int16(row.Dimension))
+		days, values = append(days, row.Day.Date()), append(values, row.Value)
+	}
+	return sites, dimensions, days, values
+}
