@@ -122,7 +122,7 @@ func genHistory() *rapid.Generator[[]event.Event] {
 // of the raw events.
 func TestAnyHistory(t *testing.T) {
 	t.Parallel()
-	for _, database := range localtest.Databases(t) {
+	for _, database := range append(localtest.Databases(t), localtest.WebAssembly(t)) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			r := newRecord(t, database.URL)

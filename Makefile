@@ -1,0 +1,80 @@
+# `make` says what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+COUNTRIES := shared/enrich/data/country.mmdb
+DASHBOARD := functions/dashboard/assets/index.html
+MODULES   := node_modules/.package-lock.json
+LINT      := bin/golangci-lint
+
+.PHONY: help
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: build ## Start everything on this machine: prints the dashboard's address and a token
+	@exec bin/local
+
+.PHONY: demo
+demo: build ## The same, with a month of made-up traffic
+	@exec bin/local -demo
+
+.PHONY: build
+build: $(DASHBOARD) $(COUNTRIES) ## Build the dashboard and every program, into bin/
+	@tools/need.sh initdb=postgresql
+	go build -o bin/ ./infra/local/cmd/local
+	@for name in track aggregate query websocket-bridge schema-guard admin dashboard; do \
+		CGO_ENABLED=0 go build -trimpath -o bin/$$name ./functions/$$name/cmd; done
+
+.PHONY: test
+test: need build lint test-go test-web test-browser ## Every check of the project; installs what is missing
+
+.PHONY: need
+need:
+	@tools/need.sh initdb=postgresql redis-server=redis-server chromium=chromium gcc=gcc
+
+.PHONY: test-go
+test-go: $(DASHBOARD) $(COUNTRIES)
+	go test -race ./...
+
+.PHONY: test-web
+test-web: $(MODULES)
+	npm test
+
+.PHONY: test-browser
+test-browser: build
+	npx playwright test --config e2e
+
+.PHONY: lint
+lint: $(LINT) $(MODULES) $(DASHBOARD) $(COUNTRIES) ## Check the style of Go and TypeScript
+	$(LINT) run ./...
+	npm run lint
+
+.PHONY: format
+format: $(LINT) $(MODULES) ## Format Go and TypeScript
+	$(LINT) fmt ./...
+	npm run format
+
+.PHONY: generate
+generate: ## Write generated code anew
+	go generate ./...
+
+.PHONY: clean
+clean: ## Remove what was built, and keep .data
+	rm -rf bin node_modules packages/*/node_modules packages/*/dist test-results $(COUNTRIES)
+	find functions/dashboard/assets -mindepth 1 ! -name .gitkeep -delete
+
+$(MODULES): package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+$(DASHBOARD): $(MODULES) $(shell find packages/dashboard -path '*/node_modules' -prune -o -type f -print)
+	npm run build
+	@touch $@
+
+$(COUNTRIES): $(MODULES)
+	cp node_modules/@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb $@
+
+$(LINT): tools/lint/go.mod tools/lint/go.sum
+	go build -modfile=tools/lint/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -1,0 +1,134 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Readable, type Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+type Child = ChildProcessByStdio<Writable, Readable, null>;
+
+/** Waits for lines on a program's output, in whatever order, and returns what follows each prefix. */
+async function lines(child: Child, prefixes: string[]): Promise<string[]> {
+  const found = new Map<string, string>();
+  for await (const line of createInterface({ input: child.stdout })) {
+    const prefix = prefixes.find((p) => line.startsWith(p));
+    if (prefix !== undefined) found.set(prefix, line.slice(prefix.length).trim());
+    if (found.size === prefixes.length) {
+      child.stdout.resume();
+      return prefixes.map((p) => found.get(p) ?? '');
+    }
+  }
+  throw new Error(`the program ended before it printed ${prefixes.join(' and ')}`);
+}
+
+async function stopped(child: Child): Promise<number | null> {
+  if (child.exitCode !== null) return child.exitCode;
+  return new Promise((resolve) => child.once('exit', resolve));
+}
+
+/** The database that the platform runs on: its own plain PostgreSQL, or TimescaleDB in WebAssembly. */
+export type Database = 'plain' | 'timescaledb';
+
+/** What the query function answers. */
+export interface Answer {
+  results: { dimensions: string[]; metrics: number[] }[];
+}
+
+/** The whole platform, as `make run` starts it, with its data in a temporary folder. */
+export class Platform {
+  private constructor(
+    readonly dashboard: string,
+    readonly token: string,
+    readonly data: string,
+    private readonly child: Child,
+    private readonly timescale: Child | undefined,
+  ) {}
+
+  static async start(database: Database): Promise<Platform> {
+    const data = await mkdtemp(join(tmpdir(), 'analytics-e2e-'));
+    const env: NodeJS.ProcessEnv = { ...process.env, PORT: '0', DATA_DIR: data };
+    let timescale: Child | undefined;
+    if (database === 'timescaledb') {
+      timescale = spawn('node', [join(root, 'infra/local/localtest/pglite.mjs')], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      const [port] = await lines(timescale, ['']);
+      env.DATABASE_URL = `postgres://postgres:postgres@127.0.0.1:${port ?? ''}/postgres?sslmode=disable&pool_max_conns=1`;
+    }
+    const child = spawn(join(root, 'bin/local'), [], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    const [dashboard = '', token = ''] = await lines(child, ['dashboard:', 'token:']);
+    return new Platform(dashboard, token, data, child, timescale);
+  }
+
+  /** The address of a function, with a slash at its end. */
+  function(name: string): string {
+    return new URL(`../${name}/`, this.dashboard).href;
+  }
+
+  /** Asks the query function, as the owner. */
+  async query(body: unknown): Promise<Answer> {
+    return (await this.post(`${this.function('query')}api/v2/query`, body)) as Answer;
+  }
+
+  /** Stores what is queued now, and returns what was done. */
+  async aggregate(): Promise<{ events: number; backlog: number }> {
+    return (await this.post(this.function('aggregate'), {})) as { events: number; backlog: number };
+  }
+
+  private async post(url: string, body: unknown): Promise<unknown> {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+    return response.json();
+  }
+
+  /** Stops the platform as Ctrl-C does and returns its exit code. */
+  async stop(): Promise<number | null> {
+    this.child.kill('SIGTERM');
+    const code = await stopped(this.child);
+    if (this.timescale) {
+      this.timescale.stdin.end();
+      await stopped(this.timescale);
+    }
+    await rm(this.data, { recursive: true, force: true });
+    return code;
+  }
+}
+
+/** A website of three pages that carry the tracker. */
+export class Website {
+  private constructor(
+    readonly url: string,
+    private readonly server: Server,
+  ) {}
+
+  static async start(script: string): Promise<Website> {
+    const server = createServer((_, response) => {
+      response.setHeader('content-type', 'text/html; charset=utf-8');
+      response.end(`<!doctype html>
+<html lang="en">
+  <title>A page</title>
+  <script defer data-site="localhost" src="${script}"></script>
+  <a id="pricing" href="/pricing">Pricing</a>
+  <button id="about" onclick="history.pushState({}, '', '/about')">About</button>
+  <button id="signup" onclick="analytics('Signup', { props: { plan: 'pro' } })">Sign up</button>
+</html>`);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    return new Website(`http://127.0.0.1:${port}`, server);
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}

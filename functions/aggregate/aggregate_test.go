@@ -1,0 +1,274 @@
+package aggregate_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/internal/oracle"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/schema"
+)
+
+const token = "the token of the owner"
+
+// worker is the function's own program, as a process of its own.
+type worker struct {
+	program  string
+	database string
+	redis    string
+	url      string
+	process  *exec.Cmd
+}
+
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "aggregate")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd").CombinedOutput(); err != nil {
+		t.Fatalf("build the function: %v\n%s", err, out)
+	}
+	return program
+}
+
+func (w *worker) start(t *testing.T) {
+	t.Helper()
+	port := freePort(t)
+	w.url = "http://127.0.0.1:" + port
+	w.process = exec.Command(w.program)
+	w.process.Env = append(os.Environ(), "PORT="+port, "DATABASE_URL="+w.database, "REDIS_URL="+w.redis,
+		"ADMIN_TOKEN="+token, "AGGREGATE_BATCH=500", "AGGREGATE_INTERVAL=0s")
+	w.process.Stderr = os.Stderr
+	if err := w.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	process := w.process
+	t.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
+	wait(t, "the function is ready", func() bool {
+		response, err := http.Get(w.url + "/_/ready")
+		if err != nil {
+			return false
+		}
+		_ = response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func wait(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(time.Minute)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("after a minute still not: %s", what)
+		}
+	}
+}
+
+// run asks for a run and returns what the function says of it.
+func (w *worker) run(ctx context.Context, key string) (status int, answer map[string]any, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+"/", nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	if key != "" {
+		request.Header.Set("Authorization", "Bearer "+key)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	return response.StatusCode, answer, json.NewDecoder(response.Body).Decode(&answer)
+}
+
+// visits are n events of about n/4 visitors of three sites over two days.
+func visits(n int) []*event.Event {
+	midnight := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)
+	events := make([]*event.Event, n)
+	for i := range events {
+		at := midnight.Add(time.Duration(i) * 36 * time.Hour / time.Duration(n))
+		visitor := int64(i/8)*2 + int64(i%2)
+		events[i] = &event.Event{
+			ID: uuid.Must(uuid.NewV7()), Site: int32(visitor%3) + 1, Time: at.Truncate(time.Millisecond), Day: event.DayOf(at),
+			Visitor: (visitor*2654435761)<<16 ^ int64(event.DayOf(at)), Type: event.View, Page: fmt.Sprintf("/%d", i%100),
+			Attributes: event.Attributes{Source: "Google", Browser: "Firefox", Country: "FR"},
+		}
+	}
+	return events
+}
+
+// TestKilledInTheMiddle: the process is killed with SIGKILL several times while it
+// drains 50,000 events, some of which are sent twice, and started again. Every
+// event is stored once, and visits and rollups are what the raw events say.
+func TestKilledInTheMiddle(t *testing.T) {
+	t.Parallel()
+	const n = 50_000
+	program := build(t)
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			db, client := prepare(t, database.URL)
+			w := &worker{program: program, database: database.URL, redis: "redis://" + client.Options().Addr + "/0"}
+
+			writer := queue.NewWriter(client)
+			defer writer.Close()
+			events := visits(n)
+			for _, batch := range [][]*event.Event{events, events[:5000]} {
+				if err := writer.Append(ctx, batch...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			stored := func() (count int) {
+				if err := db.QueryRow(ctx, `SELECT count(*) FROM events`).Scan(&count); err != nil {
+					t.Fatal(err)
+				}
+				return count
+			}
+
+			killed := 0
+			for _, at := range []int{1, n / 4, n / 2} {
+				w.start(t)
+				go func() { _, _, _ = w.run(ctx, "") }() // the kill breaks the connection
+				wait(t, fmt.Sprintf("%d events are stored", at), func() bool { return stored() >= at })
+				if err := w.process.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				_ = w.process.Wait() // killed, as it should be
+				if stored() < n {
+					killed++
+				}
+			}
+			if killed == 0 {
+				t.Error("every kill came after the end of the drain: nothing was tested")
+			}
+
+			w.start(t)
+			wait(t, "the queue is empty", func() bool {
+				status, answer, err := w.run(ctx, token)
+				if err != nil || status != http.StatusOK {
+					t.Fatalf("status %d, %v, %v", status, answer, err)
+				}
+				return answer["backlog"] == 0.0
+			})
+			if got := stored(); got != n {
+				t.Errorf("%d events are stored, %d were sent", got, n)
+			}
+			differences, err := oracle.Differences(ctx, db)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range differences {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func prepare(t *testing.T, url string) (*pgxpool.Pool, *redis.Client) {
+	t.Helper()
+	ctx := t.Context()
+	db, err := pgxpool.New(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	if _, err := schema.Migrate(ctx, db); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if _, err := db.Exec(ctx, `INSERT INTO sites (public_id, domain, timezone) VALUES ($1, $1, 'UTC')`, fmt.Sprintf("site%d.example", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	options, err := redis.ParseURL(localtest.Redis(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	return db, client
+}
+
+// TestWhoLearnsWhat: without a key a call runs the job and learns nothing, with the
+// owner's token it learns what was done, with a wrong one it is refused.
+func TestWhoLearnsWhat(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	database := localtest.Postgres(t)
+	_, client := prepare(t, database)
+	w := &worker{program: build(t), database: database, redis: "redis://" + client.Options().Addr + "/0"}
+	w.start(t)
+	if status, answer, err := w.run(ctx, ""); err != nil || status != http.StatusOK || len(answer) != 1 || answer["status"] != "done" {
+		t.Errorf("without a key: %d, %v, %v", status, answer, err)
+	}
+	if status, answer, err := w.run(ctx, token); err != nil || status != http.StatusOK || answer["events"] != 0.0 {
+		t.Errorf("with the token: %d, %v, %v", status, answer, err)
+	}
+	if status, answer, err := w.run(ctx, "wrong"); err != nil || status != http.StatusUnauthorized || answer["code"] != "unauthorized" {
+		t.Errorf("with a wrong token: %d, %v, %v", status, answer, err)
+	}
+}
+
+// TestWhatIsMissingIsNamed: a function that can't start says in one line what to set.
+func TestWhatIsMissingIsNamed(t *testing.T) {
+	t.Parallel()
+	program := build(t)
+	for name, test := range map[string]struct {
+		env  []string
+		want string
+	}{
+		"no token":    {[]string{}, "ADMIN_TOKEN"},
+		"no Redis":    {[]string{"ADMIN_TOKEN=" + token, "REDIS_URL=redis://127.0.0.1:1/0"}, "REDIS_URL"},
+		"no database": {[]string{"ADMIN_TOKEN=" + token, "REDIS_URL=" + localtest.Redis(t), "DATABASE_URL=postgres://x:hunter2@127.0.0.1:1/x"}, "DATABASE_URL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), program)
+			cmd.Env = append([]string{"PORT=" + freePort(t)}, test.env...)
+			out, err := cmd.CombinedOutput()
+			if err == nil {
+				t.Fatal("it ended without an error")
+			}
+			lines := 0
+			for scanner := bufio.NewScanner(bytes.NewReader(out)); scanner.Scan(); {
+				lines++
+			}
+			if lines != 1 || !bytes.Contains(out, []byte(test.want)) || bytes.Contains(out, []byte("hunter2")) {
+				t.Errorf("it said %q; want one line about %s", out, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,122 @@
+// Package demo fills an installation with a month of made-up traffic of three
+// sites, through the queue and the same code that stores real traffic, so that one
+// can look around before a single visitor has come.
+//
+// It must never touch a site that it did not make.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/shared/drain"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+const (
+	// Days is how far back the traffic goes.
+	Days = 30
+	// Events is about how many events a demo has.
+	Events = 200_000
+	// late is how many of the events arrive after all the others.
+	late = 0.01
+	// batch is how many events are queued before they are stored.
+	batch = 40_000
+)
+
+// ErrDone means that the demo's sites exist already.
+var ErrDone = errors.New("the demo's sites exist already")
+
+// Fill makes the demo's sites and about total events of traffic before now. It calls
+// progress with the number of events stored so far. Where one of the sites exists already it does
+// nothing and returns ErrDone.
+func Fill(ctx context.Context, db store.DB, client redis.UniversalClient, now time.Time, total int, progress func(stored int)) error {
+	sites, err := createSites(ctx, db)
+	if err != nil {
+		return err
+	}
+	writer := queue.NewWriter(client)
+	defer writer.Close()
+	f := &filler{
+		ctx: ctx, writer: writer, progress: progress,
+		drainer: &drain.Drainer{Redis: client, Database: db, Batch: batch},
+	}
+	r := rand.New(rand.NewPCG(uint64(now.Unix()), 1)) //nolint:gosec // made-up traffic need not be unpredictable
+	var held []event.Event
+	for e := range traffic(r, sites, Days, total, now) {
+		if r.Float64() < late {
+			held = append(held, e)
+			continue
+		}
+		if err := f.add(e); err != nil {
+			return err
+		}
+	}
+	for _, e := range held {
+		if err := f.add(e); err != nil {
+			return err
+		}
+	}
+	return f.flush()
+}
+
+func createSites(ctx context.Context, db store.DB) ([]site, error) {
+	for _, p := range profiles() {
+		if _, err := store.SiteNamed(ctx, db, p.domain); err == nil {
+			return nil, ErrDone
+		} else if !errors.Is(err, store.ErrNoSite) {
+			return nil, fmt.Errorf("look for the demo's sites: %w", err)
+		}
+	}
+	var sites []site
+	for _, p := range profiles() {
+		made, err := store.CreateSite(ctx, db, store.SiteDraft{Domain: p.domain, Name: p.name, Timezone: p.timezone})
+		if err != nil {
+			return nil, fmt.Errorf("make the site %s: %w", p.domain, err)
+		}
+		location, err := time.LoadLocation(p.timezone)
+		if err != nil {
+			return nil, fmt.Errorf("make the site %s: %w", p.domain, err)
+		}
+		sites = append(sites, site{p, made.ID, location})
+	}
+	return sites, nil
+}
+
+// filler queues events and stores them, many at a time.
+type filler struct {
+	ctx      context.Context //nolint:containedctx // it lives as long as one call of Fill
+	writer   *queue.Writer
+	drainer  *drain.Drainer
+	progress func(int)
+	waiting  []*event.Event
+	stored   int
+}
+
+func (f *filler) add(e event.Event) error {
+	f.waiting = append(f.waiting, &e)
+	if len(f.waiting) < batch {
+		return nil
+	}
+	return f.flush()
+}
+
+func (f *filler) flush() error {
+	if err := f.writer.Append(f.ctx, f.waiting...); err != nil {
+		return fmt.Errorf("queue the demo's events: %w", err)
+	}
+	if _, err := f.drainer.Run(f.ctx); err != nil {
+		return fmt.Errorf("store the demo's events: %w", err)
+	}
+	f.stored += len(f.waiting)
+	f.waiting = f.waiting[:0]
+	f.progress(f.stored)
+	return nil
+}

@@ -1,0 +1,93 @@
+package demo
+
+import (
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+	_ "time/tzdata"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/internal/oracle"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/schema"
+	"github.com/analytics-platform/analytics/shared/visit"
+)
+
+// TestTraffic: there is about as much as asked for, nothing of it in the future or
+// outside its day, with the shape of real traffic.
+func TestTraffic(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 30, 15, 4, 5, 0, time.UTC) // Europe's clocks changed the day before
+	var sites []site
+	for i, p := range profiles() {
+		location, err := time.LoadLocation(p.timezone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sites = append(sites, site{p, int32(i + 1), location})
+	}
+	const total = 50_000
+	events, bySite := 0, map[int32]int{}
+	visits := map[int64]int{}
+	days := map[event.Day]bool{}
+	for e := range traffic(rand.New(rand.NewPCG(1, 2)), sites, Days, total, now) {
+		location := sites[e.Site-1].location
+		if local := e.Time.In(location); e.Time.After(now) || event.DayOf(local) != e.Day || e.ID.Version() != 7 {
+			t.Fatalf("event of %s, said to be of %s, id %s", local, e.Day, e.ID)
+		}
+		events++
+		bySite[e.Site]++
+		visits[e.Visitor]++
+		days[e.Day] = true
+	}
+	if events < total*9/10 || events > total*11/10 {
+		t.Errorf("%d events, %d were asked for", events, total)
+	}
+	if mean := float64(events) / float64(len(visits)); mean < eventsPerVisit*0.9 || mean > eventsPerVisit*1.1 {
+		t.Errorf("%.2f events a visit, want %.1f", mean, eventsPerVisit)
+	}
+	if len(days) < Days {
+		t.Errorf("%d days have traffic, want %d", len(days), Days)
+	}
+	if bySite[1] < bySite[2] || bySite[2] < bySite[3] {
+		t.Errorf("events by site: %v", bySite)
+	}
+}
+
+func TestFill(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db, err := pgxpool.New(ctx, localtest.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	if _, err := schema.Migrate(ctx, db); err != nil {
+		t.Fatal(err)
+	}
+	options, err := redis.ParseURL(localtest.Redis(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+
+	stored := 0
+	if err := Fill(ctx, db, client, time.Now(), 10_000, func(n int) { stored = n }); err != nil {
+		t.Fatal(err)
+	}
+	var events int
+	if err := db.QueryRow(ctx, `SELECT sum(events) FROM rollup_month WHERE dimension = $1`, visit.Total).Scan(&events); err != nil || events != stored || events < 9000 {
+		t.Errorf("%d events are counted, %d were stored (%v)", events, stored, err)
+	}
+	if differences, err := oracle.Differences(ctx, db); err != nil || len(differences) > 0 {
+		t.Errorf("%v %v", differences, err)
+	}
+	if err := Fill(ctx, db, client, time.Now(), 10_000, func(int) {}); !errors.Is(err, ErrDone) {
+		t.Errorf("filled twice: %v, want ErrDone", err)
+	}
+}

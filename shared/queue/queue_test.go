@@ -1,0 +1,164 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/queue"
+)
+
+func connect(t *testing.T) *redis.Client {
+	t.Helper()
+	options, err := redis.ParseURL(localtest.Redis(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func made(visitor int64) *event.Event {
+	return &event.Event{ID: uuid.Must(uuid.NewV7()), Site: 1, Time: time.Now().UTC().Truncate(time.Millisecond), Visitor: visitor, Type: event.View, Page: "/"}
+}
+
+func all(t *testing.T, client redis.UniversalClient) (entries [queue.Shards][]queue.Entry) {
+	t.Helper()
+	for shard := range queue.Shards {
+		var err error
+		if entries[shard], err = queue.Read(t.Context(), client, shard, 10_000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return entries
+}
+
+func TestAppendFromManyRequests(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	writer := queue.NewWriter(client)
+	const requests, each = 100, 7
+	var wg sync.WaitGroup
+	for r := range requests {
+		wg.Go(func() {
+			events := make([]*event.Event, each)
+			for i := range events {
+				events[i] = made(int64(r))
+			}
+			if err := writer.Append(t.Context(), events...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	total := 0
+	for shard, entries := range all(t, client) {
+		total += len(entries)
+		for _, e := range entries {
+			if e.Err != nil || queue.ShardOf(&e.Event) != shard {
+				t.Errorf("shard %d has an entry of shard %d: %v", shard, queue.ShardOf(&e.Event), e.Err)
+			}
+		}
+	}
+	if total != requests*each {
+		t.Errorf("%d entries, %d were appended", total, requests*each)
+	}
+	writer.Close()
+	writer.Close()
+	if err := writer.Append(t.Context(), made(1)); !errors.Is(err, queue.ErrClosed) {
+		t.Errorf("after Close: %v, want ErrClosed", err)
+	}
+}
+
+func TestTrimTakesWhatWasReadAndNoMore(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	writer := queue.NewWriter(client)
+	t.Cleanup(writer.Close)
+	for range 10 {
+		if err := writer.Append(t.Context(), made(4)); err != nil { // shard 0
+			t.Fatal(err)
+		}
+	}
+	read, err := queue.Read(t.Context(), client, 0, 6)
+	if err != nil || len(read) != 6 {
+		t.Fatalf("%d entries, %v", len(read), err)
+	}
+	if err := queue.Trim(t.Context(), client, 0, read[5].ID); err != nil {
+		t.Fatal(err)
+	}
+	left := all(t, client)[0]
+	if len(left) != 4 || left[0].Event.ID == read[5].Event.ID {
+		t.Errorf("%d entries are left, want 4", len(left))
+	}
+	if err := queue.Trim(t.Context(), client, 0, "no id"); err == nil {
+		t.Error("an id that is none was taken")
+	}
+}
+
+func TestBacklogs(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	writer := queue.NewWriter(client)
+	t.Cleanup(writer.Close)
+	if err := writer.Append(t.Context(), made(1), made(1), made(2)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := queue.Backlogs(t.Context(), client, time.Now().Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0].Length != 0 || got[0].Age != 0 || got[1].Length != 2 || got[2].Length != 1 || got[1].Age < 59*time.Second {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	writer := queue.NewWriter(client)
+	t.Cleanup(writer.Close)
+	if err := writer.Append(t.Context(), made(1)); err != nil { // before anyone follows
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := make(chan event.Event, 100)
+	ended := make(chan error)
+	go func() { ended <- queue.Follow(ctx, client, func(e event.Event) { seen <- e }) }()
+
+	// When Follow has begun is not to be known from outside: append until something comes.
+	var first event.Event
+	for first.ID == uuid.Nil {
+		if err := writer.Append(ctx, made(5)); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case first = <-seen:
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	if first.Visitor != 5 {
+		t.Errorf("the follower saw visitor %d, whose event came before", first.Visitor)
+	}
+	want := made(6)
+	if err := writer.Append(ctx, want); err != nil {
+		t.Fatal(err)
+	}
+	for e := range seen {
+		if e.ID == want.ID {
+			break
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("ended by its context: %v", err)
+	}
+}
