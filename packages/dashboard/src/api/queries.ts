@@ -1,0 +1,255 @@
+/** The state that the server has, through TanStack Query: what is asked for and when again. */
+import {
+  QueryCache,
+  QueryClient,
+  keepPreviousData,
+  queryOptions,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+  type UseQueryResult,
+} from '@tanstack/react-query';
+import { overviewMetrics } from '../lib/metrics';
+import { intervalOf, type Period } from '../lib/range';
+import type { Breakdown } from '../lib/reports';
+import { toTotals, toTrend, type Totals, type Trend } from '../lib/trend';
+import { ApiError, createSite, getSession, listSites, queryStats, signIn, signOut } from './client';
+import type { Dimension, Session, Site } from './types';
+
+/** After how many milliseconds a visible page asks again for what it shows. */
+export const refetchIntervals = {
+  /** When nothing tells that the numbers are changing. */
+  quiet: 30_000,
+  /** When they are: a visit is in the reports some seconds, at most a minute, after it is live. */
+  busy: 5_000,
+} as const;
+
+const session = queryOptions<Session | null>({
+  queryKey: ['session'],
+  queryFn: async ({ signal }) => {
+    try {
+      return await getSession(signal);
+    } catch (error) {
+      if (isUnauthorized(error)) return null;
+      throw error;
+    }
+  },
+  staleTime: Infinity,
+});
+
+const sites = queryOptions({
+  queryKey: ['sites'],
+  queryFn: ({ signal }) => listSites(signal),
+  staleTime: 300_000,
+});
+
+export function createQueryClient(): QueryClient {
+  const client: QueryClient = new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error) => {
+        if (isUnauthorized(error)) client.setQueryData(session.queryKey, null);
+      },
+    }),
+    defaultOptions: {
+      queries: { retry: (failures, error) => failures < 1 && isPassing(error), staleTime: 5_000 },
+    },
+  });
+  return client;
+}
+
+/** Who is signed in; null when nobody is. */
+export function useSession(): UseQueryResult<Session | null> {
+  return useQuery(session);
+}
+
+/** Asks anew who is signed in, as when something was refused without a word. */
+export function useCheckSession(): () => void {
+  const client = useQueryClient();
+  return () => {
+    void client.invalidateQueries({ queryKey: session.queryKey });
+  };
+}
+
+export function useSignIn() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: signIn,
+    onSuccess: () => client.invalidateQueries({ queryKey: session.queryKey }),
+  });
+}
+
+export function useSignOut() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: signOut,
+    onSuccess: () => {
+      client.setQueryData(session.queryKey, null);
+      client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== session.queryKey[0] });
+    },
+  });
+}
+
+export function useSites(): UseQueryResult<readonly Site[]> {
+  return useQuery(sites);
+}
+
+export function useCreateSite() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: createSite,
+    onSuccess: (site) => {
+      client.setQueryData(sites.queryKey, (known) => [...(known ?? []), site]);
+    },
+    onError: (error) => {
+      if (isUnauthorized(error)) client.setQueryData(session.queryKey, null);
+    },
+  });
+}
+
+/** All metrics of a period. */
+export function useTotals(
+  site: Site,
+  period: Period,
+  refetchInterval: number,
+): UseQueryResult<Totals> {
+  return useQuery({
+    queryKey: ['stats', site.id, 'totals', period],
+    queryFn: async ({ signal }) => {
+      const { results } = await queryStats(
+        { site_id: site.domain, metrics: overviewMetrics, date_range: [period.from, period.to] },
+        signal,
+      );
+      return toTotals(results[0]);
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval,
+  });
+}
+
+/** All metrics over the course of a period. */
+export function useTrend(
+  site: Site,
+  period: Period,
+  refetchInterval: number,
+): UseQueryResult<Trend> {
+  const interval = intervalOf(period);
+  return useQuery({
+    queryKey: ['stats', site.id, 'trend', period],
+    queryFn: async ({ signal }) => {
+      const { results } = await queryStats(
+        {
+          site_id: site.domain,
+          metrics: overviewMetrics,
+          date_range: [period.from, period.to],
+          dimensions: [interval],
+          pagination: { limit: 1_000, offset: 0 },
+        },
+        signal,
+      );
+      return toTrend(period, results, site.timezone, new Date());
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval,
+  });
+}
+
+/** One row of a report: a value of its dimension. */
+export interface BreakdownRow {
+  readonly value: string;
+  readonly visitors: number;
+}
+
+/** The values of a dimension with the most visitors. */
+export function useBreakdown(
+  site: Site,
+  period: Period,
+  dimension: Dimension,
+  limit: number,
+  refetchInterval: number,
+): UseQueryResult<readonly BreakdownRow[]> {
+  return useQuery({
+    queryKey: ['stats', site.id, 'breakdown', dimension, period, limit],
+    queryFn: async ({ signal }) => {
+      const { results } = await queryStats(
+        {
+          site_id: site.domain,
+          metrics: ['visitors'],
+          date_range: [period.from, period.to],
+          dimensions: [dimension],
+          order_by: [['visitors', 'desc']],
+          pagination: { limit, offset: 0 },
+        },
+        signal,
+      );
+      return results.map((row) => ({
+        value: row.dimensions[0] ?? '',
+        visitors: row.metrics[0] ?? 0,
+      }));
+    },
+    // The rows of another dimension must not be shown in its place.
+    placeholderData: (rows, query) => (query?.queryKey[3] === dimension ? rows : undefined),
+    refetchInterval,
+  });
+}
+
+export interface DetailRow {
+  readonly value: string;
+  /** In the order of the breakdown's metrics. */
+  readonly metrics: readonly number[];
+}
+
+/** How many rows of details are asked for at a time. */
+export const detailBatch = 500;
+
+/** All values of a dimension, by visitors, in batches of `detailBatch`. */
+export function useDetails(site: Site, period: Period, { dimension, metrics }: Breakdown) {
+  return useInfiniteQuery({
+    queryKey: ['stats', site.id, 'details', dimension, period],
+    queryFn: async ({ pageParam: offset, signal }) => {
+      const { results } = await queryStats(
+        {
+          site_id: site.domain,
+          metrics,
+          date_range: [period.from, period.to],
+          dimensions: [dimension],
+          order_by: [['visitors', 'desc']],
+          pagination: { limit: detailBatch, offset },
+        },
+        signal,
+      );
+      return results.map((row): DetailRow => ({
+        value: row.dimensions[0] ?? '',
+        metrics: metrics.map((_, i) => row.metrics[i] ?? 0),
+      }));
+    },
+    initialPageParam: 0,
+    getNextPageParam: (last, batches) =>
+      last.length === detailBatch ? batches.length * detailBatch : undefined,
+  });
+}
+
+/** Whether the site has ever been visited; asked only when it seems not to have been. */
+export function useEverVisited(site: Site, ask: boolean): UseQueryResult<boolean> {
+  return useQuery({
+    queryKey: ['stats', site.id, 'ever'],
+    queryFn: async ({ signal }) => {
+      const { results } = await queryStats(
+        { site_id: site.domain, metrics: ['pageviews', 'visitors'], date_range: 'all' },
+        signal,
+      );
+      return results.some((row) => row.metrics.some((value) => (value ?? 0) > 0));
+    },
+    enabled: ask,
+    refetchInterval: refetchIntervals.quiet,
+  });
+}
+
+export function isUnauthorized(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 401;
+}
+
+/** Whether the same request may well be answered in a moment. */
+function isPassing(error: unknown): boolean {
+  return error instanceof ApiError && [0, 502, 503, 504].includes(error.status);
+}

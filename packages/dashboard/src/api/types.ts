@@ -1,0 +1,106 @@
+/**
+ * What the platform's functions answer and ask for over HTTP. Written by hand until it is
+ * generated from their OpenAPI documents; nothing here has behaviour.
+ */
+
+/** A site whose visits are counted. Its days begin at midnight in `timezone`. */
+export interface Site {
+  /** Public id, for example `s_7f3k`. */
+  readonly id: string;
+  readonly domain: string;
+  readonly name: string;
+  /** IANA name, for example `Europe/Paris`. */
+  readonly timezone: string;
+  /** RFC 3339. */
+  readonly created_at: string;
+}
+
+export interface SiteList {
+  readonly sites: readonly Site[];
+}
+
+export type NewSite = Pick<Site, 'domain' | 'timezone'>;
+
+/** Who is signed in. */
+export interface Session {
+  readonly role: string;
+}
+
+/** An RFC 9457 problem document. `field` names the input that is to blame. */
+export interface Problem {
+  readonly title: string;
+  readonly detail?: string;
+  readonly code?: string;
+  readonly field?: string;
+  readonly status?: number;
+}
+
+/**
+ * `bounce_rate` is a percentage from 0 to 100, `visit_duration` is in seconds, `views_per_visit`
+ * is a fraction, the others are counts.
+ */
+export type Metric =
+  | 'visitors'
+  | 'visits'
+  | 'pageviews'
+  | 'events'
+  | 'views_per_visit'
+  | 'bounce_rate'
+  | 'visit_duration';
+
+export type TimeDimension = 'time:hour' | 'time:day' | 'time:month';
+
+export type Dimension =
+  | 'event:page'
+  | 'event:name'
+  | 'visit:entry_page'
+  | 'visit:exit_page'
+  | 'visit:source'
+  | 'visit:channel'
+  | 'visit:utm_campaign'
+  | 'visit:country'
+  | 'visit:browser'
+  | 'visit:os'
+  | 'visit:device';
+
+/** The body of `POST query/api/v2/query`. */
+export interface StatsQuery {
+  /** A site's domain or public id. */
+  readonly site_id: string;
+  readonly metrics: readonly Metric[];
+  /** `all`, or first and last local day, both `YYYY-MM-DD` and both included. */
+  readonly date_range: 'all' | readonly [from: string, to: string];
+  readonly dimensions?: readonly (Dimension | TimeDimension)[];
+  readonly order_by?: readonly (readonly [Metric | Dimension | TimeDimension, 'asc' | 'desc'])[];
+  readonly pagination?: { readonly limit: number; readonly offset: number };
+}
+
+/** Values in the order in which the query names its dimensions and metrics. */
+export interface StatsRow {
+  readonly dimensions: readonly string[];
+  readonly metrics: readonly (number | null)[];
+}
+
+export interface StatsAnswer {
+  readonly results: readonly StatsRow[];
+}
+
+/** One event as the live feed shows it. Texts that are not known are empty. */
+export interface LiveEvent {
+  /** RFC 3339. */
+  readonly time: string;
+  readonly type: string;
+  readonly name: string;
+  readonly page: string;
+  readonly source: string;
+  /** ISO 3166 alpha-2. */
+  readonly country: string;
+  readonly browser: string;
+  readonly os: string;
+  readonly device: string;
+}
+
+/** What `websocket-bridge/v1/live` sends. */
+export type LiveMessage =
+  | { readonly type: 'visitors'; readonly visitors: number }
+  | { readonly type: 'event'; readonly event: LiveEvent };

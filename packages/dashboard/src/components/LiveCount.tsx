@@ -1,0 +1,25 @@
+import { formatCount } from '../lib/format';
+import type { Live } from '../live/useLive';
+
+/** How many visitors there are now, or that this is not known. */
+export function LiveCount({ status, visitors }: Pick<Live, 'status' | 'visitors'>) {
+  const known = status === 'live' ? visitors : undefined;
+  return (
+    <p
+      className="live-count"
+      data-testid="live-visitors"
+      data-value={known}
+      data-status={status}
+      title="Visitors in the last 5 minutes"
+    >
+      <span className="dot" aria-hidden="true" />
+      {known === undefined ? (
+        <span>{status === 'disconnected' ? 'Live: disconnected' : 'Live: connecting'}</span>
+      ) : (
+        <span>
+          <strong>{formatCount(known)}</strong> current {known === 1 ? 'visitor' : 'visitors'}
+        </span>
+      )}
+    </p>
+  );
+}

@@ -1,0 +1,131 @@
+import type { UseQueryResult } from '@tanstack/react-query';
+import { ArrowDownRight, ArrowUpRight, Minus } from 'lucide-react';
+import { formatPeriod } from '../lib/format';
+import { change, metrics, overviewMetrics, type Change, type OverviewMetric } from '../lib/metrics';
+import type { Period } from '../lib/range';
+import type { Totals, Trend } from '../lib/trend';
+import { show } from '../lib/view';
+import { ErrorNote } from './ErrorNote';
+import { TrendChart } from './TrendChart';
+
+interface Props {
+  /** The metric that is charted. */
+  readonly metric: OverviewMetric;
+  readonly period: Period;
+  /** The period that it is compared with. */
+  readonly before: Period;
+  readonly totals: UseQueryResult<Totals>;
+  readonly totalsBefore: UseQueryResult<Totals>;
+  readonly trend: UseQueryResult<Trend>;
+  readonly trendBefore: UseQueryResult<Trend>;
+}
+
+/** The metric cards and, below them, the course of the chosen one. */
+export function Overview(props: Props) {
+  const { metric, period, before, totals, totalsBefore, trend, trendBefore } = props;
+  const failed = [totals, trend].find((query) => query.isError && !query.data);
+  const name = metrics[metric].name;
+
+  return (
+    <section className="card overview" aria-label="Overview">
+      <div className="metrics" aria-busy={totals.isPlaceholderData}>
+        {overviewMetrics.map((each) => (
+          <MetricCard
+            key={each}
+            metric={each}
+            selected={each === metric}
+            failed={totals.isError}
+            value={totals.data?.[each]}
+            before={totalsBefore.isPlaceholderData ? undefined : totalsBefore.data?.[each]}
+          />
+        ))}
+      </div>
+      <div className="trend">
+        <div className="trend-head">
+          <h2>{name}</h2>
+          <ul className="legend">
+            <li className="legend-now">{formatPeriod(period.from, period.to)}</li>
+            <li className="legend-before">{formatPeriod(before.from, before.to)}</li>
+          </ul>
+        </div>
+        {failed ? (
+          <ErrorNote
+            error={failed.error}
+            onRetry={() => Promise.all([totals.refetch(), trend.refetch()])}
+          />
+        ) : trend.data ? (
+          <div aria-busy={trend.isPlaceholderData}>
+            <TrendChart
+              trend={trend.data}
+              before={trendBefore.isPlaceholderData ? undefined : trendBefore.data}
+              metric={metric}
+            />
+          </div>
+        ) : (
+          <div className="skeleton chart-skeleton" role="status" aria-label="Loading the trend" />
+        )}
+      </div>
+    </section>
+  );
+}
+
+interface MetricCardProps {
+  readonly metric: OverviewMetric;
+  readonly selected: boolean;
+  readonly failed: boolean;
+  readonly value: number | undefined;
+  readonly before: number | undefined;
+}
+
+function MetricCard({ metric, selected, failed, value, before }: MetricCardProps) {
+  const { name, format, exact } = metrics[metric];
+  const changed = value !== undefined && before !== undefined && change(metric, value, before);
+  return (
+    <button
+      type="button"
+      className="metric"
+      aria-pressed={selected}
+      data-testid={`metric-${metric}`}
+      data-value={value}
+      onClick={() => {
+        show({ metric });
+      }}
+    >
+      <span className="metric-name">{name}</span>
+      {value === undefined ? (
+        failed ? (
+          <span className="metric-value">–</span>
+        ) : (
+          <span className="skeleton metric-skeleton" />
+        )
+      ) : (
+        <span className="metric-value" title={exact(value)}>
+          {format(value)}
+        </span>
+      )}
+      {changed ? (
+        <ChangeMark change={changed} title={`Before: ${exact(before)}`} />
+      ) : (
+        <span className="change" title="Nothing to compare with">
+          {value !== undefined && before !== undefined && '–'}
+        </span>
+      )}
+    </button>
+  );
+}
+
+const arrows = { up: ArrowUpRight, down: ArrowDownRight, same: Minus };
+const words = { up: 'up', down: 'down', same: 'unchanged' };
+
+function ChangeMark({ change, title }: { readonly change: Change; readonly title: string }) {
+  const { direction, good, amount } = change;
+  const Arrow = arrows[direction];
+  const verdict = direction === 'same' ? '' : good ? 'good' : 'bad';
+  return (
+    <span className={`change ${verdict}`} title={title}>
+      <Arrow size={15} aria-hidden="true" />
+      <span className="visually-hidden">{words[direction]} </span>
+      {amount}
+    </span>
+  );
+}

@@ -1,0 +1,30 @@
+import { Monitor, Moon, Sun } from 'lucide-react';
+import { useState } from 'react';
+import { storeTheme, storedTheme, type Theme } from '../lib/theme';
+
+const themes = {
+  system: { name: 'as the system', Icon: Monitor, next: 'light' },
+  light: { name: 'light', Icon: Sun, next: 'dark' },
+  dark: { name: 'dark', Icon: Moon, next: 'system' },
+} as const satisfies Record<Theme, { name: string; Icon: typeof Sun; next: Theme }>;
+
+/** Goes from the system's theme to light to dark. */
+export function ThemeButton() {
+  const [theme, setTheme] = useState(storedTheme);
+  const { name, Icon, next } = themes[theme];
+  const label = `Theme: ${name}`;
+  return (
+    <button
+      type="button"
+      className="icon-button"
+      aria-label={label}
+      title={label}
+      onClick={() => {
+        storeTheme(next);
+        setTheme(next);
+      }}
+    >
+      <Icon size={18} aria-hidden="true" />
+    </button>
+  );
+}

@@ -1,0 +1,11 @@
+/**
+ * The token in `#token=...`, as the platform prints it when it starts. It is taken out of the
+ * address, so that it stays neither on the screen nor in the history.
+ */
+export function takeToken(): string | undefined {
+  const token = new URLSearchParams(window.location.hash.slice(1)).get('token');
+  if (token === null) return undefined;
+  const { pathname, search } = window.location;
+  window.history.replaceState(null, '', pathname + search);
+  return token === '' ? undefined : token;
+}

@@ -1,0 +1,67 @@
+/** A trend: the answer of a query by time, with the points that the answer leaves out. */
+import type { StatsRow, TimeDimension } from '../api/types';
+import { addDays, addMonths, hoursOfDay, localTime, startOfMonth, type Day } from './days';
+import { overviewMetrics, type OverviewMetric } from './metrics';
+import { intervalOf, type Period } from './range';
+
+export type Totals = Readonly<Record<OverviewMetric, number>>;
+
+export interface Point {
+  /** As the query function names it: `YYYY-MM-DD`, or `YYYY-MM-DD HH:00:00`, local. */
+  readonly at: string;
+  readonly totals: Totals;
+  /** The running hour, day or month is not over yet, and what is to come has no value at all. */
+  readonly state: 'over' | 'running' | 'to-come';
+}
+
+export interface Trend {
+  readonly interval: TimeDimension;
+  readonly points: readonly Point[];
+}
+
+/** The metrics of a row that was asked for `overviewMetrics`; what is not known counts as 0. */
+export function toTotals(row: StatsRow | undefined): Totals {
+  return Object.fromEntries(
+    overviewMetrics.map((metric, i) => [metric, row?.metrics[i] ?? 0]),
+  ) as Record<OverviewMetric, number>;
+}
+
+/** The trend over a period from the rows of a query for `overviewMetrics` by `intervalOf(period)`. */
+export function toTrend(
+  period: Period,
+  rows: readonly StatsRow[],
+  timezone: string,
+  now: Date,
+): Trend {
+  const interval = intervalOf(period);
+  const byMoment = new Map(rows.map((row) => [row.dimensions[0], row]));
+  const local = localTime(now, timezone);
+  const current = {
+    'time:hour': `${local.day} ${local.hour}:00`,
+    'time:day': local.day,
+    'time:month': startOfMonth(local.day),
+  }[interval];
+  const points = moments(period, interval, timezone).map((at): Point => ({
+    at,
+    totals: toTotals(byMoment.get(at)),
+    state: at < current ? 'over' : at === current ? 'running' : 'to-come',
+  }));
+  return { interval, points };
+}
+
+function moments({ from, to }: Period, interval: TimeDimension, timezone: string): string[] {
+  switch (interval) {
+    case 'time:hour':
+      return hoursOfDay(from, timezone).map((hour) => `${from} ${hour}:00`);
+    case 'time:day':
+      return steps(from, to, (day) => addDays(day, 1));
+    case 'time:month':
+      return steps(startOfMonth(from), to, (day) => addMonths(day, 1));
+  }
+}
+
+function steps(from: Day, to: Day, next: (day: Day) => Day): Day[] {
+  const days: Day[] = [];
+  for (let day = from; day <= to; day = next(day)) days.push(day);
+  return days;
+}

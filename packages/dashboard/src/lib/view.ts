@@ -1,0 +1,77 @@
+/**
+ * What is being looked at, kept in the search part of the address: a reload shows the same, the
+ * address can be shared, and the back button goes back.
+ */
+import { useSyncExternalStore } from 'react';
+import type { Dimension } from '../api/types';
+import { isOverviewMetric, type OverviewMetric } from './metrics';
+import { customRange, defaultRange, isRangeName, type Range } from './range';
+import { breakdownBy } from './reports';
+
+export interface View {
+  /** The domain of the chosen site; undefined for the first one. */
+  readonly site?: string | undefined;
+  readonly range: Range;
+  /** The metric that is charted. */
+  readonly metric: OverviewMetric;
+  /** The dimension whose details are open. */
+  readonly details?: Dimension | undefined;
+}
+
+const defaultMetric: OverviewMetric = 'visitors';
+
+/** The view that an address asks for; what it does not understand is left at the default. */
+export function parseView(search: string): View {
+  const params = new URLSearchParams(search);
+  const metric = params.get('metric') ?? '';
+  return {
+    site: params.get('site') ?? undefined,
+    range: parseRange(params),
+    metric: isOverviewMetric(metric) ? metric : defaultMetric,
+    details: breakdownBy(params.get('details') ?? '')?.dimension,
+  };
+}
+
+function parseRange(params: URLSearchParams): Range {
+  const custom = customRange(params.get('from') ?? '', params.get('to') ?? '');
+  const name = params.get('range') ?? '';
+  return custom ?? (isRangeName(name) ? name : defaultRange);
+}
+
+/** The search part of the address of a view, without what is the default. */
+export function formatView({ site, range, metric, details }: View): string {
+  const params = new URLSearchParams();
+  if (site !== undefined) params.set('site', site);
+  if (typeof range === 'object') {
+    params.set('from', range.from);
+    params.set('to', range.to);
+  } else if (range !== defaultRange) {
+    params.set('range', range);
+  }
+  if (metric !== defaultMetric) params.set('metric', metric);
+  if (details !== undefined) params.set('details', details);
+  return params.size === 0 ? '' : `?${params.toString()}`;
+}
+
+const changed = new EventTarget();
+
+function subscribe(listener: () => void): () => void {
+  window.addEventListener('popstate', listener);
+  changed.addEventListener('change', listener);
+  return () => {
+    window.removeEventListener('popstate', listener);
+    changed.removeEventListener('change', listener);
+  };
+}
+
+/** Changes part of the view, as a new entry of the history. */
+export function show(change: Partial<View>): void {
+  const search = formatView({ ...parseView(window.location.search), ...change });
+  if (search === window.location.search) return;
+  window.history.pushState(null, '', search === '' ? window.location.pathname : search);
+  changed.dispatchEvent(new Event('change'));
+}
+
+export function useView(): View {
+  return parseView(useSyncExternalStore(subscribe, () => window.location.search));
+}

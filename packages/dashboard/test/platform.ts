@@ -1,0 +1,138 @@
+/** A platform of the tests' own: it answers `fetch` and carries the live feed. */
+import { vi } from 'vitest';
+import type { LiveMessage, Site, StatsQuery, StatsRow } from '../src/api/types';
+
+export const site: Site = {
+  id: 's_1',
+  domain: 'example.com',
+  name: 'Example',
+  timezone: 'UTC',
+  created_at: '2026-01-01T00:00:00Z',
+};
+
+export const secret = 'the right token';
+
+/** Answers a query with rows, or with a problem. */
+export type Answer = (query: StatsQuery) => readonly StatsRow[] | Response;
+
+export interface Platform {
+  signedIn: boolean;
+  sites: Site[];
+  answer: Answer;
+  readonly queries: StatsQuery[];
+  /** Whether the socket opens. */
+  live: boolean;
+  /** Sends to the page's open live feed. */
+  readonly send: (message: LiveMessage) => void;
+}
+
+export function problem(status: number, title: string, detail = '', field = ''): Response {
+  return new Response(
+    JSON.stringify({ title, status, ...(detail && { detail }), ...(field && { field }) }),
+    {
+      status,
+      headers: { 'Content-Type': 'application/problem+json' },
+    },
+  );
+}
+
+/** Starts a platform and puts it in place of the network. */
+export function startPlatform(options: Partial<Platform> = {}): Platform {
+  const sockets = new Set<FakeSocket>();
+  const platform: Platform = {
+    signedIn: true,
+    sites: [site],
+    answer: () => [],
+    live: true,
+    ...options,
+    queries: [],
+    send: (message) => {
+      for (const socket of sockets) socket.receive(JSON.stringify(message));
+    },
+  };
+
+  class FakeSocket extends EventTarget {
+    constructor() {
+      super();
+      queueMicrotask(() => {
+        if (platform.live) sockets.add(this);
+        this.dispatchEvent(new Event(platform.live ? 'open' : 'close'));
+      });
+    }
+
+    receive(data: string): void {
+      this.dispatchEvent(new MessageEvent('message', { data }));
+    }
+
+    close(): void {
+      sockets.delete(this);
+    }
+  }
+
+  class RefusedEventSource extends EventTarget {
+    static readonly CONNECTING = 0;
+    readonly readyState = 2;
+
+    constructor() {
+      super();
+      queueMicrotask(() => {
+        this.dispatchEvent(new Event('error'));
+      });
+    }
+
+    close(): void {
+      // It never opened.
+    }
+  }
+
+  vi.stubGlobal('WebSocket', FakeSocket);
+  vi.stubGlobal('EventSource', RefusedEventSource);
+  vi.stubGlobal('fetch', (url: URL, init: RequestInit) =>
+    Promise.resolve(handle(platform, url, init)),
+  );
+  return platform;
+}
+
+function handle(platform: Platform, url: URL, { method = 'GET', body }: RequestInit): Response {
+  const json = (answer: unknown, status = 200) => new Response(JSON.stringify(answer), { status });
+  const input: unknown = typeof body === 'string' ? JSON.parse(body) : undefined;
+  const request = `${method} ${url.pathname}`;
+
+  if (request === 'POST /function/dashboard/session') {
+    if ((input as { token: string }).token !== secret) return problem(401, 'Wrong token');
+    platform.signedIn = true;
+    return new Response(null, { status: 204 });
+  }
+  if (!platform.signedIn) return problem(401, 'Not signed in');
+  switch (request) {
+    case 'GET /function/dashboard/session':
+      return json({ role: 'owner' });
+    case 'DELETE /function/dashboard/session':
+      platform.signedIn = false;
+      return new Response(null, { status: 204 });
+    case 'GET /function/admin/v1/sites':
+      return json({ sites: platform.sites });
+    case 'POST /function/admin/v1/sites': {
+      const wanted = input as Pick<Site, 'domain' | 'timezone'>;
+      if (!wanted.domain.includes('.')) {
+        return problem(
+          422,
+          'Bad input',
+          'domain must be a host name such as example.com',
+          'domain',
+        );
+      }
+      const created: Site = { ...site, ...wanted, id: `s_${platform.sites.length + 1}` };
+      platform.sites.push(created);
+      return json(created, 201);
+    }
+    case 'POST /function/query/api/v2/query': {
+      const query = input as StatsQuery;
+      platform.queries.push(query);
+      const answer = platform.answer(query);
+      return answer instanceof Response ? answer : json({ results: answer });
+    }
+    default:
+      return problem(404, 'Not found', request);
+  }
+}
