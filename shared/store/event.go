@@ -33,6 +33,23 @@ type EventKey struct {
 // KeyOf is the key of an event.
 func KeyOf(e *event.Event) EventKey { return EventKey{e.Site, e.Time.UnixMilli(), e.ID} }
 
+const holdSites = `SELECT id FROM sites FOR KEY SHARE`
+
+// HoldSites returns the ids of all sites, none of which can be deleted before the
+// transaction ends: what is stored for a site is deleted with it or before it.
+func HoldSites(ctx context.Context, tx DB) (map[int32]struct{}, error) {
+	rows, err := tx.Query(ctx, holdSites)
+	if err != nil {
+		return nil, fmt.Errorf("hold the sites: %w", err)
+	}
+	ids := make(map[int32]struct{})
+	var id int32
+	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { ids[id] = struct{}{}; return nil }); err != nil {
+		return nil, fmt.Errorf("hold the sites: %w", err)
+	}
+	return ids, nil
+}
+
 const insertEvents = `
 INSERT INTO events (
     site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,

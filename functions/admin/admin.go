@@ -1,0 +1,98 @@
+// Package admin is the function through which an installation is run: its sites,
+// its API keys, and facts about how it is doing.
+//
+// It holds the HTTP surface only; what may be stored is decided in shared/store.
+package admin
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+// maxBody is how many bytes a request may have.
+const maxBody = 64 << 10
+
+// Config is what the function can be told.
+type Config struct {
+	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 16 characters"`
+}
+
+type function struct {
+	db   *pgxpool.Pool
+	log  *slog.Logger
+	now  func() time.Time
+	gate *access.Access
+}
+
+// New makes the function.
+func New(ctx context.Context, env *host.Env) (*host.Function, error) {
+	var config Config
+	if err := env.Parse(&config); err != nil {
+		return nil, err
+	}
+	db, err := env.Database(ctx)
+	if err != nil {
+		return nil, err
+	}
+	gate, err := access.New(config.AdminToken, access.Keys(db, time.Now), env.Logger(), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	f := &function{db: db, log: env.Logger(), now: time.Now, gate: gate}
+	return &host.Function{Handler: f.routes(), BodyLimit: maxBody, Ready: db.Ping}, nil
+}
+
+func (f *function) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /v1/sites", f.serve(f.listSites))
+	mux.Handle("POST /v1/sites", f.serve(f.createSite))
+	mux.Handle("GET /v1/sites/{site}", f.serve(f.showSite))
+	mux.Handle("PATCH /v1/sites/{site}", f.serve(f.changeSite))
+	mux.Handle("DELETE /v1/sites/{site}", f.serve(f.deleteSite))
+	mux.Handle("GET /v1/keys", f.serve(f.listKeys))
+	mux.Handle("POST /v1/keys", f.serve(f.createKey))
+	mux.Handle("DELETE /v1/keys/{id}", f.serve(f.deleteKey))
+	mux.Handle("GET /v1/status", f.serve(f.status))
+	return jsonhttp.Routes(mux)
+}
+
+// answer is what a request comes to: a status and a JSON document, if any.
+type answer struct {
+	status int
+	body   any
+}
+
+// serve lets those in who may administer, and answers for fn.
+func (f *function) serve(fn func(http.ResponseWriter, *http.Request) (answer, error)) http.Handler {
+	return f.gate.Require(store.ScopeAdmin, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, err := fn(w, r)
+		switch {
+		case err != nil:
+		case a.body == nil:
+			w.WriteHeader(a.status)
+		default:
+			err = jsonhttp.Write(w, a.status, a.body)
+		}
+		if err != nil {
+			jsonhttp.Fail(w, r, f.log, err)
+		}
+	}))
+}
+
+// everything refuses a key that is for some sites only.
+func everything(ctx context.Context) error {
+	if !access.Of(ctx).Everything() {
+		return problem.New(http.StatusForbidden, problem.CodeForbidden, "this key is for some sites only; this takes one for all")
+	}
+	return nil
+}

@@ -1,0 +1,380 @@
+package admin_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/analytics-platform/analytics/functions/admin"
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/schema"
+	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/visit"
+)
+
+const token = "the-owner-of-this-installation"
+
+// installation is the function on a database of its own.
+type installation struct {
+	handler http.Handler
+	db      *pgxpool.Pool
+}
+
+func install(t *testing.T, database string) *installation {
+	t.Helper()
+	address, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := address.Query()
+	options.Set("pool_max_conns", "1") // nothing may need a second while it holds one
+	address.RawQuery = options.Encode()
+	process := host.NewProcess(map[string]string{"DATABASE_URL": address.String(), "ADMIN_TOKEN": token}, slog.New(slog.DiscardHandler))
+	t.Cleanup(process.Close)
+	env := process.Env("admin")
+	db, err := env.Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := schema.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	instance, err := host.Build(t.Context(), env, admin.New)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &installation{instance, db}
+}
+
+// ask sends a request with a token or key and returns the status and the document
+// of the answer.
+func (i *installation) ask(t *testing.T, secret, method, path, body string) (int, map[string]any) {
+	t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+secret)
+	w := httptest.NewRecorder()
+	i.handler.ServeHTTP(w, r)
+	var document map[string]any
+	if w.Body.Len() > 0 {
+		if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil {
+			t.Fatalf("%s %s: %v in %q", method, path, err, w.Body)
+		}
+	}
+	return w.Code, document
+}
+
+// must is ask for a request that has to be answered with a status.
+func (i *installation) must(t *testing.T, status int, secret, method, path, body string) map[string]any {
+	t.Helper()
+	got, document := i.ask(t, secret, method, path, body)
+	if got != status {
+		t.Fatalf("%s %s: status %d, want %d: %v", method, path, got, status, document)
+	}
+	return document
+}
+
+func TestSites(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t))
+
+	created := i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"https://Example.com/path","name":" Example ","timezone":"Europe/Paris"}`)
+	id, _ := created["id"].(string)
+	if !regexp.MustCompile(`^s_[a-z2-7]{16}$`).MatchString(id) {
+		t.Errorf("the public id is %q", id)
+	}
+	if at, err := time.Parse(time.RFC3339, fmt.Sprint(created["created_at"])); err != nil || time.Since(at).Abs() > time.Minute {
+		t.Errorf("created_at is %v", created["created_at"])
+	}
+	want := map[string]any{"id": id, "domain": "example.com", "name": "Example", "timezone": "Europe/Paris", "created_at": created["created_at"]}
+	if diff := cmp.Diff(want, created); diff != "" {
+		t.Error(diff)
+	}
+	i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"bücher.example","timezone":"UTC"}`)
+
+	for _, name := range []string{"example.com", "EXAMPLE.com", id, strings.ToUpper(id)} {
+		if diff := cmp.Diff(want, i.must(t, 200, token, "GET", "/v1/sites/"+name, "")); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	list := i.must(t, 200, token, "GET", "/v1/sites", "")["sites"].([]any)
+	if len(list) != 2 || !cmp.Equal(list[0], any(want)) || list[1].(map[string]any)["name"] != "xn--bcher-kva.example" {
+		t.Errorf("the list is %v", list)
+	}
+
+	changed := i.must(t, 200, token, "PATCH", "/v1/sites/example.com", `{"timezone":"Asia/Tokyo"}`)
+	want["timezone"] = "Asia/Tokyo"
+	if diff := cmp.Diff(want, changed); diff != "" {
+		t.Error(diff)
+	}
+	if p := i.must(t, 409, token, "PATCH", "/v1/sites/xn--bcher-kva.example", `{"domain":"example.com"}`); p["code"] != "site_exists" || p["field"] != "domain" {
+		t.Errorf("a domain that is taken: %v", p)
+	}
+}
+
+func TestBadSites(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t))
+	i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"taken.example","timezone":"UTC"}`)
+	tests := map[string]struct {
+		body   string
+		status int
+		code   string
+		field  any
+	}{
+		"no domain":          {`{"timezone":"UTC"}`, 400, "invalid", "domain"},
+		"a domain with port": {`{"domain":"localhost:3000","timezone":"UTC"}`, 400, "invalid", "domain"},
+		"no domain at all":   {`{"domain":"not a domain","timezone":"UTC"}`, 400, "invalid", "domain"},
+		"too long a domain":  {`{"domain":"` + strings.Repeat("a", 64) + `.com","timezone":"UTC"}`, 400, "invalid", "domain"},
+		"NUL in the domain":  {`{"domain":"a\u0000.com","timezone":"UTC"}`, 400, "invalid", "domain"},
+		"no zone":            {`{"domain":"a.example"}`, 400, "invalid", "timezone"},
+		"the machine's zone": {`{"domain":"a.example","timezone":"Local"}`, 400, "invalid", "timezone"},
+		"no such zone":       {`{"domain":"a.example","timezone":"Mars/Olympus"}`, 400, "invalid", "timezone"},
+		"a path for a zone":  {`{"domain":"a.example","timezone":"../../etc/passwd"}`, 400, "invalid", "timezone"},
+		"too long a name":    {`{"domain":"a.example","timezone":"UTC","name":"` + strings.Repeat("n", 121) + `"}`, 400, "invalid", "name"},
+		"NUL in the name":    {`{"domain":"a.example","timezone":"UTC","name":"\u0000"}`, 400, "invalid", "name"},
+		"taken":              {`{"domain":"TAKEN.example","timezone":"UTC"}`, 409, "site_exists", "domain"},
+		"an unknown field":   {`{"domain":"a.example","timezone":"UTC","colour":"red"}`, 400, "invalid", "colour"},
+		"a field twice":      {`{"domain":"a.example","domain":"b.example"}`, 400, "invalid", "domain"},
+		"a wrong type":       {`{"domain":7}`, 400, "invalid", "domain"},
+		"an array":           {`[]`, 400, "invalid", nil},
+		"half a document":    {`{"domain":"a.ex`, 400, "invalid", "domain"},
+		"no JSON":            {`domain=a.example`, 400, "invalid", nil},
+		"nothing":            {``, 400, "invalid", nil},
+		"more than one":      {`{} {}`, 400, "invalid", nil},
+		"too much":           {`{"name":"` + strings.Repeat("n", 70_000) + `"}`, 413, "body_too_large", nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := i.must(t, test.status, token, "POST", "/v1/sites", test.body)
+			if p["code"] != test.code || p["field"] != test.field || p["detail"] == nil {
+				t.Errorf("got %v, want code %s and field %v", p, test.code, test.field)
+			}
+		})
+	}
+}
+
+func TestUnknownAddresses(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t))
+	for request, want := range map[string]struct {
+		status int
+		code   string
+	}{
+		"GET /":                       {404, "not_found"},
+		"GET /v2/sites":               {404, "not_found"},
+		"PUT /v1/sites":               {405, "method_not_allowed"},
+		"POST /v1/status":             {405, "method_not_allowed"},
+		"GET /v1/sites/no.example":    {404, "site_unknown"},
+		"DELETE /v1/sites/no.example": {404, "site_unknown"},
+		"GET /v1/sites/s_0000":        {404, "site_unknown"},
+		"GET /v1/sites/a%00b":         {404, "site_unknown"},
+		"GET /v1/sites/s_%00":         {404, "site_unknown"},
+		"DELETE /v1/keys/7":           {404, "key_unknown"},
+		"DELETE /v1/keys/seven":       {404, "key_unknown"},
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		if p := i.must(t, want.status, token, method, path, ""); p["code"] != want.code {
+			t.Errorf("%s: %v, want code %s", request, p, want.code)
+		}
+	}
+}
+
+func TestNobodyElse(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t))
+	for _, request := range []string{
+		"GET /v1/sites", "POST /v1/sites", "GET /v1/sites/x", "PATCH /v1/sites/x", "DELETE /v1/sites/x",
+		"GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/1", "GET /v1/status",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		i.must(t, 401, "wrong", method, path, `{}`)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t))
+	i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"one.example","timezone":"UTC"}`)
+	i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"two.example","timezone":"UTC"}`)
+
+	created := i.must(t, 201, token, "POST", "/v1/keys", `{"name":"ops","scopes":["admin","query"],"sites":["one.example"]}`)
+	secret, _ := created["key"].(string)
+	if !regexp.MustCompile(`^ak_[A-Za-z0-9_-]{43}$`).MatchString(secret) {
+		t.Errorf("the key is %q", secret)
+	}
+	delete(created, "key")
+	want := map[string]any{
+		"id": 1., "name": "ops", "scopes": []any{"admin", "query"}, "sites": []any{"one.example"},
+		"created_at": created["created_at"], "last_used_at": nil,
+	}
+	if diff := cmp.Diff(want, created); diff != "" {
+		t.Error(diff)
+	}
+	var inTheClear int
+	if err := i.db.QueryRow(t.Context(), `SELECT count(*) FROM api_keys WHERE position($1 in api_keys::text) > 0`, secret).Scan(&inTheClear); err != nil || inTheClear > 0 {
+		t.Errorf("the key stands in the database (%v)", err)
+	}
+
+	// It administers its site and nothing else.
+	sites := i.must(t, 200, secret, "GET", "/v1/sites", "")["sites"].([]any)
+	if len(sites) != 1 || sites[0].(map[string]any)["domain"] != "one.example" {
+		t.Errorf("a key for one.example lists %v", sites)
+	}
+	i.must(t, 200, secret, "PATCH", "/v1/sites/one.example", `{"name":"One"}`)
+	for _, request := range []string{
+		"GET /v1/sites/two.example", "GET /v1/sites/no.example", "DELETE /v1/sites/two.example?confirm=two.example",
+		"POST /v1/sites", "GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/1", "GET /v1/status",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		i.must(t, 403, secret, method, path, `{}`)
+	}
+
+	listed := i.must(t, 200, token, "GET", "/v1/keys", "")["keys"].([]any)
+	if used := listed[0].(map[string]any)["last_used_at"]; len(listed) != 1 || used == nil {
+		t.Errorf("the list is %v", listed)
+	}
+	i.must(t, 204, token, "DELETE", "/v1/keys/1", "")
+	if left := i.must(t, 200, token, "GET", "/v1/keys", "")["keys"].([]any); len(left) != 0 {
+		t.Errorf("left are %v", left)
+	}
+}
+
+func TestBadKeys(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t))
+	for body, field := range map[string]string{
+		`{"scopes":["query"]}`:                                 "name",
+		`{"name":"a\tb","scopes":["query"]}`:                   "name",
+		`{"name":"a"}`:                                         "scopes",
+		`{"name":"a","scopes":["query","root"]}`:               "scopes.1",
+		`{"name":"a","scopes":["query","query"]}`:              "scopes.1",
+		`{"name":"a","scopes":["query"],"sites":"a"}`:          "sites",
+		`{"name":"a","scopes":["query"],"sites":["a.b",7]}`:    "sites.1",
+		`{"name":"a","scopes":["query"],"expires":"tomorrow"}`: "expires",
+	} {
+		if p := i.must(t, 400, token, "POST", "/v1/keys", body); p["field"] != field {
+			t.Errorf("%s: %v, want field %s", body, p, field)
+		}
+	}
+	if p := i.must(t, 404, token, "POST", "/v1/keys", `{"name":"a","scopes":["query"],"sites":["no.example"]}`); p["field"] != "sites.0" {
+		t.Errorf("an unknown site: %v", p)
+	}
+}
+
+func TestDeleteSite(t *testing.T) {
+	t.Parallel()
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			i := install(t, database.URL)
+			for _, domain := range []string{"gone.example", "stays.example"} {
+				i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"`+domain+`","timezone":"UTC"}`)
+				site, err := store.SiteNamed(t.Context(), i.db, domain)
+				if err != nil {
+					t.Fatal(err)
+				}
+				record(t, i.db, site.ID, time.Now())
+			}
+			i.must(t, 201, token, "POST", "/v1/keys", `{"name":"of one","scopes":["query"],"sites":["gone.example"]}`)
+			i.must(t, 201, token, "POST", "/v1/keys", `{"name":"of two","scopes":["query"],"sites":["gone.example","stays.example"]}`)
+			i.must(t, 201, token, "POST", "/v1/keys", `{"name":"of all","scopes":["query"]}`)
+
+			for _, confirm := range []string{"", "?confirm=stays.example", "?confirm=yes"} {
+				if p := i.must(t, 400, token, "DELETE", "/v1/sites/gone.example"+confirm, ""); p["field"] != "confirm" {
+					t.Errorf("%q: %v", confirm, p)
+				}
+			}
+			i.must(t, 204, token, "DELETE", "/v1/sites/gone.example?confirm=gone.example", "")
+			i.must(t, 404, token, "GET", "/v1/sites/gone.example", "")
+			for _, table := range []string{"events", "visits", "rollup_hour", "rollup_day", "rollup_month", "drops"} {
+				var gone, stays int
+				err := i.db.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE site_id = 1), count(*) FILTER (WHERE site_id = 2) FROM `+table).Scan(&gone, &stays)
+				if err != nil || gone != 0 || stays == 0 {
+					t.Errorf("%s has %d rows of the site that was deleted and %d of the other (%v)", table, gone, stays, err)
+				}
+			}
+			// A key for the deleted site alone must not become one for all sites.
+			var left []string
+			for _, key := range i.must(t, 200, token, "GET", "/v1/keys", "")["keys"].([]any) {
+				k := key.(map[string]any)
+				left = append(left, fmt.Sprint(k["name"], k["sites"]))
+			}
+			if diff := cmp.Diff([]string{"of two[stays.example]", "of all[]"}, left); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			i := install(t, database.URL)
+			busy := i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"busy.example","timezone":"UTC"}`)
+			quiet := i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"quiet.example","timezone":"UTC"}`)
+			now := time.Now().UTC().Truncate(time.Millisecond)
+			record(t, i.db, 1, now)
+			record(t, i.db, 1, now.AddDate(0, 0, -1))
+
+			got := i.must(t, 200, token, "GET", "/v1/status", "")
+			facts, _ := got["database"].(map[string]any)
+			var timescale string
+			if err := i.db.QueryRow(t.Context(), `SELECT coalesce((SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'), '')`).Scan(&timescale); err != nil {
+				t.Fatal(err)
+			}
+			if facts["timescaledb"] != timescale || facts["postgresql"] == "" || facts["schema"].(float64) < 1 {
+				t.Errorf("the database is %v, with TimescaleDB %q", facts, timescale)
+			}
+			delete(got, "database")
+			want := map[string]any{
+				"sites": []any{
+					map[string]any{"id": busy["id"], "domain": "busy.example", "events_today": 1., "last_event_at": now.Format(time.RFC3339Nano)},
+					map[string]any{"id": quiet["id"], "domain": "quiet.example", "events_today": 0., "last_event_at": nil},
+				},
+				"dead_letters": 0.,
+				"drops":        []any{map[string]any{"site": "busy.example", "reason": "machine", "events": 6.}},
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// record stores one event of a site, and that three were left out.
+func record(t *testing.T, db *pgxpool.Pool, site int32, at time.Time) {
+	t.Helper()
+	at = at.UTC().Truncate(time.Millisecond)
+	e := event.Event{ID: uuid.New(), Site: site, Time: at, Day: event.DayOf(at), Visitor: 1, Type: event.View, Page: "/"}
+	visits := visit.Fold([]event.Event{e})
+	rollups := visit.NewRollups()
+	rollups.Add(visits)
+	if _, err := store.InsertEvents(t.Context(), db, []*event.Event{&e}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.ApplyVisits(t.Context(), db, nil, []*visit.Visit{&visits[0]}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.ApplyRollups(t.Context(), db, rollups); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.AddDrops(t.Context(), db, map[store.DropKey]int64{{Site: site, Day: e.Day, Reason: "machine"}: 3}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,164 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+// maxKeyName is how many characters the name of a key may have.
+const maxKeyName = 120
+
+// key is an API key as it is answered.
+type key struct {
+	ID         int32         `json:"id"`
+	Name       string        `json:"name"`
+	Scopes     []store.Scope `json:"scopes"`
+	Sites      []string      `json:"sites"` // domains; none means all
+	CreatedAt  time.Time     `json:"created_at"`
+	LastUsedAt *time.Time    `json:"last_used_at"`  // to the minute; null when never used
+	Key        string        `json:"key,omitempty"` // only when it was created just now
+}
+
+// newKey is the body that creates a key.
+type newKey struct {
+	Name   string        `json:"name"`
+	Scopes []store.Scope `json:"scopes"`
+	Sites  []string      `json:"sites"` // domains or public ids; none means all
+}
+
+type keyList struct {
+	Keys []key `json:"keys"`
+}
+
+// keyOf shows a key, given the domains of all sites.
+func keyOf(k store.Key, domains map[int32]string) key {
+	out := key{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Sites: []string{}, CreatedAt: k.CreatedAt.UTC()}
+	for _, id := range k.Sites {
+		out.Sites = append(out.Sites, domains[id])
+	}
+	if k.LastUsedAt != nil {
+		out.LastUsedAt = new(k.LastUsedAt.UTC())
+	}
+	return out
+}
+
+func (f *function) listKeys(_ http.ResponseWriter, r *http.Request) (answer, error) {
+	if err := everything(r.Context()); err != nil {
+		return answer{}, err
+	}
+	all, err := store.Keys(r.Context(), f.db)
+	if err != nil {
+		return answer{}, err
+	}
+	sites, err := store.Sites(r.Context(), f.db)
+	if err != nil {
+		return answer{}, err
+	}
+	domains := make(map[int32]string, len(sites))
+	for _, s := range sites {
+		domains[s.ID] = s.Domain
+	}
+	list := keyList{Keys: []key{}}
+	for _, k := range all {
+		list.Keys = append(list.Keys, keyOf(k, domains))
+	}
+	return answer{http.StatusOK, list}, nil
+}
+
+func (f *function) createKey(w http.ResponseWriter, r *http.Request) (answer, error) {
+	if err := everything(r.Context()); err != nil {
+		return answer{}, err
+	}
+	var body newKey
+	if err := jsonhttp.Read(w, r, maxBody, &body); err != nil {
+		return answer{}, err
+	}
+	if err := body.check(); err != nil {
+		return answer{}, err
+	}
+	ids, domains, err := f.sitesNamed(r.Context(), body.Sites)
+	if err != nil {
+		return answer{}, err
+	}
+	created, secret, err := store.CreateKey(r.Context(), f.db, strings.TrimSpace(body.Name), body.Scopes, ids)
+	if err != nil {
+		return answer{}, err
+	}
+	f.log.InfoContext(r.Context(), "key created", "key", created.ID)
+	shown := keyOf(created, domains)
+	shown.Key = secret
+	return answer{http.StatusCreated, shown}, nil
+}
+
+func (k *newKey) check() error {
+	name := strings.TrimSpace(k.Name)
+	if name == "" {
+		return problem.Invalid("name", "say what the key is for")
+	}
+	if utf8.RuneCountInString(name) > maxKeyName || strings.ContainsFunc(name, unicode.IsControl) {
+		return problem.Invalid("name", fmt.Sprintf("must be at most %d characters, none of them a control character", maxKeyName))
+	}
+	allowed := store.Scopes()
+	if len(k.Scopes) == 0 {
+		return problem.Invalid("scopes", fmt.Sprintf("name at least one of %v", allowed))
+	}
+	for i, scope := range k.Scopes {
+		field := fmt.Sprintf("scopes.%d", i)
+		if !slices.Contains(allowed, scope) {
+			return problem.Invalid(field, fmt.Sprintf("must be one of %v", allowed))
+		}
+		if slices.Contains(k.Scopes[:i], scope) {
+			return problem.Invalid(field, "is there twice")
+		}
+	}
+	return nil
+}
+
+// sitesNamed finds the sites of a new key.
+func (f *function) sitesNamed(ctx context.Context, names []string) (ids []int32, domains map[int32]string, err error) {
+	domains = map[int32]string{}
+	for i, name := range names {
+		found, err := access.Site(ctx, f.db, fmt.Sprintf("sites.%d", i), name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if _, twice := domains[found.ID]; !twice {
+			ids = append(ids, found.ID)
+		}
+		domains[found.ID] = found.Domain
+	}
+	return ids, domains, nil
+}
+
+func (f *function) deleteKey(_ http.ResponseWriter, r *http.Request) (answer, error) {
+	if err := everything(r.Context()); err != nil {
+		return answer{}, err
+	}
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 32)
+	if err == nil {
+		err = store.DeleteKey(r.Context(), f.db, int32(id))
+	} else {
+		err = store.ErrNoKey
+	}
+	if errors.Is(err, store.ErrNoKey) {
+		return answer{}, problem.New(http.StatusNotFound, "key_unknown", "no such key: GET /v1/keys lists them")
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	f.log.InfoContext(r.Context(), "key revoked", "key", id)
+	return answer{status: http.StatusNoContent}, nil
+}

@@ -1,0 +1,134 @@
+package admin
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+// site is a site as it is answered.
+type site struct {
+	ID        string    `json:"id"`
+	Domain    string    `json:"domain"`
+	Name      string    `json:"name"`
+	Timezone  string    `json:"timezone"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func siteOf(s store.Site) site {
+	return site{s.PublicID, s.Domain, s.Name, s.Timezone, s.CreatedAt.UTC()}
+}
+
+// newSite is the body that creates a site.
+type newSite struct {
+	Domain   string `json:"domain"`
+	Name     string `json:"name"` // the domain, when left out
+	Timezone string `json:"timezone"`
+}
+
+// siteChange is the body that changes a site: what is left out stays.
+type siteChange struct {
+	Domain   *string `json:"domain"`
+	Name     *string `json:"name"`
+	Timezone *string `json:"timezone"`
+}
+
+type siteList struct {
+	Sites []site `json:"sites"`
+}
+
+func (f *function) listSites(_ http.ResponseWriter, r *http.Request) (answer, error) {
+	all, err := store.Sites(r.Context(), f.db)
+	if err != nil {
+		return answer{}, err
+	}
+	grant := access.Of(r.Context())
+	list := siteList{Sites: []site{}}
+	for _, s := range all {
+		if grant.Sees(s.ID) {
+			list.Sites = append(list.Sites, siteOf(s))
+		}
+	}
+	return answer{http.StatusOK, list}, nil
+}
+
+func (f *function) createSite(w http.ResponseWriter, r *http.Request) (answer, error) {
+	if err := everything(r.Context()); err != nil {
+		return answer{}, err
+	}
+	var body newSite
+	if err := jsonhttp.Read(w, r, maxBody, &body); err != nil {
+		return answer{}, err
+	}
+	draft, err := store.ReadSite(store.SiteDraft(body))
+	if err != nil {
+		return answer{}, err
+	}
+	created, err := store.CreateSite(r.Context(), f.db, draft)
+	if err != nil {
+		return answer{}, err
+	}
+	f.log.InfoContext(r.Context(), "site created", "site", created.PublicID)
+	return answer{http.StatusCreated, siteOf(created)}, nil
+}
+
+// named is the site that the address names.
+func (f *function) named(r *http.Request) (store.Site, error) {
+	return access.Site(r.Context(), f.db, "", r.PathValue("site"))
+}
+
+func (f *function) showSite(_ http.ResponseWriter, r *http.Request) (answer, error) {
+	found, err := f.named(r)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusOK, siteOf(found)}, nil
+}
+
+func (f *function) changeSite(w http.ResponseWriter, r *http.Request) (answer, error) {
+	found, err := f.named(r)
+	if err != nil {
+		return answer{}, err
+	}
+	var change siteChange
+	if err := jsonhttp.Read(w, r, maxBody, &change); err != nil {
+		return answer{}, err
+	}
+	draft := store.SiteDraft{Domain: found.Domain, Name: found.Name, Timezone: found.Timezone}
+	for _, field := range []struct{ to, from *string }{
+		{&draft.Domain, change.Domain}, {&draft.Name, change.Name}, {&draft.Timezone, change.Timezone},
+	} {
+		if field.from != nil {
+			*field.to = *field.from
+		}
+	}
+	if draft, err = store.ReadSite(draft); err != nil {
+		return answer{}, err
+	}
+	changed, err := store.UpdateSite(r.Context(), f.db, found.ID, draft)
+	if err != nil {
+		return answer{}, err
+	}
+	f.log.InfoContext(r.Context(), "site changed", "site", changed.PublicID)
+	return answer{http.StatusOK, siteOf(changed)}, nil
+}
+
+func (f *function) deleteSite(_ http.ResponseWriter, r *http.Request) (answer, error) {
+	found, err := f.named(r)
+	if err != nil {
+		return answer{}, err
+	}
+	if !strings.EqualFold(r.URL.Query().Get("confirm"), found.Domain) {
+		return answer{}, problem.Invalid("confirm", "deleting a site deletes all that was ever counted for it: confirm with ?confirm="+found.Domain)
+	}
+	if err := store.DeleteSite(r.Context(), f.db, found.ID); err != nil {
+		return answer{}, err
+	}
+	f.log.InfoContext(r.Context(), "site deleted", "site", found.PublicID)
+	return answer{status: http.StatusNoContent}, nil
+}

@@ -1,0 +1,109 @@
+// Package dashboard is the function that serves the web pages of the dashboard and
+// signs people in. It touches neither database nor queue: the pages ask the other
+// functions.
+package dashboard
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/jsonhttp"
+)
+
+// assets are the pages as `make build` makes them from packages/dashboard. A
+// fresh checkout has none.
+//
+//go:embed all:assets
+var assets embed.FS
+
+// maxBody is how many bytes a request may have.
+const maxBody = 4 << 10
+
+// Config is what the function can be told.
+type Config struct {
+	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 16 characters"`
+}
+
+type function struct {
+	gate *access.Access
+	log  *slog.Logger
+}
+
+// New makes the function.
+func New(_ context.Context, env *host.Env) (*host.Function, error) {
+	pages, err := fs.Sub(assets, "assets")
+	if err != nil {
+		return nil, err
+	}
+	return build(env, pages)
+}
+
+// build makes the function with other pages than its own.
+func build(env *host.Env, pages fs.FS) (*host.Function, error) {
+	var config Config
+	if err := env.Parse(&config); err != nil {
+		return nil, err
+	}
+	gate, err := access.New(config.AdminToken, access.NoKeys, env.Logger(), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	files, err := newFiles(pages)
+	if err != nil {
+		return nil, err
+	}
+	f := &function{gate, env.Logger()}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /session", f.session)
+	mux.HandleFunc("POST /session", f.signIn)
+	mux.HandleFunc("DELETE /session", f.signOut)
+	mux.Handle("GET /", files)
+	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: maxBody}, nil
+}
+
+// credentials is the body that signs in.
+type credentials struct {
+	Token string `json:"token"`
+}
+
+// identity says who is signed in.
+type identity struct {
+	Role string `json:"role"`
+}
+
+func (f *function) signIn(w http.ResponseWriter, r *http.Request) {
+	var body credentials
+	if err := jsonhttp.Read(w, r, maxBody, &body); err != nil {
+		jsonhttp.Fail(w, r, f.log, err)
+		return
+	}
+	if err := f.gate.SignIn(w, r, body.Token); err != nil {
+		f.gate.Refuse(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (f *function) session(w http.ResponseWriter, r *http.Request) {
+	if err := f.gate.SignedIn(w, r); err != nil {
+		f.gate.Refuse(w, r, err)
+		return
+	}
+	if err := jsonhttp.Write(w, http.StatusOK, identity{"owner"}); err != nil {
+		jsonhttp.Fail(w, r, f.log, err)
+	}
+}
+
+func (f *function) signOut(w http.ResponseWriter, r *http.Request) {
+	if err := f.gate.SignOut(w, r); err != nil {
+		f.gate.Refuse(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,210 @@
+package dashboard
+
+import (
+	"compress/gzip"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/analytics-platform/analytics/shared/host"
+)
+
+const token = "the-owner-of-this-installation"
+
+func serve(t *testing.T, build host.New) http.Handler {
+	t.Helper()
+	process := host.NewProcess(map[string]string{"ADMIN_TOKEN": token}, slog.New(slog.DiscardHandler))
+	t.Cleanup(process.Close)
+	instance, err := host.Build(t.Context(), process.Env("dashboard"), build)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return instance
+}
+
+// with builds the function with pages of the test's.
+func with(pages fstest.MapFS) host.New {
+	return func(_ context.Context, env *host.Env) (*host.Function, error) { return build(env, pages) }
+}
+
+func pages() fstest.MapFS {
+	return fstest.MapFS{
+		".gitkeep":            {},
+		"index.html":          {Data: []byte("<!doctype html><title>Analytics</title>")},
+		"static/app-3f2a.js":  {Data: []byte(strings.Repeat("console.log('analytics');\n", 200))},
+		"static/app-9c1d.css": {Data: []byte("body{}")},
+		"icon.svg":            {Data: []byte("<svg/>")},
+	}
+}
+
+func get(t *testing.T, handler http.Handler, path string, headers map[string]string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	for name, value := range headers {
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	handler := serve(t, with(pages()))
+	const forever = "public, max-age=31536000, immutable"
+	for path, want := range map[string]struct {
+		status       int
+		media, cache string
+	}{
+		"/":                    {200, "text/html; charset=utf-8", "no-cache"},
+		"/index.html":          {200, "text/html; charset=utf-8", "no-cache"},
+		"/icon.svg":            {200, "image/svg+xml", "no-cache"},
+		"/static/app-3f2a.js":  {200, "text/javascript; charset=utf-8", forever},
+		"/static/app-9c1d.css": {200, "text/css; charset=utf-8", forever},
+		"/static/":             {404, "application/problem+json", "no-store"},
+		"/static/app-0000.js":  {404, "application/problem+json", "no-store"},
+		"/.gitkeep":            {404, "application/problem+json", "no-store"},
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			answer := get(t, handler, path, nil)
+			h := answer.Header
+			if answer.StatusCode != want.status || h.Get("Content-Type") != want.media || h.Get("Cache-Control") != want.cache {
+				t.Errorf("status %d, Content-Type %q, Cache-Control %q, want %+v", answer.StatusCode, h.Get("Content-Type"), h.Get("Cache-Control"), want)
+			}
+			policy := h.Get("Content-Security-Policy")
+			for _, part := range []string{"default-src 'none'", "script-src 'self';", "frame-ancestors 'none'"} {
+				if !strings.Contains(policy, part) {
+					t.Errorf("Content-Security-Policy %q has no %s", policy, part)
+				}
+			}
+			if strings.Contains(policy, "unsafe") || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "same-origin" {
+				t.Errorf("headers are %v", h)
+			}
+		})
+	}
+}
+
+func TestFilesAreSentOnce(t *testing.T) {
+	t.Parallel()
+	handler := serve(t, with(pages()))
+	for name, encoding := range map[string]string{"plain": "identity", "compressed": "gzip, br"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first := get(t, handler, "/static/app-3f2a.js", map[string]string{"Accept-Encoding": encoding})
+			var body io.Reader = first.Body
+			if name == "compressed" {
+				if got := first.Header.Get("Content-Encoding"); got != "gzip" {
+					t.Fatalf("Content-Encoding is %q", got)
+				}
+				var err error
+				if body, err = gzip.NewReader(body); err != nil {
+					t.Fatal(err)
+				}
+			}
+			content, err := io.ReadAll(body)
+			if err != nil || string(content) != string(pages()["static/app-3f2a.js"].Data) {
+				t.Errorf("got %d bytes: %v", len(content), err)
+			}
+			again := get(t, handler, "/static/app-3f2a.js", map[string]string{
+				"Accept-Encoding": encoding, "If-None-Match": first.Header.Get("ETag"),
+			})
+			if again.StatusCode != http.StatusNotModified {
+				t.Errorf("status %d for the tag %s, want 304", again.StatusCode, first.Header.Get("ETag"))
+			}
+		})
+	}
+	if other := get(t, handler, "/", map[string]string{"If-None-Match": `"another"`}); other.StatusCode != http.StatusOK {
+		t.Errorf("status %d for another tag, want 200", other.StatusCode)
+	}
+}
+
+func TestNotBuilt(t *testing.T) {
+	t.Parallel()
+	handler := serve(t, with(fstest.MapFS{".gitkeep": {}}))
+	answer := get(t, handler, "/", nil)
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "make build") {
+		t.Errorf("status %d: %s (%v)", answer.StatusCode, body, err)
+	}
+}
+
+func TestOwnPages(t *testing.T) {
+	t.Parallel()
+	handler := serve(t, New)
+	if status := get(t, handler, "/", nil).StatusCode; status != 200 && status != 503 {
+		t.Errorf("status %d, want 200, or 503 before the pages are built", status)
+	}
+}
+
+func session(handler http.Handler, method, body string, headers map[string]string, cookies ...*http.Cookie) *http.Response {
+	r := httptest.NewRequest(method, "/session", strings.NewReader(body))
+	for name, value := range headers {
+		r.Header.Set(name, value)
+	}
+	for _, cookie := range cookies {
+		r.AddCookie(cookie)
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func TestSession(t *testing.T) {
+	t.Parallel()
+	handler := serve(t, with(pages()))
+	if status := session(handler, "GET", "", nil).StatusCode; status != 401 {
+		t.Errorf("nobody is signed in: status %d, want 401", status)
+	}
+	in := session(handler, "POST", `{"token":"`+token+`"}`, nil)
+	if in.StatusCode != http.StatusNoContent || len(in.Cookies()) != 1 {
+		t.Fatalf("sign in: status %d with %d cookies", in.StatusCode, len(in.Cookies()))
+	}
+	cookie := in.Cookies()[0]
+	if cookie.Name != "analytics_session" || cookie.Path != "/" || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode {
+		t.Errorf("the cookie is %s", cookie)
+	}
+	who := session(handler, "GET", "", nil, cookie)
+	body, err := io.ReadAll(who.Body)
+	if err != nil || who.StatusCode != http.StatusOK || string(body) != `{"role":"owner"}` {
+		t.Errorf("status %d: %s (%v)", who.StatusCode, body, err)
+	}
+	out := session(handler, "DELETE", "", nil, cookie)
+	if out.StatusCode != http.StatusNoContent || len(out.Cookies()) != 1 || out.Cookies()[0].MaxAge >= 0 || out.Cookies()[0].Value != "" {
+		t.Errorf("sign out: status %d with cookies %v", out.StatusCode, out.Cookies())
+	}
+}
+
+func TestBadSessions(t *testing.T) {
+	t.Parallel()
+	handler := serve(t, with(pages()))
+	crossSite := map[string]string{"Sec-Fetch-Site": "cross-site"}
+	for name, test := range map[string]struct {
+		method, body string
+		headers      map[string]string
+		status       int
+	}{
+		"a wrong token":          {"POST", `{"token":"wrong"}`, nil, 401},
+		"no token":               {"POST", `{}`, nil, 401},
+		"an unknown field":       {"POST", `{"token":"wrong","remember":true}`, nil, 400},
+		"no JSON":                {"POST", `token=wrong`, nil, 400},
+		"a form":                 {"POST", `token=wrong`, map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, 415},
+		"too much":               {"POST", strings.Repeat(" ", 5000), nil, 413},
+		"from another site":      {"POST", `{"token":"` + token + `"}`, crossSite, 403},
+		"out, from another site": {"DELETE", "", crossSite, 403},
+		"another method":         {"PUT", "", nil, 405},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answer := session(handler, test.method, test.body, test.headers)
+			if answer.StatusCode != test.status || answer.Header.Get("Content-Type") != "application/problem+json" || len(answer.Cookies()) > 0 {
+				t.Errorf("status %d, want %d: %v", answer.StatusCode, test.status, answer.Header)
+			}
+		})
+	}
+}

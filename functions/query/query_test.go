@@ -1,0 +1,392 @@
+package query_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/analytics-platform/analytics/functions/query"
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/infra/local/postgres"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/schema"
+	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/visit"
+)
+
+const token = "the-owner-of-this-installation"
+
+// installation is the function on a database with the site example.com, in Paris,
+// and what happened on it in the first days of March 2026.
+type installation struct {
+	handler http.Handler
+	db      *pgxpool.Pool
+	site    store.Site
+}
+
+func install(t *testing.T, database string) *installation {
+	t.Helper()
+	address, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := address.Query()
+	options.Set("pool_max_conns", "1") // nothing may need a second while it holds one
+	address.RawQuery = options.Encode()
+	process := host.NewProcess(map[string]string{"DATABASE_URL": address.String(), "ADMIN_TOKEN": token}, slog.New(slog.DiscardHandler))
+	t.Cleanup(process.Close)
+	env := process.Env("query")
+	db, err := env.Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := schema.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: "example.com", Name: "Example", Timezone: "Europe/Paris"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record(t, db, happened(t, site.ID))
+	instance, err := host.Build(t.Context(), env, query.New)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &installation{instance, db, site}
+}
+
+// happened is small enough to count by hand:
+//
+//	2 March  visitor 1  10:00 / from Google in France, 10:05 /pricing, 10:06 signup on /pricing
+//	                    15:00 / (another visit, direct)
+//	         visitor 2  10:59 / from Google in Germany, 11:09 /docs
+//	3 March  visitor 1  00:30 /docs, direct, place unknown
+func happened(t *testing.T, site int32) []event.Event {
+	t.Helper()
+	location, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(day, hour, minute int, visitor int64, page string, a event.Attributes) event.Event {
+		local := time.Date(2026, 3, day, hour, minute, 0, 0, location)
+		return event.Event{
+			ID: uuid.New(), Site: site, Time: local.UTC(), Day: event.DayOf(local), UTCOffset: 60, Visitor: visitor,
+			Type: event.View, Page: page, Hostname: "example.com", Attributes: a,
+		}
+	}
+	googleFrance := event.Attributes{Source: "Google", Country: "FR", Device: "Desktop"}
+	googleGermany := event.Attributes{Source: "Google", Country: "DE", Device: "Mobile"}
+	direct := event.Attributes{Country: "FR", Device: "Desktop"}
+	signup := at(2, 10, 6, 1, "/pricing", direct)
+	signup.Type, signup.Name = event.Conversion, "signup"
+	return []event.Event{
+		at(2, 10, 0, 1, "/", googleFrance), at(2, 10, 5, 1, "/pricing", direct), signup, at(2, 15, 0, 1, "/", direct),
+		at(2, 10, 59, 2, "/", googleGermany), at(2, 11, 9, 2, "/docs", event.Attributes{}),
+		at(3, 0, 30, 1, "/docs", event.Attributes{Device: "Desktop"}),
+	}
+}
+
+// record stores events as aggregate does.
+func record(t *testing.T, db *pgxpool.Pool, events []event.Event) {
+	t.Helper()
+	days := map[store.VisitorDay][]event.Event{}
+	var all []*event.Event
+	for i := range events {
+		all = append(all, &events[i])
+		key := store.VisitorDayOf(&events[i])
+		days[key] = append(days[key], events[i])
+	}
+	rollups := visit.NewRollups()
+	var visits []*visit.Visit
+	for _, day := range days {
+		folded := visit.Fold(day)
+		rollups.Add(folded)
+		for i := range folded {
+			visits = append(visits, &folded[i])
+		}
+	}
+	if _, err := store.InsertEvents(t.Context(), db, all); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.ApplyVisits(t.Context(), db, nil, visits); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.ApplyRollups(t.Context(), db, rollups); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask asks with a secret and returns the status and the body.
+func (i *installation) ask(t *testing.T, secret, body string) (int, string) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, "/api/v2/query", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+secret)
+	w := httptest.NewRecorder()
+	i.handler.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+const allMetrics = `["visitors","visits","pageviews","events","bounce_rate","visit_duration","views_per_visit"]`
+
+// TestDefinitions asks for numbers that were counted by hand.
+func TestDefinitions(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		question string
+		results  string
+	}{
+		// Visits: 360 s with 3 events, 0 s with 1, 600 s with 2, and on the 3rd 0 s
+		// with 1. Visitor 1 counts on both days.
+		"all": {
+			`"metrics":` + allMetrics + `,"date_range":["2026-03-01","2026-03-31"]`,
+			`[{"metrics":[3,4,6,7,50,240,1.5],"dimensions":[]}]`,
+		},
+		"a day": {
+			`"metrics":` + allMetrics + `,"date_range":["2026-03-02","2026-03-02"]`,
+			`[{"metrics":[2,3,5,6,33,320,1.67],"dimensions":[]}]`,
+		},
+		"nothing": {
+			`"metrics":` + allMetrics + `,"date_range":["2026-02-01","2026-02-28"]`,
+			`[{"metrics":[0,0,0,0,0,0,0],"dimensions":[]}]`,
+		},
+		"nothing by day": {
+			`"metrics":["visitors"],"date_range":["2026-02-01","2026-02-28"],"dimensions":["time:day"]`,
+			`[]`,
+		},
+		"by day": {
+			`"metrics":["visitors","visits","pageviews"],"date_range":["2026-03-01","2026-03-31"],"dimensions":["time:day"]`,
+			`[{"metrics":[2,3,5],"dimensions":["2026-03-02"]},{"metrics":[1,1,1],"dimensions":["2026-03-03"]}]`,
+		},
+		// A visit counts in the hour in which it began; visitors and events in theirs.
+		"by hour": {
+			`"metrics":["visitors","visits","pageviews","bounce_rate"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["time:hour"]`,
+			`[{"metrics":[2,2,3,0],"dimensions":["2026-03-02 10:00:00"]},` +
+				`{"metrics":[1,0,1,0],"dimensions":["2026-03-02 11:00:00"]},` +
+				`{"metrics":[1,1,1,100],"dimensions":["2026-03-02 15:00:00"]}]`,
+		},
+		"by month": {
+			`"metrics":["events"],"date_range":"all","dimensions":["time:month"]`,
+			`[{"metrics":[7],"dimensions":["2026-03-01"]}]`,
+		},
+		// Views of the page, over the visits that have one.
+		"by page": {
+			`"metrics":["visitors","visits","pageviews","events","bounce_rate","visit_duration"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["event:page"]`,
+			`[{"metrics":[2,3,3,3,33,320],"dimensions":["/"]},` +
+				`{"metrics":[1,1,1,1,0,600],"dimensions":["/docs"]},` +
+				`{"metrics":[1,1,1,2,0,360],"dimensions":["/pricing"]}]`,
+		},
+		"by name": {
+			`"metrics":["visitors","events"],"date_range":["2026-03-01","2026-03-31"],"dimensions":["event:name"]`,
+			`[{"metrics":[1,1],"dimensions":["signup"]}]`,
+		},
+		// All events of a visit count under the source of its first.
+		"by source": {
+			`"metrics":["visitors","events"],"date_range":["2026-03-01","2026-03-31"],"dimensions":["visit:source"]`,
+			`[{"metrics":[2,2],"dimensions":["Direct / None"]},{"metrics":[2,5],"dimensions":["Google"]}]`,
+		},
+		"by country, with the unknown": {
+			`"metrics":["visits"],"date_range":["2026-03-01","2026-03-31"],"dimensions":["visit:country"],"order_by":[["visits","desc"],["visit:country","asc"]]`,
+			`[{"metrics":[2],"dimensions":["FR"]},{"metrics":[1],"dimensions":[""]},{"metrics":[1],"dimensions":["DE"]}]`,
+		},
+		"by exit page": {
+			`"metrics":["visits"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["visit:exit_page"],"order_by":[["visit:exit_page","desc"]]`,
+			`[{"metrics":[1],"dimensions":["/pricing"]},{"metrics":[1],"dimensions":["/docs"]},{"metrics":[1],"dimensions":["/"]}]`,
+		},
+		"by two": {
+			`"metrics":["visits"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["visit:device","visit:source"],"order_by":[["visit:source","asc"]]`,
+			`[{"metrics":[1],"dimensions":["Desktop","Direct / None"]},{"metrics":[1],"dimensions":["Desktop","Google"]},{"metrics":[1],"dimensions":["Mobile","Google"]}]`,
+		},
+		"a page, of visits from a source": {
+			`"metrics":["visitors","pageviews"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["event:page"],"filters":[["is","visit:source",["Google"]]]`,
+			`[{"metrics":[2,2],"dimensions":["/"]},{"metrics":[1,1],"dimensions":["/docs"]},{"metrics":[1,1],"dimensions":["/pricing"]}]`,
+		},
+		"sources of who saw a page": {
+			`"metrics":["visitors","visits","pageviews"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["visit:source"],"filters":[["contains","event:page",["docs"]]]`,
+			`[{"metrics":[1,1,1],"dimensions":["Google"]}]`,
+		},
+		"no source": {
+			`"metrics":["visits"],"date_range":["2026-03-01","2026-03-31"],"filters":[["is","visit:source",["Direct / None"]]]`,
+			`[{"metrics":[2],"dimensions":[]}]`,
+		},
+		// From 10:05:30 on: only what happened since, and no visit began before 10:59.
+		"part of a day": {
+			`"metrics":["visitors","visits","pageviews","events"],"date_range":["2026-03-02T10:05:30+01:00","2026-03-02T11:00:00+01:00"]`,
+			`[{"metrics":[2,1,1,2],"dimensions":[]}]`,
+		},
+		"a page of many": {
+			`"metrics":["pageviews"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["event:page"],"pagination":{"limit":1,"offset":1}`,
+			`[{"metrics":[1],"dimensions":["/docs"]}]`,
+		},
+	}
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			i := install(t, database.URL)
+			for name, test := range tests {
+				status, body := i.ask(t, token, `{"site_id":"example.com",`+test.question+`}`)
+				var answer struct{ Results json.RawMessage }
+				if err := json.Unmarshal([]byte(body), &answer); status != 200 || err != nil {
+					t.Errorf("%s: status %d: %s", name, status, body)
+				} else if string(answer.Results) != test.results {
+					t.Errorf("%s:\n got %s\nwant %s", name, answer.Results, test.results)
+				}
+			}
+		})
+	}
+}
+
+func TestAnswer(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t))
+	status, body := i.ask(t, token, `{"site_id":"`+i.site.PublicID+`","metrics":["visitors"],"date_range":["2026-03-02","2026-03-03"],
+		"dimensions":["time","event:page"],"filters":[["is_not","event:page",["/docs"]]],"order_by":[["time","desc"]],
+		"include":{"time_labels":true,"total_rows":true,"imports":true},"pagination":{"limit":1}}`)
+	if status != 200 {
+		t.Fatal(body)
+	}
+	var got, want any
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	var labels []string
+	for hour := range 48 {
+		labels = append(labels, fmt.Sprintf(`"2026-03-0%d %02d:00:00"`, 2+hour/24, hour%24))
+	}
+	if err := json.Unmarshal([]byte(`{
+		"results": [{"metrics":[1],"dimensions":["2026-03-02 15:00:00","/"]}],
+		"meta": {"time_labels":[`+strings.Join(labels, ",")+`],"total_rows":3,"imports_included":false},
+		"query": {
+			"site_id":"example.com","metrics":["visitors"],
+			"date_range":["2026-03-02T00:00:00+01:00","2026-03-03T23:59:59+01:00"],
+			"dimensions":["time:hour","event:page"],"filters":[["is_not","event:page",["/docs"]]],"order_by":[["time:hour","desc"]],
+			"include":{"time_labels":true,"total_rows":true,"imports":true},"pagination":{"limit":1,"offset":0}
+		}}`), &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t))
+	other, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "other.example", Name: "Other", Timezone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := func(scope store.Scope, sites ...int32) string {
+		_, secret, err := store.CreateKey(t.Context(), i.db, "test", []store.Scope{scope}, sites)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
+	for name, test := range map[string]struct {
+		secret, site string
+		status       int
+		code         string
+	}{
+		"the owner":                          {token, "other.example", 200, ""},
+		"a key":                              {key(store.ScopeQuery), "other.example", 200, ""},
+		"a key for the site":                 {key(store.ScopeQuery, other.ID), other.PublicID, 200, ""},
+		"a key for another site":             {key(store.ScopeQuery, other.ID), "example.com", 403, "forbidden"},
+		"a key for another, no such site":    {key(store.ScopeQuery, other.ID), "no.example", 403, "forbidden"},
+		"a key for other things":             {key(store.ScopeLive), "example.com", 403, "forbidden"},
+		"a key that isn't there":             {"ak_nothing", "example.com", 401, "unauthorized"},
+		"the owner, no such site":            {token, "no.example", 404, "site_unknown"},
+		"the owner, a site that can't exist": {token, `a\u0000`, 404, "site_unknown"},
+		"the owner, an injection":            {token, `' OR true --`, 404, "site_unknown"},
+	} {
+		status, body := i.ask(t, test.secret, `{"site_id":"`+test.site+`","metrics":["visitors"],"date_range":"30d"}`)
+		var p struct{ Code string }
+		if err := json.Unmarshal([]byte(body), &p); err != nil || status != test.status || p.Code != test.code {
+			t.Errorf("%s: status %d: %s", name, status, body)
+		}
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t))
+	const good = `{"site_id":"example.com","metrics":["visitors"],"date_range":"30d"}`
+	for name, test := range map[string]struct {
+		method, path, body string
+		headers            map[string]string
+		status             int
+	}{
+		"a form":           {"POST", "/api/v2/query", "site_id=example.com", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, 415},
+		"compressed":       {"POST", "/api/v2/query", good, map[string]string{"Content-Encoding": "gzip"}, 415},
+		"too long":         {"POST", "/api/v2/query", strings.Repeat(" ", 70_000) + good, nil, 413},
+		"a bad question":   {"POST", "/api/v2/query", `{"site_id":"example.com"}`, nil, 400},
+		"another method":   {"GET", "/api/v2/query", "", nil, 405},
+		"a preflight":      {"OPTIONS", "/api/v2/query", "", map[string]string{"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}, 405},
+		"another address":  {"POST", "/api/v1/stats", good, nil, 404},
+		"with no type":     {"POST", "/api/v2/query", good, nil, 200},
+		"with its charset": {"POST", "/api/v2/query", good, map[string]string{"Content-Type": "application/json; charset=utf-8"}, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequest(test.method, test.path, strings.NewReader(test.body))
+			r.Header.Set("Authorization", "Bearer "+token)
+			for name, value := range test.headers {
+				r.Header.Set(name, value)
+			}
+			w := httptest.NewRecorder()
+			i.handler.ServeHTTP(w, r)
+			if w.Code != test.status || (w.Code != 200) != (w.Header().Get("Content-Type") == "application/problem+json") {
+				t.Errorf("status %d, want %d: %s", w.Code, test.status, w.Body)
+			}
+			for header := range w.Header() {
+				if strings.HasPrefix(header, "Access-Control-") {
+					t.Errorf("the answer has %s", header)
+				}
+			}
+		})
+	}
+}
+
+// TestReadReplica has the function ask a database that takes no writes.
+func TestReadReplica(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t))
+	_, secret, err := store.CreateKey(t.Context(), i.db, "test", []store.Scope{store.ScopeQuery}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.db.Exec(t.Context(), `SET default_transaction_read_only = on`); err != nil { // of the pool's only connection
+		t.Fatal(err)
+	}
+	if status, body := i.ask(t, secret, `{"site_id":"example.com","metrics":["visitors"],"date_range":"all"}`); status != 200 {
+		t.Errorf("status %d: %s", status, body)
+	}
+}
+
+// TestDatabaseIsAway kills the database under the function.
+func TestDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	server, err := postgres.Start(t.Context(), t.TempDir(), postgres.Plain(), postgres.WithoutSync())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := install(t, server.URL())
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	status, body := i.ask(t, token, `{"site_id":"example.com","metrics":["visitors"],"date_range":"30d"}`)
+	if status != 503 || !strings.Contains(body, `"unavailable"`) || strings.Contains(body, "127.0.0.1") {
+		t.Errorf("status %d: %s", status, body)
+	}
+}

@@ -1,0 +1,170 @@
+// Package websocketbridge is the function that shows what happens now on a site:
+// the visitors of the last five minutes and each event, as a WebSocket or as
+// server-sent events.
+//
+// It holds the HTTP surface and the way from the queue to the feed; what is told
+// is decided in shared/live. All clients of a process share one feed.
+package websocketbridge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/live"
+	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+// Config is what the function can be told.
+type Config struct {
+	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 16 characters"`
+}
+
+type function struct {
+	db      *pgxpool.Pool
+	log     *slog.Logger
+	now     func() time.Time
+	gate    *access.Access
+	feed    *live.Feed
+	streams sync.WaitGroup
+	open    *prometheus.GaugeVec // streams, by kind
+}
+
+// New makes the function, which follows the queue until it is closed.
+func New(ctx context.Context, env *host.Env) (*host.Function, error) {
+	var config Config
+	if err := env.Parse(&config); err != nil {
+		return nil, err
+	}
+	client, err := env.Redis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, err := env.Database(ctx)
+	if err != nil {
+		return nil, err
+	}
+	gate, err := access.New(config.AdminToken, access.Keys(db, time.Now), env.Logger(), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	f := &function{
+		db: db, log: env.Logger(), now: time.Now, gate: gate, feed: live.NewFeed(),
+		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "analytics_live_streams", Help: "Clients that follow a site right now, by kind of stream.",
+		}, []string{"kind"}),
+	}
+	env.Metrics().MustRegister(f.open)
+
+	follower := &follower{client: client, db: db, feed: f.feed, log: f.log, now: f.now, warm: make(chan struct{})}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	work.Go(func() { follower.run(running) })
+	work.Go(func() { f.tick(running) })
+
+	mux := http.NewServeMux()
+	mux.Handle("GET /v1/live", gate.Require(store.ScopeLive, http.HandlerFunc(f.live)))
+	return &host.Function{
+		Handler: jsonhttp.Routes(mux),
+		Ready:   follower.ready,
+		Drain:   f.feed.Close,
+		Close: func(ctx context.Context) error {
+			f.feed.Close()
+			stop()
+			return wait(ctx, &f.streams, &work)
+		},
+	}, nil
+}
+
+// wait returns when all groups are done, or with an error when ctx ends before.
+func wait(ctx context.Context, groups ...*sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() {
+		for _, group := range groups {
+			group.Wait()
+		}
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return errors.New("clients that follow a site did not let go in time")
+	}
+}
+
+// tickEvery is how often it is looked whether visitors have gone.
+const tickEvery = 250 * time.Millisecond
+
+func (f *function) tick(ctx context.Context) {
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			f.feed.Tick(f.now())
+		}
+	}
+}
+
+// live answers with a stream of what happens on a site.
+func (f *function) live(w http.ResponseWriter, r *http.Request) {
+	serve := f.webSocket
+	switch {
+	case isUpgrade(r):
+	case r.Method == http.MethodGet && accepts(r, "text/event-stream"):
+		serve = f.serverSent
+	default:
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+		problem.Write(w, problem.New(http.StatusUpgradeRequired, "upgrade_required",
+			"open this address as a WebSocket, or, behind a gateway that passes none (such as OpenFaaS's), as server-sent events with Accept: text/event-stream"))
+		return
+	}
+	name := r.URL.Query().Get("site")
+	if name == "" {
+		problem.Write(w, problem.Invalid("site", "say which site: ?site= with its domain or its public id"))
+		return
+	}
+	site, err := access.Site(r.Context(), f.db, "site", name)
+	if err == nil {
+		err = f.gate.CheckPage(r)
+	}
+	if err != nil {
+		jsonhttp.Fail(w, r, f.log, err)
+		return
+	}
+	f.streams.Add(1)
+	defer f.streams.Done()
+	serve(w, r, site.ID)
+}
+
+func isUpgrade(r *http.Request) bool {
+	return listed(r.Header.Values("Connection"), "upgrade") && listed(r.Header.Values("Upgrade"), "websocket")
+}
+
+func accepts(r *http.Request, media string) bool { return listed(r.Header.Values("Accept"), media) }
+
+// listed tells whether a token, without its parameters, is in a list of a header.
+func listed(values []string, token string) bool {
+	for value := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		name, _, _ := strings.Cut(value, ";")
+		if strings.EqualFold(strings.TrimSpace(name), token) {
+			return true
+		}
+	}
+	return false
+}

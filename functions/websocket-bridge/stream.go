@@ -1,0 +1,136 @@
+package websocketbridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/live"
+)
+
+const (
+	// writeTimeout is how long a client may take to take one message.
+	writeTimeout = 10 * time.Second
+	// pingEvery keeps a WebSocket open through proxies and finds out who is gone.
+	pingEvery = 30 * time.Second
+	// heartbeat does the same for server-sent events.
+	heartbeat = 15 * time.Second
+	// retryAfter is how soon a browser comes back when its stream ends.
+	retryAfter = 2 * time.Second
+)
+
+// webSocket sends the messages as text frames.
+func (f *function) webSocket(w http.ResponseWriter, r *http.Request, site int32) {
+	conn, err := websocket.Accept(w, access.AsSent(r), nil)
+	if err != nil {
+		return // it has been answered
+	}
+	defer func() { _ = conn.CloseNow() }() // which only tells that it was closed already
+	open := f.open.WithLabelValues("websocket")
+	open.Inc()
+	defer open.Dec()
+
+	ctx := conn.CloseRead(r.Context()) // clients have nothing to say
+	subscription := f.feed.Subscribe(site, "", f.now())
+	defer subscription.Cancel()
+	pings := time.NewTicker(pingEvery)
+	defer pings.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-pings.C:
+			if !within(ctx, conn.Ping) {
+				return
+			}
+		case message, ok := <-subscription.Messages():
+			if !ok {
+				closeFor(conn, subscription.Err())
+				return
+			}
+			send := func(ctx context.Context) error { return conn.Write(ctx, websocket.MessageText, message.Data) }
+			if !within(ctx, send) {
+				return
+			}
+		}
+	}
+}
+
+// within tells whether something could be done before a client was too slow.
+func within(ctx context.Context, do func(context.Context) error) bool {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return do(ctx) == nil
+}
+
+// closeFor tells a client why its subscription ended.
+func closeFor(conn *websocket.Conn, why error) {
+	code := websocket.StatusGoingAway
+	if errors.Is(why, live.ErrSlow) {
+		code = websocket.StatusTryAgainLater
+	}
+	_ = conn.Close(code, why.Error()) // a client that has gone away is nobody's error
+}
+
+// serverSent sends the messages as server-sent events.
+func (f *function) serverSent(w http.ResponseWriter, r *http.Request, site int32) {
+	if err := host.KeepOpen(w); err != nil {
+		f.log.WarnContext(r.Context(), "a stream will be cut by the server's time limit", "error", err)
+	}
+	open := f.open.WithLabelValues("server_sent")
+	open.Inc()
+	defer open.Dec()
+
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Accel-Buffering", "no") // nginx would hold messages back
+	subscription := f.feed.Subscribe(site, r.Header.Get("Last-Event-ID"), f.now())
+	defer subscription.Cancel()
+	beats := time.NewTicker(heartbeat)
+	defer beats.Stop()
+
+	out := &eventStream{w, http.NewResponseController(w)}
+	err := out.write("retry: %d\n\n", retryAfter.Milliseconds())
+	for err == nil {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-beats.C:
+			err = out.write(":\n\n")
+		case message, ok := <-subscription.Messages():
+			if !ok {
+				return // and the browser comes back after a moment
+			}
+			err = out.write("id: %s\nevent: %s\ndata: %s\n\n", message.ID, message.Type, message.Data)
+		}
+	}
+}
+
+// eventStream writes server-sent events, each at once.
+type eventStream struct {
+	w          io.Writer
+	controller *http.ResponseController
+}
+
+func (s *eventStream) write(format string, args ...any) error {
+	// Where a platform has no deadlines or buffers, there is nothing to set or empty.
+	if err := s.controller.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if _, err := fmt.Fprintf(s.w, format, args...); err != nil {
+		return err
+	}
+	if err := s.controller.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,360 @@
+package access_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+const token = "the-owner-of-this-installation"
+
+// clock is a time that tests move.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// keys are API keys by secret, which count how often they are looked up.
+type keys struct {
+	mu      sync.Mutex
+	known   map[string]store.Key
+	lookUps int
+	err     error
+}
+
+func (k *keys) lookUp(_ context.Context, secret string) (store.Key, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lookUps++
+	if key, ok := k.known[secret]; ok || k.err != nil {
+		return key, k.err
+	}
+	return store.Key{}, store.ErrNoKey
+}
+
+func newAccess(t *testing.T, k *keys) (*access.Access, *clock) {
+	t.Helper()
+	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	a, err := access.New(token, k.lookUp, slog.New(slog.DiscardHandler), c.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, c
+}
+
+// ask sends a request through Require to a handler that answers 200.
+func ask(a *access.Access, scope store.Scope, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	a.Require(scope, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		grant := access.Of(r.Context())
+		_, _ = fmt.Fprintf(w, "everything %t, site 1 %t, site 2 %t", grant.Everything(), grant.Sees(1), grant.Sees(2))
+	})).ServeHTTP(w, r)
+	return w
+}
+
+func bearer(secret string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", "Bearer "+secret)
+	return r
+}
+
+func TestRequire(t *testing.T) {
+	t.Parallel()
+	const all, none = "everything true, site 1 true, site 2 true", ""
+	tests := map[string]struct {
+		header string
+		scope  store.Scope
+		status int
+		body   string // of a 200
+	}{
+		"the owner's token":           {"Bearer " + token, store.ScopeAdmin, 200, all},
+		"the scheme in another case":  {"bearer " + token, store.ScopeQuery, 200, all},
+		"a key with the scope":        {"Bearer ak_all", store.ScopeQuery, 200, all},
+		"a key for one site":          {"Bearer ak_one", store.ScopeLive, 200, "everything false, site 1 true, site 2 false"},
+		"a key without the scope":     {"Bearer ak_all", store.ScopeAdmin, 403, none},
+		"a key that isn't there":      {"Bearer ak_gone", store.ScopeQuery, 401, none},
+		"a wrong token":               {"Bearer " + token + "x", store.ScopeQuery, 401, none},
+		"a token that begins right":   {"Bearer " + token[:20], store.ScopeQuery, 401, none},
+		"an empty token":              {"Bearer ", store.ScopeQuery, 401, none},
+		"another scheme":              {"Basic " + token, store.ScopeQuery, 401, none},
+		"nothing at all":              {"", store.ScopeQuery, 401, none},
+		"a session's key as a bearer": {"Bearer analytics_session", store.ScopeQuery, 401, none},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, _ := newAccess(t, &keys{known: map[string]store.Key{
+				"ak_all": {Scopes: []store.Scope{store.ScopeQuery}},
+				"ak_one": {Scopes: []store.Scope{store.ScopeLive}, Sites: []int32{1}},
+			}})
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			if test.header != "" {
+				r.Header.Set("Authorization", test.header)
+			}
+			w := ask(a, test.scope, r)
+			if w.Code != test.status {
+				t.Fatalf("status %d, want %d: %s", w.Code, test.status, w.Body)
+			}
+			if test.status == 200 && w.Body.String() != test.body {
+				t.Errorf("got %q, want %q", w.Body, test.body)
+			}
+			if test.status != 200 && w.Header().Get("Content-Type") != "application/problem+json" {
+				t.Errorf("no problem document: %s", w.Body)
+			}
+			if (test.status == 401) != (w.Header().Get("WWW-Authenticate") != "") {
+				t.Errorf("WWW-Authenticate is %q", w.Header().Get("WWW-Authenticate"))
+			}
+			if strings.Contains(w.Body.String(), token) {
+				t.Errorf("the answer repeats the token: %s", w.Body)
+			}
+		})
+	}
+}
+
+func TestWithoutGrantNothingIsSeen(t *testing.T) {
+	t.Parallel()
+	if g := access.Of(t.Context()); g.Everything() || g.Sees(1) {
+		t.Errorf("a request that nobody checked sees %+v", g)
+	}
+}
+
+func TestShortTokenIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := access.New("fifteen-letters", access.NoKeys, slog.New(slog.DiscardHandler), time.Now)
+	if err == nil || !strings.Contains(err.Error(), "ADMIN_TOKEN") || strings.Contains(err.Error(), "fifteen") {
+		t.Errorf("got %v, want an error that names ADMIN_TOKEN and not its value", err)
+	}
+}
+
+func TestKeysAreRememberedForSeconds(t *testing.T) {
+	t.Parallel()
+	k := &keys{known: map[string]store.Key{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
+	a, c := newAccess(t, k)
+	for range 10 {
+		if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 200 {
+			t.Fatalf("status %d", w.Code)
+		}
+	}
+	if k.lookUps != 1 {
+		t.Errorf("ten requests took %d look-ups, want 1", k.lookUps)
+	}
+	delete(k.known, "ak_1")
+	c.pass(5 * time.Second)
+	if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 401 {
+		t.Errorf("5 s after it was revoked a key gets %d, want 401", w.Code)
+	}
+}
+
+func TestKeysThatCantBeLookedUp(t *testing.T) {
+	t.Parallel()
+	a, _ := newAccess(t, &keys{err: errors.New("connect to 10.0.0.1: refused")})
+	w := ask(a, store.ScopeQuery, bearer("ak_1"))
+	if w.Code != 503 || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "10.0.0.1") {
+		t.Errorf("status %d with Retry-After %q: %s", w.Code, w.Header().Get("Retry-After"), w.Body)
+	}
+}
+
+func TestTooManyWrongTokens(t *testing.T) {
+	t.Parallel()
+	k := &keys{known: map[string]store.Key{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
+	a, c := newAccess(t, k)
+	session := signIn(t, a)
+	for range 50 {
+		if w := ask(a, store.ScopeQuery, bearer("wrong")); w.Code != 401 {
+			t.Fatalf("status %d, want 401", w.Code)
+		}
+	}
+	for _, secret := range []string{"wrong", token} {
+		w := ask(a, store.ScopeQuery, bearer(secret))
+		if w.Code != 429 || w.Header().Get("Retry-After") != "1" {
+			t.Errorf("after 50 wrong tokens: status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+		}
+	}
+	if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 200 {
+		t.Errorf("a key gets %d meanwhile, want 200", w.Code)
+	}
+	if w := ask(a, store.ScopeQuery, withCookie(http.MethodGet, session)); w.Code != 200 {
+		t.Errorf("a session gets %d meanwhile, want 200", w.Code)
+	}
+	c.pass(time.Second)
+	for range 100 { // right ones cost nothing
+		if w := ask(a, store.ScopeQuery, bearer(token)); w.Code != 200 {
+			t.Fatalf("a second later the token gets %d, want 200", w.Code)
+		}
+	}
+}
+
+func TestTooManyUnknownKeys(t *testing.T) {
+	t.Parallel()
+	k := &keys{known: map[string]store.Key{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
+	a, c := newAccess(t, k)
+	if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 200 {
+		t.Fatalf("status %d", w.Code)
+	}
+	for i := range 200 {
+		if w := ask(a, store.ScopeQuery, bearer(fmt.Sprint("ak_x", i))); w.Code != 401 {
+			t.Fatalf("status %d, want 401", w.Code)
+		}
+	}
+	before := k.lookUps
+	if w := ask(a, store.ScopeQuery, bearer("ak_y")); w.Code != 429 || k.lookUps != before {
+		t.Errorf("status %d after %d look-ups, want 429 without one", w.Code, k.lookUps-before)
+	}
+	c.pass(10 * time.Millisecond) // too little for another unknown key
+	if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 200 {
+		t.Errorf("a key that was good gets %d, want 200", w.Code)
+	}
+}
+
+func signIn(t *testing.T, a *access.Access) *http.Cookie {
+	t.Helper()
+	w := httptest.NewRecorder()
+	if err := a.SignIn(w, httptest.NewRequest(http.MethodPost, "/session", nil), token); err != nil {
+		t.Fatal(err)
+	}
+	return cookieOf(t, w)
+}
+
+func cookieOf(t *testing.T, w *httptest.ResponseRecorder) *http.Cookie {
+	t.Helper()
+	cookies := w.Result().Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("%d cookies, want 1", len(cookies))
+	}
+	return cookies[0]
+}
+
+func withCookie(method string, cookie *http.Cookie) *http.Request {
+	r := httptest.NewRequest(method, "/", nil)
+	r.AddCookie(cookie)
+	return r
+}
+
+func TestSession(t *testing.T) {
+	t.Parallel()
+	a, c := newAccess(t, &keys{})
+	cookie := signIn(t, a)
+	if cookie.Name != "analytics_session" || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode ||
+		cookie.Path != "/" || cookie.Secure || cookie.MaxAge != 7*24*3600 {
+		t.Errorf("the cookie is %s", cookie)
+	}
+	if w := ask(a, store.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 200 || len(w.Result().Cookies()) != 0 {
+		t.Errorf("status %d with %d cookies, want 200 with none", w.Code, len(w.Result().Cookies()))
+	}
+
+	c.pass(25 * time.Hour)
+	w := ask(a, store.ScopeAdmin, withCookie(http.MethodGet, cookie))
+	renewed := cookieOf(t, w)
+	c.pass(6 * 24 * time.Hour)
+	if w := ask(a, store.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 401 {
+		t.Errorf("a session of 7 days gets %d, want 401", w.Code)
+	}
+	if w := ask(a, store.ScopeAdmin, withCookie(http.MethodGet, renewed)); w.Code != 200 {
+		t.Errorf("a session that was in use gets %d, want 200", w.Code)
+	}
+}
+
+func TestSessionOfAnotherToken(t *testing.T) {
+	t.Parallel()
+	a, c := newAccess(t, &keys{})
+	cookie := signIn(t, a)
+	other, err := access.New("another-token-of-the-owner", access.NoKeys, slog.New(slog.DiscardHandler), c.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := ask(other, store.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 401 {
+		t.Errorf("a session from before the token was changed gets %d, want 401", w.Code)
+	}
+}
+
+func TestForgedSession(t *testing.T) {
+	t.Parallel()
+	a, _ := newAccess(t, &keys{})
+	good := signIn(t, a)
+	for i := range good.Value {
+		forged := []byte(good.Value)
+		forged[i] ^= 1
+		if w := ask(a, store.ScopeAdmin, withCookie(http.MethodGet, &http.Cookie{Name: good.Name, Value: string(forged)})); w.Code == 200 {
+			t.Errorf("a cookie with another character at %d is taken", i)
+		}
+	}
+}
+
+func TestOrigin(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		method  string
+		headers map[string]string
+		status  int
+	}{
+		"of the same origin":               {http.MethodPost, map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
+		"from another site":                {http.MethodPost, map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
+		"from another host of the site":    {http.MethodDelete, map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
+		"reading from another site":        {http.MethodGet, map[string]string{"Sec-Fetch-Site": "cross-site"}, 200},
+		"no browser":                       {http.MethodPost, nil, 200},
+		"an old browser, same origin":      {http.MethodPost, map[string]string{"Origin": "http://example.com"}, 200},
+		"an old browser, another site":     {http.MethodPost, map[string]string{"Origin": "http://evil.example"}, 403},
+		"behind a gateway, same origin":    {http.MethodPost, map[string]string{"Origin": "https://stats.example.org", "X-Forwarded-Host": "stats.example.org"}, 200},
+		"behind a gateway, another origin": {http.MethodPost, map[string]string{"Origin": "https://evil.example", "X-Forwarded-Host": "stats.example.org"}, 403},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, _ := newAccess(t, &keys{})
+			r := withCookie(test.method, signIn(t, a))
+			for key, value := range test.headers {
+				r.Header.Set(key, value)
+			}
+			if w := ask(a, store.ScopeAdmin, r); w.Code != test.status {
+				t.Errorf("status %d, want %d: %s", w.Code, test.status, w.Body)
+			}
+		})
+	}
+}
+
+func TestSecureCookie(t *testing.T) {
+	t.Parallel()
+	a, _ := newAccess(t, &keys{})
+	r := httptest.NewRequest(http.MethodPost, "/session", nil)
+	r.Header.Set("X-Forwarded-Proto", "https")
+	w := httptest.NewRecorder()
+	if err := a.SignIn(w, r, token); err != nil {
+		t.Fatal(err)
+	}
+	if !cookieOf(t, w).Secure {
+		t.Error("the cookie of a session over https is not secure")
+	}
+}
+
+func TestSignInFromAnotherSite(t *testing.T) {
+	t.Parallel()
+	a, _ := newAccess(t, &keys{})
+	r := httptest.NewRequest(http.MethodPost, "/session", nil)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	w := httptest.NewRecorder()
+	if err := a.SignIn(w, r, token); err == nil || len(w.Result().Cookies()) != 0 {
+		t.Errorf("another site signs in: %v", err)
+	}
+}

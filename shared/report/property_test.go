@@ -1,0 +1,255 @@
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"pgregory.net/rapid"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/schema"
+	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/visit"
+)
+
+// TestEverySourceAnswersTheSame asks generated questions about generated events,
+// each of every source that can answer it, and compares with the oracle.
+func TestEverySourceAnswersTheSame(t *testing.T) {
+	t.Parallel()
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			db := migrated(t, database.URL)
+			var site int32
+			used := map[source]int{}
+			rapid.Check(t, func(rt *rapid.T) {
+				site++
+				w := drawWorld(rt, site)
+				if err := save(context.Background(), db, w); err != nil {
+					rt.Fatal(err)
+				}
+				for range 8 {
+					ask(rt, db, w, used)
+				}
+			})
+			for s := fromDays; s <= fromEvents; s++ {
+				if used[s] == 0 {
+					t.Errorf("no generated question was answered from %s", s)
+				}
+			}
+		})
+	}
+}
+
+func ask(t *rapid.T, db store.DB, w *world, used map[source]int) {
+	text := drawQuestion(t, w)
+	q, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatalf("%s\n%v", text, err)
+	}
+	now := w.base.Add(time.Duration(rapid.IntRange(0, 40*24).Draw(t, "now")) * time.Hour).In(w.location)
+	s, err := q.span(context.Background(), db, store.Site{ID: w.site}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := q.resolve(s)
+	want, total := w.oracle.answer(r)
+	for _, from := range r.sources() {
+		used[from]++
+		got, err := r.answer(context.Background(), db, store.Site{ID: w.site}, from)
+		if err != nil {
+			t.Fatalf("%s\nfrom %s: %v", text, from, err)
+		}
+		if diff := gocmp.Diff(want, got.Results); diff != "" {
+			t.Fatalf("%s\nat %s in %s, %v\nfrom %s: -want +got\n%s", text, now, w.location, s.String(), from, diff)
+		}
+		if r.Include.TotalRows && *got.Meta.TotalRows != total {
+			t.Fatalf("%s\nfrom %s: %d rows in all, want %d", text, from, *got.Meta.TotalRows, total)
+		}
+	}
+}
+
+// world is a site with events.
+type world struct {
+	site     int32
+	location *time.Location
+	base     time.Time
+	events   []event.Event
+	visits   [][]visit.Visit
+	oracle   *oracle
+}
+
+// drawWorld draws events around times at which clocks are moved and months end.
+func drawWorld(t *rapid.T, site int32) *world {
+	place := rapid.SampledFrom([]struct{ zone, base string }{
+		{"UTC", "2026-01-29T00:00:00Z"},
+		{"Europe/Paris", "2026-03-27T00:00:00Z"},
+		{"Europe/Paris", "2026-10-23T00:00:00Z"},
+		{"America/New_York", "2026-10-30T00:00:00Z"},
+		{"America/Santiago", "2026-09-04T00:00:00Z"}, // has a day without midnight
+		{"America/Havana", "2026-10-30T00:00:00Z"},   // has a day with two
+		{"Asia/Kolkata", "2026-02-26T00:00:00Z"},
+		{"Pacific/Kiritimati", "2026-12-30T00:00:00Z"},
+	}).Draw(t, "place")
+	w := &world{site: site, location: must(time.LoadLocation(place.zone)), base: must(time.Parse(time.RFC3339, place.base))}
+
+	minutes := rapid.OneOf(rapid.IntRange(0, 4*24*60), rapid.IntRange(0, 40*24*60))
+	gaps := rapid.SampledFrom([]int{0, 1, 700, 60_000, 10 * 60_000, 30*60_000 - 1, 30 * 60_000, 90 * 60_000})
+	for range rapid.IntRange(0, 12).Draw(t, "sittings") {
+		at := w.base.Add(time.Duration(minutes.Draw(t, "start")) * time.Minute)
+		visitor := rapid.Int64Range(1, 3).Draw(t, "visitor")
+		for range rapid.IntRange(1, 5).Draw(t, "events") {
+			at = at.Add(time.Duration(gaps.Draw(t, "gap")) * time.Millisecond)
+			w.events = append(w.events, drawEvent(t, w, at, visitor))
+		}
+	}
+	w.oracle, w.visits = newOracle(w.events)
+	return w
+}
+
+// texts are the values of all properties: some not known, some with what LIKE
+// takes for wildcards.
+func texts() []string { return []string{"", "/", "/a", "/a/b", "100%", "a_b", `a\b`} }
+
+func drawEvent(t *rapid.T, w *world, at time.Time, visitor int64) event.Event {
+	local := at.In(w.location)
+	_, offset := local.Zone()
+	text := rapid.SampledFrom(texts())
+	e := event.Event{
+		ID: uuid.New(), Site: w.site, Time: at.UTC(), Day: event.DayOf(local), UTCOffset: int16(offset / 60), Visitor: visitor,
+		Type: rapid.SampledFrom([]event.Type{event.View, event.View, event.Click, event.Conversion}).Draw(t, "type"),
+		Page: text.Draw(t, "page"),
+	}
+	a := &e.Attributes
+	for _, value := range []*string{
+		&e.Name, &e.Hostname, &a.Referrer, &a.Source, &a.Channel, &a.UTMSource, &a.UTMMedium, &a.UTMCampaign, &a.UTMTerm,
+		&a.UTMContent, &a.Country, &a.Region, &a.City, &a.Browser, &a.OS, &a.Device, &a.Language, &a.Screen,
+	} {
+		if rapid.Bool().Draw(t, "known") {
+			*value = text.Draw(t, "value")
+		}
+	}
+	return e
+}
+
+// save stores a world the way aggregate does.
+func save(ctx context.Context, db *pgxpool.Pool, w *world) error {
+	var events []*event.Event
+	for i := range w.events {
+		events = append(events, &w.events[i])
+	}
+	rollups := visit.NewRollups()
+	var visits []*visit.Visit
+	for _, day := range w.visits {
+		rollups.Add(day)
+		for i := range day {
+			visits = append(visits, &day[i])
+		}
+	}
+	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		if _, err := store.InsertEvents(ctx, tx, events); err != nil {
+			return err
+		}
+		if err := store.ApplyVisits(ctx, tx, nil, visits); err != nil {
+			return err
+		}
+		return store.ApplyRollups(ctx, tx, rollups)
+	})
+}
+
+// drawQuestion draws a question as a client sends it.
+func drawQuestion(t *rapid.T, w *world) string {
+	var columns []string
+	question := map[string]any{"site_id": "example.com", "date_range": drawRange(t, w)}
+
+	chosen := rapid.SliceOfNDistinct(rapid.SampledFrom(metricNames()), 1, 7, rapid.ID).Draw(t, "metrics")
+	question["metrics"], columns = chosen, append(columns, chosen...)
+
+	properties := rapid.SampledFrom(dimensionNames(true))
+	grouped := rapid.SliceOfNDistinct(properties, 0, rapid.SampledFrom([]int{0, 1, 1, 1, 2, 3}).Draw(t, "properties"), rapid.ID).Draw(t, "dimensions")
+	if rapid.Bool().Draw(t, "has time") {
+		at := rapid.IntRange(0, len(grouped)).Draw(t, "place of time")
+		named := rapid.SampledFrom([]string{"time", "time:hour", "time:day", "time:week", "time:month"}).Draw(t, "time")
+		grouped = append(grouped[:at:at], append([]string{named}, grouped[at:]...)...)
+	}
+	question["dimensions"], columns = grouped, append(columns, grouped...)
+
+	filters := [][]any{}
+	for range rapid.SampledFrom([]int{0, 0, 1, 1, 2}).Draw(t, "filters") {
+		on := properties
+		if len(grouped) > 0 && !strings.HasPrefix(grouped[0], "time") && rapid.Bool().Draw(t, "same") {
+			on = rapid.Just(grouped[0])
+		}
+		operator := rapid.SampledFrom(operators()).Draw(t, "operator")
+		value := rapid.SampledFrom(append(texts(), "Direct / None", "Direct", "b"))
+		if operator == Contains || operator == ContainsNot {
+			value = value.Filter(func(s string) bool { return s != "" })
+		}
+		filters = append(filters, []any{operator, on.Draw(t, "filtered"), rapid.SliceOfN(value, 1, 3).Draw(t, "values")})
+	}
+	question["filters"] = filters
+
+	if rapid.Bool().Draw(t, "ordered") {
+		order := [][2]string{}
+		for _, by := range rapid.SliceOfNDistinct(rapid.SampledFrom(columns), 1, 2, rapid.ID).Draw(t, "order") {
+			order = append(order, [2]string{by, rapid.SampledFrom([]string{"asc", "desc"}).Draw(t, "direction")})
+		}
+		question["order_by"] = order
+	}
+	if rapid.Bool().Draw(t, "paged") {
+		question["pagination"] = map[string]int{"limit": rapid.IntRange(1, 4).Draw(t, "limit"), "offset": rapid.IntRange(0, 4).Draw(t, "offset")}
+	}
+	question["include"] = map[string]bool{"total_rows": rapid.Bool().Draw(t, "total")}
+	return string(must(json.Marshal(question)))
+}
+
+func drawRange(t *rapid.T, w *world) any {
+	instant := func(label string) time.Time {
+		return w.base.Add(time.Duration(rapid.OneOf(rapid.IntRange(0, 5*24*60), rapid.IntRange(0, 45*24*60)).Draw(t, label)) * time.Minute).In(w.location)
+	}
+	from, to := instant("from"), instant("to")
+	if to.Before(from) {
+		from, to = to, from
+	}
+	switch rapid.IntRange(0, 4).Draw(t, "range") {
+	case 0:
+		return rapid.SampledFrom([]string{"day", "24h", "7d", "30d", "month", "1mo", "2mo", "year", "all"}).Draw(t, "named")
+	case 1:
+		return []string{hourOf(from).Format(time.RFC3339), hourOf(to).Add(time.Hour - time.Second).Format(time.RFC3339)}
+	case 2:
+		return []string{from.Format(time.RFC3339), to.Format(time.RFC3339)}
+	default:
+		return []string{from.Format(time.DateOnly), to.Format(time.DateOnly)}
+	}
+}
+
+func migrated(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
+	config := must(pgxpool.ParseConfig(url))
+	config.MaxConns = 1 // nothing may need a second while it holds one
+	db, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	if _, err := schema.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(fmt.Sprint("a test is wrong: ", err))
+	}
+	return value
+}

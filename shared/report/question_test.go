@@ -1,0 +1,212 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/problem"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	q, err := Parse([]byte(`{
+		"site_id": "example.com", "metrics": ["visitors", "bounce_rate"], "date_range": ["2026-01-01", "2026-01-31"],
+		"dimensions": ["time:day", "visit:source"], "filters": [["is", "visit:country", ["FR", ""]], ["contains_not", "event:page", ["/admin"]]],
+		"order_by": [["bounce_rate", "desc"], ["visit:source", "asc"]],
+		"include": {"total_rows": true, "time_labels": true, "imports": false}, "pagination": {"limit": 7, "offset": 14}
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dimension := func(name string) Dimension { d, _ := dimensionNamed(name); return d }
+	want := Question{
+		SiteID: "example.com", Metrics: []Metric{Visitors, BounceRate},
+		Dimensions: []Dimension{dimension("time:day"), dimension("visit:source")},
+		Filters: []Filter{
+			{Is, dimension("visit:country"), []string{"FR", ""}},
+			{ContainsNot, dimension("event:page"), []string{"/admin"}},
+		},
+		Order:      []Order{{"bounce_rate", true}, {"visit:source", false}},
+		Include:    Include{TimeLabels: true, TotalRows: true},
+		Pagination: Pagination{7, 14},
+		dateRange:  dateRange{name: days, first: 20454, last: 20484},
+	}
+	if diff := cmp.Diff(want, q, cmp.AllowUnexported(Question{}, Dimension{}, dateRange{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseDefaults(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]Question{
+		`{"site_id":"s","metrics":["visits","visitors"],"date_range":"7d"}`: {
+			Order: []Order{{"visits", true}}, Pagination: Pagination{10_000, 0},
+		},
+		`{"site_id":"s","metrics":["visits"],"date_range":"7d","dimensions":["visit:os","time"],"pagination":{"offset":3}}`: {
+			Order: []Order{{"time", false}}, Pagination: Pagination{10_000, 3},
+		},
+	} {
+		q, err := Parse([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !cmp.Equal(q.Order, want.Order) || q.Pagination != want.Pagination {
+			t.Errorf("%s is ordered by %v and paged %v", body, q.Order, q.Pagination)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	// with is a good question with one member changed.
+	with := func(member string) string {
+		name, _, _ := strings.Cut(member, ":")
+		members := []string{member}
+		for _, good := range []string{
+			`"site_id":"example.com"`, `"metrics":["visitors"]`, `"date_range":"7d"`, `"dimensions":["time:day","event:page"]`,
+		} {
+			if !strings.HasPrefix(good, name) {
+				members = append(members, good)
+			}
+		}
+		return "{" + strings.Join(members, ",") + "}"
+	}
+	if _, err := Parse([]byte(with(`"filters":[]`))); err != nil {
+		t.Fatal(err)
+	}
+	many := `"` + strings.Repeat(`a","`, MaxValues) + `a"`
+	tests := map[string]struct{ body, field, says string }{
+		"nothing":                  {``, "", "empty"},
+		"an array":                 {`[]`, "", "a JSON object"},
+		"no JSON":                  {`visitors`, "", "not valid JSON"},
+		"cut":                      {`{"site_id":"example.com"`, "", "JSON"},
+		"two documents":            {`{} {}`, "", "not valid JSON"},
+		"bad UTF-8":                {"{\"site_id\":\"\xff\"}", "site_id", "not valid JSON"},
+		"an unknown member":        {with(`"colour":1`), "colour", "known are site_id, metrics"},
+		"an unknown inner member":  {with(`"pagination":{"page":1}`), "pagination.page", "known are limit, offset"},
+		"a member twice":           {`{"site_id":"a","site_id":"b"}`, "site_id", "twice"},
+		"no site":                  {`{"metrics":["visitors"],"date_range":"7d"}`, "site_id", "domain"},
+		"a number for a site":      {with(`"site_id":7`), "site_id", "a string, not a number"},
+		"no metrics":               {with(`"metrics":[]`), "metrics", "visitors, visits"},
+		"an unknown metric":        {with(`"metrics":["visitors","scroll_depth"]`), "metrics.1", "views_per_visit"},
+		"a metric twice":           {with(`"metrics":["visitors","visitors"]`), "metrics.1", "twice"},
+		"one metric, no list":      {with(`"metrics":"visitors"`), "metrics", "an array, not a string"},
+		"a number for a metric":    {with(`"metrics":[7]`), "metrics.0", "a string"},
+		"no range":                 {`{"site_id":"a","metrics":["visitors"]}`, "date_range", "30d"},
+		"an unknown range":         {with(`"date_range":"yesterday"`), "date_range", "30d"},
+		"a range of no days":       {with(`"date_range":"0d"`), "date_range", "30d"},
+		"a range of too many days": {with(`"date_range":"5001d"`), "date_range", "30d"},
+		"a range with a sign":      {with(`"date_range":"+7d"`), "date_range", "30d"},
+		"a number for a range":     {with(`"date_range":7}`), "", "not valid JSON"},
+		"an object for a range":    {with(`"date_range":{"from":"2026-01-01"}`), "date_range", "30d"},
+		"one day":                  {with(`"date_range":["2026-01-01"]`), "date_range", "30d"},
+		"three days":               {with(`"date_range":["2026-01-01","2026-01-02","2026-01-03"]`), "date_range", "30d"},
+		"no such day":              {with(`"date_range":["2026-02-30","2026-03-01"]`), "date_range.0", "2026-01-01"},
+		"a day, then nonsense":     {with(`"date_range":["2026-02-01","soon"]`), "date_range.1", "a date"},
+		"a day and a time":         {with(`"date_range":["2026-02-01","2026-02-01T10:00:00Z"]`), "date_range.1", "a date"},
+		"a time and a day":         {with(`"date_range":["2026-02-01T10:00:00Z","2026-02-01"]`), "date_range.1", "a time"},
+		"a time without a zone":    {with(`"date_range":["2026-02-01T10:00:00","2026-02-01T11:00:00"]`), "date_range.0", "+01:00"},
+		"days backwards":           {with(`"date_range":["2026-02-02","2026-02-01"]`), "date_range", "before it ends"},
+		"times backwards":          {with(`"date_range":["2026-02-01T10:00:00Z","2026-02-01T10:00:00+01:00"]`), "date_range", "before it ends"},
+		"an unknown dimension":     {with(`"dimensions":["event:props:plan"]`), "dimensions.0", "visit:source"},
+		"time by the minute":       {with(`"dimensions":["time:minute"]`), "dimensions.0", "time:hour"},
+		"a dimension twice":        {with(`"dimensions":["visit:os","visit:os"]`), "dimensions.1", "twice"},
+		"time twice":               {with(`"dimensions":["time","time:day"]`), "dimensions.1", "time dimension"},
+		"a filter of no kind":      {with(`"filters":["is"]`), "filters.0", `["is",`},
+		"a filter of nothing":      {with(`"filters":[[]]`), "filters.0", `["is",`},
+		"a filter cut":             {with(`"filters":[["is","visit:os"]]`), "filters.0", `["is",`},
+		"an operator to come":      {with(`"filters":[["or",[]]]`), "filters.0.0", "is, is_not, contains, contains_not"},
+		"a modifier":               {with(`"filters":[["is","visit:os",["a"],{"case_sensitive":false}]]`), "filters.0.3", "case"},
+		"a filter on time":         {with(`"filters":[["is","time:day",["2026-01-01"]]]`), "filters.0.1", "event:page"},
+		"a filter on goals":        {with(`"filters":[["is","event:goal",["Signup"]]]`), "filters.0.1", "event:page"},
+		"a filter on a number":     {with(`"filters":[["is",7,["a"]]]`), "filters.0.1", "event:page"},
+		"a filter by one value":    {with(`"filters":[["is","visit:os","Linux"]]`), "filters.0.2", "an array of strings"},
+		"a filter by a number":     {with(`"filters":[["is","visit:os",[7]]]`), "filters.0.2", "an array of strings"},
+		"a filter by nothing":      {with(`"filters":[["is","visit:os",[]]]`), "filters.0.2", "1 to 1000"},
+		"a filter by too much":     {with(`"filters":[["is","visit:os",[` + many + `]]]`), "filters.0.2", "1 to 1000"},
+		"a filter by NUL":          {with(`"filters":[["is","visit:os",["a","\u0000"]]]`), "filters.0.2.1", "NUL"},
+		"the second filter":        {with(`"filters":[["is","visit:os",["a"]],["contains","visit:os",[""]]]`), "filters.1.2.0", "empty"},
+		"an order of one":          {with(`"order_by":[["visitors"]]`), "order_by.0", "desc"},
+		"an order by another":      {with(`"order_by":[["visits","desc"]]`), "order_by.0.0", "visitors, time:day, event:page"},
+		"an order by SQL":          {with(`"order_by":[["1; DROP TABLE events","desc"]]`), "order_by.0.0", "visitors"},
+		"an order up":              {with(`"order_by":[["visitors","up"]]`), "order_by.0.1", "asc or desc"},
+		"an order by a number":     {with(`"order_by":[["visitors",1]]`), "order_by.0.1", "a string"},
+		"no rows":                  {with(`"pagination":{"limit":0}`), "pagination.limit", "1 to 10000"},
+		"too many rows":            {with(`"pagination":{"limit":10001}`), "pagination.limit", "1 to 10000"},
+		"half a row":               {with(`"pagination":{"limit":1.5}`), "pagination.limit", "a whole number"},
+		"before the first row":     {with(`"pagination":{"offset":-1}`), "pagination.offset", "0 or more"},
+		"labels without time": {
+			`{"site_id":"a","metrics":["visitors"],"date_range":"7d","include":{"time_labels":true}}`, "include.time_labels", "time dimension",
+		},
+		"comparisons": {with(`"include":{"comparisons":{}}`), "include.comparisons", "time_labels, total_rows"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Parse([]byte(test.body))
+			p, ok := errors.AsType[problem.Problem](err)
+			if !ok || p.Status != 400 || p.Code != problem.CodeInvalid || p.Field != test.field || !strings.Contains(p.Detail, test.says) {
+				t.Errorf("got %v, want a 400 that blames %q and says %q", err, test.field, test.says)
+			}
+		})
+	}
+}
+
+// FuzzParse checks that whatever is sent is understood or refused.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		``, `{}`, `[]`, `{"site_id":"a","metrics":["visitors"],"date_range":"7d"}`,
+		`{"site_id":"a","metrics":["visitors"],"date_range":["2026-01-01","2026-01-31"],"dimensions":["time"],"filters":[["is","event:page",["/"]]]}`,
+		`{"site_id":"'; DROP TABLE sites; --","metrics":["visitors) FROM events; --"],"date_range":"1d; SELECT 1","order_by":[["1","desc nulls last"]]}`,
+		`{"date_range":["2026-01-01T00:00:00Z","9999-12-31T23:59:59Z"]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, err := Parse(data)
+		if p, ok := errors.AsType[problem.Problem](err); err != nil && (!ok || p.Status != 400 || p.Detail == "") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// FuzzValuesStayOutOfSQL checks that statements do not depend on the values of a
+// question.
+func FuzzValuesStayOutOfSQL(f *testing.F) {
+	for _, seed := range []string{"x", "'", `"; DROP TABLE events; --`, "@site", "$1", "' OR true --", `\'`, "100%", "{{.Rows}}"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if value == "" || strings.Contains(value, "\x00") {
+			return
+		}
+		for _, operator := range operators() {
+			got, want := statementsFor(t, operator, value), statementsFor(t, operator, "x")
+			if got != want {
+				t.Errorf("%s %q changes the statement: %s", operator, value, cmp.Diff(want, got))
+			}
+		}
+	})
+}
+
+func statementsFor(t *testing.T, operator Operator, value string) string {
+	t.Helper()
+	d, _ := dimensionNamed("visit:source")
+	q := Question{
+		SiteID: value, Metrics: []Metric{Visitors}, Dimensions: []Dimension{d}, Filters: []Filter{{operator, d, []string{value}}},
+		Order: []Order{{By: "visit:source"}}, Pagination: Pagination{Limit: 1},
+	}
+	r := q.resolve(wholeDays(event.Day(20454), event.Day(20484), time.UTC))
+	var all []string
+	for _, from := range r.sources() {
+		sql, _ := r.statement(1, from, r.Pagination)
+		all = append(all, fmt.Sprint(from, sql))
+	}
+	return strings.Join(all, "\n")
+}

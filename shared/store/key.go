@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// KeyPrefix begins every API key, so that a key is known as one wherever it turns
+// up.
+const KeyPrefix = "ak_"
+
+// Scope is a kind of thing that a key may ask for.
+type Scope string
+
+// The scopes of keys. Their names are stored.
+const (
+	ScopeQuery Scope = "query" // reports
+	ScopeAdmin Scope = "admin" // sites, keys, status
+	ScopeLive  Scope = "live"  // live numbers
+)
+
+// Scopes are all scopes.
+func Scopes() []Scope { return []Scope{ScopeQuery, ScopeAdmin, ScopeLive} }
+
+// Key is an API key without its secret, which is not kept.
+type Key struct {
+	ID         int32
+	Name       string
+	Scopes     []Scope
+	Sites      []int32 // that it may see; none means all
+	CreatedAt  time.Time
+	LastUsedAt *time.Time // to the minute; nil when it was never used
+}
+
+// ErrNoKey means that there is no such key (any more).
+var ErrNoKey = errors.New("no such key")
+
+// usedEvery is how old the time of a key's last use may get before a use sets it.
+const usedEvery = time.Minute
+
+const (
+	keyColumns = `id, name, scopes, site_ids, created_at, last_used_at`
+
+	selectKeys    = `SELECT ` + keyColumns + ` FROM api_keys ORDER BY id`
+	selectKeyHash = `SELECT ` + keyColumns + ` FROM api_keys WHERE hash = $1`
+	insertKey     = `
+INSERT INTO api_keys (name, hash, scopes, site_ids)
+VALUES ($1, $2, $3, $4)
+RETURNING ` + keyColumns
+	deleteKey = `DELETE FROM api_keys WHERE id = $1`
+	touchKey  = `
+UPDATE api_keys SET last_used_at = $2
+WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)`
+)
+
+// Keys returns all keys, oldest first.
+func Keys(ctx context.Context, db DB) ([]Key, error) {
+	rows, err := db.Query(ctx, selectKeys)
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Key])
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	return keys, nil
+}
+
+// CreateKey makes a key for some sites, for all when there are none, and returns
+// its secret, which nobody can learn again.
+func CreateKey(ctx context.Context, db DB, name string, scopes []Scope, sites []int32) (Key, string, error) {
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // never fails, see its documentation
+	secret := KeyPrefix + base64.RawURLEncoding.EncodeToString(random)
+	if sites == nil {
+		sites = []int32{} // the column is never null
+	}
+	key, err := oneKey(ctx, db, insertKey, name, hashKey(secret), scopes, sites)
+	if err != nil {
+		return Key{}, "", fmt.Errorf("create key: %w", err)
+	}
+	return key, secret, nil
+}
+
+// DeleteKey revokes a key. It returns ErrNoKey when there is none.
+func DeleteKey(ctx context.Context, db DB, id int32) error {
+	tag, err := db.Exec(ctx, deleteKey, id)
+	if err != nil {
+		return fmt.Errorf("delete key: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrNoKey
+	}
+	return nil
+}
+
+// UseKey returns the key with a secret, or ErrNoKey, and notes that it was used at
+// now. A read-only database, such as a replica, keeps no note.
+func UseKey(ctx context.Context, db DB, secret string, now time.Time) (Key, error) {
+	key, err := oneKey(ctx, db, selectKeyHash, hashKey(secret))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Key{}, ErrNoKey
+	}
+	if err != nil {
+		return Key{}, fmt.Errorf("read key: %w", err)
+	}
+	if key.LastUsedAt != nil && now.Sub(*key.LastUsedAt) < usedEvery {
+		return key, nil
+	}
+	if _, err := db.Exec(ctx, touchKey, key.ID, now, now.Add(-usedEvery)); err != nil {
+		if readOnly, ok := errors.AsType[*pgconn.PgError](err); !ok || readOnly.Code != readOnlyTransaction {
+			return Key{}, fmt.Errorf("note the use of a key: %w", err)
+		}
+	}
+	return key, nil
+}
+
+// readOnlyTransaction is the SQLSTATE of a write where none is allowed.
+const readOnlyTransaction = "25006"
+
+func hashKey(secret string) []byte {
+	hash := sha256.Sum256([]byte(secret))
+	return hash[:]
+}
+
+func oneKey(ctx context.Context, db DB, sql string, args ...any) (Key, error) {
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		return Key{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Key])
+}
