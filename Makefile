@@ -18,7 +18,7 @@ run: build ## Start everything on this machine: prints the dashboard's address a
 
 .PHONY: demo
 demo: build ## The same, with a month of made-up traffic
-	@exec bin/local -demo
+	@exec bin/local demo
 
 .PHONY: build
 build: $(DASHBOARD) $(COUNTRIES) ## Build the dashboard and every program, into bin/

@@ -6,11 +6,24 @@ import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['**/dist/', '**/node_modules/', '**/coverage/', 'functions/', '.data/', 'bin/']),
+  globalIgnores([
+    '**/dist/',
+    '**/node_modules/',
+    '**/coverage/',
+    'functions/dashboard/assets/',
+    '.data/',
+    'bin/',
+  ]),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {
+    // The browser tracker is served as it stands.
+    files: ['functions/track/script.js'],
+    languageOptions: { sourceType: 'script', globals: globals.browser },
+  },
+  {
     files: ['**/*.{js,ts,tsx}'],
+    ignores: ['functions/**'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: {
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
@@ -22,7 +35,7 @@ export default defineConfig(
   },
   {
     files: ['**/*.{js,mjs,ts}'],
-    ignores: ['packages/*/{src,test}/**'],
+    ignores: ['packages/*/{src,test}/**', 'functions/**'],
     languageOptions: { globals: globals.node },
   },
   {

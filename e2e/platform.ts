@@ -51,7 +51,12 @@ export class Platform {
 
   static async start(database: Database): Promise<Platform> {
     const data = await mkdtemp(join(tmpdir(), 'analytics-e2e-'));
-    const env: NodeJS.ProcessEnv = { ...process.env, PORT: '0', DATA_DIR: data };
+    const env: NodeJS.ProcessEnv = {
+      ...process.env,
+      PORT: '0',
+      DATA_DIR: data,
+      PLAIN_POSTGRES: 'true',
+    };
     let timescale: Child | undefined;
     if (database === 'timescaledb') {
       timescale = spawn('node', [join(root, 'infra/local/localtest/pglite.mjs')], {
@@ -78,6 +83,15 @@ export class Platform {
   /** Stores what is queued now, and returns what was done. */
   async aggregate(): Promise<{ events: number; backlog: number }> {
     return (await this.post(this.function('aggregate'), {})) as { events: number; backlog: number };
+  }
+
+  /** The version of TimescaleDB that the platform runs on, '' on plain PostgreSQL. */
+  async timescaledb(): Promise<string> {
+    const response = await fetch(`${this.function('admin')}v1/status`, {
+      headers: { authorization: `Bearer ${this.token}` },
+    });
+    const { database } = (await response.json()) as { database: { timescaledb: string } };
+    return database.timescaledb;
   }
 
   private async post(url: string, body: unknown): Promise<unknown> {

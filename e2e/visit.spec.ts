@@ -7,7 +7,9 @@ const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/
 /** Resolves when the browser has been told that an event is safe. */
 async function accepted(page: Page, act: () => Promise<unknown>): Promise<void> {
   const [response] = await Promise.all([
-    page.waitForResponse((r) => r.request().method() === 'POST' && r.url().includes('/function/track/')),
+    page.waitForResponse(
+      (r) => r.request().method() === 'POST' && r.url().includes('/function/track/'),
+    ),
     act(),
   ]);
   expect(response.status()).toBe(202);
@@ -21,6 +23,7 @@ for (const database of ['plain', 'timescaledb'] satisfies Database[]) {
 
     test.beforeAll(async () => {
       platform = await Platform.start(database);
+      expect((await platform.timescaledb()) !== '').toBe(database === 'timescaledb');
       website = await Website.start(`${platform.function('track')}script.js`);
     });
 
@@ -70,10 +73,17 @@ for (const database of ['plain', 'timescaledb'] satisfies Database[]) {
         const response = await fetch(platform.function('track'), {
           method: 'POST',
           headers: { [header]: '1', 'user-agent': agent },
-          body: JSON.stringify({ site: 'localhost', type: 'view', url: 'http://localhost/refused' }),
+          body: JSON.stringify({
+            site: 'localhost',
+            type: 'view',
+            url: 'http://localhost/refused',
+          }),
         });
         expect(response.status).toBe(202);
-        expect(await response.json()).toEqual({ accepted: 0, dropped: [{ index: 0, reason: 'consent' }] });
+        expect(await response.json()).toEqual({
+          accepted: 0,
+          dropped: [{ index: 0, reason: 'consent' }],
+        });
       }
       const context = await browser.newContext();
       await context.addInitScript(() => {

@@ -99,7 +99,7 @@ func (c *collector) post(t *testing.T, body string, headers ...string) (status i
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	data, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)

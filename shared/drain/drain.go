@@ -94,14 +94,11 @@ func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
 			done, err = d.bury(ctx, shard, err)
 		}
 		total.add(done.Result)
-		if err != nil {
-			if ctx.Err() != nil {
-				return total, nil
-			}
+		switch {
+		case done.last == "" && (err == nil || ctx.Err() != nil):
+			return total, nil // empty, busy, or given up at the deadline
+		case err != nil:
 			return total, fmt.Errorf("drain shard %d: %w", shard, err)
-		}
-		if done.last == "" {
-			return total, nil
 		}
 		if err := queue.Trim(ctx, d.Redis, shard, done.last); err != nil {
 			return total, err

@@ -3,6 +3,7 @@ package drain_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -132,7 +133,7 @@ func TestAnyHistory(t *testing.T) {
 					t.Fatal(err)
 				}
 				history := genHistory().Draw(t, "history")
-				arrivals := append(history, rapid.SliceOfN(rapid.SampledFrom(history), 0, 10).Draw(t, "repeated")...)
+				arrivals := append(slices.Clone(history), rapid.SliceOfN(rapid.SampledFrom(history), 0, 10).Draw(t, "repeated")...)
 				arrivals = rapid.Permutation(arrivals).Draw(t, "arrivals")
 				d := r.drainer()
 				d.Batch = rapid.IntRange(1, 20).Draw(t, "batch")

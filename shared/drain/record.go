@@ -27,7 +27,7 @@ func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry) (R
 	out := Result{Batches: 1}
 	drops := map[store.DropKey]int64{}
 
-	sites, err := siteIDs(ctx, tx)
+	sites, err := store.HoldSites(ctx, tx)
 	if err != nil {
 		return out, err
 	}
@@ -98,18 +98,6 @@ func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry) (R
 		return out, err
 	}
 	return out, change.apply(ctx, tx)
-}
-
-func siteIDs(ctx context.Context, tx store.DB) (map[int32]struct{}, error) {
-	sites, err := store.Sites(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	ids := make(map[int32]struct{}, len(sites))
-	for _, s := range sites {
-		ids[s.ID] = struct{}{}
-	}
-	return ids, nil
 }
 
 // admit leaves out of the new events of a visitor-day those whose id is known, and

@@ -45,11 +45,11 @@ func Split(body []byte) (events []jsontext.Value, array bool, err error) {
 		}
 		return events, true, atEnd(dec)
 	case jsontext.KindInvalid:
-		if _, err := dec.ReadToken(); errors.Is(err, io.EOF) {
+		_, err := dec.ReadToken()
+		if errors.Is(err, io.EOF) {
 			return nil, false, &FieldError{Code: CodeRequired, Detail: "the body is empty: send one event as a JSON object, or an array of events"}
-		} else {
-			return nil, false, malformed(err)
 		}
+		return nil, false, malformed(err)
 	default:
 		return nil, false, &FieldError{Code: CodeWrongType, Detail: "the body must be a JSON object (one event) or an array of events"}
 	}

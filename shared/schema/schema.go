@@ -62,7 +62,7 @@ func Migrate(ctx context.Context, db *pgxpool.Pool) (Report, error) {
 	if err != nil {
 		return report, err
 	}
-	defer provider.Close()
+	defer func() { _ = provider.Close() }() // the pool stays open
 
 	results, err := provider.Up(ctx)
 	for _, r := range results {
@@ -94,7 +94,7 @@ func Current(ctx context.Context, db *pgxpool.Pool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer provider.Close()
+	defer func() { _ = provider.Close() }() // the pool stays open
 	current, target, err := provider.GetVersions(ctx)
 	if err != nil {
 		return false, fmt.Errorf("read the schema's version: %w", err)

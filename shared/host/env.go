@@ -1,0 +1,204 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Process is what the functions of one process share: the environment, the
+// connections to the database and to Redis, the log.
+type Process struct {
+	variables     map[string]string
+	secretFolders []string
+	log           *slog.Logger
+
+	mu       sync.Mutex
+	database *pgxpool.Pool
+	redis    redis.UniversalClient
+}
+
+// NewProcess returns a process with these environment variables.
+func NewProcess(variables map[string]string, log *slog.Logger) *Process {
+	return &Process{variables: variables, secretFolders: secretFolders(), log: log}
+}
+
+// Close closes the connections. The functions must have been closed before.
+func (p *Process) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.database != nil {
+		p.database.Close()
+		p.database = nil
+	}
+	if p.redis != nil {
+		_ = p.redis.Close() // it only tells that it was closed already
+		p.redis = nil
+	}
+}
+
+// Env is the surroundings of one function.
+type Env struct {
+	*Process
+	name    string
+	log     *slog.Logger
+	metrics *prometheus.Registry
+}
+
+// Env returns the surroundings for the function of that name.
+func (p *Process) Env(name string) *Env {
+	return &Env{
+		Process: p,
+		name:    name,
+		log:     p.log.With("function", name),
+		metrics: prometheus.NewRegistry(),
+	}
+}
+
+// Name is the function's name.
+func (e *Env) Name() string { return e.name }
+
+// Logger is the function's log. No address, user agent, subject, query or secret
+// may get there.
+func (e *Env) Logger() *slog.Logger { return e.log }
+
+// Metrics is the function's own registry, which GET /metrics shows.
+func (e *Env) Metrics() *prometheus.Registry { return e.metrics }
+
+// checkTimeout bounds the first contact with the database and with Redis.
+const checkTimeout = 10 * time.Second
+
+const (
+	//nolint:gosec // an example, not a credential
+	exampleDatabase = "set DATABASE_URL, e.g. postgres://user:password@localhost:5432/analytics"
+	exampleRedis    = "set REDIS_URL, e.g. redis://localhost:6379/0"
+)
+
+// Database returns the pool of connections to DATABASE_URL that all functions of
+// the process share, after a first contact. The error is one line that says what
+// to set. Close belongs to the host.
+func (e *Env) Database(ctx context.Context) (*pgxpool.Pool, error) {
+	pool, err := e.LazyDatabase()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	if err := pool.Ping(ctx); err != nil {
+		config := pool.Config().ConnConfig
+		at := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
+		return nil, fmt.Errorf("DATABASE_URL: cannot use PostgreSQL at %s (%s): %s", at, reason(err), exampleDatabase)
+	}
+	return pool, nil
+}
+
+// LazyDatabase is Database without the first contact, for functions that can
+// start while the database is away.
+func (e *Env) LazyDatabase() (*pgxpool.Pool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.database != nil {
+		return e.database, nil
+	}
+	url, found, err := e.secret("DATABASE_URL")
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, errors.New("DATABASE_URL is not set: " + exampleDatabase)
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil { // which quotes the URL
+		return nil, errors.New("DATABASE_URL is not the URL of a PostgreSQL database: " + exampleDatabase)
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "analytics"
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), config) // the context is for connecting, which it doesn't do yet
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	e.database = pool
+	return pool, nil
+}
+
+// Redis returns the client for REDIS_URL that all functions of the process share,
+// after a first contact. The error is one line that says what to set. Close
+// belongs to the host.
+func (e *Env) Redis(ctx context.Context) (redis.UniversalClient, error) {
+	client, err := e.LazyRedis()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	if err := client.Ping(ctx).Err(); err != nil {
+		at := "REDIS_URL"
+		if single, ok := client.(*redis.Client); ok {
+			at = single.Options().Addr
+		}
+		return nil, fmt.Errorf("REDIS_URL: cannot use Redis at %s (%s): %s", at, reason(err), exampleRedis)
+	}
+	return client, nil
+}
+
+// LazyRedis is Redis without the first contact, for functions that can start
+// while Redis is away.
+func (e *Env) LazyRedis() (redis.UniversalClient, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.redis != nil {
+		return e.redis, nil
+	}
+	url, found, err := e.secret("REDIS_URL")
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, errors.New("REDIS_URL is not set: " + exampleRedis)
+	}
+	options, err := redis.ParseURL(url)
+	if err != nil { // which quotes parts of the URL
+		return nil, errors.New("REDIS_URL is not the URL of a Redis server: " + exampleRedis)
+	}
+	options.ContextTimeoutEnabled = true
+	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	e.redis = redis.NewClient(options)
+	return e.redis, nil
+}
+
+// reason is why a server could not be used, in a few words and without what was
+// in its URL.
+func reason(err error) string {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return refused.Message
+	}
+	if refused, ok := errors.AsType[redis.Error](err); ok {
+		return refused.Error()
+	}
+	if unknown, ok := errors.AsType[*net.DNSError](err); ok {
+		return unknown.Err
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno.Error()
+	}
+	if timeout, ok := errors.AsType[net.Error](err); errors.Is(err, context.DeadlineExceeded) || ok && timeout.Timeout() {
+		return "no answer in time"
+	}
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err.Error()
+}

@@ -1,0 +1,123 @@
+package host_test
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+)
+
+func TestDatabaseAndRedisAreShared(t *testing.T) {
+	t.Parallel()
+	process := newProcess(t, map[string]string{
+		"DATABASE_URL": localtest.Postgres(t) + "&pool_max_conns=1",
+		"REDIS_URL":    localtest.Redis(t),
+	})
+	one, other := process.Env("track"), process.Env("query")
+	pool, err := one.Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := other.LazyDatabase(); err != nil || again != pool {
+		t.Errorf("another function has another pool, %v", err)
+	}
+	var name string
+	if err := pool.QueryRow(t.Context(), `SHOW application_name`).Scan(&name); err != nil || name != "analytics" {
+		t.Errorf("application name %q, %v", name, err)
+	}
+	client, err := one.Redis(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := other.LazyRedis(); err != nil || again != client {
+		t.Errorf("another function has another Redis client, %v", err)
+	}
+	if one.Metrics() == other.Metrics() {
+		t.Error("two functions have one registry of metrics")
+	}
+}
+
+func TestNothingIsContactedByTheLazyOnes(t *testing.T) {
+	t.Parallel()
+	env := newProcess(t, map[string]string{
+		"DATABASE_URL": "postgres://localhost:1/analytics", "REDIS_URL": "redis://localhost:1/0",
+	}).Env("test")
+	if _, err := env.LazyDatabase(); err != nil {
+		t.Error(err)
+	}
+	if _, err := env.LazyRedis(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMissingServersAreOneLine(t *testing.T) {
+	t.Parallel()
+	const (
+		setDatabase = "set DATABASE_URL, e.g. postgres://user:password@localhost:5432/analytics"
+		setRedis    = "set REDIS_URL, e.g. redis://localhost:6379/0"
+	)
+	closed := closedPort(t)
+	host, _, _ := strings.Cut(strings.TrimPrefix(localtest.Postgres(t), "postgres://analytics@"), "/")
+	tests := map[string]struct{ database, redis, wantDatabase, wantRedis string }{
+		"not set": {
+			"", "",
+			"DATABASE_URL is not set: " + setDatabase, "REDIS_URL is not set: " + setRedis,
+		},
+		"not a URL": {
+			"postgres://u:hunter2@local host/x", "http://:hunter2@localhost",
+			"DATABASE_URL is not the URL of a PostgreSQL database: " + setDatabase,
+			"REDIS_URL is not the URL of a Redis server: " + setRedis,
+		},
+		"nobody listens": {
+			"postgres://u:hunter2@" + closed + "/x", "redis://u:hunter2@" + closed + "/0",
+			"DATABASE_URL: cannot use PostgreSQL at " + closed + " (connection refused): " + setDatabase,
+			"REDIS_URL: cannot use Redis at " + closed + " (connection refused): " + setRedis,
+		},
+		"no such database, and a user that Redis doesn't know": {
+			"postgres://analytics:hunter2@" + host + "/nowhere", strings.Replace(localtest.Redis(t), "redis://", "redis://u:hunter2@", 1),
+			"DATABASE_URL: cannot use PostgreSQL at " + host + ` (database "nowhere" does not exist): ` + setDatabase,
+			"(WRONGPASS invalid username-password pair or user is disabled.): " + setRedis,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			variables := map[string]string{}
+			if test.database != "" {
+				variables["DATABASE_URL"], variables["REDIS_URL"] = test.database, test.redis
+			}
+			env := newProcess(t, variables).Env("test")
+			_, err := env.Database(t.Context())
+			checkLine(t, err, test.wantDatabase)
+			_, err = env.Redis(t.Context())
+			checkLine(t, err, test.wantRedis)
+		})
+	}
+}
+
+func checkLine(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("no error, want %s", want)
+		return
+	}
+	got := err.Error()
+	if !strings.Contains(got, want) {
+		t.Errorf("error %q, want %q", got, want)
+	}
+	if strings.Contains(got, "\n") || strings.Contains(got, "hunter2") {
+		t.Errorf("error has more than one line, or a password: %q", got)
+	}
+}
+
+// closedPort is an address at which nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}

@@ -1,0 +1,45 @@
+package host
+
+import (
+	"io"
+	"net/http"
+
+	handler "github.com/openfaas/templates-sdk/go-http"
+
+	"github.com/analytics-platform/analytics/shared/problem"
+)
+
+// Invoke turns a handler with the signature of OpenFaaS's go-http template into
+// an http.Handler. An error is answered as problem.Of says, and logged.
+func Invoke(handle func(handler.Request) (handler.Response, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			fail(w, err)
+			problem.Write(w, problem.Of(err))
+			return
+		}
+		request := handler.Request{
+			Body:        body,
+			Header:      r.Header,
+			QueryString: r.URL.RawQuery,
+			Method:      r.Method,
+			Host:        r.Host,
+		}
+		request.WithContext(r.Context())
+		response, err := handle(request)
+		if err != nil {
+			fail(w, err)
+			problem.Write(w, problem.Of(err))
+			return
+		}
+		for name, values := range response.Header {
+			w.Header()[name] = values
+		}
+		if response.StatusCode == 0 {
+			response.StatusCode = http.StatusOK
+		}
+		w.WriteHeader(response.StatusCode)
+		_, _ = w.Write(response.Body) // a client that has gone away is nobody's error
+	})
+}
