@@ -93,18 +93,18 @@ func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
 		case isPoison(err):
 			done, err = d.bury(ctx, shard, err)
 		}
-		total.add(done.Result)
-		switch {
-		case done.last == "" && (err == nil || ctx.Err() != nil):
-			return total, nil // empty, busy, or given up at the deadline
-		case err != nil:
+		if err != nil && ctx.Err() == nil {
 			return total, fmt.Errorf("drain shard %d: %w", shard, err)
+		}
+		total.add(done.Result)
+		if done.last == "" { // empty, busy, or given up at the deadline
+			break
 		}
 		if err := queue.Trim(ctx, d.Redis, shard, done.last); err != nil {
 			return total, err
 		}
 		if done.read < count {
-			return total, nil
+			break
 		}
 		count = min(2*count, most)
 	}
