@@ -67,7 +67,7 @@ func (f *function) run(ctx context.Context) (any, error) {
 		return nil, fmt.Errorf("migrate the database: %w", err)
 	}
 	for _, a := range report.Applied {
-		f.log.Info("applied a migration", "version", a.Version, "file", a.File, "took", a.Took)
+		f.log.Info("applied a migration", "version", a.Version, "file", a.File, "took", a.Took.String())
 	}
 	destroyed, err := store.DestroySalts(ctx, f.db, time.Now())
 	if err != nil {

@@ -1,0 +1,473 @@
+// Package local runs the whole platform in one process: every function, behind a
+// small gateway with the URLs that they have on OpenFaaS, on a PostgreSQL and a
+// Redis that it starts itself. It is what `make run` runs.
+//
+// It is for trying the platform out, for development and for tests: it listens on
+// this machine's own address only.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/analytics-platform/analytics/functions"
+	"github.com/analytics-platform/analytics/infra/local/demo"
+	"github.com/analytics-platform/analytics/infra/local/gateway"
+	"github.com/analytics-platform/analytics/infra/local/internal/child"
+	"github.com/analytics-platform/analytics/infra/local/postgres"
+	"github.com/analytics-platform/analytics/infra/local/redis"
+	"github.com/analytics-platform/analytics/shared/host"
+)
+
+// settings are what the environment says.
+type settings struct {
+	Port        uint16 `env:"PORT" envDefault:"8080" envDoc:"the TCP port to listen on, 0 for any free one"`
+	DataDir     string `env:"DATA_DIR" envDefault:".data" envDoc:"the folder for everything that is kept"`
+	AdminToken  string `env:"ADMIN_TOKEN,secret" envDoc:"the owner's token"`
+	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"keys the hashes of subjects"`
+	Plain       bool   `env:"PLAIN_POSTGRES" envDoc:"start PostgreSQL without TimescaleDB even where it is installed; for a new DATA_DIR"`
+	DatabaseURL string `env:"DATABASE_URL,secret" envDoc:"a PostgreSQL to use instead of starting one"`
+	RedisURL    string `env:"REDIS_URL,secret" envDoc:"a Redis to use instead of starting one"`
+}
+
+// every is how often a function with a schedule is called here: aggregate more
+// often than cron can, so that the dashboard follows what happens.
+func every(function string) time.Duration {
+	if function == "aggregate" {
+		return time.Second
+	}
+	return time.Minute
+}
+
+// site is the site that is there from the start.
+const site = `{"domain":"localhost","name":"This machine","timezone":"UTC"}`
+
+// readyTimeout bounds how long the functions may need to get ready.
+const readyTimeout = 30 * time.Second
+
+// stopTimeout bounds each step of the end.
+const stopTimeout = 10 * time.Second
+
+// Installation is the platform as it runs in this process.
+type Installation struct {
+	// URL is where the gateway answers, without a slash at the end.
+	URL string
+	// Token is the owner's.
+	Token string
+
+	log       *slog.Logger
+	process   *host.Process
+	instances map[string]*host.Instance
+	failed    chan error
+	cron      sync.WaitGroup
+	undo      []func(context.Context) error // what Stop does, last first
+}
+
+// Start starts everything and returns once all of it is ready. Its error is one
+// line that says what to do. What variables it reads is in settings, and in the
+// functions' own configurations.
+func Start(ctx context.Context, variables map[string]string, log *slog.Logger) (*Installation, error) {
+	i := &Installation{log: log, instances: map[string]*host.Instance{}, failed: make(chan error, 3)}
+	if err := i.start(ctx, maps.Clone(variables)); err != nil {
+		return nil, errors.Join(err, i.Stop())
+	}
+	return i, nil
+}
+
+func (i *Installation) start(ctx context.Context, variables map[string]string) error {
+	var s settings
+	if err := host.NewProcess(variables, i.log).Env("local").Parse(&s); err != nil {
+		return err
+	}
+	listener, err := listen(ctx, s.Port)
+	if err != nil {
+		return err
+	}
+	i.onStop(func(context.Context) error { return ignoreClosed(listener.Close()) })
+	i.URL = "http://localhost:" + port(listener)
+
+	if err := i.lock(s.DataDir); err != nil {
+		return err
+	}
+	if err := i.provide(ctx, &s); err != nil {
+		return err
+	}
+	i.Token = s.AdminToken
+	for name, value := range map[string]string{
+		"ADMIN_TOKEN": s.AdminToken, "SUBJECT_KEY": s.SubjectKey, "DATABASE_URL": s.DatabaseURL, "REDIS_URL": s.RedisURL,
+	} {
+		variables[name] = value
+		delete(variables, name+"_FILE")
+	}
+	if err := i.build(ctx, variables); err != nil {
+		return err
+	}
+	if err := i.createSite(ctx); err != nil {
+		return err
+	}
+	i.startCron()
+	if err := i.waitReady(ctx); err != nil {
+		return err
+	}
+	i.serve(listener)
+	return nil
+}
+
+// listen takes the port, before anything that takes time.
+func listen(ctx context.Context, port uint16) (net.Listener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
+	if err != nil {
+		return nil, fmt.Errorf("PORT: cannot listen on port %d (%s): set PORT to a free one", port, innermost(err))
+	}
+	return listener, nil
+}
+
+func port(listener net.Listener) string {
+	_, port, _ := net.SplitHostPort(listener.Addr().String()) // a listener's address has a port
+	return port
+}
+
+// lock makes the data folder this process's own.
+func (i *Installation) lock(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("DATA_DIR: cannot make the folder %s (%s): set DATA_DIR to one that can be made", dir, innermost(err))
+	}
+	lock, err := child.Lock(filepath.Join(dir, "lock"))
+	if errors.Is(err, child.ErrLocked) {
+		return fmt.Errorf("DATA_DIR: %s is in use by another process: stop that, or set DATA_DIR to another folder", dir)
+	}
+	if err != nil {
+		return fmt.Errorf("DATA_DIR: cannot use the folder %s (%s): set DATA_DIR to one that can be written", dir, innermost(err))
+	}
+	i.onStop(func(context.Context) error { return lock.Close() })
+	return nil
+}
+
+// provide sees to what the environment doesn't give: secrets and servers.
+func (i *Installation) provide(ctx context.Context, s *settings) error {
+	var err error
+	if s.AdminToken == "" {
+		if s.AdminToken, err = keptSecret(filepath.Join(s.DataDir, "admin-token")); err != nil {
+			return err
+		}
+	}
+	if s.SubjectKey == "" {
+		if s.SubjectKey, err = keptSecret(filepath.Join(s.DataDir, "subject-key")); err != nil {
+			return err
+		}
+	}
+	if s.DatabaseURL == "" {
+		if s.DatabaseURL, err = i.startPostgres(ctx, filepath.Join(s.DataDir, "postgres"), s.Plain); err != nil {
+			return err
+		}
+	}
+	if s.RedisURL == "" {
+		if s.RedisURL, err = i.startRedis(ctx, filepath.Join(s.DataDir, "redis")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *Installation) startPostgres(ctx context.Context, dir string, plain bool) (string, error) {
+	var options []postgres.Option
+	if plain {
+		options = append(options, postgres.Plain())
+	}
+	server, err := postgres.Start(ctx, dir, options...)
+	if errors.Is(err, postgres.ErrNotInstalled) {
+		return "", fmt.Errorf("%w, or set DATABASE_URL to a server that runs", err)
+	}
+	if err != nil {
+		return "", err
+	}
+	i.onStop(server.Stop)
+	i.watch("PostgreSQL", filepath.Join(dir, "log"), server.Done())
+	i.log.Info("PostgreSQL started", "url", server.URL())
+	return server.URL(), nil
+}
+
+func (i *Installation) startRedis(ctx context.Context, dir string) (string, error) {
+	server, err := redis.Start(ctx, dir)
+	if errors.Is(err, redis.ErrNotInstalled) {
+		memory, err := redis.InProcess()
+		if err != nil {
+			return "", err
+		}
+		i.onStop(memory.Stop)
+		i.log.Warn("no redis-server found: the queue is in memory only, and events that wait in it are lost when this process dies; " +
+			"install the Debian package redis-server, or set REDIS_URL")
+		return memory.URL(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	i.onStop(server.Stop)
+	i.watch("Redis", filepath.Join(dir, "log"), server.Done())
+	i.log.Info("Redis started", "url", server.URL())
+	return server.URL(), nil
+}
+
+// watch makes Wait return when a server ends by itself.
+func (i *Installation) watch(name, log string, done <-chan struct{}) {
+	go func() {
+		<-done
+		i.fail(fmt.Errorf("%s has ended: its log %s may say why", name, log))
+	}()
+}
+
+func (i *Installation) fail(err error) {
+	select {
+	case i.failed <- err:
+	default: // one reason is enough to end
+	}
+}
+
+// build builds all functions; the first of them migrates the database.
+func (i *Installation) build(ctx context.Context, variables map[string]string) error {
+	i.process = host.NewProcess(variables, i.log)
+	i.process.AdoptLibraryLogs()
+	i.onStop(func(context.Context) error { i.process.Close(); return nil })
+	for _, f := range functions.All() {
+		instance, err := host.Build(ctx, i.process.Env(f.Name), f.New)
+		if err != nil {
+			return fmt.Errorf("start %s: %w", f.Name, err)
+		}
+		i.instances[f.Name] = instance
+		i.onStop(instance.Close)
+	}
+	return nil
+}
+
+func (i *Installation) createSite(ctx context.Context) error {
+	switch status, body := i.call(ctx, "admin", "/v1/sites", site); status {
+	case http.StatusCreated, http.StatusConflict:
+		return nil
+	default:
+		return fmt.Errorf("create the site localhost: status %d: %s", status, body)
+	}
+}
+
+// waitReady returns when every function can do its work.
+func (i *Installation) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for name, instance := range i.instances {
+		for {
+			err := instance.Ready(ctx)
+			if err == nil {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("%s does not get ready: %w", name, err)
+			case err := <-i.failed:
+				return err
+			case <-ticker.C:
+			}
+		}
+	}
+	return nil
+}
+
+// startCron calls the functions that have a schedule, until Stop.
+func (i *Installation) startCron() {
+	ctx, stop := context.WithCancel(context.Background())
+	i.onStop(func(context.Context) error {
+		stop()
+		i.cron.Wait()
+		return nil
+	})
+	for _, f := range functions.All() {
+		if f.Schedule == "" {
+			continue
+		}
+		i.cron.Go(func() {
+			ticker := time.NewTicker(every(f.Name))
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					i.call(ctx, f.Name, "/", "") // the function itself logs what fails
+				}
+			}
+		})
+	}
+}
+
+// call calls a function as the owner.
+func (i *Installation) call(ctx context.Context, function, path, body string) (int, string) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(body))
+	if err != nil {
+		panic(err) // paths are constants here
+	}
+	request.Header.Set("Authorization", "Bearer "+i.Token)
+	request.Header.Set("Content-Type", "application/json")
+	answer := &answer{header: http.Header{}, status: http.StatusOK}
+	i.instances[function].ServeHTTP(answer, request)
+	return answer.status, answer.body.String()
+}
+
+// answer is an http.ResponseWriter that keeps the answer.
+type answer struct {
+	header http.Header
+	status int
+	body   strings.Builder
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
+
+func (i *Installation) serve(listener net.Listener) {
+	behind := map[string]gateway.Function{}
+	for name, instance := range i.instances {
+		behind[name] = instance
+	}
+	server := host.NewServer(gateway.New(behind, "dashboard"), i.log)
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			i.fail(fmt.Errorf("serve: %w", err))
+		}
+	}()
+	i.onStop(func(ctx context.Context) error {
+		for _, instance := range i.instances {
+			instance.Drain()
+		}
+		if err := server.Shutdown(ctx); err != nil {
+			return errors.Join(fmt.Errorf("requests did not end in time and were cut: %w", err), server.Close())
+		}
+		return nil
+	})
+}
+
+// Wait returns when ctx ends, with nil, or when a part of the installation ends by
+// itself, with the reason. Stop has to be called after it all the same.
+func (i *Installation) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-i.failed:
+		return err
+	}
+}
+
+// Stop ends everything in good order: streams, requests, functions, servers.
+func (i *Installation) Stop() error {
+	var err error
+	for len(i.undo) > 0 {
+		last := i.undo[len(i.undo)-1]
+		i.undo = i.undo[:len(i.undo)-1]
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		err = errors.Join(err, last(ctx))
+		cancel()
+	}
+	return err
+}
+
+func (i *Installation) onStop(undo func(context.Context) error) { i.undo = append(i.undo, undo) }
+
+// Main is the program: it starts an installation, prints where it is and its token
+// on standard output, and ends it at SIGTERM or Ctrl-C. With the argument "demo" it
+// fills it with a month of made-up traffic, once. It exits with 0 at its end, and with
+// 1 and one line on standard error when something goes wrong.
+func Main() {
+	// The first signal begins the end, the second one kills.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Args[1:], host.Variables(os.Environ()), os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, host.OneLine("local", err))
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func run(ctx context.Context, args []string, variables map[string]string, stdout, stderr io.Writer) error {
+	withDemo := slices.Equal(args, []string{"demo"})
+	if len(args) > 0 && !withDemo {
+		return errors.New(`the only argument there is is "demo": it adds a month of made-up traffic`)
+	}
+	log, err := host.NewLogger(stderr, variables)
+	if err != nil {
+		return err
+	}
+	installation, err := Start(ctx, variables, log)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "dashboard: %s/function/dashboard/\ntoken: %s\n", installation.URL, installation.Token)
+	if err == nil && withDemo {
+		err = installation.fillDemo(ctx, stderr)
+	}
+	if err == nil {
+		err = installation.Wait(ctx)
+	}
+	log.Info("stopping")
+	return errors.Join(err, installation.Stop())
+}
+
+// fillDemo makes the demo's sites and traffic, once, and shows how far it is.
+func (i *Installation) fillDemo(ctx context.Context, progress io.Writer) error {
+	env := i.process.Env("demo")
+	db, err := env.Database(ctx)
+	if err != nil {
+		return err
+	}
+	client, err := env.Redis(ctx)
+	if err != nil {
+		return err
+	}
+	bar := progressbar.NewOptions(demo.Events, progressbar.OptionSetWriter(progress),
+		progressbar.OptionSetDescription("making a month of traffic"), progressbar.OptionSetItsString("events"),
+		progressbar.OptionShowIts(), progressbar.OptionShowCount(), progressbar.OptionFullWidth())
+	err = demo.Fill(ctx, db, client, time.Now(), demo.Events, func(stored int) { _ = bar.Set(min(stored, demo.Events)) })
+	switch {
+	case errors.Is(err, demo.ErrDone):
+		i.log.Info("the demo's traffic is there already")
+		return nil
+	case err != nil && ctx.Err() != nil:
+		return nil //nolint:nilerr // stopped on purpose
+	case err != nil:
+		return err
+	}
+	_ = bar.Finish() // it only draws
+	_, _ = fmt.Fprintln(progress)
+	return nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// innermost is the plain reason of an error of the system.
+func innermost(err error) string {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err.Error()
+}

@@ -1,0 +1,314 @@
+package local_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/analytics-platform/analytics/functions"
+	"github.com/analytics-platform/analytics/infra/local"
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+)
+
+// TestMain makes this test binary the program, for the tests that start it as a
+// process of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("LOCAL_TEST_RUN") != "" {
+		local.Main()
+	}
+	os.Exit(m.Run())
+}
+
+// process is an installation that runs in a process of its own.
+type process struct {
+	cmd        *exec.Cmd
+	dashboard  string
+	url, token string
+}
+
+func command(t *testing.T, variables ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append([]string{"LOCAL_TEST_RUN=1", "PORT=0", "PATH=" + os.Getenv("PATH")}, variables...)
+	stderr := &bytes.Buffer{}
+	cmd.Stderr = stderr
+	return cmd, stderr
+}
+
+func start(t *testing.T, variables ...string) *process {
+	t.Helper()
+	cmd, stderr := command(t, variables...)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("its log:\n%s", stderr)
+		}
+	})
+	p := &process{cmd: cmd}
+	lines := bufio.NewScanner(stdout)
+	for _, line := range []struct {
+		prefix string
+		value  *string
+	}{{"dashboard: ", &p.dashboard}, {"token: ", &p.token}} {
+		lines.Scan()
+		value, ok := strings.CutPrefix(lines.Text(), line.prefix)
+		if !ok {
+			t.Fatalf("it printed %q, want %q", lines.Text(), line.prefix)
+		}
+		*line.value = value
+	}
+	p.url = strings.TrimSuffix(p.dashboard, "/function/dashboard/")
+	return p
+}
+
+func (p *process) do(t *testing.T, method, path, body string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, p.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+p.token)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// view sends a page view of the site localhost.
+func (p *process) view(t *testing.T) {
+	t.Helper()
+	status, body := p.do(t, "POST", "/function/track/", `{"site":"localhost","type":"view","url":"http://localhost/"}`)
+	if status != http.StatusAccepted {
+		t.Fatalf("track: %d %s", status, body)
+	}
+}
+
+// wantViews waits until the site localhost has so many page views.
+func (p *process) wantViews(t *testing.T, want float64) {
+	t.Helper()
+	const question = `{"site_id":"localhost","metrics":["pageviews"],"date_range":"all"}`
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		status, body := p.do(t, "POST", "/function/query/api/v2/query", question)
+		var answer struct{ Results []struct{ Metrics []float64 } }
+		if err := json.Unmarshal([]byte(body), &answer); status != http.StatusOK || err != nil {
+			t.Fatalf("query: %d %s", status, body)
+		}
+		if len(answer.Results) == 1 && answer.Results[0].Metrics[0] == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after 30 s the query still answers %s, want %v page views", body, want)
+		}
+	}
+}
+
+func (p *process) signal(t *testing.T, signal syscall.Signal) error {
+	t.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	return p.cmd.Wait()
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	first := start(t, "DATA_DIR="+data)
+	if status, body := first.do(t, "GET", "/_/ready", ""); status != http.StatusOK {
+		t.Errorf("ready: %d %s", status, body)
+	}
+	for _, f := range functions.All() {
+		if status, body := first.do(t, "GET", "/function/"+f.Name+"/_/health", ""); status != http.StatusOK {
+			t.Errorf("%s: health %d %s", f.Name, status, body)
+		}
+	}
+	if status, body := first.do(t, "GET", "/function/admin/v1/sites/localhost", ""); status != http.StatusOK {
+		t.Errorf("the site localhost: %d %s", status, body)
+	}
+	first.view(t)
+	first.wantViews(t, 1)
+	if info, err := os.Stat(filepath.Join(data, "admin-token")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the token's file: %v, %v", info, err)
+	}
+	if err := first.signal(t, syscall.SIGTERM); err != nil {
+		t.Errorf("after SIGTERM: %v", err)
+	}
+
+	second := start(t, "DATA_DIR="+data)
+	if second.token != first.token {
+		t.Error("the token is another one after a restart")
+	}
+	second.view(t)
+	second.wantViews(t, 2)
+	second.view(t) // which may still be in the queue
+	if err := second.signal(t, syscall.SIGKILL); err == nil {
+		t.Error("it survived kill -9")
+	}
+
+	third := start(t, "DATA_DIR="+data)
+	third.wantViews(t, 3)
+	if err := third.signal(t, syscall.SIGINT); err != nil {
+		t.Errorf("after SIGINT: %v", err)
+	}
+}
+
+func TestRunOnGivenServers(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	token := strings.Repeat("given", 4)
+	p := start(t, "DATA_DIR="+data, "ADMIN_TOKEN="+token,
+		"DATABASE_URL="+localtest.Postgres(t)+"&pool_max_conns=1", "REDIS_URL="+localtest.Redis(t))
+	if p.token != token {
+		t.Errorf("the token is %q", p.token)
+	}
+	p.view(t)
+	p.wantViews(t, 1)
+	for _, server := range []string{"postgres", "redis", "admin-token"} {
+		if _, err := os.Stat(filepath.Join(data, server)); err == nil {
+			t.Errorf("%s was made although it was given", server)
+		}
+	}
+}
+
+func TestRunWithoutRedis(t *testing.T) {
+	t.Parallel()
+	p := start(t, "DATA_DIR="+t.TempDir(), "PATH="+t.TempDir(), "DATABASE_URL="+localtest.Postgres(t))
+	p.view(t)
+	p.wantViews(t, 1)
+	if err := p.signal(t, syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if log := p.cmd.Stderr.(*bytes.Buffer).String(); !strings.Contains(log, "the queue is in memory only") {
+		t.Errorf("the log does not warn: %s", log)
+	}
+}
+
+func TestWhatPreventsAStartIsOneLine(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	_, taken, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	used, file := t.TempDir(), filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	database, redis := "DATABASE_URL="+localtest.Postgres(t), "REDIS_URL="+localtest.Redis(t)
+	start(t, "DATA_DIR="+used, database, redis)
+	empty := t.TempDir()
+	if err := os.WriteFile(filepath.Join(empty, "admin-token"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		variables []string
+		want      string
+	}{
+		"a port in use": {
+			[]string{"PORT=" + taken},
+			fmt.Sprintf("local: PORT: cannot listen on port %s (address already in use): set PORT to a free one", taken),
+		},
+		"a folder in use": {
+			[]string{"DATA_DIR=" + used},
+			fmt.Sprintf("local: DATA_DIR: %s is in use by another process: stop that, or set DATA_DIR to another folder", used),
+		},
+		"a folder that can't be": {
+			[]string{"DATA_DIR=" + file},
+			fmt.Sprintf("local: DATA_DIR: cannot make the folder %s (not a directory): set DATA_DIR to one that can be made", file),
+		},
+		"a secret's file without a secret": {
+			[]string{"DATA_DIR=" + empty},
+			"local: " + empty + "/admin-token is empty: write the secret into it, or remove it to have a new one made",
+		},
+		"a short token": {
+			[]string{"ADMIN_TOKEN=short", database, redis},
+			"local: start schema-guard: ADMIN_TOKEN",
+		},
+		"a dead Redis": {
+			[]string{database, "REDIS_URL=redis://127.0.0.1:1/0"},
+			"local: start track: REDIS_URL: cannot use Redis at 127.0.0.1:1 (connection refused): set REDIS_URL",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd, stderr := command(t, append([]string{"DATA_DIR=" + t.TempDir()}, test.variables...)...)
+			if err := cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
+				t.Errorf("the process ended with %v, want 1", err)
+			}
+			lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+			if last := lines[len(lines)-1]; !strings.HasPrefix(last, test.want) {
+				t.Errorf("last line %q, want %q", last, test.want)
+			}
+		})
+	}
+}
+
+func TestAnUnknownArgument(t *testing.T) {
+	t.Parallel()
+	cmd, stderr := command(t, "DATA_DIR="+t.TempDir())
+	cmd.Args = append(cmd.Args, "--demo")
+	if err := cmd.Run(); err == nil || !strings.HasPrefix(stderr.String(), "local: the only argument there is") {
+		t.Errorf("it said %q and ended with %v", stderr, err)
+	}
+}
+
+func TestWaitTellsOfAServersEnd(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	installation, err := local.Start(t.Context(), map[string]string{"PORT": "0", "DATA_DIR": data}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := os.ReadFile(filepath.Join(data, "postgres", "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var postmaster int
+	if _, err := fmt.Sscan(string(pid), &postmaster); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(postmaster, syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	err = installation.Wait(t.Context())
+	if want := "PostgreSQL has ended: its log " + filepath.Join(data, "postgres", "log") + " may say why"; err == nil || err.Error() != want {
+		t.Errorf("Wait: %v, want %s", err, want)
+	}
+	if err := installation.Stop(); err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+}

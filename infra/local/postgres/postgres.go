@@ -1,0 +1,328 @@
+// Package postgres starts a real PostgreSQL server from the programs that this
+// machine has, for `make run` and for tests. TimescaleDB is loaded when the
+// server has it; a migration still has to create the extension.
+//
+// The server listens on 127.0.0.1 only and trusts everyone there: it must never
+// be used where strangers can log in. It ends with this process, however that
+// dies (on Linux). Started by root, which PostgreSQL refuses, it runs as the
+// owner of its data, at first the user "postgres" or "nobody"; the folders above
+// need not be open to that user.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/analytics-platform/analytics/infra/local/internal/child"
+)
+
+// ErrLocked says that another process uses the folder.
+var ErrLocked = child.ErrLocked
+
+// user is the server's superuser, and the name of the database.
+const user = "analytics"
+
+// startTimeout bounds a start, with the recovery after a crash.
+const startTimeout = 2 * time.Minute
+
+// Server is a running PostgreSQL server.
+type Server struct {
+	port  int
+	child *child.Child
+	data  *child.Dir
+	lock  io.Closer
+}
+
+// Option changes how a server is started.
+type Option func(*options)
+
+type options struct {
+	port    int
+	durable bool
+	plain   bool
+}
+
+// Plain starts the server without TimescaleDB even where it is installed.
+func Plain() Option { return func(o *options) { o.plain = true } }
+
+// Port makes the server listen on that port and no other: for a restart under
+// the same URL. The default is any free port.
+func Port(port int) Option { return func(o *options) { o.port = port } }
+
+// WithoutSync makes the server faster by not waiting for the disk. A commit
+// then survives kill -9 of every process, but not a power cut: for tests.
+func WithoutSync() Option { return func(o *options) { o.durable = false } }
+
+// Start starts a server with its data in dir, which is made at first, and
+// returns when it takes connections and the database "analytics" exists. What
+// an earlier process left there, running or crashed, is no obstacle; another
+// living process that uses dir is: ErrLocked.
+func Start(ctx context.Context, dir string, opts ...Option) (*Server, error) {
+	o := options{durable: true}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", dir, err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder for PostgreSQL: %w", err)
+	}
+	lock, err := child.Lock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	server := &Server{lock: lock}
+	if err := server.start(ctx, dir, o); err != nil {
+		return nil, errors.Join(err, server.release())
+	}
+	return server, nil
+}
+
+func (s *Server) start(ctx context.Context, dir string, o options) error {
+	dataPath := filepath.Join(dir, "data")
+	major, err := dataMajor(dataPath)
+	if err != nil {
+		return err
+	}
+	install, err := find(ctx, major)
+	if err != nil {
+		return err
+	}
+	if major == 0 {
+		if err := initialize(ctx, install, dataPath, o); err != nil {
+			return err
+		}
+	}
+	if s.data, err = child.OpenDir(dataPath); err != nil {
+		return err
+	}
+	if err := s.clear(ctx); err != nil {
+		return err
+	}
+	err = child.OnPort(ctx, o.port, func(port int) error {
+		s.port = port
+		return s.launch(ctx, install, filepath.Join(dir, "log"), o)
+	})
+	if err != nil {
+		return err
+	}
+	if err := createDatabase(ctx, s.urlOf("postgres")); err != nil {
+		return errors.Join(err, s.child.Stop(ctx))
+	}
+	return nil
+}
+
+// dataMajor is the major version of PostgreSQL that made the data, 0 for none.
+func dataMajor(data string) (int, error) {
+	text, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find the version of PostgreSQL's data: %w", err)
+	}
+	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, fmt.Errorf("find the version of PostgreSQL's data: %w", err)
+	}
+	return major, nil
+}
+
+// initialize makes an empty cluster, whole or not at all.
+func initialize(ctx context.Context, install installation, data string, o options) error {
+	var err error
+	for _, locale := range []string{"C.UTF-8", "C"} { // the first isn't known everywhere
+		if err = initializeIn(ctx, install, data, locale, o); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("make a PostgreSQL cluster: %w", err)
+	}
+	return nil
+}
+
+func initializeIn(ctx context.Context, install installation, data, locale string, o options) error {
+	unfinished := data + ".new"
+	if err := os.RemoveAll(unfinished); err != nil {
+		return err
+	}
+	dir, err := child.OpenDir(unfinished)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	args := []string{
+		install.program("initdb"), "--pgdata=" + dir.String(),
+		"--username=" + user, "--auth=trust", "--encoding=UTF8", "--locale=" + locale,
+	}
+	if !o.durable {
+		args = append(args, "--no-sync")
+	}
+	if err := dir.Run(ctx, args...); err != nil {
+		return err
+	}
+	return os.Rename(unfinished, data)
+}
+
+// clear removes what an earlier, dead owner of the directory left: a server that
+// is still ending, or a pid file whose number now belongs to someone else.
+// PostgreSQL's own crash recovery does the rest.
+func (s *Server) clear(ctx context.Context) error {
+	if err := child.Finish(ctx, s.data, "postgres", syscall.SIGQUIT); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(s.pidFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for an earlier PostgreSQL server: %w", err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(first))
+	if child.CanSeeProcesses && err == nil && syscall.Kill(pid, 0) == nil {
+		if err := os.Remove(s.pidFile()); err != nil {
+			return fmt.Errorf("remove the pid file of an earlier PostgreSQL server: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) launch(ctx context.Context, install installation, log string, o options) error {
+	var err error
+	s.child, err = child.Start(child.Command{
+		Name:       "PostgreSQL",
+		Args:       append([]string{install.program("postgres"), "-D", s.data.String()}, settings(ctx, install, s.port, o)...),
+		Dir:        s.data,
+		Log:        log,
+		ReadyLine:  "database system is ready to accept connections",
+		StopSignal: syscall.SIGINT, // "fast": ends sessions, then writes everything
+	})
+	if err != nil {
+		return err
+	}
+	err = s.child.WaitReady(ctx)
+	if err != nil {
+		s.child.Kill()
+	}
+	return err
+}
+
+func (s *Server) pidFile() string { return filepath.Join(s.data.Path(), "postmaster.pid") }
+
+// settings are PostgreSQL's, for a machine with 2 cores and little memory that
+// has other things to do.
+func settings(ctx context.Context, install installation, port int, o options) []string {
+	set := []string{
+		"port=" + strconv.Itoa(port),
+		"listen_addresses=127.0.0.1",
+		"unix_socket_directories=", // a killed server would leave them behind
+		"max_connections=100",
+		"shared_buffers=256MB",
+		"effective_cache_size=1GB",
+		"work_mem=16MB",
+		"maintenance_work_mem=128MB",
+		"min_wal_size=256MB",
+		"max_wal_size=2GB",
+		"wal_compression=on",
+		"random_page_cost=1.1",
+		"jit=off",
+		"max_worker_processes=16",
+		"timezone=UTC",
+		"log_timezone=UTC",
+		// Rows and statements may hold what isn't for logs.
+		"log_error_verbosity=terse",
+		"log_min_error_statement=panic",
+		"log_checkpoints=off",
+	}
+	if install.timescale(ctx) && !o.plain {
+		set = append(set,
+			"shared_preload_libraries=timescaledb",
+			"timescaledb.telemetry_level=off",
+			"timescaledb.max_background_workers=4",
+		)
+	}
+	if !o.durable {
+		set = append(set, "fsync=off", "full_page_writes=off")
+	}
+	args := make([]string, 0, 2*len(set))
+	for _, s := range set {
+		args = append(args, "-c", s)
+	}
+	return args
+}
+
+func createDatabase(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("create the database: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var exists bool
+	const find = `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`
+	if err := conn.QueryRow(ctx, find, user).Scan(&exists); err != nil {
+		return fmt.Errorf("create the database: %w", err)
+	}
+	if exists {
+		return nil
+	}
+	if _, err := conn.Exec(ctx, `CREATE DATABASE analytics`); err != nil {
+		return fmt.Errorf("create the database: %w", err)
+	}
+	return nil
+}
+
+// URL is the address of the database "analytics", as DATABASE_URL takes it.
+func (s *Server) URL() string { return s.urlOf(user) }
+
+func (s *Server) urlOf(database string) string {
+	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", user, s.port, database)
+}
+
+// Port is the TCP port that the server listens on.
+func (s *Server) Port() int { return s.port }
+
+// Done is closed when the server has ended, for whatever reason.
+func (s *Server) Done() <-chan struct{} { return s.child.Done() }
+
+// Stop ends the sessions and then the server, and frees its folder. When ctx
+// ends first, the server is killed.
+func (s *Server) Stop(ctx context.Context) error {
+	return errors.Join(s.child.Stop(ctx), s.release())
+}
+
+// Kill ends the server and every process of it as kill -9 does, and frees its
+// folder: for tests of what a crash does.
+func (s *Server) Kill() error {
+	s.child.Kill()
+	return s.release()
+}
+
+func (s *Server) release() error {
+	var err error
+	if s.data != nil {
+		err = s.data.Close()
+		s.data = nil
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+		s.lock = nil
+	}
+	return err
+}

@@ -1,0 +1,230 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/analytics-platform/analytics/infra/local/postgres"
+)
+
+func TestStopAndStartAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server := start(t, dir)
+	execute(t, server, `CREATE TABLE fact (id int)`, `INSERT INTO fact VALUES (1)`)
+	stop(t, server)
+	if _, err := pgx.Connect(t.Context(), server.URL()); err == nil {
+		t.Error("a stopped server takes connections")
+	}
+	again := start(t, dir, postgres.Port(server.Port()))
+	if again.URL() != server.URL() {
+		t.Errorf("restarted at %s, want %s", again.URL(), server.URL())
+	}
+	if got := count(t, again); got != 1 {
+		t.Errorf("%d rows after a restart, want 1", got)
+	}
+}
+
+func TestKillLosesNoCommit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server := start(t, dir)
+	execute(t, server, `CREATE TABLE fact (id int)`, `INSERT INTO fact SELECT generate_series(1, 1000)`)
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-server.Done():
+	default:
+		t.Error("a killed server isn't done")
+	}
+	if got := count(t, start(t, dir, postgres.Port(server.Port()))); got != 1000 {
+		t.Errorf("%d rows after kill -9, want 1000", got)
+	}
+}
+
+func TestAFolderHasOneServer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start(t, dir)
+	_, err := postgres.Start(t.Context(), dir)
+	if !errors.Is(err, postgres.ErrLocked) {
+		t.Fatalf("a second server on the same folder: %v, want ErrLocked", err)
+	}
+	if want := dir + " is in use by another process"; err.Error() != want {
+		t.Errorf("error %q, want %q", err, want)
+	}
+}
+
+func TestPidFileOfSomeoneElse(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server := start(t, dir)
+	pidFile := filepath.Join(dir, "data", "postmaster.pid")
+	lines, err := os.ReadFile(pidFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// After a reboot the number may belong to any process; one of PostgreSQL's own
+	// user is what PostgreSQL itself would stumble over.
+	other := exec.Command("sleep", "60")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
+	_, rest, _ := strings.Cut(string(lines), "\n")
+	if err := os.WriteFile(pidFile, []byte(strconv.Itoa(other.Process.Pid)+"\n"+rest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, dir)
+}
+
+func TestUnfinishedClusterIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "data.new", "base"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	start(t, dir)
+}
+
+// A checkout below /root is such a folder.
+func TestFolderOthersCannotReach(t *testing.T) {
+	t.Parallel()
+	private := filepath.Join(t.TempDir(), "private")
+	if err := os.Mkdir(private, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	server := start(t, filepath.Join(private, "postgres"))
+	execute(t, server, `CREATE TABLE fact (id int)`, `CHECKPOINT`)
+}
+
+func TestTimescaleIsLoadedWhereItIs(t *testing.T) {
+	t.Parallel()
+	server := start(t, t.TempDir())
+	conn := connect(t, server)
+	var available bool
+	const find = `SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')`
+	if err := conn.QueryRow(t.Context(), find).Scan(&available); err != nil {
+		t.Fatal(err)
+	}
+	var loaded string
+	if err := conn.QueryRow(t.Context(), `SHOW shared_preload_libraries`).Scan(&loaded); err != nil {
+		t.Fatal(err)
+	}
+	if available != (loaded == "timescaledb") {
+		t.Errorf("TimescaleDB available: %t, loaded: %q", available, loaded)
+	}
+	if available {
+		execute(t, server, `CREATE EXTENSION timescaledb`)
+	}
+}
+
+func TestErrorsAreOneClearLine(t *testing.T) {
+	t.Parallel()
+	t.Run("data of another version", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "data", "PG_VERSION"), []byte("9\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := postgres.Start(t.Context(), dir)
+		wantLine(t, err, "the data was made by PostgreSQL 9", "install the Debian package postgresql-9")
+	})
+	t.Run("the port is taken", func(t *testing.T) {
+		t.Parallel()
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = listener.Close() }()
+		dir := t.TempDir()
+		_, err = postgres.Start(t.Context(), dir, postgres.WithoutSync(), postgres.Port(listener.Addr().(*net.TCPAddr).Port))
+		wantLine(t, err, "PostgreSQL ended while starting", filepath.Join(dir, "log"))
+	})
+}
+
+func TestNotInstalled(t *testing.T) {
+	t.Parallel()
+	// A machine without PostgreSQL can't be had here; its message can.
+	wantLine(t, postgres.ErrNotInstalled, "install the Debian package postgresql")
+}
+
+func wantLine(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("more than one line: %q", err)
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("error %q does not say %q", err, part)
+		}
+	}
+}
+
+func start(t *testing.T, dir string, opts ...postgres.Option) *postgres.Server {
+	t.Helper()
+	server, err := postgres.Start(t.Context(), dir, append(opts, postgres.WithoutSync())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+func stop(t *testing.T, server *postgres.Server) {
+	t.Helper()
+	if err := server.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func connect(t *testing.T, server *postgres.Server) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func execute(t *testing.T, server *postgres.Server, statements ...string) {
+	t.Helper()
+	conn := connect(t, server)
+	for _, statement := range statements {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func count(t *testing.T, server *postgres.Server) int {
+	t.Helper()
+	var n int
+	if err := connect(t, server).QueryRow(t.Context(), `SELECT count(*) FROM fact`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

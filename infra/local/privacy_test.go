@@ -1,0 +1,97 @@
+package local_test
+
+import (
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+)
+
+// TestNothingPersonalIsKept: after events with an address, a user agent and a
+// subject have gone all the way, neither a dump of the database, nor a file of
+// Redis, nor a log holds one of them.
+func TestNothingPersonalIsKept(t *testing.T) {
+	t.Parallel()
+	database, data := localtest.Postgres(t), t.TempDir()
+	p := start(t, "DATA_DIR="+data, "DATABASE_URL="+database, "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=debug")
+
+	for _, body := range []string{
+		`{"site":"localhost","type":"view","url":"https://localhost/welcome?email=jane@example.com","referrer":"https://mail.example/?to=jane","subject":"jane-4711","props":{"email":"jane@example.com","plan":"pro"}}`,
+		`{"site":"localhost","type":"view","url":"not an address of jane@example.com","subject":"jane-4711"}`,
+		`{"site":"localhost","type":"jane@example.com"}`,
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/function/track/", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("X-Forwarded-For", "203.0.113.77")
+		request.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0 QuiteUnique/7")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+	}
+	p.wantViews(t, 1)
+
+	dump, err := exec.CommandContext(t.Context(), pgDump(t), "--dbname="+database).Output()
+	if err != nil {
+		t.Fatalf("dump the database: %v", err)
+	}
+	if !strings.Contains(string(dump), "/welcome") {
+		t.Error("the dump has no event: it proves nothing")
+	}
+	wantNothingPersonal(t, "a dump of the database", string(dump))
+
+	if err := p.signal(t, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	inspected := 0
+	err = filepath.WalkDir(data, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		inspected += strings.Count(string(content), "/welcome")
+		wantNothingPersonal(t, path, string(content))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if inspected == 0 {
+		t.Error("the event is in no file of Redis: they prove nothing")
+	}
+	wantNothingPersonal(t, "the log", p.cmd.Stderr.(interface{ String() string }).String())
+}
+
+func wantNothingPersonal(t *testing.T, where, content string) {
+	t.Helper()
+	for _, secret := range []string{"203.0.113.77", "Gecko", "QuiteUnique", "jane"} {
+		if strings.Contains(content, secret) {
+			t.Errorf("%s holds %q", where, secret)
+		}
+	}
+}
+
+func pgDump(t *testing.T) string {
+	t.Helper()
+	if program, err := exec.LookPath("pg_dump"); err == nil {
+		return program
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/pg_dump")
+	if err != nil || len(found) == 0 {
+		t.Fatal("pg_dump is not installed: it is in the Debian package postgresql-client")
+	}
+	return found[len(found)-1]
+}

@@ -1,0 +1,193 @@
+package redis_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/infra/local/redis"
+)
+
+func TestStopAndStartAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server := start(t, dir)
+	set(t, server.URL(), "fact", "kept")
+	if err := server.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, dir, redis.Port(server.Port()))
+	if again.URL() != server.URL() {
+		t.Errorf("restarted at %s, want %s", again.URL(), server.URL())
+	}
+	if got := get(t, again.URL(), "fact"); got != "kept" {
+		t.Errorf("after a restart: %q", got)
+	}
+}
+
+func TestKillLosesNoAnsweredWrite(t *testing.T) {
+	t.Parallel()
+	for _, fsync := range []string{redis.FsyncAlways, redis.FsyncNever} {
+		t.Run(fsync, func(t *testing.T) {
+			t.Parallel()
+			const writes = 500
+			dir := t.TempDir()
+			server := start(t, dir, redis.Fsync(fsync))
+			client := connect(t, server.URL())
+			for i := range writes {
+				if err := client.Set(t.Context(), strconv.Itoa(i), "kept", 0).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := server.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			again := start(t, dir, redis.Port(server.Port()), redis.Fsync(fsync))
+			if kept := connect(t, again.URL()).DBSize(t.Context()).Val(); kept != writes {
+				t.Errorf("%d of %d answered writes after kill -9", kept, writes)
+			}
+		})
+	}
+}
+
+func TestFsync(t *testing.T) {
+	t.Parallel()
+	tests := map[string][]redis.Option{
+		"always":   nil,
+		"everysec": {redis.Fsync(redis.FsyncEverySecond)},
+		"no":       {redis.Fsync(redis.FsyncNever)},
+	}
+	for want, options := range tests {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			got, err := connect(t, start(t, t.TempDir(), options...).URL()).ConfigGet(t.Context(), "appendfsync").Result()
+			if err != nil || got["appendfsync"] != want {
+				t.Errorf("appendfsync %v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestAFolderHasOneServer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start(t, dir)
+	if _, err := redis.Start(t.Context(), dir); !errors.Is(err, redis.ErrLocked) {
+		t.Errorf("a second server on the same folder: %v, want ErrLocked", err)
+	}
+}
+
+// A checkout below /root is such a folder.
+func TestFolderOthersCannotReach(t *testing.T) {
+	t.Parallel()
+	private := filepath.Join(t.TempDir(), "private")
+	if err := os.Mkdir(private, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	server := start(t, filepath.Join(private, "redis"))
+	set(t, server.URL(), "fact", "kept")
+	if err := connect(t, server.URL()).BgRewriteAOF(t.Context()).Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPortTaken(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	dir := t.TempDir()
+	_, err = redis.Start(t.Context(), dir, redis.Port(listener.Addr().(*net.TCPAddr).Port))
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), filepath.Join(dir, "log")) {
+		t.Errorf("on a taken port: %v, want one line that names the log", err)
+	}
+}
+
+func TestNotInstalled(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := redis.Start(t.Context(), t.TempDir())
+	if !errors.Is(err, redis.ErrNotInstalled) || !strings.Contains(err.Error(), "Debian package redis-server") {
+		t.Errorf("without redis-server: %v", err)
+	}
+}
+
+func TestInProcess(t *testing.T) {
+	t.Parallel()
+	memory, err := redis.InProcess()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := connect(t, memory.URL())
+	if err := client.Set(t.Context(), "short", "life", 300*time.Millisecond).Err(); err != nil {
+		t.Fatal(err)
+	}
+	set(t, memory.URL(), "fact", "kept")
+	if got := get(t, memory.URL(), "short"); got != "life" {
+		t.Errorf("before it expires: %q", got)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for get(t, memory.URL(), "short") != "" {
+		if time.Now().After(deadline) {
+			t.Fatal("a key did not expire")
+		}
+	}
+	if got := get(t, memory.URL(), "fact"); got != "kept" {
+		t.Errorf("a key without expiry: %q", got)
+	}
+	if err := memory.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := client.Ping(t.Context()).Err(); err == nil {
+		t.Error("a stopped stand-in answers")
+	}
+}
+
+func start(t *testing.T, dir string, options ...redis.Option) *redis.Server {
+	t.Helper()
+	server, err := redis.Start(t.Context(), dir, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+func connect(t *testing.T, url string) *goredis.Client {
+	t.Helper()
+	options, err := goredis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := goredis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func set(t *testing.T, url, key, value string) {
+	t.Helper()
+	if err := connect(t, url).Set(t.Context(), key, value, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get(t *testing.T, url, key string) string {
+	t.Helper()
+	value, err := connect(t, url).Get(t.Context(), key).Result()
+	if err != nil && !errors.Is(err, goredis.Nil) {
+		t.Fatal(err)
+	}
+	return value
+}
