@@ -83,11 +83,17 @@ func backOff() retry.Backoff {
 func (f *follower) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	// What was appended before this position is in the queue or in the record when
+	// learn looks there; what comes after it is followed.
+	position, err := queue.End(ctx, f.client)
+	if err != nil {
+		return err
+	}
 	failed := make(chan error, 1)
 	go func() {
-		failed <- queue.Follow(ctx, f.client, func(e event.Event) { f.feed.Take(&e, f.now()) })
+		failed <- queue.Follow(ctx, f.client, position, func(e event.Event) { f.feed.Take(&e, f.now()) })
 	}()
-	err := f.learn(ctx)
+	err = f.learn(ctx)
 	ticker := time.NewTicker(warmEvery)
 	defer ticker.Stop()
 	for {

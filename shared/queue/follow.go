@@ -15,21 +15,30 @@ import (
 // followBlock is how long a read waits for something new before it asks again.
 const followBlock = 5 * time.Second
 
-// Follow calls fn with every event that is appended from now on, until ctx ends
-// (then it returns nil) or Redis fails. It takes nothing out of the queue. fn is
+// Position is a place in the queue: for each shard the id of the last entry before
+// it.
+type Position [Shards]string
+
+// End is the position after everything that was appended until now.
+func End(ctx context.Context, client redis.UniversalClient) (Position, error) {
+	var end Position
+	for shard := range Shards {
+		last, err := lastID(ctx, client, shard)
+		if err != nil {
+			return end, err
+		}
+		end[shard] = last
+	}
+	return end, nil
+}
+
+// Follow calls fn with every event that is appended after a position, until ctx
+// ends (then it returns nil) or Redis fails. It takes nothing out of the queue. fn is
 // called from one goroutine a shard.
 //
 // A follower that is slower than the workers can miss events: use it for live
 // views, never for the record.
-func Follow(ctx context.Context, client redis.UniversalClient, fn func(event.Event)) error {
-	var from [Shards]string
-	for shard := range Shards {
-		last, err := lastID(ctx, client, shard)
-		if err != nil {
-			return err
-		}
-		from[shard] = last
-	}
+func Follow(ctx context.Context, client redis.UniversalClient, from Position, fn func(event.Event)) error {
 	group, inner := errgroup.WithContext(ctx)
 	for shard := range Shards {
 		group.Go(func() error { return follow(inner, client, shard, from[shard], fn) })

@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -130,31 +131,21 @@ func TestFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	seen := make(chan event.Event, 100)
-	ended := make(chan error)
-	go func() { ended <- queue.Follow(ctx, client, func(e event.Event) { seen <- e }) }()
-
-	// When Follow has begun is not to be known from outside: append until something comes.
-	var first event.Event
-	for first.ID == uuid.Nil {
-		if err := writer.Append(ctx, made(5)); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case first = <-seen:
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-	if first.Visitor != 5 {
-		t.Errorf("the follower saw visitor %d, whose event came before", first.Visitor)
-	}
-	want := made(6)
-	if err := writer.Append(ctx, want); err != nil {
+	end, err := queue.End(ctx, client)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for e := range seen {
-		if e.ID == want.ID {
-			break
+	wanted := []*event.Event{made(1), made(5), made(5)}
+	if err := writer.Append(ctx, wanted...); err != nil { // after the position, before Follow begins
+		t.Fatal(err)
+	}
+	seen := make(chan event.Event, 100)
+	ended := make(chan error)
+	go func() { ended <- queue.Follow(ctx, client, end, func(e event.Event) { seen <- e }) }()
+	for range wanted {
+		e := <-seen
+		if !slices.ContainsFunc(wanted, func(w *event.Event) bool { return w.ID == e.ID }) {
+			t.Errorf("the follower saw an event of visitor %d that came before its position", e.Visitor)
 		}
 	}
 	cancel()
