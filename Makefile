@@ -7,6 +7,7 @@ COUNTRIES := shared/enrich/data/country.mmdb
 DASHBOARD := functions/dashboard/assets/index.html
 MODULES   := node_modules/.package-lock.json
 LINT      := bin/golangci-lint
+FUNCTIONS := track aggregate query websocket-bridge schema-guard admin dashboard
 
 .PHONY: help
 help: ## Say what there is
@@ -24,8 +25,7 @@ demo: build ## The same, with a month of made-up traffic
 build: $(DASHBOARD) $(COUNTRIES) ## Build the dashboard and every program, into bin/
 	@tools/need.sh initdb=postgresql
 	go build -o bin/ ./infra/local/cmd/local
-	@for name in track aggregate query websocket-bridge schema-guard admin dashboard; do \
-		CGO_ENABLED=0 go build -trimpath -o bin/$$name ./functions/$$name/cmd; done
+	@for name in $(FUNCTIONS); do go build -o bin/$$name ./functions/$$name/cmd; done
 
 .PHONY: test
 test: need build lint test-go test-web test-browser ## Every check of the project; installs what is missing
@@ -45,6 +45,10 @@ test-web: $(MODULES)
 .PHONY: test-browser
 test-browser: build
 	npx playwright test --config e2e
+
+.PHONY: bench
+bench: $(DASHBOARD) $(COUNTRIES) ## Measure; benchmarks print their own baseline beside them
+	go test -run '^$$' -bench . ./...
 
 .PHONY: lint
 lint: $(LINT) $(MODULES) $(DASHBOARD) $(COUNTRIES) ## Check the style of Go and TypeScript
