@@ -23,12 +23,13 @@ demo: build ## The same, with a month of made-up traffic
 
 .PHONY: build
 build: $(DASHBOARD) $(COUNTRIES) ## Build the dashboard and every program, into bin/
-	@tools/need.sh initdb=postgresql
 	go build -o bin/ ./infra/local/cmd/local
 	@for name in $(FUNCTIONS); do go build -o bin/$$name ./functions/$$name/cmd; done
 
 .PHONY: test
-test: need build lint test-go test-web test-browser ## Every check of the project; installs what is missing
+test: need build ## Every check of the project; installs what is missing
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint test-go
+	@$(MAKE) --no-print-directory test-web test-browser
 
 .PHONY: need
 need:
