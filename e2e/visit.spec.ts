@@ -38,7 +38,9 @@ for (const database of ['plain', 'timescaledb'] satisfies Database[]) {
       await accepted(page, () => page.click('#about'));
       await accepted(page, () => page.click('#signup'));
 
-      await page.goto(`${platform.dashboard}#token=${platform.token}`);
+      await page.goto(platform.dashboard);
+      await expect(page.getByRole('heading', { name: /sign in/i })).toBeVisible();
+      await page.goto(`${platform.dashboard}#token=${platform.token}`); // changes the fragment only
       const number = (name: string) => page.getByTestId(name);
       await expect(number('metric-pageviews')).toHaveAttribute('data-value', '3');
       await expect(number('metric-visitors')).toHaveAttribute('data-value', '1');

@@ -4,7 +4,7 @@ import { createRoot } from 'react-dom/client';
 import { signIn } from './api/client';
 import { createQueryClient } from './api/queries';
 import { App } from './App';
-import { takeToken } from './lib/token';
+import { hasToken, takeToken } from './lib/token';
 import { applyTheme, storedTheme } from './lib/theme';
 import './styles/base.css';
 import './styles/controls.css';
@@ -14,6 +14,12 @@ applyTheme(storedTheme());
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no element with the id root');
+
+// The address with the token may be opened while the page is open: then only the
+// fragment changes, and nothing loads by itself.
+window.addEventListener('hashchange', () => {
+  if (hasToken()) window.location.reload();
+});
 
 // Before anything is asked for, so that the first questions carry the session.
 const token = takeToken();

@@ -1,9 +1,18 @@
+/** Whether the address holds a token, as in `#token=...`. */
+export function hasToken(): boolean {
+  return tokenInAddress() !== null;
+}
+
+function tokenInAddress(): string | null {
+  return new URLSearchParams(window.location.hash.slice(1)).get('token');
+}
+
 /**
  * The token in `#token=...`, as the platform prints it when it starts. It is taken out of the
  * address, so that it stays neither on the screen nor in the history.
  */
 export function takeToken(): string | undefined {
-  const token = new URLSearchParams(window.location.hash.slice(1)).get('token');
+  const token = tokenInAddress();
   if (token === null) return undefined;
   const { pathname, search } = window.location;
   window.history.replaceState(null, '', pathname + search);
