@@ -1,8 +1,20 @@
 import { expect, test } from 'vitest';
-import type { Metric } from '../src/api/types';
-import { change, type Change } from '../src/lib/metrics';
+import { change, type Change, type OverviewMetric, type Totals } from '../src/lib/metrics';
 
-test.each<[string, Metric, number, number, Change | undefined]>([
+/** The totals of a period with some visits, of which one metric matters. */
+function period(values: Partial<Totals>): Totals {
+  return {
+    visitors: 1,
+    visits: 1,
+    pageviews: 1,
+    views_per_visit: 1,
+    bounce_rate: 1,
+    visit_duration: 1,
+    ...values,
+  };
+}
+
+test.each<[string, OverviewMetric, number, number, Change | undefined]>([
   ['a rise', 'visitors', 112, 100, { direction: 'up', good: true, amount: '12%' }],
   ['a fall', 'visitors', 50, 100, { direction: 'down', good: false, amount: '50%' }],
   ['a small change', 'visitors', 1_013, 1_000, { direction: 'up', good: true, amount: '1.3%' }],
@@ -21,5 +33,18 @@ test.each<[string, Metric, number, number, Change | undefined]>([
   ['more bounces', 'bounce_rate', 60, 40, { direction: 'up', good: false, amount: '20 pts' }],
   ['a longer visit', 'visit_duration', 90, 60, { direction: 'up', good: true, amount: '50%' }],
 ])('%s', (_, metric, now, before, expected) => {
-  expect(change(metric, now, before)).toEqual(expected);
+  expect(
+    change(metric, period({ visits: 1, [metric]: now }), period({ visits: 1, [metric]: before })),
+  ).toEqual(expected);
+});
+
+test('a mean over visits is not compared with that of a period without visits', () => {
+  for (const metric of ['bounce_rate', 'views_per_visit', 'visit_duration'] as const) {
+    expect(
+      change(metric, period({ visits: 9, [metric]: 38 }), period({ visits: 0, [metric]: 0 })),
+    ).toBeUndefined();
+    expect(
+      change(metric, period({ visits: 0, [metric]: 0 }), period({ visits: 9, [metric]: 38 })),
+    ).toBeUndefined();
+  }
 });

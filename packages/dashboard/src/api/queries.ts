@@ -13,7 +13,8 @@ import {
 import { overviewMetrics } from '../lib/metrics';
 import { intervalOf, type Period } from '../lib/range';
 import type { Breakdown } from '../lib/reports';
-import { toTotals, toTrend, type Totals, type Trend } from '../lib/trend';
+import type { Totals } from '../lib/metrics';
+import { toTotals, toTrend, type Trend } from '../lib/trend';
 import { ApiError, createSite, getSession, listSites, queryStats, signIn, signOut } from './client';
 import type { Dimension, Session, Site } from './types';
 

@@ -1,9 +1,16 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import { ArrowDownRight, ArrowUpRight, Minus } from 'lucide-react';
 import { formatPeriod } from '../lib/format';
-import { change, metrics, overviewMetrics, type Change, type OverviewMetric } from '../lib/metrics';
+import {
+  change,
+  metrics,
+  overviewMetrics,
+  type Change,
+  type OverviewMetric,
+  type Totals,
+} from '../lib/metrics';
 import type { Period } from '../lib/range';
-import type { Totals, Trend } from '../lib/trend';
+import type { Trend } from '../lib/trend';
 import { show } from '../lib/view';
 import { ErrorNote } from './ErrorNote';
 import { TrendChart } from './TrendChart';
@@ -35,8 +42,8 @@ export function Overview(props: Props) {
             metric={each}
             selected={each === metric}
             failed={totals.isError}
-            value={totals.data?.[each]}
-            before={totalsBefore.isPlaceholderData ? undefined : totalsBefore.data?.[each]}
+            now={totals.data}
+            before={totalsBefore.isPlaceholderData ? undefined : totalsBefore.data}
           />
         ))}
       </div>
@@ -73,13 +80,14 @@ interface MetricCardProps {
   readonly metric: OverviewMetric;
   readonly selected: boolean;
   readonly failed: boolean;
-  readonly value: number | undefined;
-  readonly before: number | undefined;
+  readonly now: Totals | undefined;
+  readonly before: Totals | undefined;
 }
 
-function MetricCard({ metric, selected, failed, value, before }: MetricCardProps) {
+function MetricCard({ metric, selected, failed, now, before }: MetricCardProps) {
   const { name, format, exact } = metrics[metric];
-  const changed = value !== undefined && before !== undefined && change(metric, value, before);
+  const value = now?.[metric];
+  const changed = now && before && change(metric, now, before);
   return (
     <button
       type="button"
@@ -104,10 +112,10 @@ function MetricCard({ metric, selected, failed, value, before }: MetricCardProps
         </span>
       )}
       {changed ? (
-        <ChangeMark change={changed} title={`Before: ${exact(before)}`} />
+        <ChangeMark change={changed} title={`Before: ${exact(before[metric])}`} />
       ) : (
         <span className="change" title="Nothing to compare with">
-          {value !== undefined && before !== undefined && '–'}
+          {now && before && '–'}
         </span>
       )}
     </button>

@@ -2,7 +2,7 @@ import { area, curveMonotoneX, line } from 'd3-shape';
 import { useId, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
 import { position, timeTicks, valueTicks } from '../lib/axes';
 import { formatMoment, formatTick } from '../lib/format';
-import { change, metrics, type OverviewMetric } from '../lib/metrics';
+import { change, metrics, type OverviewMetric, type Totals } from '../lib/metrics';
 import type { Point, Trend } from '../lib/trend';
 import { useWidth } from '../lib/useWidth';
 
@@ -173,11 +173,7 @@ export function TrendChart({ trend, before, metric }: Props) {
               </p>
             )}
             {activeBefore && activePoint.state !== 'to-come' && (
-              <Difference
-                metric={metric}
-                now={valueOf(activePoint)}
-                before={valueOf(activeBefore)}
-              />
+              <Difference metric={metric} now={activePoint.totals} before={activeBefore.totals} />
             )}
           </div>
         )}
@@ -223,8 +219,8 @@ function lastStep(over: readonly Point[], past: readonly Point[]) {
 
 interface DifferenceProps {
   readonly metric: OverviewMetric;
-  readonly now: number;
-  readonly before: number;
+  readonly now: Totals;
+  readonly before: Totals;
 }
 
 function Difference({ metric, now, before }: DifferenceProps) {

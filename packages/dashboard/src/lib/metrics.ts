@@ -18,6 +18,8 @@ export interface MetricInfo {
   readonly lowerIsBetter: boolean;
   /** Whether changes are told in percentage points, because the value is itself a percentage. */
   readonly inPoints: boolean;
+  /** Whether the value is a mean over visits, which says nothing where there are none. */
+  readonly mean: boolean;
 }
 
 const count = {
@@ -25,6 +27,7 @@ const count = {
   exact: formatCount,
   lowerIsBetter: false,
   inPoints: false,
+  mean: false,
 } as const;
 
 export const metrics: Readonly<Record<Metric, MetricInfo>> = {
@@ -37,6 +40,7 @@ export const metrics: Readonly<Record<Metric, MetricInfo>> = {
     name: 'Views per visit',
     format: formatFraction,
     exact: formatFraction,
+    mean: true,
   },
   bounce_rate: {
     name: 'Bounce rate',
@@ -44,12 +48,14 @@ export const metrics: Readonly<Record<Metric, MetricInfo>> = {
     exact: formatPercent,
     lowerIsBetter: true,
     inPoints: true,
+    mean: true,
   },
   visit_duration: {
     ...count,
     name: 'Visit duration',
     format: formatDuration,
     exact: formatDuration,
+    mean: true,
   },
 };
 
@@ -76,9 +82,19 @@ export interface Change {
   readonly amount: string;
 }
 
-/** How a value changed, or undefined when there is nothing to compare it with. */
-export function change(metric: Metric, now: number, before: number): Change | undefined {
-  const { inPoints, lowerIsBetter } = metrics[metric];
+/** The values of the metrics over one period. */
+export type Totals = Readonly<Record<OverviewMetric, number>>;
+
+/** How a value changed from one period to the next, or undefined when there is nothing to compare. */
+export function change(
+  metric: OverviewMetric,
+  current: Totals,
+  previous: Totals,
+): Change | undefined {
+  const { inPoints, lowerIsBetter, mean } = metrics[metric];
+  const now = current[metric];
+  const before = previous[metric];
+  if (mean && (current.visits === 0 || previous.visits === 0)) return undefined;
   if (before === 0 && (now === 0 || !inPoints)) return undefined;
   const difference = inPoints ? now - before : ((now - before) / before) * 100;
   const rounded = round(difference);

@@ -1,10 +1,8 @@
 /** A trend: the answer of a query by time, with the points that the answer leaves out. */
 import type { StatsRow, TimeDimension } from '../api/types';
 import { addDays, addMonths, hoursOfDay, localTime, startOfMonth, type Day } from './days';
-import { overviewMetrics, type OverviewMetric } from './metrics';
+import { overviewMetrics, type OverviewMetric, type Totals } from './metrics';
 import { intervalOf, type Period } from './range';
-
-export type Totals = Readonly<Record<OverviewMetric, number>>;
 
 export interface Point {
   /** As the query function names it: `YYYY-MM-DD`, or `YYYY-MM-DD HH:00:00`, local. */
