@@ -67,7 +67,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	}
 	job := &schedule.Job{Run: f.run, Deadline: config.Deadline, Interval: config.Interval, Now: time.Now}
 	return &host.Function{
-		Handler: job.Handler(guard),
+		Handler: job.Handler(guard, host.Invoke),
 		Ready: func(ctx context.Context) error {
 			return errors.Join(client.Ping(ctx).Err(), db.Ping(ctx))
 		},

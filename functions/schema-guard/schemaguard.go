@@ -52,7 +52,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, err
 	}
 	job := &schedule.Job{Run: f.run, Deadline: config.Deadline, Interval: config.Interval, Now: time.Now}
-	return &host.Function{Handler: job.Handler(guard), Ready: db.Ping}, nil
+	return &host.Function{Handler: job.Handler(guard, host.Invoke), Ready: db.Ping}, nil
 }
 
 // result is what one run found and did.

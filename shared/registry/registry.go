@@ -3,7 +3,7 @@
 //
 // The record is the source. A copy of it is published in Redis, by every run of
 // aggregate and by whoever finds it missing, and is read back every few seconds.
-// The package must never hold a salt longer than its day is open.
+// The package must never publish the salt of a day that is over.
 package registry
 
 import (
@@ -27,8 +27,9 @@ import (
 const (
 	// key holds the published copy.
 	key = "analytics:registry"
-	// lifetime is how long a copy that nobody renews is good for. It is shorter
-	// than a salt may live after its day, so no copy outlives its salts by much.
+	// lifetime is how long a copy that nobody renews is kept: so long can track be
+	// started with the database away, and so long at most can a copy outlive the
+	// salts in it.
 	lifetime = 12 * time.Hour
 	// refreshEvery is how often a running registry reads the copy.
 	refreshEvery = 10 * time.Second

@@ -18,7 +18,6 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"github.com/analytics-platform/analytics/shared/access"
-	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/store"
 )
@@ -73,9 +72,10 @@ func (j *Job) HandleOwner(r handler.Request) (handler.Response, error) {
 }
 
 // Handler is the function's surface: with a key HandleOwner, without one Handle.
-func (j *Job) Handler(a *access.Access) http.Handler {
-	owner := a.Require(store.ScopeAdmin, host.Invoke(j.HandleOwner))
-	anyone := host.Invoke(j.Handle)
+// invoke turns either into an http.Handler, as host.Invoke does.
+func (j *Job) Handler(a *access.Access, invoke func(func(handler.Request) (handler.Response, error)) http.Handler) http.Handler {
+	owner := a.Require(store.ScopeAdmin, invoke(j.HandleOwner))
+	anyone := invoke(j.Handle)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" {
 			problem.Write(w, problem.New(http.StatusNotFound, problem.CodeNotFound, "this function is run with POST /"))

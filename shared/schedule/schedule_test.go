@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/schedule"
 )
 
@@ -28,7 +29,7 @@ func serve(t *testing.T, job *schedule.Job, c *clock) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return job.Handler(guard)
+	return job.Handler(guard, host.Invoke)
 }
 
 func call(t *testing.T, handler http.Handler, method, path, key string) (status int, answer map[string]any) {

@@ -45,7 +45,7 @@ func Fill(ctx context.Context, db store.DB, client redis.UniversalClient, now ti
 	writer := queue.NewWriter(client)
 	defer writer.Close()
 	f := &filler{
-		ctx: ctx, writer: writer, progress: progress,
+		writer: writer, progress: progress,
 		drainer: &drain.Drainer{Redis: client, Database: db, Batch: batch},
 	}
 	r := rand.New(rand.NewPCG(uint64(now.Unix()), 1)) //nolint:gosec // made-up traffic need not be unpredictable
@@ -55,16 +55,16 @@ func Fill(ctx context.Context, db store.DB, client redis.UniversalClient, now ti
 			held = append(held, e)
 			continue
 		}
-		if err := f.add(e); err != nil {
+		if err := f.add(ctx, e); err != nil {
 			return err
 		}
 	}
 	for _, e := range held {
-		if err := f.add(e); err != nil {
+		if err := f.add(ctx, e); err != nil {
 			return err
 		}
 	}
-	return f.flush()
+	return f.flush(ctx)
 }
 
 func createSites(ctx context.Context, db store.DB) ([]site, error) {
@@ -92,7 +92,6 @@ func createSites(ctx context.Context, db store.DB) ([]site, error) {
 
 // filler queues events and stores them, many at a time.
 type filler struct {
-	ctx      context.Context //nolint:containedctx // it lives as long as one call of Fill
 	writer   *queue.Writer
 	drainer  *drain.Drainer
 	progress func(int)
@@ -100,19 +99,19 @@ type filler struct {
 	stored   int
 }
 
-func (f *filler) add(e event.Event) error {
+func (f *filler) add(ctx context.Context, e event.Event) error {
 	f.waiting = append(f.waiting, &e)
 	if len(f.waiting) < batch {
 		return nil
 	}
-	return f.flush()
+	return f.flush(ctx)
 }
 
-func (f *filler) flush() error {
-	if err := f.writer.Append(f.ctx, f.waiting...); err != nil {
+func (f *filler) flush(ctx context.Context) error {
+	if err := f.writer.Append(ctx, f.waiting...); err != nil {
 		return fmt.Errorf("queue the demo's events: %w", err)
 	}
-	if _, err := f.drainer.Run(f.ctx); err != nil {
+	if _, err := f.drainer.Run(ctx); err != nil {
 		return fmt.Errorf("store the demo's events: %w", err)
 	}
 	f.stored += len(f.waiting)
