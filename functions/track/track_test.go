@@ -113,7 +113,7 @@ func (c *collector) post(t *testing.T, body string, headers ...string) (status i
 func (c *collector) queued(t *testing.T) (events []event.Event) {
 	t.Helper()
 	for shard := range queue.Shards {
-		entries, err := queue.Read(t.Context(), c.client, shard, 1000)
+		entries, err := queue.Peek(t.Context(), c.client, shard, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}

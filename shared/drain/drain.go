@@ -84,26 +84,26 @@ func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
 	}
 	var total Result
 	for count := most; ctx.Err() == nil; {
-		done, err := d.batch(ctx, shard, count)
+		done, read, err := d.batch(ctx, shard, count)
 		switch {
 		case isPoison(err) && count > 1:
 			// One entry is to blame; halves lead to it, and the good ones go in.
 			count = (count + 1) / 2
 			continue
 		case isPoison(err):
-			done, err = d.bury(ctx, shard, err)
+			done, err = d.bury(ctx, shard, read, err)
 		}
 		if err != nil && ctx.Err() == nil {
 			return total, fmt.Errorf("drain shard %d: %w", shard, err)
 		}
 		total.add(done.Result)
-		if done.last == "" { // empty, busy, or given up at the deadline
+		if len(done.batch.Entries) == 0 { // empty, busy, or given up at the deadline
 			break
 		}
-		if err := queue.Trim(ctx, d.Redis, shard, done.last); err != nil {
+		if err := queue.Trim(ctx, d.Redis, shard, done.batch); err != nil {
 			return total, err
 		}
-		if done.read < count {
+		if len(done.batch.Entries) < count {
 			break
 		}
 		count = min(2*count, most)
@@ -114,8 +114,7 @@ func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
 // batchResult is what a committed transaction did.
 type batchResult struct {
 	Result
-	last string // id of the last entry; "" when there was none
-	read int    // entries
+	batch queue.Batch // which is stored now; empty when there was nothing
 }
 
 // lockClass sets the advisory locks of shards apart from others.
@@ -132,38 +131,32 @@ SET LOCAL idle_in_transaction_session_timeout = '60s'`
 )
 
 // batch stores up to count entries of a shard in one transaction, which holds the
-// shard's lock: the lock goes with the transaction, however that ends.
-func (d *Drainer) batch(ctx context.Context, shard, count int) (batchResult, error) {
-	var out batchResult
-	err := d.locked(ctx, shard, func(tx pgx.Tx) error {
-		entries, err := queue.Read(ctx, d.Redis, shard, count)
-		if err != nil || len(entries) == 0 {
+// shard's lock: the lock goes with the transaction, however that ends. What it read
+// it returns with an error too.
+func (d *Drainer) batch(ctx context.Context, shard, count int) (done batchResult, read queue.Batch, err error) {
+	err = d.locked(ctx, shard, func(tx pgx.Tx) error {
+		if read, err = queue.Read(ctx, d.Redis, shard, count); err != nil || len(read.Entries) == 0 {
 			return err
 		}
-		out.last, out.read = entries[len(entries)-1].ID, len(entries)
-		out.Result, err = record(ctx, tx, shard, entries)
+		done.batch = read
+		done.Result, err = record(ctx, tx, shard, read.Entries)
 		return err
 	})
 	if errors.Is(err, errBusy) {
-		return batchResult{Result: Result{Busy: 1}}, nil
+		return batchResult{Result: Result{Busy: 1}}, read, nil
 	}
 	if err != nil {
-		return batchResult{}, err
+		return batchResult{}, read, err
 	}
-	return out, nil
+	return done, read, nil
 }
 
-// bury keeps the oldest entry of a shard aside: cause says why it can't be stored.
-func (d *Drainer) bury(ctx context.Context, shard int, cause error) (batchResult, error) {
-	var out batchResult
+// bury keeps the one entry of a batch aside: cause says why it can't be stored.
+func (d *Drainer) bury(ctx context.Context, shard int, batch queue.Batch, cause error) (batchResult, error) {
 	err := d.locked(ctx, shard, func(tx pgx.Tx) error {
-		entries, err := queue.Read(ctx, d.Redis, shard, 1)
-		if err != nil || len(entries) == 0 {
-			return err
-		}
-		out = batchResult{Result{DeadLetters: 1, Batches: 1}, entries[0].ID, 1}
+		entry := &batch.Entries[0]
 		return store.AddDeadLetters(ctx, tx, []store.DeadLetter{{
-			Shard: shard, Entry: entries[0].ID, Payload: entries[0].Payload, Reason: reason(cause),
+			Shard: shard, Entry: entry.ID, Payload: entry.Payload, Reason: reason(cause),
 		}})
 	})
 	if errors.Is(err, errBusy) {
@@ -172,7 +165,7 @@ func (d *Drainer) bury(ctx context.Context, shard int, cause error) (batchResult
 	if err != nil {
 		return batchResult{}, err
 	}
-	return out, nil
+	return batchResult{Result{DeadLetters: 1, Batches: 1}, batch}, nil
 }
 
 var errBusy = errors.New("another process drains the shard")
