@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
@@ -250,6 +251,79 @@ func TestPoisonIsPutAside(t *testing.T) {
 	}
 	if n, err := r.queued(ctx); err != nil || n != 0 {
 		t.Errorf("%d entries are left in the queue (%v)", n, err)
+	}
+}
+
+// TestPoisonInEitherLane: an entry that can't be stored is found among those that wait
+// in a flood, and among those that overtake it.
+func TestPoisonInEitherLane(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	events := some(420)
+	for i, e := range events {
+		e.Visitor = int64(4 * i) // all in one shard
+		if i >= 400 {
+			e.Site = 2
+		}
+	}
+	events[200].Amount, events[410].Amount = "twelve", "twelve"
+	if err := r.writer.Append(ctx, events...); err != nil {
+		t.Fatal(err)
+	}
+	d := r.drainer()
+	d.Batch = 16
+	result, err := d.Run(ctx)
+	if err != nil || result.Events != 418 || result.DeadLetters != 2 {
+		t.Errorf("%+v, %v; want 418 events and 2 dead letters", result, err)
+	}
+	if result.Batches > 100 {
+		t.Errorf("%d batches", result.Batches)
+	}
+	if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
+		t.Errorf("%v %v", differences, err)
+	}
+}
+
+// TestAFloodHoldsUpNobody: 100 events of a site that come behind 50,000 of another
+// are stored before a tenth of these.
+func TestAFloodHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	const flood, others = 50_000, 100
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	events := some(flood + others)
+	for _, e := range events[flood:] {
+		e.Site = 2
+	}
+	if err := r.writer.Append(ctx, events...); err != nil {
+		t.Fatal(err)
+	}
+	d := r.drainer()
+	d.Batch = 1000
+	result, err := d.Run(ctx)
+	if err != nil || result.Events != flood+others {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	// The number of the transaction that inserted a row says what came before what.
+	rows, err := r.db.Query(ctx, `
+SELECT visitor & 3, count(*) FILTER (WHERE site_id = 1 AND transaction < last), count(*) FILTER (WHERE site_id = 2)
+FROM (SELECT visitor, site_id, xmin::text::bigint AS transaction,
+             max(xmin::text::bigint) FILTER (WHERE site_id = 2) OVER (PARTITION BY visitor & 3) AS last
+      FROM events) e
+GROUP BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type shard struct{ Shard, Before, Others int }
+	shards, err := pgx.CollectRows(rows, pgx.RowToStructByPos[shard])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range shards {
+		if s.Others != others/queue.Shards || s.Before > flood/queue.Shards/10 {
+			t.Errorf("shard %d: %d events of the flood were stored before all %d of the other site", s.Shard, s.Before, s.Others)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/tinylib/msgp/msgp"
 )
 
 //go:generate go tool msgp -file=event.go -o=event_msgp.go -tests=false -io=false
@@ -127,6 +128,16 @@ type Event struct {
 	Funnel    string            `msg:"f,omitempty"`
 	Step      int16             `msg:"fs,omitempty"` // 1 is the first
 	Attributes
+}
+
+// SiteOf is the Site of an event that MarshalMsg has encoded, found without decoding
+// the rest.
+func SiteOf(encoded string) (int32, error) {
+	site, _, err := msgp.ReadInt32Bytes(msgp.Locate("si", msgp.UnsafeBytes(encoded)))
+	if err != nil {
+		return 0, fmt.Errorf("read the site of an encoded event: %w", err)
+	}
+	return site, nil
 }
 
 // Hour is when the local hour in which the event happened began. Zones that are

@@ -34,6 +34,18 @@ func TestQueueFormKeepsEverything(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	if site, err := event.SiteOf(string(payload)); err != nil || site != want.Site {
+		t.Errorf("site %d, %v", site, err)
+	}
+}
+
+func TestSiteOfWhatIsNoEvent(t *testing.T) {
+	t.Parallel()
+	for name, encoded := range map[string]string{"nothing": "", "text": "junk", "another map": "\x81\xa1x\x01", "a map cut off": "\x82\xa2id"} {
+		if site, err := event.SiteOf(encoded); err == nil {
+			t.Errorf("%s: site %d", name, site)
+		}
+	}
 }
 
 func TestDay(t *testing.T) {

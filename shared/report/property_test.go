@@ -156,10 +156,10 @@ func save(ctx context.Context, db *pgxpool.Pool, w *world) error {
 		}
 	}
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if _, err := store.InsertEvents(ctx, tx, events); err != nil {
+		if _, err := store.AddEvents(ctx, tx, events); err != nil {
 			return err
 		}
-		if err := store.ApplyVisits(ctx, tx, nil, visits); err != nil {
+		if err := store.ApplyVisits(ctx, tx, store.VisitChanges{Added: visits}); err != nil {
 			return err
 		}
 		return store.ApplyRollups(ctx, tx, rollups)
