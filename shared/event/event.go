@@ -80,6 +80,26 @@ func (d Day) Month() Day {
 	return DayOf(time.Date(y, m, 1, 0, 0, 0, 0, time.UTC))
 }
 
+// Start is the first instant of the day in a time zone. Clocks that are moved at
+// midnight make days that begin at one o'clock, or whose midnight comes twice.
+func (d Day) Start(location *time.Location) time.Time {
+	year, month, date := d.Date().Date()
+	t := time.Date(year, month, date, 0, 0, 0, 0, location)
+	begin, end := t.ZoneBounds()
+	if DayOf(t) < d { // there is no midnight: the day begins when clocks are moved
+		return end.In(location)
+	}
+	if !begin.IsZero() {
+		before := begin.Add(-time.Nanosecond).In(location)
+		_, offset := before.Zone()
+		earlier := d.Date().Add(-time.Duration(offset) * time.Second).In(location)
+		if earlier.Before(begin) && DayOf(earlier) == d {
+			return earlier
+		}
+	}
+	return t
+}
+
 // String is the day as YYYY-MM-DD.
 func (d Day) String() string { return d.Date().Format(time.DateOnly) }
 
