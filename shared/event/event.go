@@ -27,7 +27,15 @@ const (
 	Click      Type = 2 // something on a page was used
 	Conversion Type = 3 // a goal was reached
 	FunnelStep Type = 4 // a step of a named funnel was reached
+	Engagement Type = 5 // a page was visible and had the focus for a while; not counted as an event
 )
+
+// Counts tells whether an event of the type is one in the numbers. An engagement is
+// not: it only says for how long a page was read.
+func (t Type) Counts() bool { return t != Engagement }
+
+// typeNames are the names of all types, for messages.
+const typeNames = "view, click, conversion, funnel_step, engagement"
 
 // ParseType reads the name a client sends; ok is false for any other.
 func ParseType(name string) (t Type, ok bool) {
@@ -40,6 +48,8 @@ func ParseType(name string) (t Type, ok bool) {
 		return Conversion, true
 	case "funnel_step":
 		return FunnelStep, true
+	case "engagement":
+		return Engagement, true
 	default:
 		return 0, false
 	}
@@ -56,6 +66,8 @@ func (t Type) String() string {
 		return "conversion"
 	case FunnelStep:
 		return "funnel_step"
+	case Engagement:
+		return "engagement"
 	default:
 		return fmt.Sprintf("type(%d)", int16(t))
 	}
@@ -146,6 +158,7 @@ type Event struct {
 	Subject   uuid.UUID         `msg:"su"`           // keyed hash; zero without
 	Funnel    string            `msg:"f,omitempty"`
 	Step      int16             `msg:"fs,omitempty"` // 1 is the first
+	Engaged   int32             `msg:"en,omitempty"` // milliseconds; of an engagement only
 	Attributes
 }
 

@@ -126,8 +126,11 @@ func drawEvent(t *rapid.T, w *world, at time.Time, visitor int64) event.Event {
 	text := rapid.SampledFrom(texts())
 	e := event.Event{
 		ID: uuid.New(), Site: w.site, Time: at.UTC(), Day: event.DayOf(local), UTCOffset: int16(offset / 60), Visitor: visitor,
-		Type: rapid.SampledFrom([]event.Type{event.View, event.View, event.Click, event.Conversion}).Draw(t, "type"),
+		Type: rapid.SampledFrom([]event.Type{event.View, event.View, event.Click, event.Conversion, event.Engagement}).Draw(t, "type"),
 		Page: text.Draw(t, "page"),
+	}
+	if e.Type == event.Engagement {
+		e.Engaged = rapid.Int32Range(1, event.MaxEngaged).Draw(t, "engaged")
 	}
 	a := &e.Attributes
 	for _, value := range []*string{

@@ -6,8 +6,8 @@
 //
 // A question selects events: those of the site, in the range, that match every
 // filter, where a filter on a visit's dimension looks at the visit that the event
-// belongs to. The events of one row share a period (of the time dimension) and a
-// value of each other dimension. Of these events
+// belongs to. Engagements are no events here. The events of one row share a period
+// (of the time dimension) and a value of each other dimension. Of these events
 //
 //   - visitors are the visitor-days: identity lasts for one local day of the site,
 //     so a person who comes on two days counts twice;

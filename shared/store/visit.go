@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -19,12 +20,12 @@ WHERE v.site_id = k.site_id AND v.started_at = k.started_at AND v.visitor = k.vi
 INSERT INTO visits (
     site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen)
+    country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, revenue)
 SELECT * FROM unnest(
     $1::int[], $2::timestamptz[], $3::bigint[], $4::date[], $5::int[], $6::int[], $7::int[], $8::boolean[],
     $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
     $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[],
-    $25::text[], $26::text[], $27::text[], $28::text[], $29::text[])
+    $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::bigint[], $31::jsonb[])
 ON CONFLICT (site_id, started_at, visitor) DO UPDATE SET
     day = excluded.day, duration = excluded.duration, pageviews = excluded.pageviews, events = excluded.events,
     bounce = excluded.bounce, entry_page = excluded.entry_page, exit_page = excluded.exit_page,
@@ -33,7 +34,8 @@ ON CONFLICT (site_id, started_at, visitor) DO UPDATE SET
     utm_term = excluded.utm_term, utm_content = excluded.utm_content, country = excluded.country,
     region = excluded.region, city = excluded.city, browser = excluded.browser,
     browser_version = excluded.browser_version, os = excluded.os, os_version = excluded.os_version,
-    device = excluded.device, language = excluded.language, screen = excluded.screen`
+    device = excluded.device, language = excluded.language, screen = excluded.screen,
+    engaged = excluded.engaged, revenue = excluded.revenue`
 )
 
 // ApplyVisits deletes the visits named by gone, then writes those in changed,
@@ -52,6 +54,8 @@ func ApplyVisits(ctx context.Context, tx DB, gone []visit.Key, changed []*visit.
 		visitor                     = make([]int64, n)
 		duration, pageviews, events = make([]int32, n), make([]int32, n), make([]int32, n)
 		bounce                      = make([]bool, n)
+		engaged                     = make([]int64, n)
+		revenue                     = make([][]byte, n)
 		text                        = make([][]string, 3+18)
 	)
 	for i := range text {
@@ -60,6 +64,14 @@ func ApplyVisits(ctx context.Context, tx DB, gone []visit.Key, changed []*visit.
 	for i, v := range changed {
 		site[i], start[i], visitor[i], day[i] = v.Site, v.Start, v.Visitor, v.Day.Date()
 		duration[i], pageviews[i], events[i], bounce[i] = v.Duration, v.Pageviews, v.Events, v.Bounce()
+		engaged[i] = v.Engaged
+		if v.Revenue != nil {
+			encoded, err := json.Marshal(v.Revenue)
+			if err != nil {
+				return fmt.Errorf("encode the revenue of a visit: %w", err)
+			}
+			revenue[i] = encoded
+		}
 		text[0][i], text[1][i], text[2][i] = v.EntryPage, v.ExitPage, v.Hostname
 		for j, value := range attributeValues(&v.Attributes) {
 			text[3+j][i] = *value
@@ -69,6 +81,7 @@ func ApplyVisits(ctx context.Context, tx DB, gone []visit.Key, changed []*visit.
 	for _, column := range text {
 		args = append(args, column)
 	}
+	args = append(args, engaged, revenue)
 	if _, err := tx.Exec(ctx, upsertVisits, args...); err != nil {
 		return fmt.Errorf("write visits: %w", err)
 	}
