@@ -100,18 +100,22 @@ func genHistory() *rapid.Generator[[]event.Event] {
 				Day:       event.DayOf(local),
 				UTCOffset: offset,
 				Visitor:   int64(rapid.IntRange(-3, 3).Draw(t, "visitor")) + 10*int64(event.DayOf(local)), // another each day
-				Type:      event.Type(rapid.IntRange(1, 4).Draw(t, "type")),
+				Type:      event.Type(rapid.IntRange(1, 5).Draw(t, "type")),
 				Name:      rapid.SampledFrom([]string{"", "Signup"}).Draw(t, "name"),
 				Hostname:  rapid.SampledFrom([]string{"one.example", "shop.one.example"}).Draw(t, "hostname"),
 				Page:      pages.Draw(t, "page"),
 				Props:     map[string]string{"plan": "pro"},
-				Amount:    rapid.SampledFrom([]string{"", "12.5"}).Draw(t, "amount"),
 				Subject:   uuid.UUID{byte(i % 2)},
 				Attributes: event.Attributes{
 					Source:      rapid.SampledFrom([]string{"Google", "Bing"}).Draw(t, "source"),
 					UTMCampaign: rapid.SampledFrom([]string{"", "spring"}).Draw(t, "campaign"),
 					Country:     rapid.SampledFrom([]string{"", "FR", "JP"}).Draw(t, "country"),
 				},
+			}
+			if e := &events[i]; e.Type == event.Engagement {
+				e.Engaged = rapid.Int32Range(1, event.MaxEngaged).Draw(t, "engaged")
+			} else if e.Amount = rapid.SampledFrom([]string{"", "12.5", "-0.1", "0.0003", "999999999999.9999"}).Draw(t, "amount"); e.Amount != "" {
+				e.Currency = rapid.SampledFrom([]string{"EUR", "USD"}).Draw(t, "currency")
 			}
 		}
 		return events
