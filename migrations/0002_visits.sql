@@ -1,4 +1,5 @@
--- Visits get the time for which they were engaged and what they were worth.
+-- Visits get the time for which they were engaged and what they were worth; sites
+-- change their time zone from a day on.
 
 -- +goose Up
 
@@ -19,6 +20,12 @@ ALTER TABLE rollup_month ADD COLUMN engaged bigint NOT NULL DEFAULT 0;
 COMMENT ON COLUMN rollup_hour.engaged IS 'milliseconds, of the visits that began in the hour';
 COMMENT ON COLUMN rollup_day.engaged IS 'milliseconds, of the visits; for a dimension of events, of the engagements with the value in visits that have an event with it';
 COMMENT ON COLUMN rollup_month.engaged IS 'the sum of its days';
+
+ALTER TABLE sites ADD COLUMN previous_timezone text NOT NULL DEFAULT '';
+ALTER TABLE sites ADD COLUMN timezone_since timestamptz;
+COMMENT ON COLUMN sites.timezone IS 'IANA name; the days and hours of every report of this site are local to it, from timezone_since on';
+COMMENT ON COLUMN sites.previous_timezone IS 'IANA name; was or is in force until timezone_since';
+COMMENT ON COLUMN sites.timezone_since IS 'a local midnight of the previous zone; null when there is none';
 
 -- Visits that are stored already are worth what their events are. Each day of a site
 -- goes by itself, so that of compressed visits only those near an amount are unpacked.
@@ -56,6 +63,8 @@ $$;
 -- +goose StatementEnd
 
 -- +goose Down
+ALTER TABLE sites DROP COLUMN timezone_since;
+ALTER TABLE sites DROP COLUMN previous_timezone;
 ALTER TABLE rollup_month DROP COLUMN engaged;
 ALTER TABLE rollup_day DROP COLUMN engaged;
 ALTER TABLE rollup_hour DROP COLUMN engaged;

@@ -52,11 +52,12 @@ type span struct {
 	from, to    time.Time // in the time zone of the site
 	first, last event.Day // the local days that it touches
 	whole       bool      // it is exactly those days
+	since       time.Time // from when on the time zone is in force; zero when it always was
 }
 
 // wholeDays is the span of some local days.
 func wholeDays(first, last event.Day, location *time.Location) span {
-	return span{first.Start(location), (last + 1).Start(location), first, last, true}
+	return span{from: first.Start(location), to: (last + 1).Start(location), first: first, last: last, whole: true}
 }
 
 // between is the span between two instants.
@@ -74,9 +75,10 @@ func hourOf(t time.Time) time.Time {
 	return e.Hour().In(t.Location())
 }
 
-// wholeHours tells whether the span begins and ends with a local hour.
+// wholeHours tells whether the span begins and ends with a local hour, and has no
+// others in it: those of a time zone before may have begun at other minutes.
 func (s span) wholeHours() bool {
-	return s.from.Equal(hourOf(s.from)) && s.to.Equal(hourOf(s.to))
+	return !s.from.Before(s.since) && s.from.Equal(hourOf(s.from)) && s.to.Equal(hourOf(s.to))
 }
 
 // String is the first and the last second of the span.
