@@ -249,6 +249,40 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
+// TestAClockThatIsWrong: the event counts as of its arrival, and the metric tells of it.
+func TestAClockThatIsWrong(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	before := time.Now().Truncate(time.Millisecond)
+	for _, at := range []time.Time{before, before.Add(time.Hour), before.Add(-time.Hour)} {
+		body := `{"site":"example.com","type":"click","name":"` + at.Sub(before).String() + `","timestamp":"` + at.Format(time.RFC3339Nano) + `"}`
+		if status, answer, _ := c.post(t, body); status != http.StatusAccepted {
+			t.Fatalf("status %d, %v", status, answer)
+		}
+	}
+	events := c.queued(t)
+	if len(events) != 3 {
+		t.Fatalf("%d events are queued, want 3", len(events))
+	}
+	for _, e := range events {
+		switch late := e.Time.Sub(before); {
+		case e.Name == "1h0m0s" && (late < 0 || late > time.Minute):
+			t.Errorf("an event of the future is %s late", late)
+		case e.Name != "1h0m0s" && e.Name != late.String():
+			t.Errorf("an event of %s is %s late", e.Name, late)
+		}
+	}
+	response, err := http.Get(c.url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	if err != nil || !strings.Contains(string(metrics), "\nanalytics_track_skewed_events_total 1\n") {
+		t.Errorf("the metrics lack the one event whose clock was wrong (%v)", err)
+	}
+}
+
 func TestASiteAddedAMomentAgo(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))

@@ -10,28 +10,31 @@ import (
 
 const (
 	upsertHours = `
-INSERT INTO rollup_hour AS r (site_id, hour, visitors, visits, pageviews, events, bounces, seconds)
-SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+INSERT INTO rollup_hour AS r (site_id, hour, visitors, visits, pageviews, events, bounces, seconds, engaged)
+SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
 ON CONFLICT (site_id, hour) DO UPDATE SET
     visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
-    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
+    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds,
+    engaged = r.engaged + excluded.engaged`
 
 	upsertDays = `
-INSERT INTO rollup_day AS r (site_id, dimension, day, value, visitors, visits, pageviews, events, bounces, seconds)
-SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+INSERT INTO rollup_day AS r (site_id, dimension, day, value, visitors, visits, pageviews, events, bounces, seconds, engaged)
+SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
 ON CONFLICT (site_id, dimension, day, value) DO UPDATE SET
     visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
-    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
+    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds,
+    engaged = r.engaged + excluded.engaged`
 
 	upsertMonths = `
-INSERT INTO rollup_month AS r (site_id, dimension, month, value, visitors, visits, pageviews, events, bounces, seconds)
-SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+INSERT INTO rollup_month AS r (site_id, dimension, month, value, visitors, visits, pageviews, events, bounces, seconds, engaged)
+SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
 ON CONFLICT (site_id, dimension, month, value) DO UPDATE SET
     visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
-    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
+    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds,
+    engaged = r.engaged + excluded.engaged`
 
 	deleteEmptyHours = `
 DELETE FROM rollup_hour r USING unnest($1::int[], $2::timestamptz[]) AS k (site_id, hour)
@@ -70,7 +73,7 @@ func ApplyRollups(ctx context.Context, tx DB, r *visit.Rollups) error {
 }
 
 // counts are columns of Counts.
-type counts [6][]int64
+type counts [7][]int64
 
 func newCounts(n int) (c counts) {
 	for i := range c {
@@ -80,7 +83,7 @@ func newCounts(n int) (c counts) {
 }
 
 func (c *counts) append(of visit.Counts) {
-	for i, value := range [6]int64{of.Visitors, of.Visits, of.Pageviews, of.Events, of.Bounces, of.Seconds} {
+	for i, value := range [7]int64{of.Visitors, of.Visits, of.Pageviews, of.Events, of.Bounces, of.Seconds, of.Engaged} {
 		c[i] = append(c[i], value)
 	}
 }
