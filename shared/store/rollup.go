@@ -10,9 +10,9 @@ import (
 
 const (
 	upsertHours = `
-INSERT INTO rollup_hour AS r (site_id, hour, visitors, visits, pageviews, events, bounces, seconds)
-SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
-ON CONFLICT (site_id, hour) DO UPDATE SET
+INSERT INTO rollup_hour AS r (site_id, hour, day, visitors, visits, pageviews, events, bounces, seconds)
+SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::date[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
+ON CONFLICT (site_id, hour, day) DO UPDATE SET
     visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
     bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
@@ -34,8 +34,8 @@ ON CONFLICT (site_id, dimension, month, value) DO UPDATE SET
     bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
 
 	deleteEmptyHours = `
-DELETE FROM rollup_hour r USING unnest($1::int[], $2::timestamptz[]) AS k (site_id, hour)
-WHERE r.site_id = k.site_id AND r.hour = k.hour AND r.visitors = 0 AND r.visits = 0 AND r.events = 0`
+DELETE FROM rollup_hour r USING unnest($1::int[], $2::timestamptz[], $3::date[]) AS k (site_id, hour, day)
+WHERE r.site_id = k.site_id AND r.hour = k.hour AND r.day = k.day AND r.visitors = 0 AND r.visits = 0 AND r.events = 0`
 
 	deleteEmptyDays = `
 DELETE FROM rollup_day r USING unnest($1::int[], $2::smallint[], $3::date[], $4::text[]) AS k (site_id, dimension, day, value)
@@ -100,8 +100,8 @@ func addHours(ctx context.Context, tx DB, rows []visit.HourRow) error {
 	for _, row := range rows {
 		c.append(row.Counts)
 	}
-	sites, hours := hourKeys(rows)
-	_, err := tx.Exec(ctx, upsertHours, c.args(sites, hours)...)
+	sites, hours, days := hourKeys(rows)
+	_, err := tx.Exec(ctx, upsertHours, c.args(sites, hours, days)...)
 	return err
 }
 
@@ -128,8 +128,8 @@ func deleteEmptied(ctx context.Context, tx DB, hours []visit.HourRow, days, mont
 		}
 	}
 	if len(fewer) > 0 {
-		sites, starts := hourKeys(fewer)
-		if _, err := tx.Exec(ctx, deleteEmptyHours, sites, starts); err != nil {
+		sites, starts, days := hourKeys(fewer)
+		if _, err := tx.Exec(ctx, deleteEmptyHours, sites, starts, days); err != nil {
 			return err
 		}
 	}
@@ -154,11 +154,11 @@ func deleteEmptied(ctx context.Context, tx DB, hours []visit.HourRow, days, mont
 	return nil
 }
 
-func hourKeys(rows []visit.HourRow) (sites []int32, hours []time.Time) {
+func hourKeys(rows []visit.HourRow) (sites []int32, hours, days []time.Time) {
 	for _, row := range rows {
-		sites, hours = append(sites, row.Site), append(hours, row.StartOf())
+		sites, hours, days = append(sites, row.Site), append(hours, row.StartOf()), append(days, row.Day.Date())
 	}
-	return sites, hours
+	return sites, hours, days
 }
 
 func dayKeys(rows []visit.DayRow) (sites []int32, dimensions []int16, days []time.Time, values []string) {
