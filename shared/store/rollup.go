@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/analytics-platform/analytics/shared/visit"
@@ -33,17 +34,21 @@ ON CONFLICT (site_id, dimension, month, value) DO UPDATE SET
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
     bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
 
-	deleteEmptyHours = `
+	deleteHours = `
 DELETE FROM rollup_hour r USING unnest($1::int[], $2::timestamptz[], $3::date[]) AS k (site_id, hour, day)
-WHERE r.site_id = k.site_id AND r.hour = k.hour AND r.day = k.day AND r.visitors = 0 AND r.visits = 0 AND r.events = 0`
+WHERE r.site_id = k.site_id AND r.hour = k.hour AND r.day = k.day`
 
-	deleteEmptyDays = `
+	deleteDays = `
 DELETE FROM rollup_day r USING unnest($1::int[], $2::smallint[], $3::date[], $4::text[]) AS k (site_id, dimension, day, value)
-WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.day = k.day AND r.value = k.value AND r.visitors = 0`
+WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.day = k.day AND r.value = k.value`
 
-	deleteEmptyMonths = `
+	deleteMonths = `
 DELETE FROM rollup_month r USING unnest($1::int[], $2::smallint[], $3::date[], $4::text[]) AS k (site_id, dimension, month, value)
-WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.month = k.month AND r.value = k.value AND r.visitors = 0`
+WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.month = k.month AND r.value = k.value`
+
+	deleteEmptyHours  = deleteHours + ` AND r.visitors = 0 AND r.visits = 0 AND r.events = 0`
+	deleteEmptyDays   = deleteDays + ` AND r.visitors = 0`
+	deleteEmptyMonths = deleteMonths + ` AND r.visitors = 0`
 )
 
 // ApplyRollups adds the changes to the rollups and deletes the rows that come to
@@ -67,6 +72,57 @@ func ApplyRollups(ctx context.Context, tx DB, r *visit.Rollups) error {
 		return fmt.Errorf("delete empty rollup rows: %w", err)
 	}
 	return nil
+}
+
+// ReplaceHours puts rows of the hour rollup in the place of those with the same keys;
+// one without counts stands for no row. The transaction must have called HoldRecord:
+// it locks rows in no order.
+func ReplaceHours(ctx context.Context, tx DB, rows []visit.HourRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	sites, hours, days := hourKeys(rows)
+	if _, err := tx.Exec(ctx, deleteHours, sites, hours, days); err != nil {
+		return fmt.Errorf("replace rows of the hour rollup: %w", err)
+	}
+	rows = slices.DeleteFunc(slices.Clone(rows), func(row visit.HourRow) bool { return row.Counts == visit.Counts{} })
+	if err := addHours(ctx, tx, rows); err != nil {
+		return fmt.Errorf("replace rows of the hour rollup: %w", err)
+	}
+	return nil
+}
+
+// ReplaceDays does for the day rollup what ReplaceHours does for that of hours.
+func ReplaceDays(ctx context.Context, tx DB, rows []visit.DayRow) error {
+	if err := replaceDays(ctx, tx, deleteDays, upsertDays, rows); err != nil {
+		return fmt.Errorf("replace rows of the day rollup: %w", err)
+	}
+	return nil
+}
+
+// ReplaceMonths does for the month rollup what ReplaceHours does for that of hours.
+func ReplaceMonths(ctx context.Context, tx DB, rows []visit.DayRow) error {
+	if err := replaceDays(ctx, tx, deleteMonths, upsertMonths, rows); err != nil {
+		return fmt.Errorf("replace rows of the month rollup: %w", err)
+	}
+	return nil
+}
+
+func replaceDays(ctx context.Context, tx DB, remove, upsert string, rows []visit.DayRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	sites, dimensions, days, values := dayKeys(rows)
+	if _, err := tx.Exec(ctx, remove, sites, dimensions, days, values); err != nil {
+		return err
+	}
+	rows = slices.DeleteFunc(slices.Clone(rows), func(row visit.DayRow) bool { return row.Counts == visit.Counts{} })
+	return addDays(ctx, tx, upsert, rows)
+}
+
+// countTargets are the counts in the order of their columns.
+func countTargets(c *visit.Counts) []any {
+	return []any{&c.Visitors, &c.Visits, &c.Pageviews, &c.Events, &c.Bounces, &c.Seconds}
 }
 
 // counts are columns of Counts.
