@@ -29,6 +29,7 @@ type Config struct {
 	Deadline   time.Duration `env:"AGGREGATE_DEADLINE" envDefault:"50s" envDoc:"how long one run may take; keep it below the platform's timeout"`
 	Interval   time.Duration `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"how often calls without a key may start a run"`
 	Batch      int           `env:"AGGREGATE_BATCH" envDefault:"20000" envDoc:"how many events one transaction takes at most"`
+	Workers    int           `env:"AGGREGATE_WORKERS" envDoc:"how many of the queue's shards are drained at once; by default as many as there are processors"`
 }
 
 type function struct {
@@ -47,6 +48,9 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if config.Batch < 1 {
 		return nil, errors.New("AGGREGATE_BATCH must be 1 or more")
 	}
+	if config.Workers < 0 {
+		return nil, errors.New("AGGREGATE_WORKERS must be 1 or more")
+	}
 	client, err := env.Redis(ctx)
 	if err != nil {
 		return nil, err
@@ -60,7 +64,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, err
 	}
 	f := &function{
-		drainer: &drain.Drainer{Redis: client, Database: db, Batch: config.Batch},
+		drainer: &drain.Drainer{Redis: client, Database: db, Batch: config.Batch, Workers: config.Workers},
 		db:      db,
 		redis:   client,
 		metrics: newMetrics(env.Metrics()),

@@ -32,33 +32,35 @@ type worker struct {
 	program  string
 	database string
 	redis    string
+	env      []string
 	url      string
 	process  *exec.Cmd
 }
 
-func build(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "aggregate")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd").CombinedOutput(); err != nil {
-		t.Fatalf("build the function: %v\n%s", err, out)
+func build(tb testing.TB) string {
+	tb.Helper()
+	program := filepath.Join(tb.TempDir(), "aggregate")
+	if out, err := exec.CommandContext(tb.Context(), "go", "build", "-o", program, "./cmd").CombinedOutput(); err != nil {
+		tb.Fatalf("build the function: %v\n%s", err, out)
 	}
 	return program
 }
 
-func (w *worker) start(t *testing.T) {
-	t.Helper()
-	port := freePort(t)
+func (w *worker) start(tb testing.TB) {
+	tb.Helper()
+	port := freePort(tb)
 	w.url = "http://127.0.0.1:" + port
 	w.process = exec.Command(w.program)
 	w.process.Env = append(os.Environ(), "PORT="+port, "DATABASE_URL="+w.database, "REDIS_URL="+w.redis,
-		"ADMIN_TOKEN="+token, "AGGREGATE_BATCH=500", "AGGREGATE_INTERVAL=0s")
+		"ADMIN_TOKEN="+token)
+	w.process.Env = append(w.process.Env, w.env...)
 	w.process.Stderr = os.Stderr
 	if err := w.process.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	process := w.process
-	t.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
-	wait(t, "the function is ready", func() bool {
+	tb.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
+	wait(tb, "the function is ready", func() bool {
 		response, err := http.Get(w.url + "/_/ready")
 		if err != nil {
 			return false
@@ -68,22 +70,22 @@ func (w *worker) start(t *testing.T) {
 	})
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
+func freePort(tb testing.TB) string {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return port
 }
 
-func wait(t *testing.T, what string, done func() bool) {
-	t.Helper()
+func wait(tb testing.TB, what string, done func() bool) {
+	tb.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	timeout := time.After(time.Minute)
@@ -91,7 +93,7 @@ func wait(t *testing.T, what string, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-timeout:
-			t.Fatalf("after a minute still not: %s", what)
+			tb.Fatalf("after a minute still not: %s", what)
 		}
 	}
 }
@@ -141,7 +143,8 @@ func TestKilledInTheMiddle(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
 			db, client := prepare(t, database.URL)
-			w := &worker{program: program, database: database.URL, redis: "redis://" + client.Options().Addr + "/0"}
+			w := &worker{program: program, database: database.URL, redis: "redis://" + client.Options().Addr + "/0",
+				env: []string{"AGGREGATE_BATCH=500", "AGGREGATE_INTERVAL=0s"}}
 
 			writer := queue.NewWriter(client)
 			defer writer.Close()

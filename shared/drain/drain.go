@@ -13,7 +13,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -34,25 +36,7 @@ type Drainer struct {
 	Redis    redis.UniversalClient
 	Database store.DB
 	Batch    int // entries of a transaction; DefaultBatch when 0
-}
-
-// Result says what was done.
-type Result struct {
-	Events      int64 `json:"events"`       // stored
-	Duplicates  int64 `json:"duplicates"`   // stored before
-	Dropped     int64 `json:"dropped"`      // left out for a reason that table drops counts
-	DeadLetters int64 `json:"dead_letters"` // kept aside since they can't be stored
-	Batches     int64 `json:"batches"`      // transactions
-	Busy        int64 `json:"busy"`         // shards that another process is draining
-}
-
-func (r *Result) add(o Result) {
-	r.Events += o.Events
-	r.Duplicates += o.Duplicates
-	r.Dropped += o.Dropped
-	r.DeadLetters += o.DeadLetters
-	r.Batches += o.Batches
-	r.Busy += o.Busy
+	Workers  int // shards that are drained at once; GOMAXPROCS, or all when those are fewer, when 0
 }
 
 // Run drains every shard until it is empty or ctx ends; the transaction under way
@@ -62,6 +46,7 @@ func (d *Drainer) Run(ctx context.Context) (Result, error) {
 	var results [queue.Shards]Result
 	var failures [queue.Shards]error
 	var group errgroup.Group
+	group.SetLimit(d.workers())
 	for shard := range queue.Shards {
 		group.Go(func() error {
 			results[shard], failures[shard] = d.shard(ctx, shard)
@@ -74,6 +59,13 @@ func (d *Drainer) Run(ctx context.Context) (Result, error) {
 		total.add(r)
 	}
 	return total, errors.Join(failures[:]...)
+}
+
+func (d *Drainer) workers() int {
+	if d.Workers > 0 {
+		return d.Workers
+	}
+	return min(runtime.GOMAXPROCS(0), queue.Shards)
 }
 
 // shard drains one shard until it is empty, busy or ctx ends.
@@ -118,79 +110,81 @@ type batchResult struct {
 	read int    // entries
 }
 
-// lockClass sets the advisory locks of shards apart from others.
-const lockClass = 0x616e61
-
-const (
-	lockShard = `SELECT pg_try_advisory_xact_lock($1, $2)`
-	// The query for a batch's earlier events is right for few visitors and for
-	// thousands only when it is planned for its values. And a drainer that froze
-	// must not keep its shard for good.
-	settings = `
+// settings of a transaction. What it looks for is found by an index, and it looks for
+// thousands: joining in another way is never right but looks so while the newest
+// chunk has no statistics yet. A drainer that froze must not keep its shard for good.
+// And an event that comes after its chunk was compressed may need more rows unpacked
+// than a statement is allowed by default.
+const settings = `
 SET LOCAL plan_cache_mode = force_custom_plan;
-SET LOCAL idle_in_transaction_session_timeout = '60s'`
-)
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off;
+SET LOCAL enable_seqscan = off;
+SET LOCAL idle_in_transaction_session_timeout = '60s';
+SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)`
 
-// batch stores up to count entries of a shard in one transaction, which holds the
-// shard's lock: the lock goes with the transaction, however that ends.
+// batch stores up to count entries of a shard in one transaction.
 func (d *Drainer) batch(ctx context.Context, shard, count int) (batchResult, error) {
-	var out batchResult
-	err := d.locked(ctx, shard, func(tx pgx.Tx) error {
-		entries, err := queue.Read(ctx, d.Redis, shard, count)
-		if err != nil || len(entries) == 0 {
-			return err
-		}
-		out.last, out.read = entries[len(entries)-1].ID, len(entries)
-		out.Result, err = record(ctx, tx, shard, entries)
-		return err
-	})
-	if errors.Is(err, errBusy) {
-		return batchResult{Result: Result{Busy: 1}}, nil
-	}
-	if err != nil {
-		return batchResult{}, err
-	}
-	return out, nil
+	return d.transaction(ctx, shard, count, record)
 }
 
 // bury keeps the oldest entry of a shard aside: cause says why it can't be stored.
 func (d *Drainer) bury(ctx context.Context, shard int, cause error) (batchResult, error) {
-	var out batchResult
-	err := d.locked(ctx, shard, func(tx pgx.Tx) error {
-		entries, err := queue.Read(ctx, d.Redis, shard, 1)
-		if err != nil || len(entries) == 0 {
-			return err
-		}
-		out = batchResult{Result{DeadLetters: 1, Batches: 1}, entries[0].ID, 1}
-		return store.AddDeadLetters(ctx, tx, []store.DeadLetter{{
+	return d.transaction(ctx, shard, 1, func(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry) (Result, error) {
+		return Result{DeadLetters: 1}, store.AddDeadLetters(ctx, tx, []store.DeadLetter{{
 			Shard: shard, Entry: entries[0].ID, Payload: entries[0].Payload, Reason: reason(cause),
 		}})
 	})
-	if errors.Is(err, errBusy) {
+}
+
+// handler deals with entries of a shard in a transaction that holds it.
+type handler func(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry) (Result, error)
+
+// transaction lets handle deal with the oldest entries of a shard, count at most, and
+// notes in the same transaction that they are dealt with. It does nothing while
+// another holds the shard.
+func (d *Drainer) transaction(ctx context.Context, shard, count int, handle handler) (batchResult, error) {
+	var out batchResult
+	var claim Seconds
+	at := time.Now()
+	err := pgx.BeginFunc(ctx, d.Database, func(tx pgx.Tx) error {
+		entries, err := d.claim(ctx, tx, shard, count)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		claim.since(at)
+		if out.Result, err = handle(ctx, tx, shard, entries); err != nil {
+			return err
+		}
+		out.Batches, out.last, out.read = 1, entries[len(entries)-1].ID, len(entries)
+		at = time.Now()
+		return store.SetMark(ctx, tx, shard, string(queue.MarkOf(entries)))
+	})
+	if errors.Is(err, store.ErrShardBusy) {
 		return batchResult{Result: Result{Busy: 1}}, nil
 	}
 	if err != nil {
 		return batchResult{}, err
 	}
+	out.Stages.Claim = claim
+	out.Stages.Commit.since(at)
 	return out, nil
 }
 
-var errBusy = errors.New("another process drains the shard")
-
-func (d *Drainer) locked(ctx context.Context, shard int, fn func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, d.Database, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, settings); err != nil {
-			return fmt.Errorf("set up the transaction: %w", err)
-		}
-		var mine bool
-		if err := tx.QueryRow(ctx, lockShard, lockClass, shard).Scan(&mine); err != nil {
-			return fmt.Errorf("lock the shard: %w", err)
-		}
-		if !mine {
-			return errBusy
-		}
-		return fn(tx)
-	})
+// claim holds the shard and reads its oldest entries, after those that were stored by
+// a worker which died before it could take them out of the queue.
+func (d *Drainer) claim(ctx context.Context, tx pgx.Tx, shard, count int) ([]queue.Entry, error) {
+	if _, err := tx.Exec(ctx, settings); err != nil {
+		return nil, fmt.Errorf("set up the transaction: %w", err)
+	}
+	mark, err := store.HoldShard(ctx, tx, shard)
+	if err != nil {
+		return nil, err
+	}
+	if err := queue.Settle(ctx, d.Redis, shard, queue.Mark(mark)); err != nil {
+		return nil, err
+	}
+	return queue.Read(ctx, d.Redis, shard, count)
 }
 
 // isPoison tells whether the database refused the data itself, so that trying the

@@ -2,8 +2,10 @@ package drain
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -20,114 +22,171 @@ const (
 	Machine = "machine"
 	// SiteGone: its site was deleted while it was in the queue.
 	SiteGone = "site_gone"
+	// Duplicate: an event with its id is stored.
+	Duplicate = "duplicate"
 )
 
 // record stores a batch in the transaction tx.
 func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry) (Result, error) {
-	out := Result{Batches: 1}
-	drops := map[store.DropKey]int64{}
-
+	var out Result
 	sites, err := store.HoldSites(ctx, tx)
 	if err != nil {
 		return out, err
 	}
-	var letters []store.DeadLetter
-	fresh := map[store.VisitorDay][]*event.Event{}
+	b := sort(shard, entries, sites)
+
+	at := time.Now()
+	earlier, err := store.VisitorDays(ctx, tx, slices.Collect(maps.Keys(b.days)))
+	if err != nil {
+		return out, err
+	}
+	at = out.Stages.Load.since(at)
+
+	arrived := b.admit(earlier)
+	known, err := store.AddEvents(ctx, tx, arrived)
+	if err != nil {
+		return out, err
+	}
+	b.forget(known)
+	at = out.Stages.Insert.since(at)
+
+	change := newChange()
+	for day, events := range b.days {
+		if len(events) > 0 {
+			before := earlier[day]
+			change.replace(visit.Fold(before), visit.Fold(together(before, events)))
+		}
+	}
+	at = out.Stages.Fold.since(at)
+
+	if err := store.ApplyVisits(ctx, tx, change.visits); err != nil {
+		return out, err
+	}
+	at = out.Stages.Visits.since(at)
+
+	if err := store.AddDeadLetters(ctx, tx, b.letters); err != nil {
+		return out, err
+	}
+	if err := store.AddDrops(ctx, tx, b.drops); err != nil {
+		return out, err
+	}
+	if err := store.ApplyRollups(ctx, tx, change.rollups); err != nil {
+		return out, err
+	}
+	out.Stages.Rollups.since(at)
+
+	out.Events = int64(len(arrived) - len(known))
+	out.DeadLetters = int64(len(b.letters))
+	for key, n := range b.drops {
+		if key.Reason == Duplicate {
+			out.Duplicates += n
+		} else {
+			out.Dropped += n
+		}
+	}
+	return out, nil
+}
+
+var errAmount = errors.New("the amount is no decimal number")
+
+// batch is entries of the queue, sorted out.
+type batch struct {
+	days    map[store.VisitorDay][]*event.Event // what is to be stored, each event once
+	drops   map[store.DropKey]int64
+	letters []store.DeadLetter
+}
+
+// sort sorts out the entries of a shard.
+func sort(shard int, entries []queue.Entry, sites map[int32]struct{}) *batch {
+	b := &batch{days: map[store.VisitorDay][]*event.Event{}, drops: map[store.DropKey]int64{}}
 	seen := make(map[store.EventKey]struct{}, len(entries))
 	for i := range entries {
 		entry := &entries[i]
 		e := &entry.Event
+		if entry.Err == nil && e.Amount != "" && !event.IsAmount(e.Amount) {
+			entry.Err = errAmount
+		}
 		if entry.Err != nil {
-			letters = append(letters, store.DeadLetter{Shard: shard, Entry: entry.ID, Payload: entry.Payload, Reason: entry.Err.Error()})
+			b.letters = append(b.letters, store.DeadLetter{Shard: shard, Entry: entry.ID, Payload: entry.Payload, Reason: entry.Err.Error()})
 			continue
 		}
 		if _, ok := sites[e.Site]; !ok {
-			drops[store.DropKey{Site: e.Site, Day: e.Day, Reason: SiteGone}]++
+			b.drop(e, SiteGone)
 			continue
 		}
 		if _, twice := seen[store.KeyOf(e)]; twice {
-			out.Duplicates++
+			b.drop(e, Duplicate)
 			continue
 		}
 		seen[store.KeyOf(e)] = struct{}{}
-		fresh[store.VisitorDayOf(e)] = append(fresh[store.VisitorDayOf(e)], e)
+		b.days[store.VisitorDayOf(e)] = append(b.days[store.VisitorDayOf(e)], e)
 	}
-
-	earlier, err := store.VisitorDays(ctx, tx, slices.Collect(maps.Keys(fresh)))
-	if err != nil {
-		return out, err
-	}
-	var insert []*event.Event
-	for day, events := range fresh {
-		kept, duplicates, machine := admit(earlier[day], events)
-		out.Duplicates += duplicates
-		if machine > 0 {
-			drops[store.DropKey{Site: day.Site, Day: day.Day, Reason: Machine}] += machine
-		}
-		fresh[day] = kept
-		insert = append(insert, kept...)
-	}
-	inserted, err := store.InsertEvents(ctx, tx, insert)
-	if err != nil {
-		return out, err
-	}
-	out.Events = int64(len(inserted))
-	out.Duplicates += int64(len(insert) - len(inserted))
-
-	change := newChange()
-	for day, events := range fresh {
-		after := make([]event.Event, 0, len(earlier[day])+len(events))
-		after = append(after, earlier[day]...)
-		for _, e := range events {
-			if _, ok := inserted[store.KeyOf(e)]; ok {
-				after = append(after, *e)
-			}
-		}
-		if len(after) > len(earlier[day]) {
-			change.replace(visit.Fold(earlier[day]), visit.Fold(after))
-		}
-	}
-	for _, n := range drops {
-		out.Dropped += n
-	}
-	out.DeadLetters = int64(len(letters))
-	if err := store.AddDeadLetters(ctx, tx, letters); err != nil {
-		return out, err
-	}
-	if err := store.AddDrops(ctx, tx, drops); err != nil {
-		return out, err
-	}
-	return out, change.apply(ctx, tx)
+	return b
 }
 
-// admit leaves out of the new events of a visitor-day those whose id is known, and
-// those past the most that a visitor-day may have.
-func admit(earlier []event.Event, events []*event.Event) (kept []*event.Event, duplicates, machine int64) {
-	known := make(map[uuid.UUID]struct{}, len(earlier)+len(events))
-	for i := range earlier {
-		known[earlier[i].ID] = struct{}{}
-	}
-	for _, e := range events {
-		if _, ok := known[e.ID]; ok {
-			duplicates++
-			continue
+func (b *batch) drop(e *event.Event, reason string) {
+	b.drops[store.DropKey{Site: e.Site, Day: e.Day, Reason: reason}]++
+}
+
+// admit leaves out of every visitor-day the events whose id is known there, and those
+// past the most that a visitor-day may have; it returns the others.
+func (b *batch) admit(earlier map[store.VisitorDay][]event.Event) []*event.Event {
+	var all []*event.Event
+	for day, events := range b.days {
+		ids := make(map[uuid.UUID]struct{}, len(earlier[day])+len(events))
+		for i := range earlier[day] {
+			ids[earlier[day][i].ID] = struct{}{}
 		}
-		if len(known) >= visit.MaxEvents {
-			machine++
-			continue
+		kept := events[:0]
+		for _, e := range events {
+			if _, ok := ids[e.ID]; ok {
+				b.drop(e, Duplicate)
+				continue
+			}
+			if len(ids) >= visit.MaxEvents {
+				b.drop(e, Machine)
+				continue
+			}
+			ids[e.ID] = struct{}{}
+			kept = append(kept, e)
 		}
-		known[e.ID] = struct{}{}
-		kept = append(kept, e)
+		b.days[day] = kept
+		all = append(all, kept...)
 	}
-	return kept, duplicates, machine
+	return all
+}
+
+// forget leaves out the events that turned out to be stored, under another visitor.
+func (b *batch) forget(known map[store.EventKey]struct{}) {
+	if len(known) == 0 {
+		return
+	}
+	for day, events := range b.days {
+		b.days[day] = slices.DeleteFunc(events, func(e *event.Event) bool {
+			_, ok := known[store.KeyOf(e)]
+			if ok {
+				b.drop(e, Duplicate)
+			}
+			return ok
+		})
+	}
+}
+
+// together are the events of a visitor-day, in a slice of their own.
+func together(earlier []event.Event, arrived []*event.Event) []event.Event {
+	all := make([]event.Event, 0, len(earlier)+len(arrived))
+	all = append(all, earlier...)
+	for _, e := range arrived {
+		all = append(all, *e)
+	}
+	return all
 }
 
 // change gathers what happens to visits and rollups when visitor-days become
 // others.
 type change struct {
 	rollups *visit.Rollups
-	gone    []visit.Key
-	written []*visit.Visit
+	visits  store.VisitChanges
 }
 
 func newChange() *change { return &change{rollups: visit.NewRollups()} }
@@ -142,20 +201,16 @@ func (c *change) replace(before, after []visit.Visit) {
 	}
 	for i := range after {
 		v := &after[i]
-		was := old[v.Key()]
+		was, stored := old[v.Key()]
 		delete(old, v.Key())
-		if was == nil || !was.Same(v) {
-			c.written = append(c.written, v)
+		switch {
+		case !stored:
+			c.visits.Added = append(c.visits.Added, v)
+		case !was.Same(v):
+			c.visits.Changed = append(c.visits.Changed, v)
 		}
 	}
 	for key := range old {
-		c.gone = append(c.gone, key)
+		c.visits.Gone = append(c.visits.Gone, key)
 	}
-}
-
-func (c *change) apply(ctx context.Context, tx store.DB) error {
-	if err := store.ApplyVisits(ctx, tx, c.gone, c.written); err != nil {
-		return err
-	}
-	return store.ApplyRollups(ctx, tx, c.rollups)
 }

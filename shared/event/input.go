@@ -251,7 +251,7 @@ func (in *Input) value(e *Event) error {
 	default:
 		return &FieldError{"value.amount", CodeWrongType, "must be a number or a decimal string"}
 	}
-	if !isAmount(amount) {
+	if !IsAmount(amount) {
 		return &FieldError{"value.amount", CodeWrongValue, "must be a decimal number with at most 12 digits before and 4 after the point, e.g. 12.5"}
 	}
 	if len(in.Value.Currency) != 3 || !all(in.Value.Currency, func(c byte) bool { return 'A' <= c && c <= 'Z' }) {
@@ -319,7 +319,8 @@ func isLanguage(s string) bool {
 	})
 }
 
-func isAmount(s string) bool {
+// IsAmount tells whether a text is an amount as Value describes it.
+func IsAmount(s string) bool {
 	whole, part, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
 	if point && (part == "" || len(part) > 4 || !all(part, isDigit)) {
 		return false

@@ -9,6 +9,8 @@ package queue
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -40,6 +42,44 @@ type Entry struct {
 	Payload []byte
 	Event   event.Event // only when Err is nil
 	Err     error       // the payload can't be read
+}
+
+// Mark names entries that were read together, by where they end in the stream and
+// what is there: enough to know them again, even if another Redis has taken the place
+// of the one they came from. The zero Mark names nothing.
+type Mark string
+
+// MarkOf names the entries that Read returned; "" when there are none.
+func MarkOf(entries []Entry) Mark {
+	if len(entries) == 0 {
+		return ""
+	}
+	last := &entries[len(entries)-1]
+	return Mark(last.ID + " " + digest(last.Payload))
+}
+
+func digest(payload []byte) string {
+	sum := sha256.Sum256(payload)
+	return hex.EncodeToString(sum[:16])
+}
+
+// Settle takes out of a shard the entries that a mark names, if they are still there:
+// they were stored, and whoever stored them died before Trim.
+func Settle(ctx context.Context, client redis.UniversalClient, shard int, mark Mark) error {
+	id, want, ok := strings.Cut(string(mark), " ")
+	if !ok {
+		return nil
+	}
+	messages, err := client.XRange(ctx, stream(shard), id, id).Result()
+	if err != nil {
+		return fmt.Errorf("look for stored entries in the queue's shard %d: %w", shard, err)
+	}
+	for _, m := range messages {
+		if entry := decode(m); digest(entry.Payload) == want {
+			return Trim(ctx, client, shard, id)
+		}
+	}
+	return nil
 }
 
 // Read returns the oldest entries of a shard, count at most, and leaves them

@@ -1,13 +1,17 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/analytics-platform/analytics/shared/event"
@@ -50,7 +54,16 @@ func HoldSites(ctx context.Context, tx DB) (map[int32]struct{}, error) {
 	return ids, nil
 }
 
-const insertEvents = `
+func eventColumns() []string {
+	return []string{
+		"site_id", "time", "id", "day", "utc_offset", "visitor", "type", "name", "hostname", "page", "title",
+		"referrer", "source", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
+		"country", "region", "city", "browser", "browser_version", "os", "os_version", "device", "language", "screen",
+		"props", "amount", "currency", "subject", "funnel", "funnel_step",
+	}
+}
+
+const addUnknownEvents = `
 INSERT INTO events (
     site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
@@ -60,13 +73,13 @@ SELECT
     site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
     country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props::jsonb, amount::numeric, currency, subject, funnel, funnel_step
+    props, amount, currency, subject, funnel, funnel_step
 FROM unnest(
     $1::int[], $2::timestamptz[], $3::uuid[], $4::date[], $5::smallint[], $6::bigint[], $7::smallint[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
     $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
     $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
-    $30::text[], $31::text[], $32::text[], $33::uuid[], $34::text[], $35::smallint[])
+    $30::jsonb[], $31::numeric[], $32::text[], $33::uuid[], $34::text[], $35::smallint[])
 AS e (
     site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
@@ -75,68 +88,101 @@ AS e (
 ON CONFLICT (site_id, time, id) DO NOTHING
 RETURNING site_id, time, id`
 
-// InsertEvents stores the events that are not stored yet and returns the keys of
-// those that went in. No two of the events may have the same key.
-func InsertEvents(ctx context.Context, tx DB, events []*event.Event) (map[EventKey]struct{}, error) {
-	n := len(events)
-	var (
-		site                  = make([]int32, n)
-		at, day               = make([]time.Time, n), make([]time.Time, n)
-		id                    = make([]uuid.UUID, n)
-		offset, kind, step    = make([]int16, n), make([]int16, n), make([]int16, n)
-		visitor               = make([]int64, n)
-		props, amount         = make([]*string, n), make([]*string, n)
-		subject               = make([]pgtype.UUID, n)
-		text                  = make([][]string, 24)
-		name, hostname, page  = 0, 1, 2
-		title, currency, funl = 3, 4, 5
-		attributes            = 6
-	)
-	for i := range text {
-		text[i] = make([]string, n)
+// AddEvents stores the events that are not stored yet, and returns the keys of those
+// that were. No two of the events may have the same key. It sorts the slice it is
+// given into the order of the table's key, in which rows are cheapest to add.
+//
+// Nearly always none is stored, so COPY is tried first, which can't pass over a row;
+// only when it meets one are the events added by a statement that can, at half the
+// speed.
+func AddEvents(ctx context.Context, tx DB, events []*event.Event) (known map[EventKey]struct{}, err error) {
+	if len(events) == 0 {
+		return nil, nil
 	}
-	for i, e := range events {
-		site[i], at[i], id[i], day[i], offset[i] = e.Site, e.Time, e.ID, e.Day.Date(), e.UTCOffset
-		visitor[i], kind[i], step[i] = e.Visitor, int16(e.Type), e.Step
-		text[name][i], text[hostname][i], text[page][i] = e.Name, e.Hostname, e.Page
-		text[title][i], text[currency][i], text[funl][i] = e.Title, e.Currency, e.Funnel
-		for j, value := range attributeValues(&e.Attributes) {
-			text[attributes+j][i] = *value
-		}
-		if len(e.Props) > 0 {
-			encoded, err := json.Marshal(e.Props)
-			if err != nil {
-				return nil, fmt.Errorf("encode properties: %w", err)
-			}
-			props[i] = new(string(encoded))
-		}
-		if e.Amount != "" {
-			amount[i] = &e.Amount
-		}
-		subject[i] = pgtype.UUID{Bytes: e.Subject, Valid: e.Subject != uuid.Nil}
+	slices.SortFunc(events, func(a, b *event.Event) int {
+		return cmp.Or(cmp.Compare(a.Site, b.Site), a.Time.Compare(b.Time))
+	})
+	fast, err := copies(ctx, tx)
+	if err != nil {
+		return nil, err
 	}
-	args := []any{site, at, id, day, offset, visitor, kind, text[name], text[hostname], text[page], text[title]}
-	for _, column := range text[attributes:] {
-		args = append(args, column)
+	if fast {
+		err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+			_, err := tx.CopyFrom(ctx, pgx.Identifier{"events"}, eventColumns(), &eventRows{events: events})
+			return err
+		})
+		if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == uniqueViolation {
+			fast, err = false, nil
+		}
 	}
-	args = append(args, props, amount, text[currency], subject, text[funl], step)
-
-	rows, err := tx.Query(ctx, insertEvents, args...)
+	if !fast {
+		known, err = addUnknown(ctx, tx, events)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("insert events: %w", err)
 	}
-	inserted := make(map[EventKey]struct{}, n)
+	return known, nil
+}
+
+func addUnknown(ctx context.Context, tx DB, events []*event.Event) (known map[EventKey]struct{}, err error) {
+	columns, err := byColumn(&eventRows{events: events})
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, addUnknownEvents, columns...)
+	if err != nil {
+		return nil, err
+	}
+	known = make(map[EventKey]struct{}, len(events))
+	for _, e := range events {
+		known[KeyOf(e)] = struct{}{}
+	}
 	var key EventKey
 	var t time.Time
 	_, err = pgx.ForEachRow(rows, []any{&key.Site, &t, &key.ID}, func() error {
 		key.Time = t.UnixMilli()
-		inserted[key] = struct{}{}
+		delete(known, key)
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("insert events: %w", err)
+	return known, err
+}
+
+// eventRows are events as rows of eventColumns.
+type eventRows struct {
+	events []*event.Event
+	next   int
+	row    []any
+}
+
+func (r *eventRows) Next() bool { r.next++; return r.next <= len(r.events) }
+func (r *eventRows) Err() error { return nil }
+
+func (r *eventRows) Values() ([]any, error) {
+	e := r.events[r.next-1]
+	r.row = append(r.row[:0], e.Site, e.Time, pgtype.UUID{Bytes: e.ID, Valid: true}, e.Day.Date(), e.UTCOffset, e.Visitor, int16(e.Type), e.Name, e.Hostname, e.Page, e.Title)
+	for _, value := range attributeValues(&e.Attributes) {
+		r.row = append(r.row, *value)
 	}
-	return inserted, nil
+	var props, amount, subject any
+	if len(e.Props) > 0 {
+		encoded, err := json.Marshal(e.Props)
+		if err != nil {
+			return nil, fmt.Errorf("encode properties: %w", err)
+		}
+		props = encoded
+	}
+	if e.Amount != "" {
+		var decimal pgtype.Numeric
+		if err := decimal.Scan(e.Amount); err != nil {
+			return nil, errors.New("the amount is no decimal number")
+		}
+		amount = decimal
+	}
+	if e.Subject != uuid.Nil {
+		subject = pgtype.UUID{Bytes: e.Subject, Valid: true}
+	}
+	r.row = append(r.row, props, amount, e.Currency, subject, e.Funnel, e.Step)
+	return r.row, nil
 }
 
 // attributeValues are the attributes in the order of their columns.

@@ -1,21 +1,32 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/analytics-platform/analytics/shared/visit"
 )
 
-const (
-	deleteVisits = `
+const deleteVisits = `
 DELETE FROM visits v
 USING unnest($1::int[], $2::timestamptz[], $3::bigint[]) AS k (site_id, started_at, visitor)
 WHERE v.site_id = k.site_id AND v.started_at = k.started_at AND v.visitor = k.visitor
   AND v.started_at >= $4 AND v.started_at <= $5`
 
-	upsertVisits = `
+func visitColumns() []string {
+	return []string{
+		"site_id", "started_at", "visitor", "day", "duration", "pageviews", "events", "bounce", "entry_page", "exit_page", "hostname",
+		"referrer", "source", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
+		"country", "region", "city", "browser", "browser_version", "os", "os_version", "device", "language", "screen",
+	}
+}
+
+const upsertVisits = `
 INSERT INTO visits (
     site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
@@ -34,45 +45,77 @@ ON CONFLICT (site_id, started_at, visitor) DO UPDATE SET
     region = excluded.region, city = excluded.city, browser = excluded.browser,
     browser_version = excluded.browser_version, os = excluded.os, os_version = excluded.os_version,
     device = excluded.device, language = excluded.language, screen = excluded.screen`
-)
 
-// ApplyVisits deletes the visits named by gone, then writes those in changed,
-// whether they are stored already or not.
-func ApplyVisits(ctx context.Context, tx DB, gone []visit.Key, changed []*visit.Visit) error {
-	if err := removeVisits(ctx, tx, gone); err != nil {
+// VisitChanges are what happens to stored visits.
+type VisitChanges struct {
+	Gone    []visit.Key    // are stored, and no longer visits
+	Added   []*visit.Visit // are not stored
+	Changed []*visit.Visit // are stored, with something else in them
+}
+
+// ApplyVisits makes the changes.
+func ApplyVisits(ctx context.Context, tx DB, c VisitChanges) error {
+	if err := removeVisits(ctx, tx, c.Gone); err != nil {
 		return err
 	}
-	n := len(changed)
-	if n == 0 {
-		return nil
+	fast, err := copies(ctx, tx)
+	if err != nil {
+		return err
 	}
-	var (
-		site                        = make([]int32, n)
-		start, day                  = make([]time.Time, n), make([]time.Time, n)
-		visitor                     = make([]int64, n)
-		duration, pageviews, events = make([]int32, n), make([]int32, n), make([]int32, n)
-		bounce                      = make([]bool, n)
-		text                        = make([][]string, 3+18)
-	)
-	for i := range text {
-		text[i] = make([]string, n)
+	if !fast {
+		c.Added, c.Changed = nil, append(c.Changed, c.Added...)
 	}
-	for i, v := range changed {
-		site[i], start[i], visitor[i], day[i] = v.Site, v.Start, v.Visitor, v.Day.Date()
-		duration[i], pageviews[i], events[i], bounce[i] = v.Duration, v.Pageviews, v.Events, v.Bounce()
-		text[0][i], text[1][i], text[2][i] = v.EntryPage, v.ExitPage, v.Hostname
-		for j, value := range attributeValues(&v.Attributes) {
-			text[3+j][i] = *value
-		}
+	if err := addVisits(ctx, tx, c.Added); err != nil {
+		return fmt.Errorf("add visits: %w", err)
 	}
-	args := []any{site, start, visitor, day, duration, pageviews, events, bounce}
-	for _, column := range text {
-		args = append(args, column)
-	}
-	if _, err := tx.Exec(ctx, upsertVisits, args...); err != nil {
-		return fmt.Errorf("write visits: %w", err)
+	if err := changeVisits(ctx, tx, c.Changed); err != nil {
+		return fmt.Errorf("change visits: %w", err)
 	}
 	return nil
+}
+
+// addVisits sorts the visits into the order of the table's key, in which rows are
+// cheapest to add.
+func addVisits(ctx context.Context, tx DB, visits []*visit.Visit) error {
+	if len(visits) == 0 {
+		return nil
+	}
+	slices.SortFunc(visits, func(a, b *visit.Visit) int {
+		return cmp.Or(cmp.Compare(a.Site, b.Site), a.Start.Compare(b.Start))
+	})
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"visits"}, visitColumns(), &visitRows{visits: visits})
+	return err
+}
+
+func changeVisits(ctx context.Context, tx DB, visits []*visit.Visit) error {
+	if len(visits) == 0 {
+		return nil
+	}
+	columns, err := byColumn(&visitRows{visits: visits})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, upsertVisits, columns...)
+	return err
+}
+
+// visitRows are visits as rows of visitColumns.
+type visitRows struct {
+	visits []*visit.Visit
+	next   int
+	row    []any
+}
+
+func (r *visitRows) Next() bool { r.next++; return r.next <= len(r.visits) }
+func (r *visitRows) Err() error { return nil }
+
+func (r *visitRows) Values() ([]any, error) {
+	v := r.visits[r.next-1]
+	r.row = append(r.row[:0], v.Site, v.Start, v.Visitor, v.Day.Date(), v.Duration, v.Pageviews, v.Events, v.Bounce(), v.EntryPage, v.ExitPage, v.Hostname)
+	for _, value := range attributeValues(&v.Attributes) {
+		r.row = append(r.row, *value)
+	}
+	return r.row, nil
 }
 
 func removeVisits(ctx context.Context, tx DB, gone []visit.Key) error {

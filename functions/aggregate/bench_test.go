@@ -1,0 +1,331 @@
+package aggregate_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/infra/local/postgres"
+	localredis "github.com/analytics-platform/analytics/infra/local/redis"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/schema"
+)
+
+// benchEvents is how many events the benchmark of the drain moves.
+func benchEvents() int {
+	if n, err := strconv.Atoi(os.Getenv("BENCH_EVENTS")); err == nil {
+		return n
+	}
+	return 1_000_000
+}
+
+// traffic is n events of three sites over two days in the order in which they arrive:
+// 2.5 events a visit, pages and places with a long tail, fifteen dimensions filled.
+func traffic(n int) []*event.Event {
+	r := rand.New(rand.NewPCG(1, 2))
+	pages, cities, campaigns := newZipf(2000), newZipf(400), newZipf(20)
+	sources := []string{"Direct", "Google", "Bing", "Hacker News", "Instagram", "newsletter", "ChatGPT", "GitHub", "partner.example"}
+	channels := []string{"Direct", "Organic Search", "Organic Search", "Organic Social", "Organic Social", "Email", "AI", "Organic Social", "Referral"}
+	browsers, systems := []string{"Chrome", "Safari", "Firefox", "Edge", "Samsung Internet"}, []string{"Windows", "iOS", "Android", "macOS", "Linux"}
+	devices, languages := []string{"Desktop", "Mobile", "Tablet"}, []string{"en-US", "fr", "de", "en-GB", "es", "pt-BR", "ja"}
+	screens := []string{"1920x1080", "390x844", "412x915", "1440x900", "1536x864", "820x1180"}
+	start := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
+	few := func(n int) int { return int(float64(n) * math.Pow(r.Float64(), 2.2)) }
+
+	events := make([]*event.Event, 0, n+32)
+	for len(events) < n {
+		at := start.Add(time.Duration(r.Int64N(int64(48*time.Hour - time.Hour)))).Truncate(time.Millisecond)
+		source, city := few(len(sources)), cities.draw(r)
+		e := event.Event{
+			Site: 1 + int32(few(3)), Visitor: int64(r.Uint64()), Day: event.DayOf(at), Type: event.View, Hostname: "www.example.com",
+			Attributes: event.Attributes{
+				Source: sources[source], Channel: channels[source], Country: "C" + strconv.Itoa(city%40), Region: "R" + strconv.Itoa(city%120),
+				City: "City " + strconv.Itoa(city), Browser: browsers[few(5)], BrowserVersion: strconv.Itoa(140 - few(20)), OS: systems[few(5)],
+				OSVersion: strconv.Itoa(10 + few(8)), Device: devices[few(3)], Language: languages[few(7)], Screen: screens[few(6)],
+			},
+		}
+		if source > 0 {
+			e.Referrer = "ref" + strconv.Itoa(source) + ".example/" + strconv.Itoa(few(100))
+		}
+		if source == 5 {
+			e.UTMSource, e.UTMMedium, e.UTMCampaign = "newsletter", "email", "campaign "+strconv.Itoa(campaigns.draw(r))
+		}
+		for more := true; more; more = r.Float64() < 0.6 {
+			e.Page = "/section/" + strconv.Itoa(pages.draw(r))
+			e.Time = at
+			binary.BigEndian.PutUint64(e.ID[:8], uint64(at.UnixMilli())<<16|7<<12|r.Uint64()&0xfff)
+			binary.BigEndian.PutUint64(e.ID[8:], 1<<63|r.Uint64()>>2)
+			if event.DayOf(at) != e.Day {
+				break
+			}
+			events = append(events, new(e))
+			at = at.Add(time.Duration((4 + r.ExpFloat64()*48) * float64(time.Second))).Truncate(time.Millisecond)
+		}
+	}
+	events = events[:n]
+	slices.SortFunc(events, func(a, b *event.Event) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Visitor, b.Visitor)) })
+	return events
+}
+
+// zipf draws numbers below its length, n half as often as n/2.
+type zipf []float64
+
+func newZipf(n int) zipf {
+	z := make(zipf, n)
+	var sum float64
+	for i := range z {
+		sum += 1 / float64(i+1)
+		z[i] = sum
+	}
+	return z
+}
+
+func (z zipf) draw(r *rand.Rand) int {
+	i, _ := slices.BinarySearch(z, r.Float64()*z[len(z)-1])
+	return i
+}
+
+// BenchmarkAggregate moves a million events from Redis into the record with the
+// function's own program, one, two and four shards at once, and compares that with a
+// bare COPY of the same rows into an equal table with the same indexes.
+//
+// Beside the rates it reports the processor time an event costs in all, with the
+// database and Redis: the figure that a busy machine changes least.
+func BenchmarkAggregate(b *testing.B) {
+	program := build(b)
+	events := traffic(benchEvents())
+	for name, options := range map[string][]postgres.Option{"timescale": nil, "plain": {postgres.Plain()}} {
+		if name == "timescale" && !postgres.TimescaleAvailable(b.Context()) {
+			continue
+		}
+		b.Run(name, func(b *testing.B) {
+			m := startMachine(b, options)
+			m.program = program
+			var copied float64
+			b.Run("copy", func(b *testing.B) { copied = m.copy(b, events) })
+			for _, workers := range []int{1, 2, 4} {
+				b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+					rate := m.drain(b, events, workers)
+					b.ReportMetric(100*rate/copied, "%-of-COPY")
+				})
+			}
+		})
+	}
+}
+
+// machine is the servers of a benchmark, durable as in earnest.
+type machine struct {
+	program   string
+	postgres  *postgres.Server
+	redis     *redis.Client
+	processes []int // of the servers
+}
+
+func startMachine(b *testing.B, options []postgres.Option) *machine {
+	b.Helper()
+	ctx := b.Context()
+	dir := b.TempDir()
+	server, err := postgres.Start(ctx, dir, options...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = server.Kill() })
+	cache, err := localredis.Start(ctx, b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = cache.Kill() })
+	parsed, err := redis.ParseURL(cache.URL())
+	if err != nil {
+		b.Fatal(err)
+	}
+	client := redis.NewClient(parsed)
+	b.Cleanup(func() { _ = client.Close() })
+
+	file, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(file), "\n")
+	postmaster, err := strconv.Atoi(first)
+	if err != nil {
+		b.Fatal(err)
+	}
+	info, err := client.InfoMap(ctx, "server").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	redisServer, err := strconv.Atoi(info["Server"]["process_id"])
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &machine{postgres: server, redis: client, processes: []int{postmaster, redisServer}}
+}
+
+// copy measures the bare COPY, in rows a second.
+func (m *machine) copy(b *testing.B, events []*event.Event) float64 {
+	b.Helper()
+	db, _ := m.database(b, "copied")
+	row := make([]any, 0, len(eventColumns()))
+	b.ResetTimer()
+	start, used := time.Now(), cpuTime(b, append(slices.Clone(m.processes), os.Getpid()))
+	n, err := db.CopyFrom(b.Context(), pgx.Identifier{"events"}, eventColumns(), pgx.CopyFromSlice(len(events), func(i int) ([]any, error) {
+		e := events[i]
+		row = append(row[:0], e.Site, e.Time, pgtype.UUID{Bytes: e.ID, Valid: true}, e.Day.Date(), e.UTCOffset, e.Visitor, int16(e.Type), e.Name, e.Hostname, e.Page, e.Title,
+			e.Referrer, e.Source, e.Channel, e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMTerm, e.UTMContent,
+			e.Country, e.Region, e.City, e.Browser, e.BrowserVersion, e.OS, e.OSVersion, e.Device, e.Language, e.Screen,
+			nil, nil, e.Currency, nil, e.Funnel, e.Step)
+		return row, nil
+	}))
+	if err != nil || int(n) != len(events) {
+		b.Fatal(n, err)
+	}
+	return m.report(b, len(events), start, cpuTime(b, append(slices.Clone(m.processes), os.Getpid()))-used)
+}
+
+// drain measures the function, in events a second.
+func (m *machine) drain(b *testing.B, events []*event.Event, workers int) float64 {
+	b.Helper()
+	_, url := m.database(b, fmt.Sprintf("drained%d", workers))
+	enqueue(b, m.redis, events)
+	w := &worker{program: m.program, database: url, redis: "redis://" + m.redis.Options().Addr + "/0",
+		env: []string{"AGGREGATE_DEADLINE=30m", "AGGREGATE_WORKERS=" + strconv.Itoa(workers)}}
+	w.start(b)
+	processes := append(slices.Clone(m.processes), w.process.Process.Pid)
+	b.ResetTimer()
+	start, used := time.Now(), cpuTime(b, processes)
+	status, answer, err := w.run(b.Context(), token)
+	if err != nil || status != http.StatusOK || answer["events"] != float64(len(events)) {
+		b.Fatal(status, answer, err)
+	}
+	rate := m.report(b, len(events), start, cpuTime(b, processes)-used)
+	for stage, seconds := range answer["stages"].(map[string]any) {
+		b.ReportMetric(seconds.(float64)/float64(len(events))*1e6, stage+"-µs/event")
+	}
+	b.ReportMetric(peakMemory(b, w.process.Process.Pid), "peak-MB")
+	return rate
+}
+
+func (m *machine) report(b *testing.B, events int, start time.Time, cpu time.Duration) float64 {
+	b.Helper()
+	b.StopTimer()
+	rate := float64(events) / time.Since(start).Seconds()
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(rate, "events/s")
+	b.ReportMetric(float64(cpu.Microseconds())/float64(events), "cpu-µs/event")
+	return rate
+}
+
+// cpuTime is the processor time that processes and their children have used.
+func cpuTime(b *testing.B, roots []int) time.Duration {
+	b.Helper()
+	const tick = time.Second / 100 // USER_HZ, which is the same on every Linux
+	parent, used := map[int]int{}, map[int]time.Duration{}
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		var pid int
+		_, _ = fmt.Sscan(string(text), &pid)
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // from the third of proc(5) on
+		parent[pid], _ = strconv.Atoi(fields[1])
+		for _, field := range fields[11:15] { // utime, stime, cutime, cstime
+			ticks, _ := strconv.Atoi(field)
+			used[pid] += time.Duration(ticks) * tick
+		}
+	}
+	var sum time.Duration
+	for pid, time := range used {
+		if slices.Contains(roots, pid) || slices.Contains(roots, parent[pid]) {
+			sum += time
+		}
+	}
+	return sum
+}
+
+// peakMemory is the most memory that a process ever had, in megabytes.
+func peakMemory(b *testing.B, pid int) float64 {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "VmHWM:")
+	var kilobytes float64
+	if _, err := fmt.Sscan(after, &kilobytes); err != nil {
+		b.Fatal(err)
+	}
+	return kilobytes / 1024
+}
+
+// database makes a database with three sites.
+func (m *machine) database(b *testing.B, name string) (*pgxpool.Pool, string) {
+	b.Helper()
+	ctx := b.Context()
+	admin, err := pgx.Connect(ctx, m.postgres.URL())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = admin.Close(context.WithoutCancel(ctx)) }()
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+		b.Fatal(err)
+	}
+	url := strings.Replace(m.postgres.URL(), "/analytics?", "/"+name+"?", 1)
+	db, err := pgxpool.New(ctx, url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(db.Close)
+	if _, err := schema.Migrate(ctx, db); err != nil {
+		b.Fatal(err)
+	}
+	for i := range 3 {
+		if _, err := db.Exec(ctx, `INSERT INTO sites (public_id, domain, timezone) VALUES ($1, $1, 'UTC')`, fmt.Sprintf("site%d.example", i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return db, url
+}
+
+func enqueue(b *testing.B, client *redis.Client, events []*event.Event) {
+	b.Helper()
+	writer := queue.NewWriter(client)
+	defer writer.Close()
+	for part := range slices.Chunk(events, 4096) {
+		if err := writer.Append(b.Context(), part...); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func eventColumns() []string {
+	return []string{
+		"site_id", "time", "id", "day", "utc_offset", "visitor", "type", "name", "hostname", "page", "title",
+		"referrer", "source", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
+		"country", "region", "city", "browser", "browser_version", "os", "os_version", "device", "language", "screen",
+		"props", "amount", "currency", "subject", "funnel", "funnel_step",
+	}
+}

@@ -1,0 +1,314 @@
+package drain_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/internal/oracle"
+	"github.com/analytics-platform/analytics/shared/drain"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+var errInjected = errors.New("injected failure")
+
+// fault fails one step of a drain: a statement, a COPY, the begin or commit of a
+// transaction, a command to Redis. It fails it before it is done or, which is what
+// a connection that breaks looks like, after it was done.
+type fault struct {
+	step  int // from 1
+	after bool
+
+	mu    sync.Mutex
+	taken int
+}
+
+// reached tells whether there were as many steps.
+func (f *fault) reached() bool { return f.taken >= f.step }
+
+func (f *fault) during(do func() error) error {
+	f.mu.Lock()
+	f.taken++
+	hit := f.taken == f.step
+	f.mu.Unlock()
+	if !hit {
+		return do()
+	}
+	if f.after {
+		_ = do() // the caller never learns
+	}
+	return errInjected
+}
+
+// faultyDB is a database whose steps go through a fault.
+type faultyDB struct {
+	store.DB
+	*fault
+}
+
+func (d faultyDB) Begin(ctx context.Context) (pgx.Tx, error) {
+	var tx pgx.Tx
+	err := d.during(func() (err error) { tx, err = d.DB.Begin(ctx); return err })
+	if err != nil {
+		if tx != nil {
+			_ = tx.Rollback(ctx)
+		}
+		return nil, err
+	}
+	return faultyTx{tx, d.fault}, nil
+}
+
+type faultyTx struct {
+	pgx.Tx
+	*fault
+}
+
+func (t faultyTx) Begin(ctx context.Context) (pgx.Tx, error) {
+	var inner pgx.Tx
+	err := t.during(func() (err error) { inner, err = t.Tx.Begin(ctx); return err })
+	if err != nil {
+		return nil, err
+	}
+	return faultyTx{inner, t.fault}, nil
+}
+
+func (t faultyTx) Commit(ctx context.Context) error {
+	return t.during(func() error { return t.Tx.Commit(ctx) })
+}
+
+func (t faultyTx) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
+	err = t.during(func() (err error) { tag, err = t.Tx.Exec(ctx, sql, args...); return err })
+	return tag, err
+}
+
+func (t faultyTx) Query(ctx context.Context, sql string, args ...any) (rows pgx.Rows, err error) {
+	err = t.during(func() (err error) { rows, err = t.Tx.Query(ctx, sql, args...); return err })
+	if err != nil && rows != nil {
+		rows.Close()
+	}
+	return rows, err
+}
+
+func (t faultyTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	var row pgx.Row
+	if err := t.during(func() error { row = t.Tx.QueryRow(ctx, sql, args...); return nil }); err != nil {
+		if row != nil {
+			_ = row.Scan() // ends it
+		}
+		return failedRow{err}
+	}
+	return row
+}
+
+func (t faultyTx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (n int64, err error) {
+	err = t.during(func() (err error) { n, err = t.Tx.CopyFrom(ctx, table, columns, rows); return err })
+	return n, err
+}
+
+type failedRow struct{ err error }
+
+func (r failedRow) Scan(...any) error { return r.err }
+
+// faultyRedis lets commands go through a fault.
+type faultyRedis struct{ *fault }
+
+func (faultyRedis) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (r faultyRedis) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		return r.during(func() error { return next(ctx, cmd) })
+	}
+}
+
+func (r faultyRedis) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		return r.during(func() error { return next(ctx, cmds) })
+	}
+}
+
+// run drains with a fault.
+func (r *record) run(ctx context.Context, d drain.Drainer, f *fault) (drain.Result, error) {
+	client := redis.NewClient(&redis.Options{Addr: r.client.Options().Addr, MaxRetries: -1})
+	defer func() { _ = client.Close() }()
+	if err := client.Ping(ctx).Err(); err != nil { // what a new connection says first is no step
+		return drain.Result{}, err
+	}
+	client.AddHook(faultyRedis{f})
+	d.Redis, d.Database = client, faultyDB{r.db, f}
+	return d.Run(ctx)
+}
+
+// left is what must be the same whatever failed on the way.
+type left struct {
+	events, letters int
+	drops           string
+	wrong           []string
+}
+
+func (r *record) left(ctx context.Context) (l left, err error) {
+	err = r.db.QueryRow(ctx, `
+SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM dead_letters),
+       coalesce((SELECT string_agg(d::text, ' ' ORDER BY d::text) FROM drops d), '')`).Scan(&l.events, &l.letters, &l.drops)
+	if err != nil {
+		return l, err
+	}
+	if n, err := r.queued(ctx); err != nil || n != 0 {
+		l.wrong = append(l.wrong, fmt.Sprintf("%d entries are left in the queue (%v)", n, err))
+	}
+	differences, err := oracle.Differences(ctx, r.db)
+	l.wrong = append(l.wrong, differences...)
+	return l, err
+}
+
+// everything is a queue that makes a drain do all it can: visits that grow, meet and
+// move, duplicates of the same and of another visitor, an event of a site that is
+// gone, one that the database refuses and one that is none.
+func (r *record) everything(ctx context.Context) error {
+	early, late := some(12), some(24)
+	for i, e := range late {
+		e.Visitor = early[i%12].Visitor
+		e.Time = e.Time.Add(-1)
+	}
+	moved := *early[3]
+	moved.Visitor += 4 // the same shard
+	gone, poison := *late[5], *late[6]
+	gone.Site, poison.ID, poison.Name = 99, uuid.UUID{9}, "no database text holds \x00"
+	if err := r.writer.Append(ctx, early...); err != nil {
+		return err
+	}
+	if _, err := r.drainer().Run(ctx); err != nil {
+		return err
+	}
+	if err := r.writer.Append(ctx, append(late, early[0], late[1], &moved, &gone, &poison)...); err != nil {
+		return err
+	}
+	return r.client.XAdd(ctx, &redis.XAddArgs{Stream: "analytics:{1}:events", Values: []string{"e", "junk"}}).Err()
+}
+
+// TestEveryStepMayFail lets each step of a drain fail in turn, before and after it was
+// done. Whatever failed, once the drain has been run again all is as if nothing had.
+func TestEveryStepMayFail(t *testing.T) {
+	t.Parallel()
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			r := newRecord(t, database.URL)
+			ctx := t.Context()
+			drainer := drain.Drainer{Batch: 9, Workers: 1}
+			play := func(f *fault) (failed error, l left) {
+				if err := errors.Join(r.reset(ctx), r.everything(ctx)); err != nil {
+					t.Fatal(err)
+				}
+				_, failed = r.run(ctx, drainer, f)
+				if _, err := r.run(ctx, drainer, &fault{}); err != nil {
+					t.Fatalf("after step %d had failed: %v", f.step, err)
+				}
+				l, err := r.left(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return failed, l
+			}
+			failed, want := play(&fault{})
+			if failed != nil || want.events != 36 || want.letters != 2 || len(want.wrong) > 0 {
+				t.Fatalf("without a fault: %v, %+v", failed, want)
+			}
+			steps := 0
+			for ; ; steps++ {
+				before, after := &fault{step: steps + 1}, &fault{step: steps + 1, after: true}
+				for _, f := range []*fault{before, after} {
+					failed, got := play(f)
+					if f.reached() && failed == nil {
+						t.Errorf("step %d (after: %t) failed, and the run said nothing", f.step, f.after)
+					}
+					if got.events != want.events || got.letters != want.letters || got.drops != want.drops || len(got.wrong) > 0 {
+						t.Errorf("step %d (after: %t) failed: %+v; want %+v", f.step, f.after, got, want)
+					}
+				}
+				if !before.reached() {
+					break
+				}
+			}
+			if steps < 60 {
+				t.Errorf("there were only %d steps", steps)
+			}
+		})
+	}
+}
+
+// TestAnyHistoryWithFailures plays histories while steps fail, again and again.
+func TestAnyHistoryWithFailures(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	rapid.Check(t, func(rt *rapid.T) {
+		ctx := t.Context()
+		if err := r.reset(ctx); err != nil {
+			rt.Fatal(err)
+		}
+		s := genScenario().Draw(rt, "scenario")
+		drainer := drain.Drainer{Batch: s.batch}
+		arrivals := s.arrivals
+		for _, cut := range s.cuts {
+			queued := make([]*event.Event, cut)
+			for i := range queued {
+				queued[i] = &arrivals[i]
+			}
+			arrivals = arrivals[cut:]
+			if err := r.writer.Append(ctx, queued...); err != nil {
+				rt.Fatal(err)
+			}
+			f := &fault{step: rapid.IntRange(1, 60).Draw(rt, "failing step"), after: rapid.Bool().Draw(rt, "after it was done")}
+			if _, err := r.run(ctx, drainer, f); err != nil && !errors.Is(err, errInjected) {
+				rt.Fatal(err)
+			}
+		}
+		if _, err := r.run(ctx, drainer, &fault{}); err != nil {
+			rt.Fatal(err)
+		}
+		l, err := r.left(ctx)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if l.events != len(s.history) {
+			rt.Errorf("%d events are stored, %d different ones were queued", l.events, len(s.history))
+		}
+		for _, w := range l.wrong {
+			rt.Error(w)
+		}
+		if want := countDrops(s); l.drops != want {
+			rt.Errorf("drops are %s; want %s", l.drops, want)
+		}
+	})
+}
+
+// countDrops says which drops a scenario must leave: each arrival but the first of an
+// event is a duplicate.
+func countDrops(s scenario) string {
+	counts := map[store.DropKey]int{}
+	ids := map[string]struct{}{}
+	for i := range s.arrivals {
+		e := &s.arrivals[i]
+		if _, ok := ids[e.ID.String()]; ok {
+			counts[store.DropKey{Site: e.Site, Day: e.Day, Reason: drain.Duplicate}]++
+		}
+		ids[e.ID.String()] = struct{}{}
+	}
+	var rows []string
+	for key, n := range counts {
+		rows = append(rows, fmt.Sprintf("(%d,%s,%s,%d)", key.Site, key.Day, key.Reason, n))
+	}
+	slices.Sort(rows)
+	return strings.Join(rows, " ")
+}
