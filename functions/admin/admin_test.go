@@ -365,10 +365,10 @@ func record(t *testing.T, db *pgxpool.Pool, site int32, at time.Time) {
 	visits := visit.Fold([]event.Event{e})
 	rollups := visit.NewRollups()
 	rollups.Add(visits)
-	if _, err := store.InsertEvents(t.Context(), db, []*event.Event{&e}); err != nil {
+	if _, err := store.AddEvents(t.Context(), db, []*event.Event{&e}); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.ApplyVisits(t.Context(), db, nil, []*visit.Visit{&visits[0]}); err != nil {
+	if err := store.ApplyVisits(t.Context(), db, store.VisitChanges{Added: []*visit.Visit{&visits[0]}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.ApplyRollups(t.Context(), db, rollups); err != nil {

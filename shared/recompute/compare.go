@@ -24,8 +24,7 @@ type comparison struct {
 	report  Report
 
 	rollups *visit.Rollups
-	gone    []visit.Key    // visits to delete
-	written []*visit.Visit // visits to write
+	visits  store.VisitChanges
 }
 
 func newComparison(tx store.DB, site store.Site, day event.Day) comparison {
@@ -37,7 +36,7 @@ func newComparison(tx store.DB, site store.Site, day event.Day) comparison {
 }
 
 func (c *comparison) run(ctx context.Context) error {
-	if err := c.visits(ctx); err != nil {
+	if err := c.visitorDays(ctx); err != nil {
 		return err
 	}
 	if err := c.rows(ctx); err != nil {
@@ -47,8 +46,8 @@ func (c *comparison) run(ctx context.Context) error {
 	return nil
 }
 
-// visits folds the day visitor by visitor, beside the stored visits in the same order.
-func (c *comparison) visits(ctx context.Context) error {
+// visitorDays folds the day visitor by visitor, beside the stored visits in the same order.
+func (c *comparison) visitorDays(ctx context.Context) error {
 	next, stop := iter.Pull2(store.DayVisits(ctx, c.tx, c.site.ID, c.day))
 	defer stop()
 	stored := &storedVisits{next: next}
@@ -101,12 +100,13 @@ func (c *comparison) visitorDay(ctx context.Context, events []event.Event, store
 		case !stored.more || stored.row.Visit.Key() != v.Key():
 			c.report.Visits.Missing++
 			c.report.example("the visit that began at %s is not stored", clock(v.Start))
-			c.written = append(c.written, v)
+			// It may be stored under a day that it isn't of, and not be in sight.
+			c.visits.Changed = append(c.visits.Changed, v)
 			continue
 		case !stored.row.Visit.Same(v) || stored.row.Bounce != v.Bounce():
 			c.report.Visits.Changed++
 			c.report.example("the visit that began at %s is stored otherwise than its events make it", clock(v.Start))
-			c.written = append(c.written, v)
+			c.visits.Changed = append(c.visits.Changed, v)
 		}
 		if err := stored.advance(); err != nil {
 			return err
@@ -120,21 +120,21 @@ func (c *comparison) extra(stored *storedVisits) error {
 	v := &stored.row.Visit
 	c.report.Visits.Extra++
 	c.report.example("the visit that began at %s is stored, and no events make it", clock(v.Start))
-	c.gone = append(c.gone, v.Key())
+	c.visits.Gone = append(c.visits.Gone, v.Key())
 	return stored.advance()
 }
 
 // flush puts the visits right that have been found wrong, when there are so many.
 func (c *comparison) flush(ctx context.Context, least int) error {
-	if len(c.gone)+len(c.written) < least {
+	if len(c.visits.Gone)+len(c.visits.Changed) < least {
 		return nil
 	}
 	if c.replace {
-		if err := store.ApplyVisits(ctx, c.tx, c.gone, c.written); err != nil {
+		if err := store.ApplyVisits(ctx, c.tx, c.visits); err != nil {
 			return err
 		}
 	}
-	c.gone, c.written = nil, nil
+	c.visits = store.VisitChanges{}
 	return nil
 }
 
