@@ -18,7 +18,20 @@ ALTER TABLE rollup_hour DROP CONSTRAINT rollup_hour_pkey;
 ALTER TABLE rollup_hour ADD PRIMARY KEY (site_id, hour, day);
 COMMENT ON COLUMN rollup_hour.day IS 'the local day of the site whose events the row counts';
 
+CREATE TABLE day_checks (
+    site_id     integer     NOT NULL,
+    day         date        NOT NULL,
+    checked_at  timestamptz NOT NULL,
+    differences bigint,
+    replaced    boolean     NOT NULL,
+    PRIMARY KEY (site_id, day)
+);
+COMMENT ON TABLE day_checks IS 'days of sites that were counted again once they were over';
+COMMENT ON COLUMN day_checks.differences IS 'rows of visits and rollups that differed; null: the day takes longer than a run may';
+COMMENT ON COLUMN day_checks.replaced IS 'the differences were put right';
+
 -- +goose Down
+DROP TABLE day_checks;
 DELETE FROM rollup_hour a USING rollup_hour b WHERE a.site_id = b.site_id AND a.hour = b.hour AND a.day > b.day;
 ALTER TABLE rollup_hour DROP COLUMN day; -- and with it the key
 ALTER TABLE rollup_hour ADD PRIMARY KEY (site_id, hour);

@@ -78,6 +78,7 @@ func deleteSite() []string {
 		`DELETE FROM rollup_day WHERE site_id = $1`,
 		`DELETE FROM rollup_month WHERE site_id = $1`,
 		`DELETE FROM drops WHERE site_id = $1`,
+		`DELETE FROM day_checks WHERE site_id = $1`,
 		`DELETE FROM api_keys WHERE site_ids = ARRAY[$1::integer]`,
 		`UPDATE api_keys SET site_ids = array_remove(site_ids, $1::integer) WHERE $1::integer = ANY (site_ids)`,
 		`DELETE FROM sites WHERE id = $1`,
