@@ -327,7 +327,7 @@ func TestDeleteSite(t *testing.T) {
 			}
 			i.must(t, 204, token, "DELETE", "/v1/sites/gone.example?confirm=gone.example", "")
 			i.must(t, 404, token, "GET", "/v1/sites/gone.example", "")
-			for _, table := range []string{"events", "visits", "rollup_hour", "rollup_day", "rollup_month", "drops"} {
+			for _, table := range []string{"events", "visits", "rollup_hour", "rollup_day", "rollup_month", "drops", "day_checks"} {
 				var gone, stays int
 				err := i.db.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE site_id = 1), count(*) FILTER (WHERE site_id = 2) FROM `+table).Scan(&gone, &stays)
 				if err != nil || gone != 0 || stays == 0 {
@@ -358,6 +358,11 @@ func TestStatus(t *testing.T) {
 			now := time.Now().UTC().Truncate(time.Millisecond)
 			record(t, i.db, 1, now)
 			record(t, i.db, 1, now.AddDate(0, 0, -1))
+			if _, err := i.db.Exec(t.Context(), `
+INSERT INTO day_checks SELECT 1, $1::date - age, $1, differences, coalesce(differences > 0, false)
+FROM (VALUES (2, 0), (3, 7), (4, NULL), (40, 9)) AS c (age, differences)`, now); err != nil {
+				t.Fatal(err)
+			}
 
 			got := i.must(t, 200, token, "GET", "/v1/status", "")
 			facts, _ := got["database"].(map[string]any)
@@ -376,6 +381,7 @@ func TestStatus(t *testing.T) {
 				},
 				"dead_letters": 0.,
 				"drops":        []any{map[string]any{"site": "busy.example", "reason": "machine", "events": 6.}},
+				"days_checked": 2., "days_wrong": 1., "days_unchecked": 3., // one, and those of record
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
@@ -399,6 +405,9 @@ func record(t *testing.T, db *pgxpool.Pool, site int32, at time.Time) {
 		t.Fatal(err)
 	}
 	if err := store.ApplyRollups(t.Context(), db, rollups); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.AddDayCheck(t.Context(), db, store.DayCheck{Site: site, Day: e.Day, At: at}); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.AddDrops(t.Context(), db, map[store.DropKey]int64{{Site: site, Day: e.Day, Reason: "machine"}: 3}); err != nil {

@@ -13,6 +13,11 @@ type status struct {
 	Sites       []siteFacts `json:"sites"`
 	DeadLetters int64       `json:"dead_letters"` // queue entries that could not be stored
 	Drops       []drop      `json:"drops"`        // events left out on purpose in the last 30 days
+
+	// What schema-guard found when it counted the days of the last 35 again.
+	DaysChecked   int64 `json:"days_checked"`
+	DaysWrong     int64 `json:"days_wrong"`     // of them, that were not what their events say
+	DaysUnchecked int64 `json:"days_unchecked"` // that take longer than a run may
 }
 
 type database struct {
@@ -45,6 +50,7 @@ func (f *function) status(_ http.ResponseWriter, r *http.Request) (answer, error
 	out := status{
 		Database: database{facts.PostgreSQL, facts.TimescaleDB, facts.Schema},
 		Sites:    []siteFacts{}, DeadLetters: facts.DeadLetters, Drops: []drop{},
+		DaysChecked: facts.Checks.Checked, DaysWrong: facts.Checks.Wrong, DaysUnchecked: facts.Checks.Unchecked,
 	}
 	for _, s := range facts.Sites {
 		shown := siteFacts{ID: s.PublicID, Domain: s.Domain, EventsToday: s.EventsToday}

@@ -1,20 +1,27 @@
 // Package schemaguard is the function that keeps the database as the code expects
-// it: it applies the migrations when it starts and whenever it is called, and
-// destroys the salts of days that are over.
+// it: it applies the migrations when it starts and whenever it is called, destroys the
+// salts of days that are over, counts those days again from their events, and
+// compresses them.
 //
-// It holds the HTTP surface: what is done to the schema is in shared/schema.
+// It holds the HTTP surface and the metrics: what is done to the schema is in
+// shared/schema, how a day is counted again in shared/recompute.
 package schemaguard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/analytics-platform/analytics/shared/access"
 	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/recompute"
 	"github.com/analytics-platform/analytics/shared/schedule"
 	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/store"
@@ -28,8 +35,11 @@ type Config struct {
 }
 
 type function struct {
-	db  *pgxpool.Pool
-	log *slog.Logger
+	db       *pgxpool.Pool
+	log      *slog.Logger
+	deadline time.Duration
+	checked  prometheus.Counter
+	wrong    prometheus.Counter
 }
 
 // New makes the function and migrates the database, so that a new deployment works
@@ -43,35 +53,85 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	guard, err := access.New(config.AdminToken, access.Keys(db, time.Now), env.Logger(), time.Now)
+	gate, err := access.New(config.AdminToken, access.Keys(db, time.Now), env.Logger(), time.Now)
 	if err != nil {
 		return nil, err
 	}
-	f := &function{db: db, log: env.Logger()}
-	if _, err := f.run(ctx); err != nil {
+	f := newFunction(db, env, config.Deadline)
+	if _, err := f.tidy(ctx, time.Now()); err != nil {
 		return nil, err
 	}
 	job := &schedule.Job{Run: f.run, Deadline: config.Deadline, Interval: config.Interval, Now: time.Now}
-	return &host.Function{Handler: job.Handler(guard, host.Invoke), Ready: db.Ping}, nil
+	mux := http.NewServeMux()
+	mux.Handle("/{$}", job.Handler(gate, host.Invoke))
+	mux.Handle("POST /v1/recompute", gate.Require(store.ScopeAdmin, http.HandlerFunc(f.recompute)))
+	return &host.Function{Handler: jsonhttp.Routes(mux), Ready: db.Ping}, nil
+}
+
+func newFunction(db *pgxpool.Pool, env *host.Env, deadline time.Duration) *function {
+	f := &function{
+		db: db, log: env.Logger(), deadline: deadline,
+		checked: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "analytics_schema_guard_days_checked_total",
+			Help: "Days of sites that were counted again once they were over.",
+		}),
+		wrong: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "analytics_schema_guard_days_wrong_total",
+			Help: "Days of them whose stored numbers were not what their events say, and were put right.",
+		}),
+	}
+	env.Metrics().MustRegister(f.checked, f.wrong)
+	return f
 }
 
 // result is what one run found and did.
 type result struct {
 	schema.Report
-	SaltsDestroyed int64 `json:"salts_destroyed"`
+	SaltsDestroyed   int64 `json:"salts_destroyed"`
+	ChunksCompressed int   `json:"chunks_compressed"`
+	recompute.Checked
 }
 
 func (f *function) run(ctx context.Context) (any, error) {
+	now := time.Now()
+	done, err := f.tidy(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	done.Checked, err = recompute.CheckClosed(ctx, f.db, now, func() bool { return f.half(ctx) }, f.log)
+	f.checked.Add(float64(done.Days))
+	f.wrong.Add(float64(done.Wrong))
+	if err != nil {
+		return nil, err
+	}
+	if f.half(ctx) {
+		done.ChunksCompressed, err = store.Compress(ctx, f.db, now)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("a chunk takes longer than a run may: raise SCHEMA_GUARD_DEADLINE, and the platform's timeout: %w", err)
+	}
+	return done, err
+}
+
+// half tells whether there is time for another day: half of the deadline, or more, is
+// left.
+func (f *function) half(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return !ok || time.Until(end) >= f.deadline/2
+}
+
+// tidy does what needs doing before all else.
+func (f *function) tidy(ctx context.Context, now time.Time) (result, error) {
 	report, err := schema.Migrate(ctx, f.db)
 	if err != nil {
-		return nil, fmt.Errorf("migrate the database: %w", err)
+		return result{}, fmt.Errorf("migrate the database: %w", err)
 	}
 	for _, a := range report.Applied {
 		f.log.Info("applied a migration", "version", a.Version, "file", a.File, "took", a.Took.String())
 	}
-	destroyed, err := store.DestroySalts(ctx, f.db, time.Now())
+	destroyed, err := store.DestroySalts(ctx, f.db, now)
 	if err != nil {
-		return nil, err
+		return result{}, err
 	}
-	return result{report, destroyed}, nil
+	return result{Report: report, SaltsDestroyed: destroyed}, nil
 }

@@ -107,15 +107,15 @@ SELECT 'month', site_id, dimension, date_trunc('month', day::timestamp)::date::t
 FROM carried
 GROUP BY site_id, dimension, date_trunc('month', day::timestamp), value
 UNION ALL
-SELECT 'hour', site_id, 0, extract(epoch FROM hour)::bigint::text, '',
-       count(DISTINCT (day, visitor)), count(DISTINCT (day, visitor, number)) FILTER (WHERE first),
+SELECT 'hour', site_id, 0, extract(epoch FROM hour)::bigint || ' of ' || day, '',
+       count(DISTINCT visitor), count(DISTINCT (visitor, number)) FILTER (WHERE first),
        count(*) FILTER (WHERE type = 1), count(*),
        count(*) FILTER (WHERE first AND bounce), coalesce(sum(duration) FILTER (WHERE first), 0),
        coalesce(sum(whole_engaged) FILTER (WHERE first), 0)
 FROM (SELECT n.*, w.bounce, w.duration, w.engaged AS whole_engaged,
              row_number() OVER (PARTITION BY n.site_id, n.day, n.visitor, n.number ORDER BY n.time, n.id) = 1 AS first
       FROM numbered n JOIN whole w USING (site_id, day, visitor, number)) AS e
-GROUP BY site_id, hour;
+GROUP BY site_id, hour, day;
 
 CREATE TEMP VIEW stored AS
 SELECT 'day' AS rollup, site_id, dimension::integer, day::text AS period, value, visitors, visits, pageviews::numeric, events::numeric, bounces, seconds::numeric, engaged::numeric
@@ -124,5 +124,5 @@ UNION ALL
 SELECT 'month', site_id, dimension, month::text, value, visitors, visits, pageviews, events, bounces, seconds, engaged
 FROM rollup_month
 UNION ALL
-SELECT 'hour', site_id, 0, extract(epoch FROM hour)::bigint::text, '', visitors, visits, pageviews, events, bounces, seconds, engaged
+SELECT 'hour', site_id, 0, extract(epoch FROM hour)::bigint || ' of ' || day, '', visitors, visits, pageviews, events, bounces, seconds, engaged
 FROM rollup_hour;

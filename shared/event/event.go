@@ -116,6 +116,15 @@ func (d Day) Start(location *time.Location) time.Time {
 // String is the day as YYYY-MM-DD.
 func (d Day) String() string { return d.Date().Format(time.DateOnly) }
 
+// ParseDay reads a day as String writes it.
+func ParseDay(text string) (Day, error) {
+	date, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a day such as 2026-11-01: %w", text, err)
+	}
+	return DayOf(date), nil
+}
+
 // Attributes is what is known of where a visitor came from and what with. Empty
 // means not known. The attributes of a visit are those of its first event.
 type Attributes struct {

@@ -30,7 +30,8 @@ func TestRollupsAreReadByIndex(t *testing.T) {
 				      generate_series('2025-01-01'::date, '2026-12-31', '1 day') AS day, generate_series(1, 5) AS value`,
 				`INSERT INTO rollup_month SELECT site_id, dimension, date_trunc('month', day), value, 1, 1, 1, 1, 1, 1
 				 FROM rollup_day GROUP BY 1, 2, 3, 4`,
-				`INSERT INTO rollup_hour SELECT site, hour, 1, 1, 1, 1, 1, 1
+				`INSERT INTO rollup_hour (site_id, hour, day, visitors, visits, pageviews, events, bounces, seconds)
+				 SELECT site, hour, hour::date, 1, 1, 1, 1, 1, 1
 				 FROM generate_series(1, 20) AS site, generate_series('2026-01-01', '2026-12-31', interval '1 hour') AS hour`,
 				`VACUUM ANALYZE rollup_day, rollup_month, rollup_hour`,
 			} {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/analytics-platform/analytics/shared/visit"
@@ -10,9 +11,9 @@ import (
 
 const (
 	upsertHours = `
-INSERT INTO rollup_hour AS r (site_id, hour, visitors, visits, pageviews, events, bounces, seconds, engaged)
-SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
-ON CONFLICT (site_id, hour) DO UPDATE SET
+INSERT INTO rollup_hour AS r (site_id, hour, day, visitors, visits, pageviews, events, bounces, seconds, engaged)
+SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::date[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+ON CONFLICT (site_id, hour, day) DO UPDATE SET
     visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
     bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds,
@@ -36,17 +37,21 @@ ON CONFLICT (site_id, dimension, month, value) DO UPDATE SET
     bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds,
     engaged = r.engaged + excluded.engaged`
 
-	deleteEmptyHours = `
-DELETE FROM rollup_hour r USING unnest($1::int[], $2::timestamptz[]) AS k (site_id, hour)
-WHERE r.site_id = k.site_id AND r.hour = k.hour AND r.visitors = 0 AND r.visits = 0 AND r.events = 0`
+	deleteHours = `
+DELETE FROM rollup_hour r USING unnest($1::int[], $2::timestamptz[], $3::date[]) AS k (site_id, hour, day)
+WHERE r.site_id = k.site_id AND r.hour = k.hour AND r.day = k.day`
 
-	deleteEmptyDays = `
+	deleteDays = `
 DELETE FROM rollup_day r USING unnest($1::int[], $2::smallint[], $3::date[], $4::text[]) AS k (site_id, dimension, day, value)
-WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.day = k.day AND r.value = k.value AND r.visitors = 0`
+WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.day = k.day AND r.value = k.value`
 
-	deleteEmptyMonths = `
+	deleteMonths = `
 DELETE FROM rollup_month r USING unnest($1::int[], $2::smallint[], $3::date[], $4::text[]) AS k (site_id, dimension, month, value)
-WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.month = k.month AND r.value = k.value AND r.visitors = 0`
+WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.month = k.month AND r.value = k.value`
+
+	deleteEmptyHours  = deleteHours + ` AND r.visitors = 0 AND r.visits = 0 AND r.events = 0`
+	deleteEmptyDays   = deleteDays + ` AND r.visitors = 0`
+	deleteEmptyMonths = deleteMonths + ` AND r.visitors = 0`
 )
 
 // ApplyRollups adds the changes to the rollups and deletes the rows that come to
@@ -70,6 +75,57 @@ func ApplyRollups(ctx context.Context, tx DB, r *visit.Rollups) error {
 		return fmt.Errorf("delete empty rollup rows: %w", err)
 	}
 	return nil
+}
+
+// ReplaceHours puts rows of the hour rollup in the place of those with the same keys;
+// one without counts stands for no row. The transaction must have called HoldRecord:
+// it locks rows in no order.
+func ReplaceHours(ctx context.Context, tx DB, rows []visit.HourRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	sites, hours, days := hourKeys(rows)
+	if _, err := tx.Exec(ctx, deleteHours, sites, hours, days); err != nil {
+		return fmt.Errorf("replace rows of the hour rollup: %w", err)
+	}
+	rows = slices.DeleteFunc(slices.Clone(rows), func(row visit.HourRow) bool { return row.Counts == visit.Counts{} })
+	if err := addHours(ctx, tx, rows); err != nil {
+		return fmt.Errorf("replace rows of the hour rollup: %w", err)
+	}
+	return nil
+}
+
+// ReplaceDays does for the day rollup what ReplaceHours does for that of hours.
+func ReplaceDays(ctx context.Context, tx DB, rows []visit.DayRow) error {
+	if err := replaceDays(ctx, tx, deleteDays, upsertDays, rows); err != nil {
+		return fmt.Errorf("replace rows of the day rollup: %w", err)
+	}
+	return nil
+}
+
+// ReplaceMonths does for the month rollup what ReplaceHours does for that of hours.
+func ReplaceMonths(ctx context.Context, tx DB, rows []visit.DayRow) error {
+	if err := replaceDays(ctx, tx, deleteMonths, upsertMonths, rows); err != nil {
+		return fmt.Errorf("replace rows of the month rollup: %w", err)
+	}
+	return nil
+}
+
+func replaceDays(ctx context.Context, tx DB, remove, upsert string, rows []visit.DayRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	sites, dimensions, days, values := dayKeys(rows)
+	if _, err := tx.Exec(ctx, remove, sites, dimensions, days, values); err != nil {
+		return err
+	}
+	rows = slices.DeleteFunc(slices.Clone(rows), func(row visit.DayRow) bool { return row.Counts == visit.Counts{} })
+	return addDays(ctx, tx, upsert, rows)
+}
+
+// countTargets are the counts in the order of their columns.
+func countTargets(c *visit.Counts) []any {
+	return []any{&c.Visitors, &c.Visits, &c.Pageviews, &c.Events, &c.Bounces, &c.Seconds, &c.Engaged}
 }
 
 // counts are columns of Counts.
@@ -103,8 +159,8 @@ func addHours(ctx context.Context, tx DB, rows []visit.HourRow) error {
 	for _, row := range rows {
 		c.append(row.Counts)
 	}
-	sites, hours := hourKeys(rows)
-	_, err := tx.Exec(ctx, upsertHours, c.args(sites, hours)...)
+	sites, hours, days := hourKeys(rows)
+	_, err := tx.Exec(ctx, upsertHours, c.args(sites, hours, days)...)
 	return err
 }
 
@@ -131,8 +187,8 @@ func deleteEmptied(ctx context.Context, tx DB, hours []visit.HourRow, days, mont
 		}
 	}
 	if len(fewer) > 0 {
-		sites, starts := hourKeys(fewer)
-		if _, err := tx.Exec(ctx, deleteEmptyHours, sites, starts); err != nil {
+		sites, starts, days := hourKeys(fewer)
+		if _, err := tx.Exec(ctx, deleteEmptyHours, sites, starts, days); err != nil {
 			return err
 		}
 	}
@@ -157,11 +213,11 @@ func deleteEmptied(ctx context.Context, tx DB, hours []visit.HourRow, days, mont
 	return nil
 }
 
-func hourKeys(rows []visit.HourRow) (sites []int32, hours []time.Time) {
+func hourKeys(rows []visit.HourRow) (sites []int32, hours, days []time.Time) {
 	for _, row := range rows {
-		sites, hours = append(sites, row.Site), append(hours, row.StartOf())
+		sites, hours, days = append(sites, row.Site), append(hours, row.StartOf()), append(days, row.Day.Date())
 	}
-	return sites, hours
+	return sites, hours, days
 }
 
 func dayKeys(rows []visit.DayRow) (sites []int32, dimensions []int16, days []time.Time, values []string) {

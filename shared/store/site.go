@@ -69,16 +69,20 @@ RETURNING ` + siteColumns
 	liftDecompressionLimit = `SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)`
 )
 
-// deleteSite are the statements that delete a site, given its id. A key that may
-// see this site only goes too: with no site left it would be a key to all.
+// deleteSite are the statements that delete a site, given its id. The first waits for
+// the transactions that are storing something for it (see HoldSites), so that nothing
+// comes after it. A key that may see this site only goes too: with no site left it
+// would be a key to all.
 func deleteSite() []string {
 	return []string{
+		`SELECT FROM sites WHERE id = $1 FOR UPDATE`,
 		`DELETE FROM events WHERE site_id = $1`,
 		`DELETE FROM visits WHERE site_id = $1`,
 		`DELETE FROM rollup_hour WHERE site_id = $1`,
 		`DELETE FROM rollup_day WHERE site_id = $1`,
 		`DELETE FROM rollup_month WHERE site_id = $1`,
 		`DELETE FROM drops WHERE site_id = $1`,
+		`DELETE FROM day_checks WHERE site_id = $1`,
 		`DELETE FROM api_keys WHERE site_ids = ARRAY[$1::integer]`,
 		`UPDATE api_keys SET site_ids = array_remove(site_ids, $1::integer) WHERE $1::integer = ANY (site_ids)`,
 		`DELETE FROM sites WHERE id = $1`,

@@ -18,6 +18,14 @@ type Status struct {
 	DeadLetters int64
 	Sites       []SiteStatus // in the order of their domains
 	Drops       []DropStatus
+	Checks      CheckStatus
+}
+
+// CheckStatus says what the checks of days found that were over.
+type CheckStatus struct {
+	Checked   int64
+	Wrong     int64 // of them, that differed from their events
+	Unchecked int64 // that take longer to check than a run may
 }
 
 // SiteStatus says how a site is doing.
@@ -34,8 +42,10 @@ type DropStatus struct {
 	Events int64
 }
 
-// dropDays is how many days of drops a status adds up.
-const dropDays = 30
+const (
+	dropDays  = 30 // of drops, that a status adds up
+	checkDays = 35 // of checks
+)
 
 const (
 	selectStatus = `
@@ -60,6 +70,11 @@ FROM drops LEFT JOIN sites ON sites.id = drops.site_id
 WHERE drops.day > $1
 GROUP BY 1, 2
 ORDER BY 1, 2`
+
+	selectCheckStatus = `
+SELECT count(differences), count(*) FILTER (WHERE differences > 0), count(*) FILTER (WHERE differences IS NULL)
+FROM day_checks
+WHERE day >= $1`
 )
 
 // ReadStatus collects the facts at now.
@@ -77,6 +92,10 @@ func ReadStatus(ctx context.Context, db DB, now time.Time) (Status, error) {
 	}
 	if s.Drops, err = pgx.CollectRows(rows, pgx.RowToStructByPos[DropStatus]); err != nil {
 		return s, fmt.Errorf("read drops: %w", err)
+	}
+	c := &s.Checks
+	if err := db.QueryRow(ctx, selectCheckStatus, now.AddDate(0, 0, -checkDays)).Scan(&c.Checked, &c.Wrong, &c.Unchecked); err != nil {
+		return s, fmt.Errorf("read the checks of days: %w", err)
 	}
 	return s, nil
 }

@@ -138,10 +138,10 @@ func removeVisits(ctx context.Context, tx DB, gone []visit.Key) error {
 	site, start, visitor := make([]int32, n), make([]time.Time, n), make([]int64, n)
 	first, last := gone[0].Start, gone[0].Start
 	for i, k := range gone {
-		site[i], start[i], visitor[i] = k.Site, time.UnixMilli(k.Start), k.Visitor
+		site[i], start[i], visitor[i] = k.Site, time.UnixMicro(k.Start), k.Visitor
 		first, last = min(first, k.Start), max(last, k.Start)
 	}
-	if _, err := tx.Exec(ctx, deleteVisits, site, start, visitor, time.UnixMilli(first), time.UnixMilli(last)); err != nil {
+	if _, err := tx.Exec(ctx, deleteVisits, site, start, visitor, time.UnixMicro(first), time.UnixMicro(last)); err != nil {
 		return fmt.Errorf("delete visits: %w", err)
 	}
 	return nil

@@ -36,7 +36,8 @@ func (c *Counts) add(o Counts, sign int64) {
 // HourKey names a row of the hour rollup.
 type HourKey struct {
 	Site int32
-	Hour int64 // Unix seconds at which the local hour began
+	Hour int64     // Unix seconds at which the local hour began
+	Day  event.Day // that the hour is of: a local day begins where a local hour does
 }
 
 // DayKey names a row of the day rollup, or of the month rollup when Day is the
@@ -116,7 +117,7 @@ func (r *Rollups) apply(visits []Visit, sign int64) {
 		at(r.days, DayKey{site, key.dimension, day, key.value}).add(o.Counts, sign)
 	}
 	for hour, c := range r.ownHours {
-		at(r.hours, HourKey{site, hour}).add(*c, sign)
+		at(r.hours, HourKey{site, hour, day}).add(*c, sign)
 	}
 }
 
@@ -206,7 +207,7 @@ func (r *Rollups) Hours() []HourRow {
 		}
 	}
 	slices.SortFunc(rows, func(a, b HourRow) int {
-		return cmp.Or(cmp.Compare(a.Site, b.Site), cmp.Compare(a.Hour, b.Hour))
+		return cmp.Or(cmp.Compare(a.Site, b.Site), cmp.Compare(a.Hour, b.Hour), cmp.Compare(a.Day, b.Day))
 	})
 	return rows
 }

@@ -141,12 +141,12 @@ func (v *Visit) earn(e *event.Event) {
 // Key is the identity of a visit as it is stored.
 type Key struct {
 	Site    int32
-	Start   int64 // Unix milliseconds
+	Start   int64 // Unix microseconds, which is what the record can tell apart
 	Visitor int64
 }
 
 // Key names the visit in the record.
-func (v *Visit) Key() Key { return Key{v.Site, v.Start.UnixMilli(), v.Visitor} }
+func (v *Visit) Key() Key { return Key{v.Site, v.Start.UnixMicro(), v.Visitor} }
 
 // Same tells whether two visits are stored as the same row.
 func (v *Visit) Same(o *Visit) bool {

@@ -308,9 +308,9 @@ func TestRollupsByHand(t *testing.T) {
 		})
 	}
 	hours := []visit.HourRow{
-		{HourKey: visit.HourKey{Site: 1, Hour: at("10:00:00").Unix()}, Counts: visit.Counts{Visitors: 1, Visits: 1, Pageviews: 1, Events: 1, Seconds: 1230, Engaged: 120}},
-		{HourKey: visit.HourKey{Site: 1, Hour: at("11:00:00").Unix()}, Counts: visit.Counts{Visitors: 1, Pageviews: 1, Events: 2}},
-		{HourKey: visit.HourKey{Site: 1, Hour: at("14:00:00").Unix()}, Counts: visit.Counts{Visitors: 1, Visits: 1, Pageviews: 1, Events: 1, Bounces: 1, Engaged: 4003}},
+		{HourKey: visit.HourKey{Site: 1, Hour: at("10:00:00").Unix(), Day: day}, Counts: visit.Counts{Visitors: 1, Visits: 1, Pageviews: 1, Events: 1, Seconds: 1230, Engaged: 120}},
+		{HourKey: visit.HourKey{Site: 1, Hour: at("11:00:00").Unix(), Day: day}, Counts: visit.Counts{Visitors: 1, Pageviews: 1, Events: 2}},
+		{HourKey: visit.HourKey{Site: 1, Hour: at("14:00:00").Unix(), Day: day}, Counts: visit.Counts{Visitors: 1, Visits: 1, Pageviews: 1, Events: 1, Bounces: 1, Engaged: 4003}},
 	}
 	if diff := cmp.Diff(hours, r.Hours()); diff != "" {
 		t.Error(diff)
