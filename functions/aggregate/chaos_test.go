@@ -3,7 +3,6 @@ package aggregate_test
 import (
 	"context"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -59,13 +58,9 @@ func TestKilledInTurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.schedules.Wait()
-	wait(t, "the queue is empty", func() bool {
-		status, answer, err := i.aggregates[0].run(ctx, token)
-		if err != nil || status != http.StatusOK {
-			t.Fatalf("status %d, %v, %v", status, answer, err)
-		}
-		return answer["backlog"] == 0.0
-	})
+	if err := i.aggregates[0].drain(ctx); err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("%d events were sent within %s; %d requests were refused or got no answer; deaths during a run of aggregate: %v",
 		len(i.clients.sent), time.Since(i.began).Round(time.Second), i.clients.refused, midst)
 	for _, name := range []string{"aggregate", "Redis", "PostgreSQL"} {
