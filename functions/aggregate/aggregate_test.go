@@ -140,6 +140,24 @@ func (w *worker) run(ctx context.Context, key string) (status int, answer map[st
 	return response.StatusCode, answer, json.NewDecoder(response.Body).Decode(&answer)
 }
 
+// drain asks for runs until nothing is queued.
+func (w *worker) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	for {
+		status, answer, err := w.run(ctx, token)
+		if err != nil {
+			return err
+		}
+		if status != http.StatusOK {
+			return fmt.Errorf("aggregate answered %d %v", status, answer)
+		}
+		if answer["backlog"] == 0.0 {
+			return nil
+		}
+	}
+}
+
 // visits are n events of about n/4 visitors of three sites over two days.
 func visits(n int) []*event.Event {
 	midnight := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)
@@ -201,13 +219,9 @@ func TestKilledInTheMiddle(t *testing.T) {
 			}
 
 			w.start(t)
-			wait(t, "the queue is empty", func() bool {
-				status, answer, err := w.run(ctx, token)
-				if err != nil || status != http.StatusOK {
-					t.Fatalf("status %d, %v, %v", status, answer, err)
-				}
-				return answer["backlog"] == 0.0
-			})
+			if err := w.drain(ctx); err != nil {
+				t.Fatal(err)
+			}
 			if got := stored(); got != n {
 				t.Errorf("%d events are stored, %d were sent", got, n)
 			}

@@ -320,16 +320,16 @@ func cpuTime(b *testing.B, roots []int) time.Duration {
 }
 
 // peakMemory is the most memory that a process ever had, in megabytes.
-func peakMemory(b *testing.B, pid int) float64 {
-	b.Helper()
+func peakMemory(tb testing.TB, pid int) float64 {
+	tb.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	_, after, _ := strings.Cut(string(text), "VmHWM:")
 	var kilobytes float64
 	if _, err := fmt.Sscan(after, &kilobytes); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return kilobytes / 1024
 }
@@ -363,13 +363,13 @@ func (m *machine) database(b *testing.B, name string) (*pgxpool.Pool, string) {
 	return db, url
 }
 
-func enqueue(b *testing.B, client *redis.Client, events []*event.Event) {
-	b.Helper()
+func enqueue(tb testing.TB, client *redis.Client, events []*event.Event) {
+	tb.Helper()
 	writer := queue.NewWriter(client)
 	defer writer.Close()
 	for part := range slices.Chunk(events, 4096) {
-		if err := writer.Append(b.Context(), part...); err != nil {
-			b.Fatal(err)
+		if err := writer.Append(tb.Context(), part...); err != nil {
+			tb.Fatal(err)
 		}
 	}
 }
