@@ -114,10 +114,37 @@ func TestSites(t *testing.T) {
 		t.Errorf("the list is %v", list)
 	}
 
+	// Another time zone waits for the next day of the one in force.
 	changed := i.must(t, 200, token, "PATCH", "/v1/sites/example.com", `{"timezone":"Asia/Tokyo"}`)
-	want["timezone"] = "Asia/Tokyo"
+	want["timezone"], want["previous_timezone"], want["timezone_since"] = "Asia/Tokyo", "Europe/Paris", changed["timezone_since"]
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Error(diff)
+	}
+	since, err := time.Parse(time.RFC3339, fmt.Sprint(changed["timezone_since"]))
+	paris, loading := time.LoadLocation("Europe/Paris")
+	if err != nil || loading != nil || since.In(paris).Format(time.TimeOnly) != "00:00:00" || time.Until(since) < 0 || time.Until(since) > 26*time.Hour {
+		t.Errorf("the change takes effect at %v (%v, %v)", changed["timezone_since"], err, loading)
+	}
+	if diff := cmp.Diff(want, i.must(t, 200, token, "PATCH", "/v1/sites/example.com", `{"name":"Example"}`)); diff != "" {
+		t.Errorf("another change: %s", diff)
+	}
+	// It can be taken back, and once it is in force there is nothing more to say.
+	delete(want, "previous_timezone")
+	delete(want, "timezone_since")
+	want["timezone"] = "Europe/Paris"
+	if diff := cmp.Diff(want, i.must(t, 200, token, "PATCH", "/v1/sites/example.com", `{"timezone":"Europe/Paris"}`)); diff != "" {
+		t.Error(diff)
+	}
+	i.must(t, 200, token, "PATCH", "/v1/sites/example.com", `{"timezone":"Asia/Tokyo"}`)
+	if _, err := i.db.Exec(t.Context(), `UPDATE sites SET timezone_since = timezone_since - interval '2 days' WHERE domain = 'example.com'`); err != nil {
+		t.Fatal(err)
+	}
+	want["timezone"] = "Asia/Tokyo"
+	if diff := cmp.Diff(want, i.must(t, 200, token, "GET", "/v1/sites/example.com", "")); diff != "" {
+		t.Error(diff)
+	}
+	if p := i.must(t, 400, token, "PATCH", "/v1/sites/example.com", `{"timezone":"Mars/Olympus"}`); p["field"] != "timezone" {
+		t.Errorf("no such zone: %v", p)
 	}
 	if p := i.must(t, 409, token, "PATCH", "/v1/sites/xn--bcher-kva.example", `{"domain":"example.com"}`); p["code"] != "site_exists" || p["field"] != "domain" {
 		t.Errorf("a domain that is taken: %v", p)

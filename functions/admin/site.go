@@ -16,12 +16,20 @@ type site struct {
 	ID        string    `json:"id"`
 	Domain    string    `json:"domain"`
 	Name      string    `json:"name"`
-	Timezone  string    `json:"timezone"`
+	Timezone  string    `json:"timezone"` // that was chosen
 	CreatedAt time.Time `json:"created_at"`
+
+	// Of a change of the time zone that has not taken effect yet.
+	PreviousTimezone string     `json:"previous_timezone,omitempty"` // that is in force until then
+	TimezoneSince    *time.Time `json:"timezone_since,omitempty"`
 }
 
-func siteOf(s store.Site) site {
-	return site{s.PublicID, s.Domain, s.Name, s.Timezone, s.CreatedAt.UTC()}
+func (f *function) siteOf(s store.Site) site {
+	out := site{ID: s.PublicID, Domain: s.Domain, Name: s.Name, Timezone: s.Timezone, CreatedAt: s.CreatedAt.UTC()}
+	if s.TimezoneSince != nil && f.now().Before(*s.TimezoneSince) {
+		out.PreviousTimezone, out.TimezoneSince = s.PreviousTimezone, new(s.TimezoneSince.UTC())
+	}
+	return out
 }
 
 // newSite is the body that creates a site.
@@ -51,7 +59,7 @@ func (f *function) listSites(_ http.ResponseWriter, r *http.Request) (answer, er
 	list := siteList{Sites: []site{}}
 	for _, s := range all {
 		if grant.Sees(s.ID) {
-			list.Sites = append(list.Sites, siteOf(s))
+			list.Sites = append(list.Sites, f.siteOf(s))
 		}
 	}
 	return answer{http.StatusOK, list}, nil
@@ -74,7 +82,7 @@ func (f *function) createSite(w http.ResponseWriter, r *http.Request) (answer, e
 		return answer{}, err
 	}
 	f.log.InfoContext(r.Context(), "site created", "site", created.PublicID)
-	return answer{http.StatusCreated, siteOf(created)}, nil
+	return answer{http.StatusCreated, f.siteOf(created)}, nil
 }
 
 // named is the site that the address names.
@@ -87,7 +95,7 @@ func (f *function) showSite(_ http.ResponseWriter, r *http.Request) (answer, err
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{http.StatusOK, siteOf(found)}, nil
+	return answer{http.StatusOK, f.siteOf(found)}, nil
 }
 
 func (f *function) changeSite(w http.ResponseWriter, r *http.Request) (answer, error) {
@@ -110,12 +118,12 @@ func (f *function) changeSite(w http.ResponseWriter, r *http.Request) (answer, e
 	if draft, err = store.ReadSite(draft); err != nil {
 		return answer{}, err
 	}
-	changed, err := store.UpdateSite(r.Context(), f.db, found.ID, draft)
+	changed, err := store.UpdateSite(r.Context(), f.db, found.ID, draft, f.now())
 	if err != nil {
 		return answer{}, err
 	}
 	f.log.InfoContext(r.Context(), "site changed", "site", changed.PublicID)
-	return answer{http.StatusOK, siteOf(changed)}, nil
+	return answer{http.StatusOK, f.siteOf(changed)}, nil
 }
 
 func (f *function) deleteSite(_ http.ResponseWriter, r *http.Request) (answer, error) {

@@ -8,7 +8,6 @@ package aggregate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -18,7 +17,6 @@ import (
 	"github.com/analytics-platform/analytics/shared/access"
 	"github.com/analytics-platform/analytics/shared/drain"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/queue"
 	"github.com/analytics-platform/analytics/shared/registry"
 	"github.com/analytics-platform/analytics/shared/schedule"
 )
@@ -69,6 +67,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		redis:   client,
 		metrics: newMetrics(env.Metrics()),
 	}
+	env.Metrics().MustRegister(newQueueCollector(client, env.Logger()))
 	job := &schedule.Job{Run: f.run, Deadline: config.Deadline, Interval: config.Interval, Now: time.Now}
 	return &host.Function{
 		Handler: job.Handler(guard, host.Invoke),
@@ -82,49 +81,29 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 type result struct {
 	drain.Result
 	Took    float64 `json:"seconds"`
-	Backlog int64   `json:"backlog"` // events still queued
+	Backlog int64   `json:"backlog"`     // events still queued
+	Age     float64 `json:"age_seconds"` // how long the oldest of them has waited
 }
 
 func (f *function) run(ctx context.Context) (any, error) {
 	start := time.Now()
-	if err := registry.Publish(ctx, f.redis, f.db, start); err != nil {
-		return nil, err
-	}
+	// A Redis without memory takes no copy of the sites, and must be drained all the more.
+	published := registry.Publish(ctx, f.redis, f.db, start)
 	done, err := f.drainer.Run(ctx)
 	f.metrics.count(done)
+	if err := errors.Join(published, err); err != nil {
+		return nil, err
+	}
+	// It has time even after the run's deadline.
+	left, err := backlog(context.WithoutCancel(ctx), f.redis)
 	if err != nil {
 		return nil, err
 	}
-	backlog, err := f.backlog(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return result{done, time.Since(start).Seconds(), backlog}, nil
-}
-
-// backlog measures what is still queued. It has time even after the run's deadline.
-func (f *function) backlog(ctx context.Context) (int64, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	backlogs, err := queue.Backlogs(ctx, f.redis, time.Now())
-	if err != nil {
-		return 0, fmt.Errorf("measure the backlog: %w", err)
-	}
-	var length int64
-	var age time.Duration
-	for _, b := range backlogs {
-		length += b.Length
-		age = max(age, b.Age)
-	}
-	f.metrics.backlog.Set(float64(length))
-	f.metrics.age.Set(age.Seconds())
-	return length, nil
+	return result{done, time.Since(start).Seconds(), left.Length, left.Age.Seconds()}, nil
 }
 
 type metrics struct {
-	events  *prometheus.CounterVec
-	backlog prometheus.Gauge
-	age     prometheus.Gauge
+	events *prometheus.CounterVec
 }
 
 func newMetrics(registry prometheus.Registerer) metrics {
@@ -133,16 +112,8 @@ func newMetrics(registry prometheus.Registerer) metrics {
 			Name: "analytics_aggregate_events_total",
 			Help: "Queued events by outcome: stored, duplicate, dropped (the table drops says why) or dead_letter.",
 		}, []string{"outcome"}),
-		backlog: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "analytics_queue_events",
-			Help: "Events that waited in the queue at the end of the last run.",
-		}),
-		age: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "analytics_queue_age_seconds",
-			Help: "How long the oldest of them had waited.",
-		}),
 	}
-	registry.MustRegister(m.events, m.backlog, m.age)
+	registry.MustRegister(m.events)
 	return m
 }
 

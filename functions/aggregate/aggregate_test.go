@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
+	localredis "github.com/analytics-platform/analytics/infra/local/redis"
 	"github.com/analytics-platform/analytics/internal/oracle"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/queue"
@@ -223,6 +225,94 @@ func prepare(t *testing.T, url string) (*pgxpool.Pool, *redis.Client) {
 	client := redis.NewClient(options)
 	t.Cleanup(func() { _ = client.Close() })
 	return db, client
+}
+
+// scrape returns the function's metrics without labels, by name.
+func (w *worker) scrape(t *testing.T) map[string]string {
+	t.Helper()
+	response, err := http.Get(w.url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("metrics: status %d", response.StatusCode)
+	}
+	values := map[string]string{}
+	for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
+		name, value, _ := strings.Cut(scanner.Text(), " ")
+		values[name] = value
+	}
+	return values
+}
+
+// TestTheQueueIsMeasured: the metrics tell of the queue as it is, without a run, and
+// that it can't be measured when Redis is away. A run tells of what it left.
+func TestTheQueueIsMeasured(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	server, err := localredis.Start(ctx, t.TempDir(), localredis.Fsync(localredis.FsyncNever))
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := localtest.Postgres(t)
+	prepare(t, database)
+	w := &worker{program: build(t), database: database, redis: server.URL()}
+	w.start(t)
+	options, err := redis.ParseURL(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	writer := queue.NewWriter(client)
+	t.Cleanup(writer.Close)
+
+	if got := w.scrape(t); got["analytics_queue_up"] != "1" || got["analytics_queue_events"] != "0" || got["analytics_queue_age_seconds"] != "0" {
+		t.Errorf("empty: %v", got)
+	}
+	if err := writer.Append(ctx, visits(10)...); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "the queue has an age", func() bool {
+		got := w.scrape(t)
+		return got["analytics_queue_events"] == "10" && got["analytics_queue_express_events"] == "0" && got["analytics_queue_age_seconds"] > "0"
+	})
+	if status, answer, err := w.run(ctx, token); err != nil || status != http.StatusOK || answer["backlog"] != 0.0 || answer["age_seconds"] != 0.0 {
+		t.Errorf("a run: %d, %v, %v", status, answer, err)
+	}
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	got := w.scrape(t)
+	if _, measured := got["analytics_queue_events"]; got["analytics_queue_up"] != "0" || measured {
+		t.Errorf("with Redis gone: %v", got)
+	}
+}
+
+// TestAFullRedisIsDrained: a run stores what is queued even when Redis has no memory
+// for anything new.
+func TestAFullRedisIsDrained(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	database := localtest.Postgres(t)
+	_, client := prepare(t, database)
+	w := &worker{program: build(t), database: database, redis: "redis://" + client.Options().Addr + "/0"}
+	w.start(t)
+	writer := queue.NewWriter(client)
+	t.Cleanup(writer.Close)
+	if err := writer.Append(ctx, visits(100)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if status, answer, err := w.run(ctx, token); err != nil || status != http.StatusInternalServerError {
+		t.Errorf("without memory for the sites: %d, %v, %v", status, answer, err)
+	}
+	if got := w.scrape(t); got["analytics_queue_events"] != "0" {
+		t.Errorf("%s events are left in the queue", got["analytics_queue_events"])
+	}
 }
 
 // TestWhoLearnsWhat: without a key a call runs the job and learns nothing, with the

@@ -116,10 +116,10 @@ func record(t *testing.T, db *pgxpool.Pool, events []event.Event) {
 			visits = append(visits, &folded[i])
 		}
 	}
-	if _, err := store.InsertEvents(t.Context(), db, all); err != nil {
+	if _, err := store.AddEvents(t.Context(), db, all); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.ApplyVisits(t.Context(), db, nil, visits); err != nil {
+	if err := store.ApplyVisits(t.Context(), db, store.VisitChanges{Added: visits}); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.ApplyRollups(t.Context(), db, rollups); err != nil {

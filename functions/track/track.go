@@ -15,6 +15,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,12 +34,14 @@ import (
 type Config struct {
 	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"keys the hashes of subjects, 32 characters at least; without it subjects are refused"`
 	TrustedHops int    `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"how many proxies before the function append to X-Forwarded-For; 1 behind an OpenFaaS gateway"`
+	MemoryLimit int64  `env:"QUEUE_MEMORY_LIMIT" envDefault:"0" envDoc:"how many bytes of memory Redis may use, for one that has no maxmemory; 0 stands for 80 % of its machine's"`
 }
 
 type function struct {
 	collector *collect.Collector
 	registry  *registry.Registry
 	writer    *queue.Writer
+	room      *queue.Room
 	hops      int
 	now       func() time.Time
 	log       *slog.Logger
@@ -58,6 +61,9 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if config.TrustedHops < 0 {
 		return nil, errors.New("TRUSTED_PROXY_HOPS must be 0 or more")
 	}
+	if config.MemoryLimit < 0 {
+		return nil, errors.New("QUEUE_MEMORY_LIMIT must be 0 or more")
+	}
 	client, err := env.Redis(ctx)
 	if err != nil {
 		return nil, err
@@ -65,6 +71,10 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	db, err := env.LazyDatabase()
 	if err != nil {
 		return nil, err
+	}
+	room := queue.NewRoom(client, config.MemoryLimit)
+	if err := room.Load(ctx); errors.Is(err, queue.ErrEvicts) { // of any other Run tells
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
 	enricher, err := enrich.Load()
 	if err != nil {
@@ -77,27 +87,28 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		collector: &collect.Collector{Enricher: enricher, SubjectKey: []byte(config.SubjectKey), NewID: newID},
 		registry:  registry.New(client, db, time.Now),
 		writer:    queue.NewWriter(client),
+		room:      room,
 		hops:      config.TrustedHops,
 		now:       time.Now,
 		log:       env.Logger(),
-		metrics:   newMetrics(env.Metrics()),
+		metrics:   newMetrics(env.Metrics(), room),
 	}
 	if err := f.registry.Load(ctx); err != nil {
 		f.writer.Close()
 		return nil, fmt.Errorf("learn the sites: %w", err)
 	}
 	running, stop := context.WithCancel(context.Background())
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
+	var background sync.WaitGroup
+	background.Go(func() {
 		f.registry.Run(running, func(err error) { f.log.Warn("the sites could not be refreshed", "error", err) })
-	}()
+	})
+	background.Go(func() { room.Run(running, f.log) })
 	return &host.Function{
 		Handler: f.routes(),
 		Ready:   func(ctx context.Context) error { return client.Ping(ctx).Err() },
 		Close: func(context.Context) error {
 			stop()
-			<-stopped
+			background.Wait()
 			f.writer.Close()
 			return nil
 		},
@@ -147,6 +158,10 @@ func (f *function) events(w http.ResponseWriter, r *http.Request) {
 	if privacy.Refused(r.Header) {
 		f.metrics.dropped(collect.Consent, 1)
 		answer{Dropped: []dropped{{Reason: collect.Consent}}}.write(w)
+		return
+	}
+	if f.room.Full() {
+		f.shed(w)
 		return
 	}
 	if err := readable(r.Header); err != nil {
@@ -232,6 +247,18 @@ func (f *function) unavailable(w http.ResponseWriter, err error) {
 	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	problem.Write(w, problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable,
 		"the events could not be queued: send the same again, with the same ids"))
+}
+
+// codeOverloaded: so much is queued that no event is taken for now.
+const codeOverloaded = "overloaded"
+
+// shed is unavailable before anything was done, for want of memory in Redis. It is
+// the Room that logs it, once.
+func (f *function) shed(w http.ResponseWriter) {
+	f.metrics.shed.Inc()
+	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	problem.Write(w, problem.New(http.StatusServiceUnavailable, codeOverloaded,
+		"too many events are queued: send the same again later, with the same ids"))
 }
 
 // retryAfter is in seconds.

@@ -1,8 +1,10 @@
 package track_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -113,7 +115,7 @@ func (c *collector) post(t *testing.T, body string, headers ...string) (status i
 func (c *collector) queued(t *testing.T) (events []event.Event) {
 	t.Helper()
 	for shard := range queue.Shards {
-		entries, err := queue.Read(t.Context(), c.client, shard, 1000)
+		entries, err := queue.Peek(t.Context(), c.client, shard, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,6 +249,40 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
+// TestAClockThatIsWrong: the event counts as of its arrival, and the metric tells of it.
+func TestAClockThatIsWrong(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	before := time.Now().Truncate(time.Millisecond)
+	for _, at := range []time.Time{before, before.Add(time.Hour), before.Add(-time.Hour)} {
+		body := `{"site":"example.com","type":"click","name":"` + at.Sub(before).String() + `","timestamp":"` + at.Format(time.RFC3339Nano) + `"}`
+		if status, answer, _ := c.post(t, body); status != http.StatusAccepted {
+			t.Fatalf("status %d, %v", status, answer)
+		}
+	}
+	events := c.queued(t)
+	if len(events) != 3 {
+		t.Fatalf("%d events are queued, want 3", len(events))
+	}
+	for _, e := range events {
+		switch late := e.Time.Sub(before); {
+		case e.Name == "1h0m0s" && (late < 0 || late > time.Minute):
+			t.Errorf("an event of the future is %s late", late)
+		case e.Name != "1h0m0s" && e.Name != late.String():
+			t.Errorf("an event of %s is %s late", e.Name, late)
+		}
+	}
+	response, err := http.Get(c.url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	if err != nil || !strings.Contains(string(metrics), "\nanalytics_track_skewed_events_total 1\n") {
+		t.Errorf("the metrics lack the one event whose clock was wrong (%v)", err)
+	}
+}
+
 func TestASiteAddedAMomentAgo(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
@@ -307,6 +343,114 @@ func TestRedisGone(t *testing.T) {
 	}
 	if n := len(c.queued(t)); n != 2 {
 		t.Errorf("%d events are queued, 2 were answered with 202", n)
+	}
+}
+
+// TestShortOfMemory: before Redis is full, events are refused with the advice to come
+// again, and taken when the queue has been drained. Each event that was answered 202
+// is there.
+func TestShortOfMemory(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	ctx := t.Context()
+	if err := c.client.ConfigSet(ctx, "maxmemory", "8mb").Err(); err != nil {
+		t.Fatal(err)
+	}
+	answered := map[uuid.UUID]bool{}
+	// post sends 100 events and returns the answer's status and code.
+	post := func() (int, any, http.Header) {
+		ids, events := make([]uuid.UUID, 100), make([]string, 100)
+		for i := range ids {
+			ids[i] = uuid.Must(uuid.NewV7())
+			events[i] = fmt.Sprintf(`{"id":%q,"site":"example.com","type":"view","url":"https://example.com/%s"}`, ids[i], strings.Repeat("x", 500))
+		}
+		status, answer, header := c.post(t, "["+strings.Join(events, ",")+"]")
+		if status == http.StatusAccepted {
+			if answer["accepted"] != 100.0 {
+				t.Fatalf("answered %v", answer)
+			}
+			for _, id := range ids {
+				answered[id] = true
+			}
+		}
+		return status, answer["code"], header
+	}
+	deadline := time.Now().Add(time.Minute)
+	until := func(what string, wanted func(status int, code any, header http.Header) bool) {
+		for !wanted(post()) {
+			if time.Now().After(deadline) {
+				t.Fatalf("after a minute still not: %s", what)
+			}
+		}
+	}
+	until("refused", func(status int, code any, header http.Header) bool {
+		return status == http.StatusServiceUnavailable && code == "overloaded" && header.Get("Retry-After") == "5"
+	})
+	metrics := c.metrics(t)
+	if metrics["analytics_track_shed_total"] != "1" || metrics["analytics_queue_memory_ratio"] < "0.8" || metrics["analytics_queue_may_evict"] != "0" {
+		t.Errorf("the metrics say %v", metrics)
+	}
+
+	drain := func() {
+		for shard := range queue.Shards {
+			batch, err := queue.Read(ctx, c.client, shard, 100_000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := queue.Trim(ctx, c.client, shard, batch); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range batch.Entries {
+				delete(answered, e.Event.ID)
+			}
+		}
+	}
+	drain()
+	if len(answered) > 0 {
+		t.Errorf("%d events that were answered 202 are not in the queue", len(answered))
+	}
+	until("taken again", func(status int, _ any, _ http.Header) bool { return status == http.StatusAccepted })
+	if drain(); len(answered) > 0 {
+		t.Errorf("%d events that were answered 202 afterwards are not in the queue", len(answered))
+	}
+}
+
+// metrics returns the function's metrics without labels, by name.
+func (c *collector) metrics(t *testing.T) map[string]string {
+	t.Helper()
+	response, err := http.Get(c.url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	values := map[string]string{}
+	for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
+		name, value, _ := strings.Cut(scanner.Text(), " ")
+		values[name] = value
+	}
+	return values
+}
+
+// TestARedisThatDeletesEvents is not worked with.
+func TestARedisThatDeletesEvents(t *testing.T) {
+	t.Parallel()
+	url := localtest.Redis(t)
+	options, err := goredis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := goredis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	for parameter, value := range map[string]string{"maxmemory": "100mb", "maxmemory-policy": "allkeys-lru"} {
+		if err := client.ConfigSet(t.Context(), parameter, value).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	process := host.NewProcess(map[string]string{"DATABASE_URL": localtest.Postgres(t), "REDIS_URL": url}, slog.New(slog.DiscardHandler))
+	t.Cleanup(process.Close)
+	_, err = host.Build(t.Context(), process.Env("track"), track.New)
+	if err == nil || !strings.Contains(err.Error(), "REDIS_URL") || !strings.Contains(err.Error(), "set it to noeviction") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%v; want one line that says what to set", err)
 	}
 }
 

@@ -313,7 +313,7 @@ func TestVisitorsFromBefore(t *testing.T) {
 	b := start(t, redisURL, func(b *bridge) {
 		lately, longAgo := b.view(1), b.view(2)
 		longAgo.Time = longAgo.Time.Add(-6 * time.Minute)
-		if _, err := store.InsertEvents(t.Context(), b.db, []*event.Event{lately, longAgo}); err != nil {
+		if _, err := store.AddEvents(t.Context(), b.db, []*event.Event{lately, longAgo}); err != nil {
 			t.Fatal(err)
 		}
 		if err := tracker(t, redisURL)(b.view(3)); err != nil { // which waits in the queue

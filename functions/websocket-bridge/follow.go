@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	// backlog is how many waiting entries of each shard are looked at for visitors.
+	// backlog is how many waiting entries of each lane of a shard are looked at for
+	// visitors.
 	backlog = 10_000
 	// warmEvery is how often the record is asked again who was there lately: a
 	// follower that falls behind the workers misses events.
@@ -128,7 +129,7 @@ func (f *follower) learn(ctx context.Context) error {
 func (f *follower) learnFromQueue(ctx context.Context) error {
 	now := f.now()
 	for shard := range queue.Shards {
-		entries, err := queue.Read(ctx, f.client, shard, backlog)
+		entries, err := queue.Peek(ctx, f.client, shard, backlog)
 		if err != nil {
 			return err
 		}

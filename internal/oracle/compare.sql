@@ -5,13 +5,13 @@ SELECT text FROM (
     UNION ALL
     (SELECT 'the record lacks the visit ' || w::text FROM (
         SELECT site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname, referrer, source, channel,
-               utm_source, utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser, browser_version, os, os_version, device, language, screen
+               utm_source, utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, revenue
         FROM whole EXCEPT ALL SELECT * FROM visits) AS w)
     UNION ALL
     (SELECT 'the record wrongly has the visit ' || s::text FROM (
         SELECT * FROM visits EXCEPT ALL
         SELECT site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname, referrer, source, channel,
-               utm_source, utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser, browser_version, os, os_version, device, language, screen
+               utm_source, utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, revenue
         FROM whole) AS s)
 ) AS differences
 LIMIT 10

@@ -1,7 +1,7 @@
 -- What the derived tables must hold, computed from the raw events by plain SQL:
 -- slow, and independent of the code that it checks.
 
-CREATE TEMP TABLE numbered ON COMMIT DROP AS
+CREATE TEMP TABLE runs ON COMMIT DROP AS
 WITH marked AS (
     SELECT e.*,
            CASE WHEN time - lag(time) OVER w < interval '30 minutes' THEN 0 ELSE 1 END AS begins
@@ -13,7 +13,19 @@ SELECT m.*,
        date_trunc('hour', time + utc_offset * interval '1 minute', 'UTC') - utc_offset * interval '1 minute' AS hour
 FROM marked m;
 
-CREATE TEMP TABLE whole ON COMMIT DROP AS
+-- Engagements are no events in the numbers. Those of a run before its first event
+-- belong to no visit.
+CREATE TEMP TABLE numbered ON COMMIT DROP AS
+SELECT * FROM runs WHERE type <> 5;
+
+CREATE TEMP TABLE engagements ON COMMIT DROP AS
+SELECT r.*
+FROM runs r
+JOIN (SELECT DISTINCT ON (site_id, day, visitor, number) site_id, day, visitor, number, time, id
+      FROM numbered ORDER BY site_id, day, visitor, number, time, id) AS f USING (site_id, day, visitor, number)
+WHERE r.type = 5 AND (r.time, r.id) > (f.time, f.id);
+
+CREATE TEMP TABLE folded ON COMMIT DROP AS
 SELECT site_id, min(time) AS started_at, visitor, day, number, (array_agg(hour ORDER BY time, id))[1] AS hour,
        floor(extract(epoch FROM max(time) - min(time)))::integer AS duration,
        count(*) FILTER (WHERE type = 1)::integer AS pageviews,
@@ -43,49 +55,74 @@ SELECT site_id, min(time) AS started_at, visitor, day, number, (array_agg(hour O
 FROM numbered
 GROUP BY site_id, day, visitor, number;
 
--- One row a visit, dimension and value.
+CREATE TEMP TABLE whole ON COMMIT DROP AS
+SELECT v.*, coalesce(engaged.engaged, 0)::bigint AS engaged, worth.revenue
+FROM folded v
+LEFT JOIN (
+    SELECT site_id, day, visitor, number, sum(engaged) AS engaged
+    FROM engagements GROUP BY site_id, day, visitor, number
+) AS engaged USING (site_id, day, visitor, number)
+LEFT JOIN (
+    SELECT site_id, day, visitor, number, jsonb_object_agg(currency, amount) AS revenue
+    FROM (SELECT site_id, day, visitor, number, currency, sum(amount) AS amount
+          FROM numbered WHERE amount IS NOT NULL GROUP BY site_id, day, visitor, number, currency) AS sums
+    GROUP BY site_id, day, visitor, number
+) AS worth USING (site_id, day, visitor, number);
+
+-- One row a visit, dimension and value. Engagements add to the values that an event
+-- of their visit has.
 CREATE TEMP TABLE carried ON COMMIT DROP AS
-SELECT site_id, day, visitor, number, d.dimension, d.value, pageviews, events, bounce, duration
+SELECT site_id, day, visitor, number, d.dimension, d.value, pageviews, events, bounce, duration, engaged
 FROM whole CROSS JOIN LATERAL (VALUES
     (0, ''), (20, entry_page), (21, exit_page), (22, referrer), (23, source), (24, channel), (25, utm_source),
     (26, utm_medium), (27, utm_campaign), (28, utm_term), (29, utm_content), (30, country), (31, region), (32, city),
     (33, browser), (34, os), (35, device), (36, language), (37, screen)) AS d (dimension, value)
 UNION ALL
-SELECT n.site_id, n.day, n.visitor, n.number, d.dimension, d.value,
-       count(*) FILTER (WHERE n.type = 1), count(*), bool_and(w.bounce), min(w.duration)
-FROM numbered n
-JOIN whole w USING (site_id, day, visitor, number)
-CROSS JOIN LATERAL (VALUES (1, n.page), (2, n.name), (3, n.hostname)) AS d (dimension, value)
-GROUP BY n.site_id, n.day, n.visitor, n.number, d.dimension, d.value;
+SELECT c.*, coalesce(engaged.engaged, 0)
+FROM (
+    SELECT n.site_id, n.day, n.visitor, n.number, d.dimension, d.value,
+           count(*) FILTER (WHERE n.type = 1), count(*), bool_and(w.bounce), min(w.duration)
+    FROM numbered n
+    JOIN whole w USING (site_id, day, visitor, number)
+    CROSS JOIN LATERAL (VALUES (1, n.page), (2, n.name), (3, n.hostname)) AS d (dimension, value)
+    GROUP BY n.site_id, n.day, n.visitor, n.number, d.dimension, d.value
+) AS c
+LEFT JOIN (
+    SELECT n.site_id, n.day, n.visitor, n.number, d.dimension, d.value, sum(n.engaged) AS engaged
+    FROM engagements n
+    CROSS JOIN LATERAL (VALUES (1, n.page), (2, n.name), (3, n.hostname)) AS d (dimension, value)
+    GROUP BY n.site_id, n.day, n.visitor, n.number, d.dimension, d.value
+) AS engaged USING (site_id, day, visitor, number, dimension, value);
 
 CREATE TEMP TABLE wanted ON COMMIT DROP AS
 SELECT 'day' AS rollup, site_id, dimension, day::text AS period, value,
        count(DISTINCT visitor) AS visitors, count(*) AS visits, sum(pageviews) AS pageviews, sum(events) AS events,
-       count(*) FILTER (WHERE bounce) AS bounces, sum(duration) AS seconds
+       count(*) FILTER (WHERE bounce) AS bounces, sum(duration) AS seconds, sum(engaged) AS engaged
 FROM carried
 GROUP BY site_id, dimension, day, value
 UNION ALL
 SELECT 'month', site_id, dimension, date_trunc('month', day::timestamp)::date::text, value,
        count(DISTINCT (day, visitor)), count(*), sum(pageviews), sum(events),
-       count(*) FILTER (WHERE bounce), sum(duration)
+       count(*) FILTER (WHERE bounce), sum(duration), sum(engaged)
 FROM carried
 GROUP BY site_id, dimension, date_trunc('month', day::timestamp), value
 UNION ALL
 SELECT 'hour', site_id, 0, extract(epoch FROM hour)::bigint || ' of ' || day, '',
        count(DISTINCT visitor), count(DISTINCT (visitor, number)) FILTER (WHERE first),
        count(*) FILTER (WHERE type = 1), count(*),
-       count(*) FILTER (WHERE first AND bounce), coalesce(sum(duration) FILTER (WHERE first), 0)
-FROM (SELECT n.*, w.bounce, w.duration,
+       count(*) FILTER (WHERE first AND bounce), coalesce(sum(duration) FILTER (WHERE first), 0),
+       coalesce(sum(whole_engaged) FILTER (WHERE first), 0)
+FROM (SELECT n.*, w.bounce, w.duration, w.engaged AS whole_engaged,
              row_number() OVER (PARTITION BY n.site_id, n.day, n.visitor, n.number ORDER BY n.time, n.id) = 1 AS first
       FROM numbered n JOIN whole w USING (site_id, day, visitor, number)) AS e
 GROUP BY site_id, hour, day;
 
 CREATE TEMP VIEW stored AS
-SELECT 'day' AS rollup, site_id, dimension::integer, day::text AS period, value, visitors, visits, pageviews::numeric, events::numeric, bounces, seconds::numeric
+SELECT 'day' AS rollup, site_id, dimension::integer, day::text AS period, value, visitors, visits, pageviews::numeric, events::numeric, bounces, seconds::numeric, engaged::numeric
 FROM rollup_day
 UNION ALL
-SELECT 'month', site_id, dimension, month::text, value, visitors, visits, pageviews, events, bounces, seconds
+SELECT 'month', site_id, dimension, month::text, value, visitors, visits, pageviews, events, bounces, seconds, engaged
 FROM rollup_month
 UNION ALL
-SELECT 'hour', site_id, 0, extract(epoch FROM hour)::bigint || ' of ' || day, '', visitors, visits, pageviews, events, bounces, seconds
+SELECT 'hour', site_id, 0, extract(epoch FROM hour)::bigint || ' of ' || day, '', visitors, visits, pageviews, events, bounces, seconds, engaged
 FROM rollup_hour;

@@ -23,7 +23,17 @@ import (
 type Site struct {
 	ID       int32
 	Domain   string
-	Location *time.Location
+	Location *time.Location // its time zone, from Since on
+	Previous *time.Location // before; nil when Location always was in force
+	Since    time.Time
+}
+
+// LocationAt is the time zone that is in force at a time.
+func (s *Site) LocationAt(at time.Time) *time.Location {
+	if s.Previous != nil && at.Before(s.Since) {
+		return s.Previous
+	}
+	return s.Location
 }
 
 // Directory knows the sites and the salts of the days that are open.
@@ -94,7 +104,7 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (Collected, 
 		e.Hostname, e.Page, campaign = page.Hostname, page.Path, page.Campaign
 	}
 
-	local := e.Time.In(site.Location)
+	local := e.Time.In(site.LocationAt(e.Time))
 	_, offset := local.Zone()
 	e.Day, e.UTCOffset = event.DayOf(local), int16(offset/60)
 	if first, _ := privacy.SaltDays(r.Arrived); e.Day < first {

@@ -26,16 +26,27 @@ var (
 	newID   = uuid.MustParse("019ca944-1fa0-7c3a-9f00-3d2b1a0c9e88")
 )
 
-// directory has the site example.com in Kolkata, where it is 04:00 of 2 March, and
-// salts of the days that are open.
-type directory struct{ salts map[event.Day]*privacy.Salt }
+// directory has the site example.com, and salts of the days that are open.
+type directory struct {
+	site  collect.Site
+	salts map[event.Day]*privacy.Salt
+}
+
+// site is a directory without salts.
+func site(location *time.Location) directory {
+	return directory{collect.Site{ID: 4, Domain: "example.com", Location: location}, map[event.Day]*privacy.Salt{}}
+}
+
+// open is the directory with the salts of the days that are open at a time.
+func (d directory) open(at time.Time) directory {
+	for day, last := privacy.SaltDays(at); day <= last; day++ {
+		d.salts[day] = &privacy.Salt{byte(day)}
+	}
+	return d
+}
 
 func (d directory) Site(name string) (collect.Site, bool) {
-	kolkata, err := time.LoadLocation("Asia/Kolkata")
-	if err != nil {
-		panic(err)
-	}
-	return collect.Site{ID: 4, Domain: "example.com", Location: kolkata}, name == "example.com" || name == "s_abc"
+	return d.site, name == "example.com" || name == "s_abc"
 }
 
 func (d directory) Salt(day event.Day) (*privacy.Salt, bool) {
@@ -43,18 +54,19 @@ func (d directory) Salt(day event.Day) (*privacy.Salt, bool) {
 	return salt, ok
 }
 
+// setup has the site in Kolkata, where it is 04:00 of 2 March.
 func setup(t *testing.T) (*collect.Collector, directory, collect.Request) {
 	t.Helper()
 	enricher, err := enrich.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := directory{map[event.Day]*privacy.Salt{}}
-	for day, last := privacy.SaltDays(now); day <= last; day++ {
-		d.salts[day] = &privacy.Salt{byte(day)}
+	kolkata, err := time.LoadLocation("Asia/Kolkata")
+	if err != nil {
+		t.Fatal(err)
 	}
 	c := &collect.Collector{Enricher: enricher, SubjectKey: []byte("secret"), NewID: func() uuid.UUID { return newID }}
-	return c, d, collect.Request{Address: address, UserAgent: agent, Arrived: now}
+	return c, site(kolkata).open(now), collect.Request{Address: address, UserAgent: agent, Arrived: now}
 }
 
 func TestCollect(t *testing.T) {
@@ -123,6 +135,66 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
+// TestTheLastMoment: an event is taken until the end of the day after its own, UTC,
+// wherever the site is, and then never again.
+func TestTheLastMoment(t *testing.T) {
+	t.Parallel()
+	c, _, r := setup(t)
+	for _, zone := range []string{"UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu"} {
+		t.Run(zone, func(t *testing.T) {
+			t.Parallel()
+			location, err := time.LoadLocation(zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			day := event.DayOf(now)
+			r, closes := r, (day + 2).Date()
+			for _, moment := range []time.Time{day.Start(location), (day + 1).Start(location).Add(-time.Millisecond)} {
+				in := event.Input{Site: "example.com", Type: "click", Timestamp: moment.Format(time.RFC3339Nano)}
+
+				r.Arrived = closes.Add(-time.Millisecond)
+				got, err := c.Collect(site(location).open(r.Arrived), r, in)
+				if err != nil || got.Event.Day != day || !got.Event.Time.Equal(moment) || got.Skewed {
+					t.Errorf("at the last moment: %+v, %v", got, err)
+				}
+				r.Arrived = closes
+				_, err = c.Collect(site(location).open(r.Arrived), r, in)
+				if bad, ok := errors.AsType[*event.FieldError](err); !ok || bad.Field != "timestamp" || bad.Code != event.CodeOutOfRange {
+					t.Errorf("a moment too late: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// TestATimezoneThatChanges: an event gets the day of the zone that was in force at
+// its time, however late it comes.
+func TestATimezoneThatChanges(t *testing.T) {
+	t.Parallel()
+	c, _, r := setup(t)
+	kathmandu, err := time.LoadLocation("Asia/Kathmandu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	midnight := event.DayOf(now).Start(kathmandu)
+	d := site(time.UTC).open(now)
+	d.site.Previous, d.site.Since = kathmandu, midnight
+	for _, test := range []struct {
+		at     time.Time
+		day    event.Day
+		offset int16
+	}{
+		{midnight.Add(-time.Millisecond), event.DayOf(now) - 1, 345},
+		{midnight, event.DayOf(now) - 1, 0}, // that day goes on in UTC
+		{now, event.DayOf(now), 0},
+	} {
+		got, err := c.Collect(d, r, event.Input{Site: "example.com", Type: "click", Timestamp: test.at.Format(time.RFC3339Nano)})
+		if err != nil || got.Event.Day != test.day || got.Event.UTCOffset != test.offset {
+			t.Errorf("at %s: day %s, offset %d (%v); want %s, %d", test.at, got.Event.Day, got.Event.UTCOffset, err, test.day, test.offset)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	c, d, r := setup(t)
@@ -156,7 +228,7 @@ func TestRefusals(t *testing.T) {
 	})
 	t.Run("an open day whose salt is not at hand", func(t *testing.T) {
 		t.Parallel()
-		_, err := c.Collect(directory{}, r, event.Input{Site: "example.com", Type: "click"})
+		_, err := c.Collect(site(time.UTC), r, event.Input{Site: "example.com", Type: "click"})
 		if !errors.Is(err, collect.ErrNoSalt) {
 			t.Errorf("got %v, want ErrNoSalt", err)
 		}

@@ -76,26 +76,26 @@ func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
 	}
 	var total Result
 	for count := most; ctx.Err() == nil; {
-		done, err := d.batch(ctx, shard, count)
+		done, read, err := d.batch(ctx, shard, count)
 		switch {
-		case isPoison(err) && count > 1:
+		case isPoison(err) && len(read.Entries) > 1:
 			// One entry is to blame; halves lead to it, and the good ones go in.
-			count = (count + 1) / 2
+			count = (len(read.Entries) + 1) / 2
 			continue
 		case isPoison(err):
-			done, err = d.bury(ctx, shard, err)
+			done, err = d.bury(ctx, shard, read, err)
 		}
 		if err != nil && ctx.Err() == nil {
 			return total, fmt.Errorf("drain shard %d: %w", shard, err)
 		}
 		total.add(done.Result)
-		if done.last == "" { // empty, busy, or given up at the deadline
+		if len(done.batch.Entries) == 0 { // empty, busy, or given up at the deadline
 			break
 		}
-		if err := queue.Trim(ctx, d.Redis, shard, done.last); err != nil {
+		if err := queue.Trim(ctx, d.Redis, shard, done.batch); err != nil {
 			return total, err
 		}
-		if done.read < count {
+		if len(done.batch.Entries) < count {
 			break
 		}
 		count = min(2*count, most)
@@ -106,8 +106,7 @@ func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
 // batchResult is what a committed transaction did.
 type batchResult struct {
 	Result
-	last string // id of the last entry; "" when there was none
-	read int    // entries
+	batch queue.Batch // which is stored now; empty when there was nothing
 }
 
 // settings of a transaction. What it looks for is found by an index, and it looks for
@@ -123,42 +122,50 @@ SET LOCAL enable_seqscan = off;
 SET LOCAL idle_in_transaction_session_timeout = '60s';
 SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)`
 
-// batch stores up to count entries of a shard in one transaction.
-func (d *Drainer) batch(ctx context.Context, shard, count int) (batchResult, error) {
-	return d.transaction(ctx, shard, count, record)
+// batch stores up to count entries of a shard in one transaction. What it read it
+// returns with an error too.
+func (d *Drainer) batch(ctx context.Context, shard, count int) (done batchResult, read queue.Batch, err error) {
+	var claim Seconds
+	done, err = d.transaction(ctx, shard, func(tx pgx.Tx, start time.Time) (queue.Batch, Result, error) {
+		if read, err = queue.Read(ctx, d.Redis, shard, count); err != nil || len(read.Entries) == 0 {
+			return queue.Batch{}, Result{}, err
+		}
+		claim.since(start)
+		result, err := record(ctx, tx, shard, read.Entries)
+		return read, result, err
+	})
+	done.Stages.Claim = claim
+	return done, read, err
 }
 
-// bury keeps the oldest entry of a shard aside: cause says why it can't be stored.
-func (d *Drainer) bury(ctx context.Context, shard int, cause error) (batchResult, error) {
-	return d.transaction(ctx, shard, 1, func(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry) (Result, error) {
-		return Result{DeadLetters: 1}, store.AddDeadLetters(ctx, tx, []store.DeadLetter{{
-			Shard: shard, Entry: entries[0].ID, Payload: entries[0].Payload, Reason: reason(cause),
+// bury keeps the one entry of a batch aside: cause says why it can't be stored.
+func (d *Drainer) bury(ctx context.Context, shard int, batch queue.Batch, cause error) (batchResult, error) {
+	return d.transaction(ctx, shard, func(tx pgx.Tx, _ time.Time) (queue.Batch, Result, error) {
+		entry := &batch.Entries[0]
+		return batch, Result{DeadLetters: 1}, store.AddDeadLetters(ctx, tx, []store.DeadLetter{{
+			Shard: shard, Entry: entry.ID, Payload: entry.Payload, Reason: reason(cause),
 		}})
 	})
 }
 
-// handler deals with entries of a shard in a transaction that holds it.
-type handler func(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry) (Result, error)
-
-// transaction lets handle deal with the oldest entries of a shard, count at most, and
-// notes in the same transaction that they are dealt with. It does nothing while
-// another holds the shard.
-func (d *Drainer) transaction(ctx context.Context, shard, count int, handle handler) (batchResult, error) {
+// transaction lets handle deal with a batch of a shard, and notes in the same
+// transaction that it is dealt with. While another holds the shard it does nothing.
+func (d *Drainer) transaction(
+	ctx context.Context, shard int, handle func(tx pgx.Tx, start time.Time) (queue.Batch, Result, error),
+) (batchResult, error) {
 	var out batchResult
-	var claim Seconds
 	at := time.Now()
 	err := pgx.BeginFunc(ctx, d.Database, func(tx pgx.Tx) error {
-		entries, err := d.claim(ctx, tx, shard, count)
-		if err != nil || len(entries) == 0 {
+		err := d.claim(ctx, tx, shard)
+		if err != nil {
 			return err
 		}
-		claim.since(at)
-		if out.Result, err = handle(ctx, tx, shard, entries); err != nil {
+		if out.batch, out.Result, err = handle(tx, at); err != nil || len(out.batch.Entries) == 0 {
 			return err
 		}
-		out.Batches, out.last, out.read = 1, entries[len(entries)-1].ID, len(entries)
+		out.Batches = 1
 		at = time.Now()
-		return store.SetMark(ctx, tx, shard, string(queue.MarkOf(entries)))
+		return store.SetMark(ctx, tx, shard, string(out.batch.Mark()))
 	})
 	if errors.Is(err, store.ErrShardBusy) {
 		return batchResult{Result: Result{Busy: 1}}, nil
@@ -166,25 +173,21 @@ func (d *Drainer) transaction(ctx context.Context, shard, count int, handle hand
 	if err != nil {
 		return batchResult{}, err
 	}
-	out.Stages.Claim = claim
 	out.Stages.Commit.since(at)
 	return out, nil
 }
 
-// claim holds the shard and reads its oldest entries, after those that were stored by
-// a worker which died before it could take them out of the queue.
-func (d *Drainer) claim(ctx context.Context, tx pgx.Tx, shard, count int) ([]queue.Entry, error) {
+// claim holds the shard, and takes out of the queue what was stored by a worker that
+// died before it could do so.
+func (d *Drainer) claim(ctx context.Context, tx pgx.Tx, shard int) error {
 	if _, err := tx.Exec(ctx, settings); err != nil {
-		return nil, fmt.Errorf("set up the transaction: %w", err)
+		return fmt.Errorf("set up the transaction: %w", err)
 	}
 	mark, err := store.HoldShard(ctx, tx, shard)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := queue.Settle(ctx, d.Redis, shard, queue.Mark(mark)); err != nil {
-		return nil, err
-	}
-	return queue.Read(ctx, d.Redis, shard, count)
+	return queue.Settle(ctx, d.Redis, shard, queue.Mark(mark))
 }
 
 // isPoison tells whether the database refused the data itself, so that trying the

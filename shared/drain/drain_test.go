@@ -6,14 +6,17 @@ import (
 	"slices"
 	"testing"
 	"time"
+	_ "time/tzdata"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/internal/oracle"
+	"github.com/analytics-platform/analytics/shared/collect"
 	"github.com/analytics-platform/analytics/shared/drain"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/queue"
@@ -83,35 +86,75 @@ func (r *record) queued(ctx context.Context) (n int64, err error) {
 
 var midnight = time.Date(2026, 2, 28, 0, 0, 0, 0, time.UTC)
 
-// genHistory draws events of a few visitors of two sites over two days, across the
-// end of a month.
+// place is a site and a day around which things happen there.
+type place struct {
+	collect.Site
+	around time.Time
+}
+
+// genPlace draws days at whose end a month ends or clocks are moved. Some sites change
+// their time zone meanwhile.
+func genPlace() *rapid.Generator[place] {
+	return rapid.Custom(func(t *rapid.T) place {
+		drawn := rapid.SampledFrom([][2]string{
+			{"UTC", "2026-02-28"}, {"Europe/Paris", "2026-03-28"}, {"Europe/Paris", "2026-10-24"}, {"Africa/Cairo", "2026-04-23"},
+			{"Africa/Cairo", "2026-10-29"}, {"Australia/Lord_Howe", "2026-04-04"}, {"Asia/Kathmandu", "2026-12-31"},
+		}).Draw(t, "place")
+		around, err := time.Parse(time.DateOnly, drawn[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := place{collect.Site{Location: location(t, drawn[0])}, around}
+		if rapid.Bool().Draw(t, "changes") {
+			p.Previous = location(t, rapid.SampledFrom([]string{"UTC", "Asia/Kolkata", "Pacific/Kiritimati", "Etc/GMT+12"}).Draw(t, "previous zone"))
+			p.Since = (event.DayOf(around) + event.Day(rapid.IntRange(0, 2).Draw(t, "changed on"))).Start(p.Previous)
+		}
+		return p
+	})
+}
+
+func location(t *rapid.T, zone string) *time.Location {
+	location, err := time.LoadLocation(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return location
+}
+
+// genHistory draws events of a few visitors of two sites over two days.
 func genHistory() *rapid.Generator[[]event.Event] {
 	return rapid.Custom(func(t *rapid.T) []event.Event {
 		events := make([]event.Event, rapid.IntRange(1, 40).Draw(t, "events"))
 		pages := rapid.SampledFrom([]string{"", "/", "/a", "/b"})
+		places := rapid.SliceOfN(genPlace(), 2, 2).Draw(t, "places")
 		for i := range events {
-			offset := rapid.SampledFrom([]int16{0, 330, -210}).Draw(t, "offset")
-			at := midnight.Add(time.Duration(rapid.IntRange(0, 47*60).Draw(t, "minute")) * time.Minute)
-			local := at.Add(time.Duration(offset) * time.Minute)
+			site := rapid.IntRange(1, 2).Draw(t, "site")
+			at := places[site-1].around.Add(time.Duration(rapid.IntRange(0, 47*60).Draw(t, "minute")) * time.Minute)
+			local := at.In(places[site-1].LocationAt(at))
+			_, offset := local.Zone()
 			events[i] = event.Event{
 				ID:        uuid.UUID{byte(i), 1},
-				Site:      int32(rapid.IntRange(1, 2).Draw(t, "site")),
+				Site:      int32(site),
 				Time:      at,
 				Day:       event.DayOf(local),
-				UTCOffset: offset,
+				UTCOffset: int16(offset / 60),
 				Visitor:   int64(rapid.IntRange(-3, 3).Draw(t, "visitor")) + 10*int64(event.DayOf(local)), // another each day
-				Type:      event.Type(rapid.IntRange(1, 4).Draw(t, "type")),
+				Type:      event.Type(rapid.IntRange(1, 5).Draw(t, "type")),
 				Name:      rapid.SampledFrom([]string{"", "Signup"}).Draw(t, "name"),
 				Hostname:  rapid.SampledFrom([]string{"one.example", "shop.one.example"}).Draw(t, "hostname"),
 				Page:      pages.Draw(t, "page"),
 				Props:     map[string]string{"plan": "pro"},
-				Amount:    rapid.SampledFrom([]string{"", "12.5"}).Draw(t, "amount"),
 				Subject:   uuid.UUID{byte(i % 2)},
 				Attributes: event.Attributes{
 					Source:      rapid.SampledFrom([]string{"Google", "Bing"}).Draw(t, "source"),
 					UTMCampaign: rapid.SampledFrom([]string{"", "spring"}).Draw(t, "campaign"),
 					Country:     rapid.SampledFrom([]string{"", "FR", "JP"}).Draw(t, "country"),
 				},
+			}
+			if e := &events[i]; e.Type == event.Engagement {
+				e.Engaged = rapid.Int32Range(1, event.MaxEngaged).Draw(t, "engaged")
+			} else if e.Amount = rapid.SampledFrom([]string{"", "12.5", "-0.1", "0.0003", "999999999999.9999"}).Draw(t, "amount"); e.Amount != "" {
+				e.Currency = rapid.SampledFrom([]string{"EUR", "USD"}).Draw(t, "currency")
 			}
 		}
 		return events
@@ -250,6 +293,79 @@ func TestPoisonIsPutAside(t *testing.T) {
 	}
 	if n, err := r.queued(ctx); err != nil || n != 0 {
 		t.Errorf("%d entries are left in the queue (%v)", n, err)
+	}
+}
+
+// TestPoisonInEitherLane: an entry that can't be stored is found among those that wait
+// in a flood, and among those that overtake it.
+func TestPoisonInEitherLane(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	events := some(420)
+	for i, e := range events {
+		e.Visitor = int64(4 * i) // all in one shard
+		if i >= 400 {
+			e.Site = 2
+		}
+	}
+	events[200].Amount, events[410].Amount = "twelve", "twelve"
+	if err := r.writer.Append(ctx, events...); err != nil {
+		t.Fatal(err)
+	}
+	d := r.drainer()
+	d.Batch = 16
+	result, err := d.Run(ctx)
+	if err != nil || result.Events != 418 || result.DeadLetters != 2 {
+		t.Errorf("%+v, %v; want 418 events and 2 dead letters", result, err)
+	}
+	if result.Batches > 100 {
+		t.Errorf("%d batches", result.Batches)
+	}
+	if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
+		t.Errorf("%v %v", differences, err)
+	}
+}
+
+// TestAFloodHoldsUpNobody: 100 events of a site that come behind 50,000 of another
+// are stored before a tenth of these.
+func TestAFloodHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	const flood, others = 50_000, 100
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	events := some(flood + others)
+	for _, e := range events[flood:] {
+		e.Site = 2
+	}
+	if err := r.writer.Append(ctx, events...); err != nil {
+		t.Fatal(err)
+	}
+	d := r.drainer()
+	d.Batch = 1000
+	result, err := d.Run(ctx)
+	if err != nil || result.Events != flood+others {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	// The number of the transaction that inserted a row says what came before what.
+	rows, err := r.db.Query(ctx, `
+SELECT visitor & 3, count(*) FILTER (WHERE site_id = 1 AND transaction < last), count(*) FILTER (WHERE site_id = 2)
+FROM (SELECT visitor, site_id, xmin::text::bigint AS transaction,
+             max(xmin::text::bigint) FILTER (WHERE site_id = 2) OVER (PARTITION BY visitor & 3) AS last
+      FROM events) e
+GROUP BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type shard struct{ Shard, Before, Others int }
+	shards, err := pgx.CollectRows(rows, pgx.RowToStructByPos[shard])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range shards {
+		if s.Others != others/queue.Shards || s.Before > flood/queue.Shards/10 {
+			t.Errorf("shard %d: %d events of the flood were stored before all %d of the other site", s.Shard, s.Before, s.Others)
+		}
 	}
 }
 

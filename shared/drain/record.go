@@ -103,7 +103,7 @@ func sort(shard int, entries []queue.Entry, sites map[int32]struct{}) *batch {
 	for i := range entries {
 		entry := &entries[i]
 		e := &entry.Event
-		if entry.Err == nil && e.Amount != "" && !event.IsAmount(e.Amount) {
+		if _, _, ok := event.ReadAmount(e.Amount); entry.Err == nil && e.Amount != "" && !ok {
 			entry.Err = errAmount
 		}
 		if entry.Err != nil {

@@ -78,10 +78,13 @@ func decodeError(err error) error {
 	case errors.As(err, &semantic):
 		name := field(semantic.JSONPointer)
 		if errors.Is(err, json.ErrUnknownName) {
-			return &FieldError{name, CodeUnknownField, "is not a field of an event; those are id, site, type, name, url, referrer, timestamp, title, language, screen, props, value, subject, funnel"}
+			return &FieldError{name, CodeUnknownField, "is not a field of an event; those are id, site, type, name, url, referrer, timestamp, title, language, screen, props, value, subject, funnel, engaged"}
 		}
 		if name == "" {
 			return &FieldError{"", CodeWrongType, "an event must be a JSON object"}
+		}
+		if expected(name) == wholeNumber && semantic.JSONKind == jsontext.KindNumber {
+			return &FieldError{name, CodeWrongType, "must be " + wholeNumber + ", not one with a fraction or too many digits"}
 		}
 		return &FieldError{name, CodeWrongType, "must be " + expected(name) + ", not " + kind(semantic.JSONKind)}
 	case errors.Is(err, jsontext.ErrDuplicateName):
@@ -104,12 +107,14 @@ func field(p jsontext.Pointer) string {
 	return strings.Join(parts, ".")
 }
 
+const wholeNumber = "a whole number"
+
 func expected(name string) string {
 	switch name {
 	case "props", "value", "funnel":
 		return "an object"
-	case "funnel.step":
-		return "a whole number"
+	case "funnel.step", "engaged":
+		return wholeNumber
 	default:
 		return "a string"
 	}

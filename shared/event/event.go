@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/tinylib/msgp/msgp"
 )
 
 //go:generate go tool msgp -file=event.go -o=event_msgp.go -tests=false -io=false
@@ -27,7 +28,15 @@ const (
 	Click      Type = 2 // something on a page was used
 	Conversion Type = 3 // a goal was reached
 	FunnelStep Type = 4 // a step of a named funnel was reached
+	Engagement Type = 5 // a page was visible and had the focus for a while; not counted as an event
 )
+
+// Counts tells whether an event of the type is one in the numbers. An engagement is
+// not: it only says for how long a page was read.
+func (t Type) Counts() bool { return t != Engagement }
+
+// typeNames are the names of all types, for messages.
+const typeNames = "view, click, conversion, funnel_step, engagement"
 
 // ParseType reads the name a client sends; ok is false for any other.
 func ParseType(name string) (t Type, ok bool) {
@@ -40,6 +49,8 @@ func ParseType(name string) (t Type, ok bool) {
 		return Conversion, true
 	case "funnel_step":
 		return FunnelStep, true
+	case "engagement":
+		return Engagement, true
 	default:
 		return 0, false
 	}
@@ -56,6 +67,8 @@ func (t Type) String() string {
 		return "conversion"
 	case FunnelStep:
 		return "funnel_step"
+	case Engagement:
+		return "engagement"
 	default:
 		return fmt.Sprintf("type(%d)", int16(t))
 	}
@@ -78,6 +91,26 @@ func (d Day) Date() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 func (d Day) Month() Day {
 	y, m, _ := d.Date().Date()
 	return DayOf(time.Date(y, m, 1, 0, 0, 0, 0, time.UTC))
+}
+
+// Start is the first instant of the day in a time zone. Clocks that are moved at
+// midnight make days that begin at one o'clock, or whose midnight comes twice.
+func (d Day) Start(location *time.Location) time.Time {
+	year, month, date := d.Date().Date()
+	t := time.Date(year, month, date, 0, 0, 0, 0, location)
+	begin, end := t.ZoneBounds()
+	if DayOf(t) < d { // there is no midnight: the day begins when clocks are moved
+		return end.In(location)
+	}
+	if !begin.IsZero() {
+		before := begin.Add(-time.Nanosecond).In(location)
+		_, offset := before.Zone()
+		earlier := d.Date().Add(-time.Duration(offset) * time.Second).In(location)
+		if earlier.Before(begin) && DayOf(earlier) == d {
+			return earlier
+		}
+	}
+	return t
 }
 
 // String is the day as YYYY-MM-DD.
@@ -135,7 +168,18 @@ type Event struct {
 	Subject   uuid.UUID         `msg:"su"`           // keyed hash; zero without
 	Funnel    string            `msg:"f,omitempty"`
 	Step      int16             `msg:"fs,omitempty"` // 1 is the first
+	Engaged   int32             `msg:"en,omitempty"` // milliseconds; of an engagement only
 	Attributes
+}
+
+// SiteOf is the Site of an event that MarshalMsg has encoded, found without decoding
+// the rest.
+func SiteOf(encoded string) (int32, error) {
+	site, _, err := msgp.ReadInt32Bytes(msgp.Locate("si", msgp.UnsafeBytes(encoded)))
+	if err != nil {
+		return 0, fmt.Errorf("read the site of an encoded event: %w", err)
+	}
+	return site, nil
 }
 
 // Hour is when the local hour in which the event happened began. Zones that are

@@ -360,8 +360,8 @@ func (z Day) Msgsize() (s int) {
 func (z *Event) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(18)
-	var zb0001Mask uint32 /* 18 bits */
+	zb0001Len := uint32(19)
+	var zb0001Mask uint32 /* 19 bits */
 	_ = zb0001Mask
 	if z.UTCOffset == 0 {
 		zb0001Len--
@@ -402,6 +402,10 @@ func (z *Event) MarshalMsg(b []byte) (o []byte, err error) {
 	if z.Step == 0 {
 		zb0001Len--
 		zb0001Mask |= 0x10000
+	}
+	if z.Engaged == 0 {
+		zb0001Len--
+		zb0001Mask |= 0x20000
 	}
 	// variable map header, size zb0001Len
 	o = msgp.AppendMapHeader(o, zb0001Len)
@@ -482,6 +486,11 @@ func (z *Event) MarshalMsg(b []byte) (o []byte, err error) {
 			// string "fs"
 			o = append(o, 0xa2, 0x66, 0x73)
 			o = msgp.AppendInt16(o, z.Step)
+		}
+		if (zb0001Mask & 0x20000) == 0 { // if not omitted
+			// string "en"
+			o = append(o, 0xa2, 0x65, 0x6e)
+			o = msgp.AppendInt32(o, z.Engaged)
 		}
 		// string "Attributes"
 		o = append(o, 0xaa, 0x41, 0x74, 0x74, 0x72, 0x69, 0x62, 0x75, 0x74, 0x65, 0x73)
@@ -644,6 +653,12 @@ func (z *Event) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Step")
 				return
 			}
+		case "en":
+			z.Engaged, bts, err = msgp.ReadInt32Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Engaged")
+				return
+			}
 		case "Attributes":
 			bts, err = z.Attributes.UnmarshalMsg(bts)
 			if err != nil {
@@ -671,7 +686,7 @@ func (z *Event) Msgsize() (s int) {
 			s += msgp.StringPrefixSize + len(za0002) + msgp.StringPrefixSize + len(za0003)
 		}
 	}
-	s += 2 + msgp.StringPrefixSize + len(z.Amount) + 3 + msgp.StringPrefixSize + len(z.Currency) + 3 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + 2 + msgp.StringPrefixSize + len(z.Funnel) + 3 + msgp.Int16Size + 11 + z.Attributes.Msgsize()
+	s += 2 + msgp.StringPrefixSize + len(z.Amount) + 3 + msgp.StringPrefixSize + len(z.Currency) + 3 + msgp.ArrayHeaderSize + (16 * (msgp.ByteSize)) + 2 + msgp.StringPrefixSize + len(z.Funnel) + 3 + msgp.Int16Size + 3 + msgp.Int32Size + 11 + z.Attributes.Msgsize()
 	return
 }
 

@@ -24,6 +24,7 @@ const (
 	MaxValue   = 1000 // value of a property
 	MaxSubject = 256
 	MaxStep    = 100
+	MaxEngaged = 86_400_000 // milliseconds
 )
 
 // How far a client's clock is believed. An event from further ahead than ClockSkew,
@@ -38,9 +39,9 @@ const (
 type Input struct {
 	ID        string                    `json:"id"`        // UUIDv7 made by the client; makes a retry the same event
 	Site      string                    `json:"site"`      // domain or public id
-	Type      string                    `json:"type"`      // view, click, conversion, funnel_step
+	Type      string                    `json:"type"`      // view, click, conversion, funnel_step, engagement
 	Name      string                    `json:"name"`      // what was clicked or reached
-	URL       string                    `json:"url"`       // absolute; required for a view
+	URL       string                    `json:"url"`       // absolute; required for a view and an engagement
 	Referrer  string                    `json:"referrer"`  // absolute URL of the page before
 	Timestamp string                    `json:"timestamp"` // RFC 3339; arrival when absent
 	Title     string                    `json:"title"`
@@ -50,6 +51,7 @@ type Input struct {
 	Value     *Value                    `json:"value"`
 	Subject   string                    `json:"subject"` // reference to a consenting person; stored only as a keyed hash
 	Funnel    *Funnel                   `json:"funnel"`
+	Engaged   *int                      `json:"engaged"` // milliseconds that the page was visible and had the focus since it last said so; of an engagement only
 }
 
 // Value is money that an event is worth.
@@ -108,7 +110,7 @@ func Decode(data []byte) (Input, error) {
 // Valid is what Validate makes of an Input: the event so far, and the parts of
 // the request that must be looked up, hashed or read further.
 type Valid struct {
-	Event    Event  // ID, Time, Type, Name, Title, Props, Amount, Currency, Funnel, Step, Language, Screen
+	Event    Event  // ID, Time, Type, Name, Title, Props, Amount, Currency, Funnel, Step, Engaged, Language, Screen
 	Site     string // as sent, lower case
 	URL      string // as sent
 	Referrer string // as sent
@@ -130,9 +132,9 @@ func (in *Input) Validate(now time.Time) (Valid, error) {
 	var ok bool
 	if e.Type, ok = ParseType(in.Type); !ok {
 		if in.Type == "" {
-			return v, &FieldError{"type", CodeRequired, "must be one of view, click, conversion, funnel_step"}
+			return v, &FieldError{"type", CodeRequired, "must be one of " + typeNames}
 		}
-		return v, &FieldError{"type", CodeWrongValue, "must be one of view, click, conversion, funnel_step"}
+		return v, &FieldError{"type", CodeWrongValue, "must be one of " + typeNames}
 	}
 	for _, f := range []struct {
 		field, text string
@@ -148,8 +150,8 @@ func (in *Input) Validate(now time.Time) (Valid, error) {
 			return v, err
 		}
 	}
-	if in.URL == "" && e.Type == View {
-		return v, &FieldError{"url", CodeRequired, "a view needs the absolute address of the page, e.g. https://example.com/pricing"}
+	if in.URL == "" && (e.Type == View || e.Type == Engagement) {
+		return v, &FieldError{"url", CodeRequired, "a view and an engagement need the absolute address of the page, e.g. https://example.com/pricing"}
 	}
 	if in.Screen != "" && !isScreen(in.Screen) {
 		return v, &FieldError{"screen", CodeWrongValue, "must be WIDTHxHEIGHT in pixels, e.g. 1920x1080"}
@@ -166,7 +168,10 @@ func (in *Input) Validate(now time.Time) (Valid, error) {
 	if err := in.value(e); err != nil {
 		return v, err
 	}
-	return v, in.funnel(e)
+	if err := in.funnel(e); err != nil {
+		return v, err
+	}
+	return v, in.engaged(e)
 }
 
 // time sets ID and Time.
@@ -251,7 +256,7 @@ func (in *Input) value(e *Event) error {
 	default:
 		return &FieldError{"value.amount", CodeWrongType, "must be a number or a decimal string"}
 	}
-	if !IsAmount(amount) {
+	if _, _, ok := ReadAmount(amount); !ok {
 		return &FieldError{"value.amount", CodeWrongValue, "must be a decimal number with at most 12 digits before and 4 after the point, e.g. 12.5"}
 	}
 	if len(in.Value.Currency) != 3 || !all(in.Value.Currency, func(c byte) bool { return 'A' <= c && c <= 'Z' }) {
@@ -281,6 +286,27 @@ func (in *Input) funnel(e *Event) error {
 		return &FieldError{"funnel.step", CodeOutOfRange, fmt.Sprintf("must be from 1 to %d", MaxStep)}
 	}
 	e.Funnel, e.Step = in.Funnel.ID, int16(in.Funnel.Step)
+	return nil
+}
+
+func (in *Input) engaged(e *Event) error {
+	if e.Type != Engagement {
+		if in.Engaged != nil {
+			return &FieldError{"engaged", CodeWrongValue, "goes with an engagement only"}
+		}
+		return nil
+	}
+	switch {
+	case in.Engaged == nil:
+		return &FieldError{"engaged", CodeRequired, "say for how many milliseconds the page was visible and had the focus, e.g. 15000"}
+	case *in.Engaged < 1 || *in.Engaged > MaxEngaged:
+		return &FieldError{"engaged", CodeOutOfRange, fmt.Sprintf("must be from 1 to %d milliseconds", MaxEngaged)}
+	case in.Value != nil:
+		return &FieldError{"value", CodeWrongValue, "does not go with an engagement: send it with the event that earned it"}
+	case in.Funnel != nil:
+		return &FieldError{"funnel", CodeWrongValue, "does not go with an engagement: send it with the event that reached the step"}
+	}
+	e.Engaged = int32(*in.Engaged)
 	return nil
 }
 
@@ -319,13 +345,29 @@ func isLanguage(s string) bool {
 	})
 }
 
-// IsAmount tells whether a text is an amount as Value describes it.
-func IsAmount(s string) bool {
-	whole, part, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
-	if point && (part == "" || len(part) > 4 || !all(part, isDigit)) {
-		return false
+// ReadAmount reads the amount of an event: its units, and the ten-thousandths after
+// the point, both negative when the amount is. ok is false for a text that is no
+// decimal number with at most 12 digits before and 4 after the point.
+func ReadAmount(text string) (units, parts int64, ok bool) {
+	digits, negative := strings.CutPrefix(text, "-")
+	whole, part, point := strings.Cut(digits, ".")
+	if whole == "" || len(whole) > 12 || !all(whole, isDigit) ||
+		point && (part == "" || len(part) > 4 || !all(part, isDigit)) {
+		return 0, 0, false
 	}
-	return whole != "" && len(whole) <= 12 && all(whole, isDigit)
+	units, parts = number(whole), number((part + "0000")[:4])
+	if negative {
+		return -units, -parts, true
+	}
+	return units, parts, true
+}
+
+// number is what a few digits say.
+func number(digits string) (n int64) {
+	for _, digit := range digits {
+		n = 10*n + int64(digit-'0')
+	}
+	return n
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

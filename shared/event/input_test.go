@@ -53,6 +53,33 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+func TestValidEngagement(t *testing.T) {
+	t.Parallel()
+	for _, engaged := range []int32{1, event.MaxEngaged} {
+		got, err := validate(t, fmt.Sprintf(`{"site":"a","type":"engagement","url":"https://a/","engaged":%d}`, engaged))
+		if err != nil || got.Event.Type != event.Engagement || got.Event.Engaged != engaged {
+			t.Errorf("%d ms are taken as %+v, %v", engaged, got.Event, err)
+		}
+	}
+}
+
+func TestReadAmount(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]int64{
+		"0": {0, 0}, "-0": {0, 0}, "12": {12, 0}, "12.5": {12, 5000}, "-12.5": {-12, -5000}, "-0.0001": {0, -1},
+		"007.10": {7, 1000}, "999999999999.9999": {999_999_999_999, 9999},
+	} {
+		if units, parts, ok := event.ReadAmount(text); !ok || [2]int64{units, parts} != want {
+			t.Errorf("%s is read as %d and %d ten-thousandths, %t", text, units, parts, ok)
+		}
+	}
+	for _, text := range []string{"", "-", ".", ".5", "5.", "+1", "--1", "1,5", "1e3", "0x1", "1 ", "1_0", "NaN", "1000000000000", "1.00000", "1.2.3", "١"} {
+		if units, parts, ok := event.ReadAmount(text); ok {
+			t.Errorf("%q is read as %d and %d ten-thousandths, want it refused", text, units, parts)
+		}
+	}
+}
+
 func TestTimeOfAnEvent(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -113,6 +140,16 @@ func TestBadFieldsAreNamed(t *testing.T) {
 		"a step of no funnel":     {`{"site":"a","type":"funnel_step"}`, "funnel", "required"},
 		"step zero":               {`{"site":"a","type":"funnel_step","funnel":{"id":"x","step":0}}`, "funnel.step", "out_of_range"},
 		"an event too large":      {`{"site":"a","type":"click","title":"` + strings.Repeat("t", event.MaxEvent) + `"}`, "", "too_long"},
+		"engaged of a view":       {`{"site":"a","type":"view","url":"https://a/","engaged":0}`, "engaged", "wrong_value"},
+		"no time engaged":         {`{"site":"a","type":"engagement","url":"https://a/"}`, "engaged", "required"},
+		"engaged for no time":     {`{"site":"a","type":"engagement","url":"https://a/","engaged":0}`, "engaged", "out_of_range"},
+		"engaged for over a day":  {`{"site":"a","type":"engagement","url":"https://a/","engaged":86400001}`, "engaged", "out_of_range"},
+		"engaged beyond numbers":  {`{"site":"a","type":"engagement","url":"https://a/","engaged":1e300}`, "engaged", "wrong_type"},
+		"half a millisecond":      {`{"site":"a","type":"engagement","url":"https://a/","engaged":1.5}`, "engaged", "wrong_type"},
+		"engaged as text":         {`{"site":"a","type":"engagement","url":"https://a/","engaged":"1"}`, "engaged", "wrong_type"},
+		"engaged with no page":    {`{"site":"a","type":"engagement","engaged":1}`, "url", "required"},
+		"engaged for money":       {`{"site":"a","type":"engagement","url":"https://a/","engaged":1,"value":{"amount":1,"currency":"EUR"}}`, "value", "wrong_value"},
+		"engaged up a funnel":     {`{"site":"a","type":"engagement","url":"https://a/","engaged":1,"funnel":{"id":"x","step":1}}`, "funnel", "wrong_value"},
 		"too many properties":     {`{"site":"a","type":"click","props":` + manyProps(31) + `}`, "props", "too_many"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -214,7 +251,7 @@ func FuzzDecode(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if valid.Event.Time.After(now.Add(event.ClockSkew)) || valid.Event.Type < event.View || valid.Event.Type > event.FunnelStep {
+			if valid.Event.Time.After(now.Add(event.ClockSkew)) || valid.Event.Type < event.View || valid.Event.Type > event.Engagement {
 				t.Fatalf("an impossible event was taken: %+v", valid)
 			}
 		}

@@ -199,7 +199,8 @@ func (f *Feed) Seen(site int32, visitor int64, at, now time.Time) {
 	f.window.Add(site, visitor, at, now)
 }
 
-// Take tells of an event that has come in.
+// Take tells of an event that has come in. Of an engagement it tells nothing, but
+// whoever reads a page is a current visitor.
 func (f *Feed) Take(e *event.Event, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -211,7 +212,7 @@ func (f *Feed) Take(e *event.Event, now time.Time) {
 	if second := now.Unix(); site.second != second {
 		site.second, site.told = second, 0
 	}
-	if site.told < EventsPerSecond {
+	if e.Type.Counts() && site.told < EventsPerSecond {
 		site.told++
 		f.number++
 		one := numbered{f.number, e.Site, eventOf(e)}

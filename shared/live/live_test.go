@@ -132,6 +132,26 @@ func TestFeed(t *testing.T) {
 	}
 }
 
+// TestAReaderStays: who only reads a page stays a current visitor, of whom nothing
+// else is told.
+func TestAReaderStays(t *testing.T) {
+	t.Parallel()
+	feed := live.NewFeed()
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	s := feed.Subscribe(1, "", start)
+	first := <-s.Messages()
+	for minute := range 10 {
+		at := start.Add(time.Duration(minute)*time.Minute + time.Second)
+		reading := view(1, 7, at, "/a")
+		reading.Type, reading.Engaged = event.Engagement, 60_000
+		feed.Take(reading, at)
+	}
+	expect(t, "after ten minutes", s, visitors(1))
+	expect(t, "coming back", feed.Subscribe(1, first.ID, start.Add(10*time.Minute)), visitors(1))
+	feed.Tick(start.Add(9*time.Minute + live.Span + time.Second))
+	expect(t, "five minutes after the last", s, visitors(0))
+}
+
 func TestComingBack(t *testing.T) {
 	t.Parallel()
 	feed := live.NewFeed()

@@ -13,7 +13,7 @@ const Span = 5 * time.Minute
 const spanSeconds = int64(Span / time.Second)
 
 // Window counts the visitors of each site that had an event within Span, to the
-// second. It is not safe for concurrent use.
+// second, engagements included. It is not safe for concurrent use.
 type Window struct {
 	last map[int32]map[int64]int64 // by site and visitor: the second last seen
 	seen map[int64][]sighting      // by second; a visitor who was seen again is in several

@@ -36,8 +36,9 @@ func End(ctx context.Context, client redis.UniversalClient) (Position, error) {
 // ends (then it returns nil) or Redis fails. It takes nothing out of the queue. fn is
 // called from one goroutine a shard.
 //
-// A follower that is slower than the workers can miss events: use it for live
-// views, never for the record.
+// It follows the main lanes, to which every event is appended. A follower that is
+// slower than the workers, who move events and take them out, can miss some: use it
+// for live views, never for the record.
 func Follow(ctx context.Context, client redis.UniversalClient, from Position, fn func(event.Event)) error {
 	group, inner := errgroup.WithContext(ctx)
 	for shard := range Shards {

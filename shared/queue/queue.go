@@ -1,10 +1,14 @@
-// Package queue owns the way between track and the record: Redis streams, one a
-// shard, that hold exactly the events which are not yet stored.
+// Package queue owns the way between track and the record: Redis streams that hold
+// exactly the events which are not yet stored.
 //
 // Events of one visitor are always in one shard, so that one worker a shard sees
-// all of a visitor-day. An entry leaves its stream only by Trim, which a worker
-// calls after the transaction that stored it has been committed; nothing else may
-// ever shorten a stream.
+// all of a visitor-day. A shard has two lanes, a stream each: the main one, to which
+// events are appended, and the express one, to which Read moves the events of other
+// sites when one site floods the main lane, so that they needn't wait behind it.
+//
+// An entry leaves its shard only by Trim, which a worker calls after the transaction
+// that stored it has been committed; nothing else may ever take one out. When Redis
+// runs out of memory it is track that takes no more (see Room).
 package queue
 
 import (
@@ -29,9 +33,22 @@ const Shards = 4
 // field is the one field of an entry: the event in MessagePack.
 const field = "e"
 
-// stream is the key of a shard's stream; the hash tag lets a Redis Cluster spread
-// the shards.
-func stream(shard int) string { return "analytics:{" + strconv.Itoa(shard) + "}:events" }
+// stream is the key of a shard's main lane.
+func stream(shard int) string { return key(shard, "events") }
+
+// expressStream is the key of a shard's express lane.
+func expressStream(shard int) string { return key(shard, "express") }
+
+// lookedKey is the key of the id up to which a shard's main lane was looked through
+// for entries to move to the express lane.
+func lookedKey(shard int) string { return key(shard, "looked") }
+
+// sitesKey is the key of the sites that events of a shard were appended of, sorted
+// by when that was last noted (see Writer), in milliseconds of Redis's clock.
+func sitesKey(shard int) string { return key(shard, "sites") }
+
+// key is a key of a shard; the hash tag lets a Redis Cluster spread the shards.
+func key(shard int, name string) string { return "analytics:{" + strconv.Itoa(shard) + "}:" + name }
 
 // ShardOf is the shard that an event belongs to.
 func ShardOf(e *event.Event) int { return int(uint64(e.Visitor) % Shards) }
@@ -44,18 +61,32 @@ type Entry struct {
 	Err     error       // the payload can't be read
 }
 
-// Mark names entries that were read together, by where they end in the stream and
-// what is there: enough to know them again, even if another Redis has taken the place
-// of the one they came from. The zero Mark names nothing.
+// Batch is what Read found: of each lane the oldest entries, with none left out.
+type Batch struct {
+	// Entries are those of the main lane, then those of the express one, each lane in
+	// the order of its stream.
+	Entries []Entry
+	// Main is how many of Entries are in the main lane.
+	Main int
+}
+
+// Mark names a batch, by where it ends in each lane and what is there: enough to know
+// it again, even if another Redis has taken the place of the one that it was read from.
+// The zero Mark names nothing.
 type Mark string
 
-// MarkOf names the entries that Read returned; "" when there are none.
-func MarkOf(entries []Entry) Mark {
-	if len(entries) == 0 {
-		return ""
+// Mark is the batch's.
+func (b Batch) Mark() Mark {
+	var fields []string
+	for _, lane := range [][]Entry{b.Entries[:b.Main], b.Entries[b.Main:]} {
+		if len(lane) == 0 {
+			fields = append(fields, "-", "-")
+			continue
+		}
+		last := &lane[len(lane)-1]
+		fields = append(fields, last.ID, digest(last.Payload))
 	}
-	last := &entries[len(entries)-1]
-	return Mark(last.ID + " " + digest(last.Payload))
+	return Mark(strings.Join(fields, " "))
 }
 
 func digest(payload []byte) string {
@@ -63,47 +94,93 @@ func digest(payload []byte) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Settle takes out of a shard the entries that a mark names, if they are still there:
-// they were stored, and whoever stored them died before Trim.
+// Settle takes out of a shard the batch that a mark names, if it is still there: it was
+// stored, and whoever stored it died before Trim. It must come before Read, which may
+// move entries between the lanes.
 func Settle(ctx context.Context, client redis.UniversalClient, shard int, mark Mark) error {
-	id, want, ok := strings.Cut(string(mark), " ")
-	if !ok {
-		return nil
-	}
-	messages, err := client.XRange(ctx, stream(shard), id, id).Result()
-	if err != nil {
-		return fmt.Errorf("look for stored entries in the queue's shard %d: %w", shard, err)
-	}
-	for _, m := range messages {
-		if entry := decode(m); digest(entry.Payload) == want {
-			return Trim(ctx, client, shard, id)
+	fields := strings.Fields(string(mark))
+	for i, stream := range []string{stream(shard), expressStream(shard)} {
+		if len(fields) < 2*i+2 || fields[2*i] == "-" {
+			continue
+		}
+		id, want := fields[2*i], fields[2*i+1]
+		found, err := client.XRange(ctx, stream, id, id).Result()
+		if err != nil {
+			return fmt.Errorf("look for stored entries in the queue's shard %d: %w", shard, err)
+		}
+		if len(found) == 0 || digest(decode(found[0]).Payload) != want {
+			continue
+		}
+		next, err := after(id)
+		if err != nil {
+			return err
+		}
+		if err := client.XTrimMinID(ctx, stream, next).Err(); err != nil {
+			return fmt.Errorf("trim the queue's shard %d: %w", shard, err)
 		}
 	}
 	return nil
 }
 
-// Read returns the oldest entries of a shard, count at most, and leaves them
-// there. Only one worker may work on a shard at a time.
-func Read(ctx context.Context, client redis.UniversalClient, shard, count int) ([]Entry, error) {
-	messages, err := client.XRangeN(ctx, stream(shard), "-", "+", int64(count)).Result()
+// Read returns count entries of a shard, or all when it has fewer, and leaves them
+// in the queue. Only one worker may work on a shard at a time.
+//
+// Each lane gets half of the batch, and what the other has no use for. Before, Read
+// looks whether entries must be moved to the express lane: that is when a main lane
+// longer than two batches begins with one that is for more than three quarters of one
+// site, and others wait.
+func Read(ctx context.Context, client redis.UniversalClient, shard, count int) (Batch, error) {
+	f, err := peek(ctx, client, shard, count)
 	if err != nil {
-		return nil, fmt.Errorf("read the queue's shard %d: %w", shard, err)
+		return Batch{}, err
 	}
-	entries := make([]Entry, len(messages))
-	for i, m := range messages {
-		entries[i] = decode(m)
+	if site, ok := f.flood(count); ok {
+		moved, err := overtake(ctx, client, shard, site, f, count)
+		if err != nil {
+			return Batch{}, fmt.Errorf("look through the queue's shard %d: %w", shard, err)
+		}
+		if moved > 0 {
+			if f.express, err = client.XRangeN(ctx, expressStream(shard), "-", "+", int64(count)).Result(); err != nil {
+				return Batch{}, fmt.Errorf("read the queue's shard %d: %w", shard, err)
+			}
+		}
 	}
-	return entries, nil
+	main := f.main[:min(len(f.main), f.mainShare(count))]
+	express := f.express[:min(len(f.express), count-len(main))]
+	return Batch{decodeAll(main, express), len(main)}, nil
 }
 
-// Trim takes out of a shard the entry last and all before it. They must have been
-// stored.
-func Trim(ctx context.Context, client redis.UniversalClient, shard int, last string) error {
-	next, err := after(last)
+// Peek returns the oldest entries of a shard, count of each lane at most. Unlike Read
+// it changes nothing, so anyone may call it at any time.
+func Peek(ctx context.Context, client redis.UniversalClient, shard, count int) ([]Entry, error) {
+	f, err := peek(ctx, client, shard, count)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := client.XTrimMinID(ctx, stream(shard), next).Err(); err != nil {
+	return decodeAll(f.main, f.express), nil
+}
+
+// Trim takes a batch out of its shard. It must have been stored.
+//
+// It takes out of each lane the last entry of the batch and all before it. That is
+// the batch and nothing else: of each lane a batch has the beginning, and no entry
+// comes into a lane with an id less than one that the lane has had.
+func Trim(ctx context.Context, client redis.UniversalClient, shard int, batch Batch) error {
+	pipe := client.Pipeline()
+	for _, lane := range []struct {
+		stream  string
+		entries []Entry
+	}{{stream(shard), batch.Entries[:batch.Main]}, {expressStream(shard), batch.Entries[batch.Main:]}} {
+		if len(lane.entries) == 0 {
+			continue
+		}
+		next, err := after(lane.entries[len(lane.entries)-1].ID)
+		if err != nil {
+			return err
+		}
+		pipe.XTrimMinID(ctx, lane.stream, next)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("trim the queue's shard %d: %w", shard, err)
 	}
 	return nil
@@ -111,34 +188,53 @@ func Trim(ctx context.Context, client redis.UniversalClient, shard int, last str
 
 // Backlog says how much of a shard waits to be stored.
 type Backlog struct {
-	Length int64         // entries
-	Age    time.Duration // of the oldest entry; 0 when empty
+	Length  int64         // entries, of both lanes
+	Express int64         // how many of them are in the express lane
+	Age     time.Duration // of the oldest entry; 0 when empty
 }
 
 // Backlogs returns the backlog of every shard at now.
 func Backlogs(ctx context.Context, client redis.UniversalClient, now time.Time) ([Shards]Backlog, error) {
 	var out [Shards]Backlog
+	type lane struct {
+		length *redis.IntCmd
+		oldest *redis.XMessageSliceCmd
+	}
+	var lanes [Shards][2]lane
 	pipe := client.Pipeline()
-	var lengths [Shards]*redis.IntCmd
-	var oldest [Shards]*redis.XMessageSliceCmd
 	for shard := range Shards {
-		lengths[shard] = pipe.XLen(ctx, stream(shard))
-		oldest[shard] = pipe.XRangeN(ctx, stream(shard), "-", "+", 1)
+		for i, stream := range []string{stream(shard), expressStream(shard)} {
+			lanes[shard][i] = lane{pipe.XLen(ctx, stream), pipe.XRangeN(ctx, stream, "-", "+", 1)}
+		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return out, fmt.Errorf("read the queue's backlog: %w", err)
 	}
 	for shard := range Shards {
-		out[shard].Length = lengths[shard].Val()
-		if first := oldest[shard].Val(); len(first) > 0 {
-			ms, _, err := split(first[0].ID)
-			if err != nil {
-				return out, err
+		backlog := &out[shard]
+		backlog.Express = lanes[shard][1].length.Val()
+		for _, lane := range lanes[shard] {
+			backlog.Length += lane.length.Val()
+			for _, first := range lane.oldest.Val() {
+				ms, _, err := split(first.ID)
+				if err != nil {
+					return out, err
+				}
+				backlog.Age = max(backlog.Age, now.Sub(time.UnixMilli(ms)))
 			}
-			out[shard].Age = max(0, now.Sub(time.UnixMilli(ms)))
 		}
 	}
 	return out, nil
+}
+
+func decodeAll(main, express []redis.XMessage) []Entry {
+	entries := make([]Entry, 0, len(main)+len(express))
+	for _, lane := range [][]redis.XMessage{main, express} {
+		for _, m := range lane {
+			entries = append(entries, decode(m))
+		}
+	}
+	return entries
 }
 
 func decode(m redis.XMessage) Entry {
@@ -165,6 +261,22 @@ func after(id string) (string, error) {
 		return "", err
 	}
 	return strconv.FormatInt(ms, 10) + "-" + strconv.FormatUint(seq+1, 10), nil
+}
+
+// later is the greater of two ids.
+func later(a, b string) (string, error) {
+	aMS, aSeq, err := split(a)
+	if err != nil {
+		return "", err
+	}
+	bMS, bSeq, err := split(b)
+	if err != nil {
+		return "", err
+	}
+	if bMS > aMS || bMS == aMS && bSeq > aSeq {
+		return b, nil
+	}
+	return a, nil
 }
 
 func split(id string) (ms int64, seq uint64, err error) {

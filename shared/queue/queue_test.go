@@ -16,14 +16,19 @@ import (
 	"github.com/analytics-platform/analytics/shared/queue"
 )
 
-func connect(t *testing.T) *redis.Client {
-	t.Helper()
-	options, err := redis.ParseURL(localtest.Redis(t))
+func connect(tb testing.TB) *redis.Client {
+	tb.Helper()
+	return connectTo(tb, localtest.Redis(tb))
+}
+
+func connectTo(tb testing.TB, url string) *redis.Client {
+	tb.Helper()
+	options, err := redis.ParseURL(url)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	tb.Cleanup(func() { _ = client.Close() })
 	return client
 }
 
@@ -35,7 +40,7 @@ func all(t *testing.T, client redis.UniversalClient) (entries [queue.Shards][]qu
 	t.Helper()
 	for shard := range queue.Shards {
 		var err error
-		if entries[shard], err = queue.Read(t.Context(), client, shard, 10_000); err != nil {
+		if entries[shard], err = queue.Peek(t.Context(), client, shard, 10_000); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -90,17 +95,17 @@ func TestTrimTakesWhatWasReadAndNoMore(t *testing.T) {
 		}
 	}
 	read, err := queue.Read(t.Context(), client, 0, 6)
-	if err != nil || len(read) != 6 {
-		t.Fatalf("%d entries, %v", len(read), err)
+	if err != nil || len(read.Entries) != 6 || read.Main != 6 {
+		t.Fatalf("%d entries, %v", len(read.Entries), err)
 	}
-	if err := queue.Trim(t.Context(), client, 0, read[5].ID); err != nil {
+	if err := queue.Trim(t.Context(), client, 0, read); err != nil {
 		t.Fatal(err)
 	}
 	left := all(t, client)[0]
-	if len(left) != 4 || left[0].Event.ID == read[5].Event.ID {
+	if len(left) != 4 || left[0].Event.ID == read.Entries[5].Event.ID {
 		t.Errorf("%d entries are left, want 4", len(left))
 	}
-	if err := queue.Trim(t.Context(), client, 0, "no id"); err == nil {
+	if err := queue.Trim(t.Context(), client, 0, queue.Batch{Entries: []queue.Entry{{ID: "no id"}}, Main: 1}); err == nil {
 		t.Error("an id that is none was taken")
 	}
 }

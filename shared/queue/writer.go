@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -14,23 +15,37 @@ import (
 // maxGroup bounds how many events go to Redis in one pipeline.
 const maxGroup = 4096
 
+// noteEvery is how often it is noted at most that events of a site are appended to a
+// shard.
+const noteEvery = 10 * time.Second
+
 // ErrClosed is returned by Append after Close.
 var ErrClosed = errors.New("the queue's writer is closed")
 
 // Writer appends events with group commit: while one pipeline is on its way to
 // Redis, the events of all requests that arrive meanwhile gather for the next.
+//
+// It also notes in Redis of which sites it appends, so that Read knows whether events
+// of other sites wait behind those that it sees.
 type Writer struct {
 	client redis.UniversalClient
-	wake   chan struct{} // holds a token while something waits; closed by Close
-	done   chan struct{} // closed when the loop has ended
+	wake   chan struct{}  // holds a token while something waits; closed by Close
+	done   chan struct{}  // closed when the loop has ended
+	noted  map[note]int64 // when, in milliseconds of Redis's clock; of the loop alone
 
 	mu      sync.Mutex
 	waiting []pending
 	closed  bool
 }
 
+// note is what is noted: that events of the site are appended to the shard.
+type note struct {
+	shard int
+	site  int32
+}
+
 type pending struct {
-	shard   int
+	note
 	payload []byte
 	group   *group
 }
@@ -54,7 +69,7 @@ func (g *group) finish(err error) {
 
 // NewWriter starts a writer. Close ends it.
 func NewWriter(client redis.UniversalClient) *Writer {
-	w := &Writer{client: client, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	w := &Writer{client: client, wake: make(chan struct{}, 1), done: make(chan struct{}), noted: map[note]int64{}}
 	go w.loop()
 	return w
 }
@@ -73,7 +88,7 @@ func (w *Writer) Append(ctx context.Context, events ...*event.Event) error {
 		if err != nil {
 			return fmt.Errorf("encode the event: %w", err)
 		}
-		batch[i] = pending{ShardOf(e), payload, g}
+		batch[i] = pending{note{ShardOf(e), e.Site}, payload, g}
 	}
 	w.mu.Lock()
 	if w.closed {
@@ -135,6 +150,7 @@ func (w *Writer) flush() bool {
 		commands[i] = pipe.XAdd(ctx, &redis.XAddArgs{Stream: stream(p.shard), Values: []any{field, p.payload}})
 	}
 	_, err := pipe.Exec(ctx)
+	w.note(ctx, batch, commands)
 	for i, p := range batch {
 		failure := commands[i].Err()
 		if failure == nil && commands[i].Val() == "" {
@@ -146,4 +162,21 @@ func (w *Writer) flush() bool {
 		p.group.finish(failure)
 	}
 	return true
+}
+
+// note notes the sites of what was appended. A failure is nobody's error: an entry
+// without a note is stored all the same, in its turn.
+func (w *Writer) note(ctx context.Context, batch []pending, appended []*redis.StringCmd) {
+	pipe := w.client.Pipeline()
+	for i, p := range batch {
+		ms, _, err := split(appended[i].Val())
+		if err != nil || ms-w.noted[p.note] < noteEvery.Milliseconds() {
+			continue
+		}
+		w.noted[p.note] = ms
+		pipe.ZAdd(ctx, sitesKey(p.shard), redis.Z{Score: float64(ms), Member: p.site})
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		clear(w.noted)
+	}
 }

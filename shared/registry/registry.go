@@ -50,6 +50,9 @@ type site struct {
 	PublicID string `json:"public_id"`
 	Domain   string `json:"domain"`
 	Timezone string `json:"timezone"`
+
+	PreviousTimezone string     `json:"previous_timezone,omitempty"`
+	TimezoneSince    *time.Time `json:"timezone_since,omitempty"`
 }
 
 // snapshot is the copy made ready for look-ups. It is never changed.
@@ -86,7 +89,7 @@ func publish(ctx context.Context, client redis.UniversalClient, db store.DB, now
 	}
 	p := published{Salts: make(map[string][]byte, len(salts))}
 	for _, s := range sites {
-		p.Sites = append(p.Sites, site{s.ID, s.PublicID, s.Domain, s.Timezone})
+		p.Sites = append(p.Sites, site{s.ID, s.PublicID, s.Domain, s.Timezone, s.PreviousTimezone, s.TimezoneSince})
 	}
 	for day, salt := range salts {
 		p.Salts[day.String()] = salt[:]
@@ -109,6 +112,12 @@ func (p *published) snapshot() (*snapshot, error) {
 			return nil, fmt.Errorf("read the time zone of site %s: %w", from.PublicID, err)
 		}
 		to := collect.Site{ID: from.ID, Domain: from.Domain, Location: location}
+		if from.TimezoneSince != nil {
+			to.Since = *from.TimezoneSince
+			if to.Previous, err = time.LoadLocation(from.PreviousTimezone); err != nil {
+				return nil, fmt.Errorf("read the previous time zone of site %s: %w", from.PublicID, err)
+			}
+		}
 		s.sites[from.Domain], s.sites[strings.ToLower(from.PublicID)] = to, to
 	}
 	for day, salt := range p.Salts {

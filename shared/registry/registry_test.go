@@ -72,6 +72,30 @@ func TestTheDatabaseIsNotNeeded(t *testing.T) {
 	}
 }
 
+// TestATimezoneThatChanges: the copy knows both zones and when the change is.
+func TestATimezoneThatChanges(t *testing.T) {
+	t.Parallel()
+	db, client := services(t)
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+	draft := store.SiteDraft{Domain: "one.example", Name: "one", Timezone: "Europe/Paris"}
+	if _, err := store.UpdateSite(t.Context(), db, 1, draft, now); err != nil {
+		t.Fatal(err)
+	}
+	if err := registry.Publish(t.Context(), client, db, now); err != nil {
+		t.Fatal(err)
+	}
+	r := registry.New(client, db, time.Now)
+	if err := r.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	site, ok := r.Directory().Site("one.example")
+	midnight := time.Date(2026, 3, 10, 18, 30, 0, 0, time.UTC)
+	before, after := site.LocationAt(midnight.Add(-1)).String(), site.LocationAt(midnight).String()
+	if !ok || before != "Asia/Kolkata" || after != "Europe/Paris" {
+		t.Errorf("the zone is %s before midnight, %s from then on (%t)", before, after, ok)
+	}
+}
+
 func TestAskFindsANewSite(t *testing.T) {
 	t.Parallel()
 	db, client := services(t)

@@ -42,6 +42,9 @@ func newOracle(events []event.Event) (*oracle, [][]visit.Visit) {
 		visits := visit.Fold(day)
 		all = append(all, visits)
 		for _, e := range day {
+			if e.Type == event.Engagement {
+				continue
+			}
 			// Its visit is the last that began no later.
 			for i := range slices.Backward(visits) {
 				if !visits[i].Start.After(e.Time) {

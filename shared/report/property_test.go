@@ -29,11 +29,11 @@ func TestEverySourceAnswersTheSame(t *testing.T) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			db := migrated(t, database.URL)
-			var site int32
+			var id int32
 			used := map[source]int{}
 			rapid.Check(t, func(rt *rapid.T) {
-				site++
-				w := drawWorld(rt, site)
+				id++
+				w := drawWorld(rt, id)
 				if err := save(context.Background(), db, w); err != nil {
 					rt.Fatal(err)
 				}
@@ -56,8 +56,8 @@ func ask(t *rapid.T, db store.DB, w *world, used map[source]int) {
 	if err != nil {
 		t.Fatalf("%s\n%v", text, err)
 	}
-	now := w.base.Add(time.Duration(rapid.IntRange(0, 40*24).Draw(t, "now")) * time.Hour).In(w.location)
-	s, err := q.span(context.Background(), db, store.Site{ID: w.site}, now)
+	now := w.local(w.base.Add(time.Duration(rapid.IntRange(0, 40*24).Draw(t, "now")) * time.Hour))
+	s, err := q.span(context.Background(), db, w.site, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +65,12 @@ func ask(t *rapid.T, db store.DB, w *world, used map[source]int) {
 	want, total := w.oracle.answer(r)
 	for _, from := range r.sources() {
 		used[from]++
-		got, err := r.answer(context.Background(), db, store.Site{ID: w.site}, from)
+		got, err := r.answer(context.Background(), db, w.site, from)
 		if err != nil {
 			t.Fatalf("%s\nfrom %s: %v", text, from, err)
 		}
 		if diff := gocmp.Diff(want, got.Results); diff != "" {
-			t.Fatalf("%s\nat %s in %s, %v\nfrom %s: -want +got\n%s", text, now, w.location, s.String(), from, diff)
+			t.Fatalf("%s\nat %s in %s, %v\nfrom %s: -want +got\n%s", text, now, now.Location(), s.String(), from, diff)
 		}
 		if r.Include.TotalRows && *got.Meta.TotalRows != total {
 			t.Fatalf("%s\nfrom %s: %d rows in all, want %d", text, from, *got.Meta.TotalRows, total)
@@ -80,16 +80,19 @@ func ask(t *rapid.T, db store.DB, w *world, used map[source]int) {
 
 // world is a site with events.
 type world struct {
-	site     int32
-	location *time.Location
-	base     time.Time
-	events   []event.Event
-	visits   [][]visit.Visit
-	oracle   *oracle
+	site   store.Site
+	base   time.Time
+	events []event.Event
+	visits [][]visit.Visit
+	oracle *oracle
 }
 
-// drawWorld draws events around times at which clocks are moved and months end.
-func drawWorld(t *rapid.T, site int32) *world {
+// local is a time in the zone in force.
+func (w *world) local(at time.Time) time.Time { return at.In(must(w.site.LocationAt(at))) }
+
+// drawWorld draws events around times at which clocks are moved and months end. Some
+// sites change their time zone meanwhile.
+func drawWorld(t *rapid.T, id int32) *world {
 	place := rapid.SampledFrom([]struct{ zone, base string }{
 		{"UTC", "2026-01-29T00:00:00Z"},
 		{"Europe/Paris", "2026-03-27T00:00:00Z"},
@@ -100,7 +103,12 @@ func drawWorld(t *rapid.T, site int32) *world {
 		{"Asia/Kolkata", "2026-02-26T00:00:00Z"},
 		{"Pacific/Kiritimati", "2026-12-30T00:00:00Z"},
 	}).Draw(t, "place")
-	w := &world{site: site, location: must(time.LoadLocation(place.zone)), base: must(time.Parse(time.RFC3339, place.base))}
+	w := &world{site: store.Site{ID: id, Timezone: place.zone}, base: must(time.Parse(time.RFC3339, place.base))}
+	if rapid.IntRange(0, 3).Draw(t, "changes") == 0 {
+		w.site.PreviousTimezone = rapid.SampledFrom([]string{"UTC", "Asia/Kathmandu", "Etc/GMT+12", "Pacific/Kiritimati"}).Draw(t, "previous zone")
+		day := event.DayOf(w.base) + event.Day(rapid.IntRange(1, 4).Draw(t, "changed on"))
+		w.site.TimezoneSince = new(day.Start(must(time.LoadLocation(w.site.PreviousTimezone))))
+	}
 
 	minutes := rapid.OneOf(rapid.IntRange(0, 4*24*60), rapid.IntRange(0, 40*24*60))
 	gaps := rapid.SampledFrom([]int{0, 1, 700, 60_000, 10 * 60_000, 30*60_000 - 1, 30 * 60_000, 90 * 60_000})
@@ -121,13 +129,16 @@ func drawWorld(t *rapid.T, site int32) *world {
 func texts() []string { return []string{"", "/", "/a", "/a/b", "100%", "a_b", `a\b`} }
 
 func drawEvent(t *rapid.T, w *world, at time.Time, visitor int64) event.Event {
-	local := at.In(w.location)
+	local := w.local(at)
 	_, offset := local.Zone()
 	text := rapid.SampledFrom(texts())
 	e := event.Event{
-		ID: uuid.New(), Site: w.site, Time: at.UTC(), Day: event.DayOf(local), UTCOffset: int16(offset / 60), Visitor: visitor,
-		Type: rapid.SampledFrom([]event.Type{event.View, event.View, event.Click, event.Conversion}).Draw(t, "type"),
+		ID: uuid.New(), Site: w.site.ID, Time: at.UTC(), Day: event.DayOf(local), UTCOffset: int16(offset / 60), Visitor: visitor,
+		Type: rapid.SampledFrom([]event.Type{event.View, event.View, event.Click, event.Conversion, event.Engagement}).Draw(t, "type"),
 		Page: text.Draw(t, "page"),
+	}
+	if e.Type == event.Engagement {
+		e.Engaged = rapid.Int32Range(1, event.MaxEngaged).Draw(t, "engaged")
 	}
 	a := &e.Attributes
 	for _, value := range []*string{
@@ -156,10 +167,10 @@ func save(ctx context.Context, db *pgxpool.Pool, w *world) error {
 		}
 	}
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if _, err := store.InsertEvents(ctx, tx, events); err != nil {
+		if _, err := store.AddEvents(ctx, tx, events); err != nil {
 			return err
 		}
-		if err := store.ApplyVisits(ctx, tx, nil, visits); err != nil {
+		if err := store.ApplyVisits(ctx, tx, store.VisitChanges{Added: visits}); err != nil {
 			return err
 		}
 		return store.ApplyRollups(ctx, tx, rollups)
@@ -214,7 +225,7 @@ func drawQuestion(t *rapid.T, w *world) string {
 
 func drawRange(t *rapid.T, w *world) any {
 	instant := func(label string) time.Time {
-		return w.base.Add(time.Duration(rapid.OneOf(rapid.IntRange(0, 5*24*60), rapid.IntRange(0, 45*24*60)).Draw(t, label)) * time.Minute).In(w.location)
+		return w.local(w.base.Add(time.Duration(rapid.OneOf(rapid.IntRange(0, 5*24*60), rapid.IntRange(0, 45*24*60)).Draw(t, label)) * time.Minute))
 	}
 	from, to := instant("from"), instant("to")
 	if to.Before(from) {

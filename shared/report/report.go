@@ -6,8 +6,8 @@
 //
 // A question selects events: those of the site, in the range, that match every
 // filter, where a filter on a visit's dimension looks at the visit that the event
-// belongs to. The events of one row share a period (of the time dimension) and a
-// value of each other dimension. Of these events
+// belongs to. Engagements are no events here. The events of one row share a period
+// (of the time dimension) and a value of each other dimension. Of these events
 //
 //   - visitors are the visitor-days: identity lasts for one local day of the site,
 //     so a person who comes on two days counts twice;
@@ -107,7 +107,7 @@ type Resolved struct {
 // Answer answers the question about a site at now. What is wrong with the question
 // is a problem.
 func (q *Question) Answer(ctx context.Context, db store.DB, site store.Site, now time.Time) (Answer, error) {
-	location, err := time.LoadLocation(site.Timezone)
+	location, err := site.LocationAt(now)
 	if err != nil {
 		return Answer{}, fmt.Errorf("answer a question: %w", err)
 	}
@@ -135,10 +135,20 @@ func (q *Question) Answer(ctx context.Context, db store.DB, site store.Site, now
 }
 
 // span is the stretch of time that the question is about.
-func (q *Question) span(ctx context.Context, db store.DB, site store.Site, now time.Time) (span, error) {
-	if q.dateRange.name != allTime {
-		return q.dateRange.at(now), nil
+func (q *Question) span(ctx context.Context, db store.DB, site store.Site, now time.Time) (s span, err error) {
+	if q.dateRange.name == allTime {
+		s, err = everything(ctx, db, site, now)
+	} else {
+		s = q.dateRange.at(now)
 	}
+	if since := site.TimezoneSince; since != nil && !now.Before(*since) {
+		s.since = *since
+	}
+	return s, err
+}
+
+// everything is the span from the first day with an event to today.
+func everything(ctx context.Context, db store.DB, site store.Site, now time.Time) (span, error) {
 	var first *time.Time
 	if err := db.QueryRow(ctx, firstDay, site.ID).Scan(&first); err != nil {
 		return span{}, fmt.Errorf("find the first day: %w", err)

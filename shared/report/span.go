@@ -52,39 +52,20 @@ type span struct {
 	from, to    time.Time // in the time zone of the site
 	first, last event.Day // the local days that it touches
 	whole       bool      // it is exactly those days
+	since       time.Time // from when on the time zone is in force; zero when it always was
 }
 
 // wholeDays is the span of some local days.
 func wholeDays(first, last event.Day, location *time.Location) span {
-	return span{startOf(first, location), startOf(last+1, location), first, last, true}
+	return span{from: first.Start(location), to: (last + 1).Start(location), first: first, last: last, whole: true}
 }
 
 // between is the span between two instants.
 func between(from, to time.Time, location *time.Location) span {
 	s := span{from: from.In(location), to: to.In(location)}
 	s.first, s.last = event.DayOf(s.from), event.DayOf(s.to.Add(-1))
-	s.whole = s.from.Equal(startOf(s.first, location)) && s.to.Equal(startOf(s.last+1, location))
+	s.whole = s.from.Equal(s.first.Start(location)) && s.to.Equal((s.last + 1).Start(location))
 	return s
-}
-
-// startOf is the first instant of a local day. Clocks that are moved at midnight
-// make days that begin at one o'clock, or whose midnight comes twice.
-func startOf(day event.Day, location *time.Location) time.Time {
-	year, month, date := day.Date().Date()
-	t := time.Date(year, month, date, 0, 0, 0, 0, location)
-	begin, end := t.ZoneBounds()
-	if event.DayOf(t) < day { // there is no midnight: the day begins when clocks are moved
-		return end.In(location)
-	}
-	if !begin.IsZero() {
-		before := begin.Add(-time.Nanosecond).In(location)
-		_, offset := before.Zone()
-		earlier := day.Date().Add(-time.Duration(offset) * time.Second).In(location)
-		if earlier.Before(begin) && event.DayOf(earlier) == day {
-			return earlier
-		}
-	}
-	return t
 }
 
 // hourOf is when the local hour of t began.
@@ -94,9 +75,10 @@ func hourOf(t time.Time) time.Time {
 	return e.Hour().In(t.Location())
 }
 
-// wholeHours tells whether the span begins and ends with a local hour.
+// wholeHours tells whether the span begins and ends with a local hour, and has no
+// others in it: those of a time zone before may have begun at other minutes.
 func (s span) wholeHours() bool {
-	return s.from.Equal(hourOf(s.from)) && s.to.Equal(hourOf(s.to))
+	return !s.from.Before(s.since) && s.from.Equal(hourOf(s.from)) && s.to.Equal(hourOf(s.to))
 }
 
 // String is the first and the last second of the span.

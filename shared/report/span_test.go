@@ -109,26 +109,6 @@ func zones() []string {
 	}
 }
 
-// TestStartOf checks each day of many years: it begins with its first instant.
-func TestStartOf(t *testing.T) {
-	t.Parallel()
-	for _, zone := range zones() {
-		location := must(time.LoadLocation(zone))
-		for day := event.Day(12784); day < 24000; day++ { // 2005 to 2035
-			start := startOf(day, location)
-			if zone == "Pacific/Apia" && (day == 15338 || day == 15339) {
-				continue // Samoa had no 30 December 2011
-			}
-			if zone == "America/St_Johns" && day < 15300 {
-				continue // clocks were moved at a minute past midnight, so a day came back for an hour
-			}
-			if event.DayOf(start) != day || event.DayOf(start.Add(-1)) != day-1 {
-				t.Fatalf("%s begins at %s in %s", day, start, zone)
-			}
-		}
-	}
-}
-
 func TestLabels(t *testing.T) {
 	t.Parallel()
 	newYork := must(time.LoadLocation("America/New_York"))

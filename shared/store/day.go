@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
+	"math/big"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,6 +33,7 @@ SET LOCAL idle_in_transaction_session_timeout = '60s'`
 	declareDayEvents = `
 DECLARE day_events NO SCROLL CURSOR FOR
 SELECT site_id, time, id, day, utc_offset, visitor, type, name, hostname, page,
+    coalesce(amount::text, ''), currency, engaged,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
     country, region, city, browser, browser_version, os, os_version, device, language, screen
 FROM events
@@ -45,7 +49,7 @@ ORDER BY visitor, time`
 DECLARE day_visits NO SCROLL CURSOR FOR
 SELECT site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen
+    country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, revenue
 FROM visits
 WHERE site_id = $1 AND started_at >= $3 AND started_at < $4
   AND (day = $2
@@ -57,7 +61,7 @@ ORDER BY visitor, started_at`
 	closeDayVisits = `CLOSE day_visits`
 
 	selectDayHours = `
-SELECT hour, visitors, visits, pageviews, events, bounces, seconds
+SELECT hour, visitors, visits, pageviews, events, bounces, seconds, engaged
 FROM rollup_hour
 WHERE site_id = $1 AND day = $2`
 
@@ -71,17 +75,17 @@ WITH RECURSIVE dimensions AS (
     FROM dimensions d
     WHERE d.dimension IS NOT NULL
 )
-SELECT r.dimension, r.value, r.visitors, r.visits, r.pageviews, r.events, r.bounces, r.seconds
+SELECT r.dimension, r.value, r.visitors, r.visits, r.pageviews, r.events, r.bounces, r.seconds, r.engaged
 FROM dimensions d
 JOIN rollup_day r ON r.site_id = $1 AND r.dimension = d.dimension AND r.day = $2`
 
 	// In the sums the day has the rows that are right for it, whatever it has stored.
 	selectWrongMonths = `
 WITH corrected AS (
-    SELECT * FROM unnest($4::smallint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
-    AS c (dimension, value, visitors, visits, pageviews, events, bounces, seconds)
+    SELECT * FROM unnest($4::smallint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
+    AS c (dimension, value, visitors, visits, pageviews, events, bounces, seconds, engaged)
 ), days AS (
-    SELECT dimension, value, visitors, visits, pageviews, events, bounces, seconds
+    SELECT dimension, value, visitors, visits, pageviews, events, bounces, seconds, engaged
     FROM rollup_day
     WHERE site_id = $1 AND day >= $2 AND day < ($2::date + interval '1 month')::date
       AND NOT (day = $3 AND (dimension, value) IN (SELECT dimension, value FROM corrected))
@@ -89,7 +93,8 @@ WITH corrected AS (
     SELECT * FROM corrected WHERE visitors > 0
 ), sums AS (
     SELECT dimension, value, sum(visitors)::bigint AS visitors, sum(visits)::bigint AS visits, sum(pageviews)::bigint AS pageviews,
-           sum(events)::bigint AS events, sum(bounces)::bigint AS bounces, sum(seconds)::bigint AS seconds
+           sum(events)::bigint AS events, sum(bounces)::bigint AS bounces, sum(seconds)::bigint AS seconds,
+           sum(engaged)::bigint AS engaged
     FROM days
     GROUP BY dimension, value
 ), months AS (
@@ -97,12 +102,12 @@ WITH corrected AS (
 )
 SELECT dimension, value,
        coalesce(s.visitors, 0), coalesce(s.visits, 0), coalesce(s.pageviews, 0),
-       coalesce(s.events, 0), coalesce(s.bounces, 0), coalesce(s.seconds, 0),
+       coalesce(s.events, 0), coalesce(s.bounces, 0), coalesce(s.seconds, 0), coalesce(s.engaged, 0),
        coalesce(m.visitors, 0), coalesce(m.visits, 0), coalesce(m.pageviews, 0),
-       coalesce(m.events, 0), coalesce(m.bounces, 0), coalesce(m.seconds, 0)
+       coalesce(m.events, 0), coalesce(m.bounces, 0), coalesce(m.seconds, 0), coalesce(m.engaged, 0)
 FROM sums s FULL JOIN months m USING (dimension, value)
-WHERE (s.visitors, s.visits, s.pageviews, s.events, s.bounces, s.seconds)
-      IS DISTINCT FROM (m.visitors, m.visits, m.pageviews, m.events, m.bounces, m.seconds)`
+WHERE (s.visitors, s.visits, s.pageviews, s.events, s.bounces, s.seconds, s.engaged)
+      IS DISTINCT FROM (m.visitors, m.visits, m.pageviews, m.events, m.bounces, m.seconds, m.engaged)`
 )
 
 // ReadSnapshot begins a transaction that compares days: all that it reads is of one
@@ -153,8 +158,38 @@ func DayEvents(ctx context.Context, tx DB, site int32, day event.Day) iter.Seq2[
 
 // StoredVisit is a row of the visits table.
 type StoredVisit struct {
-	Visit  visit.Visit
-	Bounce bool // as stored, whatever the events of the visit
+	Visit   visit.Visit // without its revenue
+	bounce  bool
+	revenue []byte // JSON; nil when there is none
+}
+
+// Is tells whether the row is what a visit is stored as.
+func (s *StoredVisit) Is(v *visit.Visit) bool {
+	stored := s.Visit
+	stored.Revenue = v.Revenue
+	return stored.Same(v) && s.bounce == v.Bounce() && sameRevenue(s.revenue, v.Revenue)
+}
+
+// sameRevenue compares as the database does: 12.50 is 12.5, "12.5" and null are not.
+func sameRevenue(stored []byte, revenue map[string]visit.Decimal) bool {
+	if stored == nil || revenue == nil {
+		return stored == nil && revenue == nil
+	}
+	var sums map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(stored))
+	decoder.UseNumber()
+	if err := decoder.Decode(&sums); err != nil || len(sums) != len(revenue) {
+		return false
+	}
+	for currency, sum := range revenue {
+		number, _ := sums[currency].(json.Number)
+		was, ok := new(big.Rat).SetString(number.String())
+		is, _ := new(big.Rat).SetString(sum.String())
+		if !ok || was.Cmp(is) != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // DayVisits reads the stored visits of a local day of a site in the order of visitor
@@ -169,11 +204,12 @@ func eachVisit(rows pgx.Rows, fn func(StoredVisit)) error {
 	var day time.Time
 	v := &s.Visit
 	targets := []any{
-		&v.Site, &v.Start, &v.Visitor, &day, &v.Duration, &v.Pageviews, &v.Events, &s.Bounce, &v.EntryPage, &v.ExitPage, &v.Hostname,
+		&v.Site, &v.Start, &v.Visitor, &day, &v.Duration, &v.Pageviews, &v.Events, &s.bounce, &v.EntryPage, &v.ExitPage, &v.Hostname,
 	}
 	for _, value := range attributeValues(&v.Attributes) {
 		targets = append(targets, value)
 	}
+	targets = append(targets, &v.Engaged, &s.revenue)
 	_, err := pgx.ForEachRow(rows, targets, func() error {
 		v.Start, v.Day = v.Start.UTC(), event.DayOf(day)
 		fn(s)

@@ -59,7 +59,7 @@ func eventColumns() []string {
 		"site_id", "time", "id", "day", "utc_offset", "visitor", "type", "name", "hostname", "page", "title",
 		"referrer", "source", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
 		"country", "region", "city", "browser", "browser_version", "os", "os_version", "device", "language", "screen",
-		"props", "amount", "currency", "subject", "funnel", "funnel_step",
+		"props", "amount", "currency", "subject", "funnel", "funnel_step", "engaged",
 	}
 }
 
@@ -68,23 +68,23 @@ INSERT INTO events (
     site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
     country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props, amount, currency, subject, funnel, funnel_step)
+    props, amount, currency, subject, funnel, funnel_step, engaged)
 SELECT
     site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
     country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props, amount, currency, subject, funnel, funnel_step
+    props, amount, currency, subject, funnel, funnel_step, engaged
 FROM unnest(
     $1::int[], $2::timestamptz[], $3::uuid[], $4::date[], $5::smallint[], $6::bigint[], $7::smallint[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
     $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
     $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
-    $30::jsonb[], $31::numeric[], $32::text[], $33::uuid[], $34::text[], $35::smallint[])
+    $30::jsonb[], $31::numeric[], $32::text[], $33::uuid[], $34::text[], $35::smallint[], $36::int[])
 AS e (
     site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
     country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props, amount, currency, subject, funnel, funnel_step)
+    props, amount, currency, subject, funnel, funnel_step, engaged)
 ON CONFLICT (site_id, time, id) DO NOTHING
 RETURNING site_id, time, id`
 
@@ -181,7 +181,7 @@ func (r *eventRows) Values() ([]any, error) {
 	if e.Subject != uuid.Nil {
 		subject = pgtype.UUID{Bytes: e.Subject, Valid: true}
 	}
-	r.row = append(r.row, props, amount, e.Currency, subject, e.Funnel, e.Step)
+	r.row = append(r.row, props, amount, e.Currency, subject, e.Funnel, e.Step, e.Engaged)
 	return r.row, nil
 }
 
@@ -195,6 +195,7 @@ func attributeValues(a *event.Attributes) [18]*string {
 
 const selectVisitorDays = `
 SELECT e.site_id, e.time, e.id, e.day, e.utc_offset, e.visitor, e.type, e.name, e.hostname, e.page,
+    coalesce(e.amount::text, ''), e.currency, e.engaged,
     e.referrer, e.source, e.channel, e.utm_source, e.utm_medium, e.utm_campaign, e.utm_term, e.utm_content,
     e.country, e.region, e.city, e.browser, e.browser_version, e.os, e.os_version, e.device, e.language, e.screen
 FROM unnest($1::int[], $2::date[], $3::bigint[]) AS k (site_id, day, visitor)
@@ -239,7 +240,8 @@ func span(first, last event.Day) (from, to time.Time) {
 func eachFolded(rows pgx.Rows, fn func(event.Event)) error {
 	var e event.Event
 	var day time.Time
-	targets := []any{&e.Site, &e.Time, &e.ID, &day, &e.UTCOffset, &e.Visitor, &e.Type, &e.Name, &e.Hostname, &e.Page}
+	targets := []any{&e.Site, &e.Time, &e.ID, &day, &e.UTCOffset, &e.Visitor, &e.Type, &e.Name, &e.Hostname, &e.Page,
+		&e.Amount, &e.Currency, &e.Engaged}
 	for _, value := range attributeValues(&e.Attributes) {
 		targets = append(targets, value)
 	}

@@ -11,28 +11,31 @@ import (
 
 const (
 	upsertHours = `
-INSERT INTO rollup_hour AS r (site_id, hour, day, visitors, visits, pageviews, events, bounces, seconds)
-SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::date[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
+INSERT INTO rollup_hour AS r (site_id, hour, day, visitors, visits, pageviews, events, bounces, seconds, engaged)
+SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::date[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
 ON CONFLICT (site_id, hour, day) DO UPDATE SET
     visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
-    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
+    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds,
+    engaged = r.engaged + excluded.engaged`
 
 	upsertDays = `
-INSERT INTO rollup_day AS r (site_id, dimension, day, value, visitors, visits, pageviews, events, bounces, seconds)
-SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+INSERT INTO rollup_day AS r (site_id, dimension, day, value, visitors, visits, pageviews, events, bounces, seconds, engaged)
+SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
 ON CONFLICT (site_id, dimension, day, value) DO UPDATE SET
     visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
-    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
+    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds,
+    engaged = r.engaged + excluded.engaged`
 
 	upsertMonths = `
-INSERT INTO rollup_month AS r (site_id, dimension, month, value, visitors, visits, pageviews, events, bounces, seconds)
-SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+INSERT INTO rollup_month AS r (site_id, dimension, month, value, visitors, visits, pageviews, events, bounces, seconds, engaged)
+SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
 ON CONFLICT (site_id, dimension, month, value) DO UPDATE SET
     visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
-    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds`
+    bounces = r.bounces + excluded.bounces, seconds = r.seconds + excluded.seconds,
+    engaged = r.engaged + excluded.engaged`
 
 	deleteHours = `
 DELETE FROM rollup_hour r USING unnest($1::int[], $2::timestamptz[], $3::date[]) AS k (site_id, hour, day)
@@ -122,11 +125,11 @@ func replaceDays(ctx context.Context, tx DB, remove, upsert string, rows []visit
 
 // countTargets are the counts in the order of their columns.
 func countTargets(c *visit.Counts) []any {
-	return []any{&c.Visitors, &c.Visits, &c.Pageviews, &c.Events, &c.Bounces, &c.Seconds}
+	return []any{&c.Visitors, &c.Visits, &c.Pageviews, &c.Events, &c.Bounces, &c.Seconds, &c.Engaged}
 }
 
 // counts are columns of Counts.
-type counts [6][]int64
+type counts [7][]int64
 
 func newCounts(n int) (c counts) {
 	for i := range c {
@@ -136,7 +139,7 @@ func newCounts(n int) (c counts) {
 }
 
 func (c *counts) append(of visit.Counts) {
-	for i, value := range [6]int64{of.Visitors, of.Visits, of.Pageviews, of.Events, of.Bounces, of.Seconds} {
+	for i, value := range [7]int64{of.Visitors, of.Visits, of.Pageviews, of.Events, of.Bounces, of.Seconds, of.Engaged} {
 		c[i] = append(c[i], value)
 	}
 }

@@ -32,8 +32,11 @@ type Site struct {
 	PublicID  string // "s_" and lower case letters and digits
 	Domain    string // lower case, ASCII (Punycode), no port
 	Name      string // for people
-	Timezone  string // IANA name; days and hours of the site are local to it
+	Timezone  string // IANA name; days and hours of the site are local to it, see TimezoneAt
 	CreatedAt time.Time
+
+	PreviousTimezone string     // IANA name; in force before TimezoneSince
+	TimezoneSince    *time.Time // nil when Timezone always was in force
 }
 
 // SiteDraft is what a person says of a site. ReadSite makes it fit to be stored.
@@ -47,7 +50,7 @@ type SiteDraft struct {
 var ErrNoSite = errors.New("no such site")
 
 const (
-	siteColumns = `id, public_id, domain, name, timezone, created_at`
+	siteColumns = `id, public_id, domain, name, timezone, created_at, previous_timezone, timezone_since`
 
 	selectSites = `SELECT ` + siteColumns + ` FROM sites ORDER BY domain`
 	selectSite  = `SELECT ` + siteColumns + ` FROM sites WHERE domain = $1 OR public_id = $1`
@@ -55,8 +58,9 @@ const (
 INSERT INTO sites (public_id, domain, name, timezone)
 VALUES ($1, $2, $3, $4)
 RETURNING ` + siteColumns
+	holdSite   = `SELECT ` + siteColumns + ` FROM sites WHERE id = $1 FOR NO KEY UPDATE`
 	updateSite = `
-UPDATE sites SET domain = $2, name = $3, timezone = $4
+UPDATE sites SET domain = $2, name = $3, timezone = $4, previous_timezone = $5, timezone_since = $6
 WHERE id = $1
 RETURNING ` + siteColumns
 
@@ -183,10 +187,24 @@ func CreateSite(ctx context.Context, db DB, draft SiteDraft) (Site, error) {
 	return site, siteError("create site", draft, err)
 }
 
-// UpdateSite changes a site into a draft that ReadSite has returned. Events that
-// are stored keep the days of the time zone they came in under.
-func UpdateSite(ctx context.Context, db DB, id int32, draft SiteDraft) (Site, error) {
-	site, err := oneSite(ctx, db, updateSite, id, draft.Domain, draft.Name, draft.Timezone)
+// UpdateSite changes a site at now into a draft that ReadSite has returned.
+//
+// Another time zone takes effect with the next local day of the one in force, but no
+// sooner than in five minutes. Events of before keep the days of the zone that they
+// came in under, and late ones get them too. Until then the change can be replaced by
+// another, and choosing the zone in force takes it back. One change is remembered:
+// after the next one, what is late by more gets the days of the zone in between.
+func UpdateSite(ctx context.Context, db DB, id int32, draft SiteDraft, now time.Time) (site Site, err error) {
+	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		if site, err = oneSite(ctx, tx, holdSite, id); err != nil {
+			return err
+		}
+		if err := site.choose(draft.Timezone, now); err != nil {
+			return err
+		}
+		site, err = oneSite(ctx, tx, updateSite, id, draft.Domain, draft.Name, site.Timezone, site.PreviousTimezone, site.TimezoneSince)
+		return err
+	})
 	return site, siteError("update site", draft, err)
 }
 

@@ -108,7 +108,7 @@ func (s *Status) readSites(ctx context.Context, db DB, now time.Time) error {
 	var ids []int32
 	var days []time.Time
 	for _, site := range sites {
-		location, err := time.LoadLocation(site.Timezone)
+		location, err := site.LocationAt(now)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -23,6 +24,7 @@ func visitColumns() []string {
 		"site_id", "started_at", "visitor", "day", "duration", "pageviews", "events", "bounce", "entry_page", "exit_page", "hostname",
 		"referrer", "source", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
 		"country", "region", "city", "browser", "browser_version", "os", "os_version", "device", "language", "screen",
+		"engaged", "revenue",
 	}
 }
 
@@ -30,12 +32,12 @@ const upsertVisits = `
 INSERT INTO visits (
     site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen)
+    country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, revenue)
 SELECT * FROM unnest(
     $1::int[], $2::timestamptz[], $3::bigint[], $4::date[], $5::int[], $6::int[], $7::int[], $8::boolean[],
     $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
     $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[],
-    $25::text[], $26::text[], $27::text[], $28::text[], $29::text[])
+    $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::bigint[], $31::jsonb[])
 ON CONFLICT (site_id, started_at, visitor) DO UPDATE SET
     day = excluded.day, duration = excluded.duration, pageviews = excluded.pageviews, events = excluded.events,
     bounce = excluded.bounce, entry_page = excluded.entry_page, exit_page = excluded.exit_page,
@@ -44,7 +46,8 @@ ON CONFLICT (site_id, started_at, visitor) DO UPDATE SET
     utm_term = excluded.utm_term, utm_content = excluded.utm_content, country = excluded.country,
     region = excluded.region, city = excluded.city, browser = excluded.browser,
     browser_version = excluded.browser_version, os = excluded.os, os_version = excluded.os_version,
-    device = excluded.device, language = excluded.language, screen = excluded.screen`
+    device = excluded.device, language = excluded.language, screen = excluded.screen,
+    engaged = excluded.engaged, revenue = excluded.revenue`
 
 // VisitChanges are what happens to stored visits.
 type VisitChanges struct {
@@ -115,6 +118,15 @@ func (r *visitRows) Values() ([]any, error) {
 	for _, value := range attributeValues(&v.Attributes) {
 		r.row = append(r.row, *value)
 	}
+	var revenue any
+	if v.Revenue != nil {
+		encoded, err := json.Marshal(v.Revenue)
+		if err != nil {
+			return nil, fmt.Errorf("encode the revenue of a visit: %w", err)
+		}
+		revenue = encoded
+	}
+	r.row = append(r.row, v.Engaged, revenue)
 	return r.row, nil
 }
 

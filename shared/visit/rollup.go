@@ -9,14 +9,18 @@ import (
 )
 
 // Counts are the numbers of one rollup row. A metric under a value of a dimension
-// is taken over the visits that carry the value.
+// is taken over the visits that carry the value. Engagements are no events here.
 type Counts struct {
 	Visitors  int64 // visitor-days that carry the value
-	Visits    int64 // visits that carry the value; of an hour: that began in it
+	Visits    int64 // visits that carry the value; of an hour: that began in it, and so below
 	Pageviews int64 // views that carry the value
 	Events    int64 // events that carry the value
 	Bounces   int64 // visits, of those counted, with a single event
 	Seconds   int64 // duration of the visits counted
+	// Engaged is the engaged time of the visits counted, in milliseconds. Under a
+	// value of a dimension of an event it is that of the engagements that carry the
+	// value, in visits with an event that carries it too.
+	Engaged int64
 }
 
 func (c *Counts) add(o Counts, sign int64) {
@@ -26,6 +30,7 @@ func (c *Counts) add(o Counts, sign int64) {
 	c.Events += sign * o.Events
 	c.Bounces += sign * o.Bounces
 	c.Seconds += sign * o.Seconds
+	c.Engaged += sign * o.Engaged
 }
 
 // HourKey names a row of the hour rollup.
@@ -117,7 +122,7 @@ func (r *Rollups) apply(visits []Visit, sign int64) {
 }
 
 func (r *Rollups) visit(v *Visit, number int) {
-	whole := Counts{Visits: 1, Pageviews: int64(v.Pageviews), Events: int64(v.Events), Seconds: int64(v.Duration)}
+	whole := Counts{Visits: 1, Pageviews: int64(v.Pageviews), Events: int64(v.Events), Seconds: int64(v.Duration), Engaged: v.Engaged}
 	if v.Bounce() {
 		whole.Bounces = 1
 	}
@@ -131,6 +136,9 @@ func (r *Rollups) visit(v *Visit, number int) {
 	}
 	for i := range v.events {
 		e := &v.events[i]
+		if !e.Type.Counts() {
+			continue
+		}
 		each := Counts{Events: 1}
 		if e.Type == event.View {
 			each.Pageviews = 1
@@ -144,7 +152,30 @@ func (r *Rollups) visit(v *Visit, number int) {
 		hour.Visitors = 1
 		hour.add(each, 1)
 	}
+	if v.Engaged > 0 {
+		r.engaged(v, number)
+	}
+	once.Engaged = v.Engaged
 	at(r.ownHours, v.Hour.Unix()).add(once, 1)
+}
+
+// engaged adds the engagements of a visit to the values that its events carry.
+func (r *Rollups) engaged(v *Visit, number int) {
+	for i := range v.events {
+		e := &v.events[i]
+		if e.Type.Counts() {
+			continue
+		}
+		for j := range r.definitions {
+			def := &r.definitions[j]
+			if def.ofEvent == nil {
+				continue
+			}
+			if o := r.own[ownKey{def.dimension, def.ofEvent(e)}]; o != nil && o.lastVisit == number {
+				o.Engaged += int64(e.Engaged)
+			}
+		}
+	}
 }
 
 // count adds once when the value is new to the visit, and each in any case.

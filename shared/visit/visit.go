@@ -9,6 +9,7 @@ package visit
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,26 +17,28 @@ import (
 )
 
 // Timeout is the gap that ends a visit: an event this long after the one before,
-// or longer, begins a new visit.
+// or longer, does not belong to it any more.
 const Timeout = 30 * time.Minute
 
-// MaxEvents is how many events of one visitor-day are kept. Past that it is a
-// machine, and its further events are counted as dropped.
+// MaxEvents is how many events of one visitor-day are kept, engagements among them.
+// Past that it is a machine, and its further events are counted as dropped.
 const MaxEvents = 10_000
 
-// Visit is a run of events of one visitor-day with gaps under Timeout.
+// Visit is a run of events of one visitor-day with gaps under Timeout, see Fold.
 type Visit struct {
 	Site      int32
 	Day       event.Day
 	Visitor   int64
 	Start     time.Time // of the first event
 	Hour      time.Time // in which the visit began, see event.Event.Hour
-	Duration  int32     // whole seconds from the first to the last event
+	Duration  int32     // whole seconds from the first to the last event that counts
 	Pageviews int32
-	Events    int32  // page views included
-	EntryPage string // page of the first view; of the first event when there is no view
-	ExitPage  string // page of the last view; of the last event when there is no view
-	Hostname  string // of the first event
+	Events    int32              // page views included, engagements not
+	Engaged   int64              // milliseconds, of all engagements
+	Revenue   map[string]Decimal // sums of the amounts of its events, by currency; nil when none has one
+	EntryPage string             // page of the first view; of the first event when there is no view
+	ExitPage  string             // page of the last view; of the last event when there is no view
+	Hostname  string             // of the first event
 	event.Attributes
 
 	events []event.Event // in order
@@ -55,6 +58,14 @@ func Compare(a, b event.Event) int {
 // Fold returns the visits of one visitor-day, in order. The events must be of one
 // site, day and visitor, each once; their order does not matter. Fold sorts the
 // slice it is given.
+//
+// Events follow each other by time, then by id. An event belongs to the visit whose
+// latest event, of whatever type, lies less than Timeout before it. Without such a
+// visit an event that counts begins one, and an engagement, which says how long a
+// page was read and is not an event in the numbers, counts nowhere.
+//
+// So an engagement keeps a visit alive, and adds to its engaged time; everything
+// else that is known of a visit comes from the events that count.
 func Fold(events []event.Event) []Visit {
 	slices.SortFunc(events, Compare)
 	var visits []Visit
@@ -63,30 +74,42 @@ func Fold(events []event.Event) []Visit {
 		for end < len(events) && events[end].Time.Sub(events[end-1].Time) < Timeout {
 			end++
 		}
-		visits = append(visits, foldVisit(events[start:end]))
+		run := events[start:end]
+		for len(run) > 0 && !run[0].Type.Counts() {
+			run = run[1:]
+		}
+		if len(run) > 0 {
+			visits = append(visits, foldVisit(run))
+		}
 		start = end
 	}
 	return visits
 }
 
+// foldVisit folds the events of one visit, the first of which counts.
 func foldVisit(events []event.Event) Visit {
-	first, last := &events[0], &events[len(events)-1]
+	first := &events[0]
 	v := Visit{
 		Site:       first.Site,
 		Day:        first.Day,
 		Visitor:    first.Visitor,
 		Start:      first.Time,
 		Hour:       first.Hour(),
-		Duration:   int32(last.Time.Sub(first.Time) / time.Second),
-		Events:     int32(len(events)),
 		EntryPage:  first.Page,
-		ExitPage:   last.Page,
 		Hostname:   first.Hostname,
 		Attributes: first.Attributes,
 		events:     events,
 	}
+	last := first
 	for i := range events {
 		e := &events[i]
+		if !e.Type.Counts() {
+			v.Engaged += int64(e.Engaged)
+			continue
+		}
+		last = e
+		v.Events++
+		v.earn(e)
 		if e.Type != event.View {
 			continue
 		}
@@ -96,7 +119,23 @@ func foldVisit(events []event.Event) Visit {
 		v.ExitPage = e.Page
 		v.Pageviews++
 	}
+	if v.Pageviews == 0 {
+		v.ExitPage = last.Page
+	}
+	v.Duration = int32(last.Time.Sub(first.Time) / time.Second)
 	return v
+}
+
+// earn adds what an event is worth, if anything.
+func (v *Visit) earn(e *event.Event) {
+	sum := v.Revenue[e.Currency]
+	if !sum.add(e.Amount) {
+		return
+	}
+	if v.Revenue == nil {
+		v.Revenue = map[string]Decimal{}
+	}
+	v.Revenue[e.Currency] = sum
 }
 
 // Key is the identity of a visit as it is stored.
@@ -112,6 +151,7 @@ func (v *Visit) Key() Key { return Key{v.Site, v.Start.UnixMicro(), v.Visitor} }
 // Same tells whether two visits are stored as the same row.
 func (v *Visit) Same(o *Visit) bool {
 	return v.Key() == o.Key() && v.Day == o.Day && v.Duration == o.Duration && v.Pageviews == o.Pageviews &&
-		v.Events == o.Events && v.EntryPage == o.EntryPage && v.ExitPage == o.ExitPage &&
+		v.Events == o.Events && v.Engaged == o.Engaged && maps.Equal(v.Revenue, o.Revenue) &&
+		v.EntryPage == o.EntryPage && v.ExitPage == o.ExitPage &&
 		v.Hostname == o.Hostname && v.Attributes == o.Attributes
 }

@@ -1,5 +1,7 @@
 -- From the events, each with the visit that it belongs to: the one of its
--- visitor-day that was under way at its time.
+-- visitor-day that was under way at its time. Engagements (type 5) are not counted.
+-- A range that cuts days has events of visits that began before it: no day of a site
+-- is longer than 50 hours, whatever its clocks or time zone are changed to.
 SELECT
     {{.Group}},
     count(*) AS visitors, sum(visits)::bigint AS visits,
@@ -24,8 +26,8 @@ FROM (
         JOIN visits AS v
             ON v.site_id = e.site_id AND v.visitor = e.visitor AND v.day = e.day
             AND v.started_at <= e.time AND e.time < v.started_at + (v.duration + 1) * interval '1 second'
-        WHERE e.site_id = @site AND e.time >= @from AND e.time < @to
-            AND v.site_id = @site AND v.started_at >= @from - interval '26 hours' AND v.started_at < @to
+        WHERE e.site_id = @site AND e.time >= @from AND e.time < @to AND e.type <> 5
+            AND v.site_id = @site AND v.started_at >= @from{{if not .WholeDays}} - interval '50 hours'{{end}} AND v.started_at < @to
             {{- if .WholeDays}}
             AND e.day BETWEEN @first_day AND @last_day{{end}}{{range .Conditions "e" "v"}}
             AND {{.}}{{end}}

@@ -14,6 +14,7 @@ import { overviewMetrics } from '../lib/metrics';
 import { intervalOf, type Period } from '../lib/range';
 import type { Breakdown } from '../lib/reports';
 import type { Totals } from '../lib/metrics';
+import { zoneOf } from '../lib/timezones';
 import { toTotals, toTrend, type Trend } from '../lib/trend';
 import { ApiError, createSite, getSession, listSites, queryStats, signIn, signOut } from './client';
 import type { Dimension, Session, Site } from './types';
@@ -148,7 +149,8 @@ export function useTrend(
         },
         signal,
       );
-      return toTrend(period, results, site.timezone, new Date());
+      const now = new Date();
+      return toTrend(period, results, zoneOf(site, now), now);
     },
     placeholderData: keepPreviousData,
     refetchInterval,

@@ -3,7 +3,7 @@
  * generated from their OpenAPI documents; nothing here has behaviour.
  */
 
-/** A site whose visits are counted. Its days begin at midnight in `timezone`. */
+/** A site whose visits are counted. Its days begin at midnight in its time zone, see `zoneOf`. */
 export interface Site {
   /** Public id, for example `s_7f3k`. */
   readonly id: string;
@@ -11,6 +11,10 @@ export interface Site {
   readonly name: string;
   /** IANA name, for example `Europe/Paris`. */
   readonly timezone: string;
+  /** While a change of the time zone waits: the zone that is in force until then. */
+  readonly previous_timezone?: string;
+  /** While a change of the time zone waits: when `timezone` takes effect, RFC 3339. */
+  readonly timezone_since?: string;
   /** RFC 3339. */
   readonly created_at: string;
 }

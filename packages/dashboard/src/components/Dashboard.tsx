@@ -10,6 +10,7 @@ import type { Site } from '../api/types';
 import { localTime } from '../lib/days';
 import { includes, previous, resolve } from '../lib/range';
 import { breakdownBy, reports } from '../lib/reports';
+import { zoneOf } from '../lib/timezones';
 import { useNow } from '../lib/useNow';
 import { show, type View } from '../lib/view';
 import { useLive } from '../live/useLive';
@@ -30,7 +31,8 @@ interface Props {
 
 /** Everything about one site. */
 export function Dashboard({ site, sites, view }: Props) {
-  const today = localTime(useNow(30_000), site.timezone).day;
+  const now = useNow(30_000);
+  const today = localTime(now, zoneOf(site, now)).day;
   const period = resolve(view.range, today);
   const before = previous(view.range, today);
   const live = useLive(site.domain, { onRefused: useCheckSession() });

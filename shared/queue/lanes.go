@@ -1,0 +1,180 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/shared/event"
+)
+
+const (
+	// patience is how long, in batches, a main lane may be that is drained in its order
+	// whatever it holds: nobody waits long in it.
+	patience = 2
+	// lookAhead bounds how far one Read looks into a flooded main lane, in batches: so
+	// much faster than the flood itself others get past it.
+	lookAhead = 20
+	// moveAtOnce is how many entries one script moves: Redis does nothing else
+	// meanwhile, for a few milliseconds.
+	moveAtOnce = 500
+)
+
+// move takes entries out of the main lane (KEYS[1]) and adds them to the express lane
+// (KEYS[2]) under the same ids (ARGV), which ascend, and returns how many. Those that
+// are gone are left out; those that can't be added, since the express lane has had a
+// greater id or Redis is out of memory, stay where they are.
+const move = `
+local moved = 0
+for _, id in ipairs(ARGV) do
+	local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
+	if entry then
+		local added = redis.pcall('XADD', KEYS[2], id, unpack(entry[2]))
+		if not (type(added) == 'table' and added.err) then
+			redis.call('XDEL', KEYS[1], id)
+			moved = moved + 1
+		end
+	end
+end
+return moved`
+
+// found is what a shard's lanes begin with, and what there is to know of the rest.
+type found struct {
+	main, express []redis.XMessage
+	length        int64     // of the whole main lane
+	noted         []redis.Z // the two sites that were noted last
+	looked        string    // the id up to which the main lane was looked through; "" at first
+}
+
+func peek(ctx context.Context, client redis.UniversalClient, shard, count int) (found, error) {
+	// The main lane first: what moves in between is then seen twice, not never.
+	pipe := client.Pipeline()
+	main := pipe.XRangeN(ctx, stream(shard), "-", "+", int64(count))
+	express := pipe.XRangeN(ctx, expressStream(shard), "-", "+", int64(count))
+	length := pipe.XLen(ctx, stream(shard))
+	noted := pipe.ZRevRangeWithScores(ctx, sitesKey(shard), 0, 1)
+	looked := pipe.Get(ctx, lookedKey(shard)) // last, since it may be Nil, and the first error counts
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return found{}, fmt.Errorf("read the queue's shard %d: %w", shard, err)
+	}
+	return found{main.Val(), express.Val(), length.Val(), noted.Val(), looked.Val()}, nil
+}
+
+// mainShare is how many of the count entries of a batch are the main lane's: all but
+// those that the express lane has, of which it may have half.
+//
+// The odd one is given by what the lanes begin with. So whoever searches an entry
+// that can't be stored by reading less and less finds it sooner or later, whichever
+// lane it is in.
+func (f found) mainShare(count int) int {
+	half := count / 2
+	if count%2 == 1 && len(f.main) > 0 && len(f.express) > 0 {
+		half += int(crc32.ChecksumIEEE([]byte(f.main[0].ID+f.express[0].ID)) & 1)
+	}
+	return count - min(len(f.express), half)
+}
+
+// flood returns the site that floods a main lane, which is longer than a few batches
+// and in which others wait; ok is false when there is none.
+func (f found) flood(count int) (site int32, ok bool) {
+	if f.length <= int64(patience*count) {
+		return 0, false
+	}
+	site, alone, ok := most(f.main, count)
+	if !ok || !alone {
+		return site, ok
+	}
+	// The others may be behind. Whoever appended since the lane's first entry was noted
+	// then, or shortly before.
+	first, _, err := split(f.main[0].ID)
+	return site, err == nil && len(f.noted) == 2 && int64(f.noted[1].Score) >= first-noteEvery.Milliseconds()
+}
+
+// most returns the site whose entries fill more than three quarters of a batch of
+// count entries, and whether there are only its own; ok is false when there is none.
+func most(entries []redis.XMessage, count int) (site int32, alone, ok bool) {
+	sites := map[int32]int{}
+	for _, m := range entries {
+		s := siteOf(m)
+		if sites[s]++; 4*sites[s] > 3*count {
+			site, ok = s, true
+		}
+	}
+	return site, len(sites) == 1, ok
+}
+
+// overtake looks through a main lane that a site floods, window by window from where
+// the last look ended, and moves the entries of other sites to the express lane, but
+// of a site that floods a window itself. It returns how many.
+//
+// It leaves the first batch of the lane alone, which is read now or next. So what Read
+// has of the lane stays its beginning, on which Trim relies.
+func overtake(ctx context.Context, client redis.UniversalClient, shard int, site int32, f found, count int) (moved int, err error) {
+	looked := f.main[len(f.main)-1].ID
+	if f.looked != "" {
+		if looked, err = later(looked, f.looked); err != nil {
+			return 0, err
+		}
+	}
+	for range lookAhead {
+		if len(f.express)+moved >= count { // enough for now
+			break
+		}
+		next, err := after(looked)
+		if err != nil {
+			return moved, err
+		}
+		window, err := client.XRangeN(ctx, stream(shard), next, "+", int64(count)).Result()
+		if err != nil {
+			return moved, fmt.Errorf("look further: %w", err)
+		}
+		another, _, ok := most(window, count)
+		var others []any // ids
+		for _, m := range window {
+			if s := siteOf(m); s != site && (!ok || s != another) {
+				others = append(others, m.ID)
+			}
+		}
+		n, err := moveAll(ctx, client, shard, others)
+		if err != nil {
+			return moved, err
+		}
+		moved += n
+		if len(window) > 0 {
+			looked = window[len(window)-1].ID
+		}
+		if len(window) < count || n < len(others) { // the end, or Redis moves no more
+			break
+		}
+	}
+	// A failure costs another look, and nothing else: a full Redis must be drained too.
+	_ = client.Set(ctx, lookedKey(shard), looked, 0).Err()
+	return moved, nil
+}
+
+func moveAll(ctx context.Context, client redis.UniversalClient, shard int, ids []any) (moved int, err error) {
+	script := redis.NewScript(move)
+	for len(ids) > 0 {
+		some := ids[:min(moveAtOnce, len(ids))]
+		ids = ids[len(some):]
+		n, err := script.Run(ctx, client, []string{stream(shard), expressStream(shard)}, some...).Int()
+		if err != nil {
+			return moved, fmt.Errorf("move entries to the express lane: %w", err)
+		}
+		moved += n
+	}
+	return moved, nil
+}
+
+// siteOf is the site of an entry; 0 when the entry is no event.
+func siteOf(m redis.XMessage) int32 {
+	payload, _ := m.Values[field].(string)
+	site, err := event.SiteOf(payload)
+	if err != nil {
+		return 0
+	}
+	return site
+}
