@@ -3,10 +3,9 @@
 
 -- +goose Up
 
--- A local day begins where a local hour does, and so the events of an hour are of one
--- day. The day is in the key all the same: should the zone of a site change in the
--- middle of what is an hour to both zones, that hour has a row for each of its days,
--- and a row is still made from the events of one day and no other.
+-- A local day begins where a local hour does, and a site changes its zone there too: so
+-- the events of an hour are of one day. The day is in the key all the same: whatever
+-- offsets events came with, a row is made from the events of one day and no other.
 ALTER TABLE rollup_hour ADD COLUMN day date;
 UPDATE rollup_hour r SET day = (
     SELECT e.day FROM events e

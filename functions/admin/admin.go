@@ -1,7 +1,8 @@
 // Package admin is the function through which an installation is run: its sites,
-// its API keys, and facts about how it is doing.
+// its API keys, its dead letters, and facts about how it is doing.
 //
-// It holds the HTTP surface only; what may be stored is decided in shared/store.
+// It holds the HTTP surface only; what may be stored is decided in shared/store. Redis
+// is there to put dead letters back, and may be away for all the rest.
 package admin
 
 import (
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/analytics-platform/analytics/shared/access"
 	"github.com/analytics-platform/analytics/shared/host"
@@ -28,10 +30,11 @@ type Config struct {
 }
 
 type function struct {
-	db   *pgxpool.Pool
-	log  *slog.Logger
-	now  func() time.Time
-	gate *access.Access
+	db    *pgxpool.Pool
+	redis redis.UniversalClient
+	log   *slog.Logger
+	now   func() time.Time
+	gate  *access.Access
 }
 
 // New makes the function.
@@ -44,11 +47,15 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
+	client, err := env.LazyRedis()
+	if err != nil {
+		return nil, err
+	}
 	gate, err := access.New(config.AdminToken, access.Keys(db, time.Now), env.Logger(), time.Now)
 	if err != nil {
 		return nil, err
 	}
-	f := &function{db: db, log: env.Logger(), now: time.Now, gate: gate}
+	f := &function{db: db, redis: client, log: env.Logger(), now: time.Now, gate: gate}
 	return &host.Function{Handler: f.routes(), BodyLimit: maxBody, Ready: db.Ping}, nil
 }
 
@@ -62,6 +69,8 @@ func (f *function) routes() http.Handler {
 	mux.Handle("GET /v1/keys", f.serve(f.listKeys))
 	mux.Handle("POST /v1/keys", f.serve(f.createKey))
 	mux.Handle("DELETE /v1/keys/{id}", f.serve(f.deleteKey))
+	mux.Handle("GET /v1/dead-letters", f.serve(f.listDeadLetters))
+	mux.Handle("POST /v1/dead-letters/replay", f.serve(f.replayDeadLetters))
 	mux.Handle("GET /v1/status", f.serve(f.status))
 	return jsonhttp.Routes(mux)
 }

@@ -33,7 +33,13 @@ type installation struct {
 	db      *pgxpool.Pool
 }
 
+// install is installWith a Redis that is away.
 func install(t *testing.T, database string) *installation {
+	t.Helper()
+	return installWith(t, database, "redis://127.0.0.1:1/0")
+}
+
+func installWith(t *testing.T, database, redisURL string) *installation {
 	t.Helper()
 	address, err := url.Parse(database)
 	if err != nil {
@@ -42,7 +48,7 @@ func install(t *testing.T, database string) *installation {
 	options := address.Query()
 	options.Set("pool_max_conns", "1") // nothing may need a second while it holds one
 	address.RawQuery = options.Encode()
-	process := host.NewProcess(map[string]string{"DATABASE_URL": address.String(), "ADMIN_TOKEN": token}, slog.New(slog.DiscardHandler))
+	process := host.NewProcess(map[string]string{"DATABASE_URL": address.String(), "REDIS_URL": redisURL, "ADMIN_TOKEN": token}, slog.New(slog.DiscardHandler))
 	t.Cleanup(process.Close)
 	env := process.Env("admin")
 	db, err := env.Database(t.Context())

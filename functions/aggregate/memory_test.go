@@ -1,6 +1,7 @@
 package aggregate_test
 
 import (
+	"math/rand/v2"
 	"strconv"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func TestABacklogIsDrainedWithFlatMemory(t *testing.T) {
 	t.Parallel()
 	const most = 256 // megabytes
 	program := build(t)
-	events := traffic(1_000_000)
+	events := traffic(rand.New(rand.NewPCG(1, 2)), month(), 48*time.Hour, 1_000_000)
 	few := drainMemory(t, program, events[:50_000])
 	many := drainMemory(t, program, events)
 	last := many[len(many)-1]

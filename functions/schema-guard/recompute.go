@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/analytics-platform/analytics/shared/access"
 	"github.com/analytics-platform/analytics/shared/event"
@@ -79,7 +80,7 @@ func (f *function) recount(ctx context.Context, body wanted) (recounted, error) 
 			answer.Next = day.String()
 			return answer, nil
 		}
-		report, err := recompute.Day(ctx, f.db, site, day, body.Replace)
+		report, err := recompute.Recount(ctx, f.db, site, day, body.Replace, time.Now())
 		switch {
 		case errors.Is(err, store.ErrNoSite):
 			return answer, problem.New(http.StatusNotFound, "site_unknown", "the site has been deleted meanwhile")

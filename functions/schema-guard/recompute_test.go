@@ -299,4 +299,14 @@ func TestARunThatEndsInADay(t *testing.T) {
 	if got := strings.Join(g.checks(t), ", "); unchecked != 1 || got != fmt.Sprintf("1 %s unknown", day) {
 		t.Errorf("%v days were passed over, kept is %q", unchecked, got)
 	}
+
+	// Whoever counts the day again settles it.
+	for _, replace := range []string{"true", "false"} {
+		if status, _, text := g.ask(t, "POST", "/v1/recompute", token, fmt.Sprintf(`{"site":"one.example","from":%q,"replace":%s}`, day, replace)); status != http.StatusOK {
+			t.Errorf("status %d, %s", status, text)
+		}
+		if got := strings.Join(g.checks(t), ", "); got != fmt.Sprintf("1 %s 1 replaced", day) {
+			t.Errorf("then kept is %q", got)
+		}
+	}
 }

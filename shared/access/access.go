@@ -120,6 +120,9 @@ type Grant struct {
 	sites  []int32
 }
 
+// Owner tells whether it was the owner.
+func (g Grant) Owner() bool { return g.owner }
+
 // Everything tells whether all sites, and what belongs to none, may be seen.
 func (g Grant) Everything() bool { return g.owner || len(g.sites) == 0 }
 

@@ -41,26 +41,24 @@ func CheckClosed(ctx context.Context, db store.DB, now time.Time, more func() bo
 		if ctx.Err() != nil || !more() {
 			break
 		}
-		check := store.DayCheck{Site: d.ID, Day: event.DayOf(d.Date), At: now}
-		report, err := Day(ctx, db, d.Site, check.Day, true)
+		day := event.DayOf(d.Date)
+		report, err := Day(ctx, db, d.Site, day, true)
+		check := checkOf(d.ID, day, now, &report)
 		switch {
 		case err == nil:
 			done.Days++
-			if check.Replaced = report.Replaced; check.Replaced {
+			if report.Replaced {
 				done.Wrong++
 				log.ErrorContext(ctx, "stored numbers were not what the events say, and were put right", "site", d.PublicID, "day", report.Day,
 					"events", report.Events, "visits", report.Visits, "rollups", report.Rollups)
-			}
-			check.Differences = new(int64(0))
-			if report.Events > 0 {
-				*check.Differences = report.Differences()
 			}
 		case errors.Is(err, store.ErrNoSite):
 			continue
 		case errors.Is(ctx.Err(), context.DeadlineExceeded):
 			// Tried again and again, it would keep all others from being checked.
 			done.Unchecked++
-			log.ErrorContext(ctx, "a day takes longer to check than a run may: use the command analytics recompute", "site", d.PublicID, "day", check.Day.String())
+			check.Differences = nil
+			log.ErrorContext(ctx, "a day takes longer to check than a run may: use the command analytics recompute", "site", d.PublicID, "day", day.String())
 		default:
 			return done, err
 		}
@@ -69,6 +67,25 @@ func CheckClosed(ctx context.Context, db store.DB, now time.Time, more func() bo
 		}
 	}
 	return done, nil //nolint:nilerr // a day that took too long, and one whose site is gone, are no failures
+}
+
+// Recount is Day for somebody who asks for it at now. What came of an earlier check of
+// the day is brought up to date.
+func Recount(ctx context.Context, db store.DB, site store.Site, day event.Day, replace bool, now time.Time) (Report, error) {
+	report, err := Day(ctx, db, site, day, replace)
+	if err != nil {
+		return report, err
+	}
+	return report, store.ReviseDayCheck(ctx, db, checkOf(site.ID, day, now, &report))
+}
+
+// checkOf is what is kept of a report.
+func checkOf(site int32, day event.Day, now time.Time, r *Report) store.DayCheck {
+	check := store.DayCheck{Site: site, Day: day, At: now, Differences: new(int64(0)), Replaced: r.Replaced}
+	if r.Events > 0 {
+		*check.Differences = r.Differences()
+	}
+	return check
 }
 
 // note keeps the result of a check. It has time even after the run's deadline.

@@ -103,7 +103,7 @@ func (c *comparison) visitorDay(ctx context.Context, events []event.Event, store
 			// It may be stored under a day that it isn't of, and not be in sight.
 			c.visits.Changed = append(c.visits.Changed, v)
 			continue
-		case !stored.row.Visit.Same(v) || stored.row.Bounce != v.Bounce() || stored.row.Unreadable:
+		case !stored.row.Is(v):
 			c.report.Visits.Changed++
 			c.report.example("the visit that began at %s is stored otherwise than its events make it", clock(v.Start))
 			c.visits.Changed = append(c.visits.Changed, v)

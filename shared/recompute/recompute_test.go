@@ -131,7 +131,10 @@ func genHistory() *rapid.Generator[[]event.Event] {
 						ID: uuid.UUID{byte(len(events)), 1}, Site: site + 1, Day: day,
 						Time: local.Add(-time.Duration(offset) * time.Minute), UTCOffset: offset,
 						Visitor:    int64(rapid.IntRange(-2, 2).Draw(t, "visitor")) + 10*int64(day),
-						Type:       event.Type(rapid.IntRange(1, 4).Draw(t, "type")),
+						Type:       event.Type(rapid.IntRange(1, 5).Draw(t, "type")),
+						Engaged:    int32(rapid.IntRange(0, 2).Draw(t, "engaged")),
+						Amount:     rapid.SampledFrom([]string{"", "12.5", "-3"}).Draw(t, "amount"),
+						Currency:   rapid.SampledFrom([]string{"EUR", "JPY"}).Draw(t, "currency"),
 						Name:       rapid.SampledFrom([]string{"", "Signup"}).Draw(t, "name"),
 						Page:       rapid.SampledFrom([]string{"/", "/a", "/ä"}).Draw(t, "page"),
 						Attributes: event.Attributes{Country: rapid.SampledFrom([]string{"", "FR"}).Draw(t, "country")},
@@ -173,20 +176,24 @@ func damages() []string {
 		`UPDATE visits AS t SET events = events + $2::int` + aVisit,
 		`UPDATE visits AS t SET entry_page = '/' || $2::int` + aVisit,
 		`UPDATE visits AS t SET screen = screen || $2::int` + aVisit,
+		`UPDATE visits AS t SET engaged = engaged + $2::int` + aVisit,
+		`UPDATE visits AS t SET revenue = jsonb_build_object('EUR', 12.50 * abs($2::int))` + aVisit,
+		`UPDATE visits AS t SET revenue = jsonb_build_object('EUR', '12.5', 'JPY', $2::int)` + aVisit,
+		`UPDATE visits AS t SET revenue = CASE WHEN $2::int > 0 THEN '{}'::jsonb WHEN $2::int < -1 THEN 'null' END` + aVisit,
 		copied("visits", `'visitor', t.visitor + $2::int`, aVisit),
 		copied("visits", `'started_at', t.started_at + $2::int * interval '1 microsecond'`, aVisit),
 		copied("visits", `'started_at', (t.day + interval '12 hours' + $2::int * interval '1 hour') AT TIME ZONE 'UTC', 'day', t.day + 50`, aVisit),
 		copied("rollup_hour", `'hour', t.hour + $2::int * interval '50 days'`, anHour),
 		copied("rollup_day", `'value', t.value || $2::int`, aDay),
-		copied("rollup_day", `'value', t.value || $2::int, 'visitors', 0, 'visits', 0, 'pageviews', 0, 'events', 0, 'bounces', 0, 'seconds', 0`, aDay),
+		copied("rollup_day", `'value', t.value || $2::int, 'visitors', 0, 'visits', 0, 'pageviews', 0, 'events', 0, 'bounces', 0, 'seconds', 0, 'engaged', 0`, aDay),
 		copied("rollup_day", `'dimension', 99 * $2::int`, aDay),
 		copied("rollup_month", `'value', t.value || $2::int`, aMonth),
-		copied("rollup_month", `'value', t.value || $2::int, 'visitors', 0, 'visits', 0, 'pageviews', 0, 'events', 0, 'bounces', 0, 'seconds', 0`, aMonth),
+		copied("rollup_month", `'value', t.value || $2::int, 'visitors', 0, 'visits', 0, 'pageviews', 0, 'events', 0, 'bounces', 0, 'seconds', 0, 'engaged', 0`, aMonth),
 		copied("rollup_month", `'dimension', 99 * $2::int`, aMonth),
 	}
 	for table, row := range map[string]string{"rollup_hour": anHour, "rollup_day": aDay, "rollup_month": aMonth} {
 		all = append(all, `DELETE FROM `+table+` AS t`+row+` AND $2 = $2::int`)
-		for _, column := range []string{"visitors", "visits", "pageviews", "events", "bounces", "seconds"} {
+		for _, column := range []string{"visitors", "visits", "pageviews", "events", "bounces", "seconds", "engaged"} {
 			all = append(all, `UPDATE `+table+` AS t SET `+column+` = `+column+` + $2::int`+row)
 		}
 	}

@@ -20,7 +20,7 @@ SELECT r.*
 FROM (SELECT jsonb_object_agg(column_name, '') AS columns FROM information_schema.columns WHERE table_name = 'events' AND data_type = 'text') AS empty,
      (VALUES ('2026-03-02T18:40:00Z', '2026-03-03'), ('2026-03-02T19:29:00Z', '2026-03-03'), ('2026-03-02T18:29:00Z', '2026-03-02')) AS e (time, day),
      jsonb_populate_record(NULL::events, empty.columns || jsonb_build_object(
-         'site_id', 1, 'time', e.time, 'id', gen_random_uuid(), 'day', e.day, 'utc_offset', 330, 'visitor', 1, 'type', 1, 'funnel_step', 0, 'engaged', 0)) AS r;
+         'site_id', 1, 'time', e.time, 'id', gen_random_uuid(), 'day', e.day, 'utc_offset', 330, 'visitor', 1, 'type', 1, 'engaged', 0, 'funnel_step', 0)) AS r;
 INSERT INTO rollup_hour (site_id, hour, visitors, visits, pageviews, events, bounces, seconds)
 VALUES (1, '2026-03-02T18:30:00Z', 1, 1, 2, 2, 0, 60), (1, '2026-03-02T17:30:00Z', 1, 1, 1, 1, 1, 0), (1, '2026-03-02T18:00:00Z', 1, 1, 1, 1, 1, 0)`
 

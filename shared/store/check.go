@@ -42,6 +42,10 @@ INSERT INTO day_checks (site_id, day, checked_at, differences, replaced)
 SELECT id, $2, $3, $4, $5 FROM sites WHERE id = $1 FOR KEY SHARE
 ON CONFLICT (site_id, day) DO UPDATE SET
     checked_at = excluded.checked_at, differences = excluded.differences, replaced = excluded.replaced`
+
+	reviseDayCheck = `
+UPDATE day_checks SET checked_at = $3, differences = $4, replaced = $5
+WHERE site_id = $1 AND day = $2 AND (differences IS NULL OR $4 > 0)`
 )
 
 // UncheckedDays returns days from first to last that were not checked yet, of all
@@ -62,6 +66,15 @@ func UncheckedDays(ctx context.Context, db DB, first, last event.Day) ([]Uncheck
 func AddDayCheck(ctx context.Context, db DB, c DayCheck) error {
 	if _, err := db.Exec(ctx, upsertDayCheck, c.Site, c.Day.Date(), c.At, c.Differences, c.Replaced); err != nil {
 		return fmt.Errorf("keep the check of a day: %w", err)
+	}
+	return nil
+}
+
+// ReviseDayCheck keeps the result of a later check of a day that was checked before,
+// when it says more than the one before: a day that once was wrong stays known as one.
+func ReviseDayCheck(ctx context.Context, db DB, c DayCheck) error {
+	if _, err := db.Exec(ctx, reviseDayCheck, c.Site, c.Day.Date(), c.At, c.Differences, c.Replaced); err != nil {
+		return fmt.Errorf("revise the check of a day: %w", err)
 	}
 	return nil
 }

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
+	"math/big"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,7 +49,7 @@ ORDER BY visitor, time`
 DECLARE day_visits NO SCROLL CURSOR FOR
 SELECT site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, coalesce(revenue::text, '')
+    country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, revenue
 FROM visits
 WHERE site_id = $1 AND started_at >= $3 AND started_at < $4
   AND (day = $2
@@ -91,7 +93,8 @@ WITH corrected AS (
     SELECT * FROM corrected WHERE visitors > 0
 ), sums AS (
     SELECT dimension, value, sum(visitors)::bigint AS visitors, sum(visits)::bigint AS visits, sum(pageviews)::bigint AS pageviews,
-           sum(events)::bigint AS events, sum(bounces)::bigint AS bounces, sum(seconds)::bigint AS seconds, sum(engaged)::bigint AS engaged
+           sum(events)::bigint AS events, sum(bounces)::bigint AS bounces, sum(seconds)::bigint AS seconds,
+           sum(engaged)::bigint AS engaged
     FROM days
     GROUP BY dimension, value
 ), months AS (
@@ -155,9 +158,38 @@ func DayEvents(ctx context.Context, tx DB, site int32, day event.Day) iter.Seq2[
 
 // StoredVisit is a row of the visits table.
 type StoredVisit struct {
-	Visit      visit.Visit
-	Bounce     bool // as stored, whatever the events of the visit
-	Unreadable bool // the revenue is not what is ever stored
+	Visit   visit.Visit // without its revenue
+	bounce  bool
+	revenue []byte // JSON; nil when there is none
+}
+
+// Is tells whether the row is what a visit is stored as.
+func (s *StoredVisit) Is(v *visit.Visit) bool {
+	stored := s.Visit
+	stored.Revenue = v.Revenue
+	return stored.Same(v) && s.bounce == v.Bounce() && sameRevenue(s.revenue, v.Revenue)
+}
+
+// sameRevenue compares as the database does: 12.50 is 12.5, "12.5" and null are not.
+func sameRevenue(stored []byte, revenue map[string]visit.Decimal) bool {
+	if stored == nil || revenue == nil {
+		return stored == nil && revenue == nil
+	}
+	var sums map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(stored))
+	decoder.UseNumber()
+	if err := decoder.Decode(&sums); err != nil || len(sums) != len(revenue) {
+		return false
+	}
+	for currency, sum := range revenue {
+		number, _ := sums[currency].(json.Number)
+		was, ok := new(big.Rat).SetString(number.String())
+		is, _ := new(big.Rat).SetString(sum.String())
+		if !ok || was.Cmp(is) != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // DayVisits reads the stored visits of a local day of a site in the order of visitor
@@ -172,18 +204,14 @@ func eachVisit(rows pgx.Rows, fn func(StoredVisit)) error {
 	var day time.Time
 	v := &s.Visit
 	targets := []any{
-		&v.Site, &v.Start, &v.Visitor, &day, &v.Duration, &v.Pageviews, &v.Events, &s.Bounce, &v.EntryPage, &v.ExitPage, &v.Hostname,
+		&v.Site, &v.Start, &v.Visitor, &day, &v.Duration, &v.Pageviews, &v.Events, &s.bounce, &v.EntryPage, &v.ExitPage, &v.Hostname,
 	}
 	for _, value := range attributeValues(&v.Attributes) {
 		targets = append(targets, value)
 	}
-	var revenue string
-	targets = append(targets, &v.Engaged, &revenue)
+	targets = append(targets, &v.Engaged, &s.revenue)
 	_, err := pgx.ForEachRow(rows, targets, func() error {
-		v.Start, v.Day, v.Revenue, s.Unreadable = v.Start.UTC(), event.DayOf(day), nil, false
-		if revenue != "" {
-			s.Unreadable = json.Unmarshal([]byte(revenue), &v.Revenue) != nil
-		}
+		v.Start, v.Day = v.Start.UTC(), event.DayOf(day)
 		fn(s)
 		return nil
 	})

@@ -1,9 +1,7 @@
 package visit
 
 import (
-	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/analytics-platform/analytics/shared/event"
@@ -48,28 +46,3 @@ func (d Decimal) String() string {
 
 // MarshalJSON writes a number.
 func (d Decimal) MarshalJSON() ([]byte, error) { return []byte(d.String()), nil }
-
-// UnmarshalJSON reads what MarshalJSON writes, and the same with more zeros behind.
-func (d *Decimal) UnmarshalJSON(text []byte) error {
-	digits, negative := strings.CutPrefix(string(text), "-")
-	whole, part, _ := strings.Cut(digits, ".")
-	part = strings.TrimRight(part, "0")
-	units, err := strconv.ParseUint(whole, 10, 62)
-	if err != nil || len(part) > 4 {
-		return errNoSum
-	}
-	parts, err := strconv.ParseUint((part + "0000")[:4], 10, 62)
-	if err != nil {
-		return errNoSum
-	}
-	*d = Decimal{int64(units), int64(parts)}
-	if negative {
-		d.units = -d.units
-		if d.parts > 0 {
-			d.units, d.parts = d.units-1, 10_000-d.parts
-		}
-	}
-	return nil
-}
-
-var errNoSum = errors.New("no sum of amounts: a decimal number with at most 4 digits after the point")
