@@ -182,7 +182,7 @@ func damages() []string {
 		`UPDATE visits AS t SET revenue = CASE WHEN $2::int > 0 THEN '{}'::jsonb WHEN $2::int < -1 THEN 'null' END` + aVisit,
 		copied("visits", `'visitor', t.visitor + $2::int`, aVisit),
 		copied("visits", `'started_at', t.started_at + $2::int * interval '1 microsecond'`, aVisit),
-		copied("visits", `'started_at', (t.day + interval '12 hours' + $2::int * interval '1 hour') AT TIME ZONE 'UTC', 'day', t.day + 50`, aVisit),
+		copied("visits", `'started_at', (date '2026-02-28' + interval '12 hours' + $2::int * interval '1 hour') AT TIME ZONE 'UTC', 'day', t.day + 50`, aVisit),
 		copied("rollup_hour", `'hour', t.hour + $2::int * interval '50 days'`, anHour),
 		copied("rollup_day", `'value', t.value || $2::int`, aDay),
 		copied("rollup_day", `'value', t.value || $2::int, 'visitors', 0, 'visits', 0, 'pageviews', 0, 'events', 0, 'bounces', 0, 'seconds', 0, 'engaged', 0`, aDay),
