@@ -37,7 +37,7 @@ need:
 
 .PHONY: test-go
 test-go: $(DASHBOARD) $(COUNTRIES)
-	go test -race ./...
+	go test -race -timeout 30m ./...
 
 .PHONY: test-web
 test-web: $(MODULES)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -35,28 +36,41 @@ type worker struct {
 	database string
 	redis    string
 	env      []string
+	log      io.Writer // os.Stderr when nil
+	port     string    // the same after every start
 	url      string
 	process  *exec.Cmd
 }
 
 func build(tb testing.TB) string {
 	tb.Helper()
-	program := filepath.Join(tb.TempDir(), "aggregate")
-	if out, err := exec.CommandContext(tb.Context(), "go", "build", "-o", program, "./cmd").CombinedOutput(); err != nil {
-		tb.Fatalf("build the function: %v\n%s", err, out)
+	return buildFunction(tb, "aggregate")
+}
+
+func buildFunction(tb testing.TB, name string) string {
+	tb.Helper()
+	program := filepath.Join(tb.TempDir(), name)
+	if out, err := exec.CommandContext(tb.Context(), "go", "build", "-o", program, "../"+name+"/cmd").CombinedOutput(); err != nil {
+		tb.Fatalf("build the function %s: %v\n%s", name, err, out)
 	}
 	return program
 }
 
+// start starts the program, anew when it was killed, and waits until it is ready.
 func (w *worker) start(tb testing.TB) {
 	tb.Helper()
-	port := freePort(tb)
-	w.url = "http://127.0.0.1:" + port
+	if w.port == "" {
+		w.port = freePort(tb)
+		w.url = "http://127.0.0.1:" + w.port
+	}
 	w.process = exec.Command(w.program)
-	w.process.Env = append(os.Environ(), "PORT="+port, "DATABASE_URL="+w.database, "REDIS_URL="+w.redis,
+	w.process.Env = append(os.Environ(), "PORT="+w.port, "DATABASE_URL="+w.database, "REDIS_URL="+w.redis,
 		"ADMIN_TOKEN="+token)
 	w.process.Env = append(w.process.Env, w.env...)
 	w.process.Stderr = os.Stderr
+	if w.log != nil {
+		w.process.Stderr = w.log
+	}
 	if err := w.process.Start(); err != nil {
 		tb.Fatal(err)
 	}
@@ -70,6 +84,15 @@ func (w *worker) start(tb testing.TB) {
 		_ = response.Body.Close()
 		return response.StatusCode == http.StatusOK
 	})
+}
+
+// kill ends the program as kill -9 does.
+func (w *worker) kill(tb testing.TB) {
+	tb.Helper()
+	if err := w.process.Process.Kill(); err != nil {
+		tb.Fatal(err)
+	}
+	_ = w.process.Wait() // killed, as it should be
 }
 
 func freePort(tb testing.TB) string {
@@ -115,6 +138,24 @@ func (w *worker) run(ctx context.Context, key string) (status int, answer map[st
 	}
 	defer func() { _ = response.Body.Close() }()
 	return response.StatusCode, answer, json.NewDecoder(response.Body).Decode(&answer)
+}
+
+// drain asks for runs until nothing is queued.
+func (w *worker) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	for {
+		status, answer, err := w.run(ctx, token)
+		if err != nil {
+			return err
+		}
+		if status != http.StatusOK {
+			return fmt.Errorf("aggregate answered %d %v", status, answer)
+		}
+		if answer["backlog"] == 0.0 {
+			return nil
+		}
+	}
 }
 
 // visits are n events of about n/4 visitors of three sites over two days.
@@ -168,10 +209,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 				w.start(t)
 				go func() { _, _, _ = w.run(ctx, "") }() // the kill breaks the connection
 				wait(t, fmt.Sprintf("%d events are stored", at), func() bool { return stored() >= at })
-				if err := w.process.Process.Kill(); err != nil {
-					t.Fatal(err)
-				}
-				_ = w.process.Wait() // killed, as it should be
+				w.kill(t)
 				if stored() < n {
 					killed++
 				}
@@ -181,13 +219,9 @@ func TestKilledInTheMiddle(t *testing.T) {
 			}
 
 			w.start(t)
-			wait(t, "the queue is empty", func() bool {
-				status, answer, err := w.run(ctx, token)
-				if err != nil || status != http.StatusOK {
-					t.Fatalf("status %d, %v, %v", status, answer, err)
-				}
-				return answer["backlog"] == 0.0
-			})
+			if err := w.drain(ctx); err != nil {
+				t.Fatal(err)
+			}
 			if got := stored(); got != n {
 				t.Errorf("%d events are stored, %d were sent", got, n)
 			}
@@ -204,6 +238,12 @@ func TestKilledInTheMiddle(t *testing.T) {
 
 func prepare(t *testing.T, url string) (*pgxpool.Pool, *redis.Client) {
 	t.Helper()
+	return prepareRecord(t, url), connect(t, localtest.Redis(t))
+}
+
+// prepareRecord makes the tables and three sites in an empty database.
+func prepareRecord(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
 	ctx := t.Context()
 	db, err := pgxpool.New(ctx, url)
 	if err != nil {
@@ -218,13 +258,18 @@ func prepare(t *testing.T, url string) (*pgxpool.Pool, *redis.Client) {
 			t.Fatal(err)
 		}
 	}
-	options, err := redis.ParseURL(localtest.Redis(t))
+	return db
+}
+
+func connect(t *testing.T, url string) *redis.Client {
+	t.Helper()
+	options, err := redis.ParseURL(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := redis.NewClient(options)
 	t.Cleanup(func() { _ = client.Close() })
-	return db, client
+	return client
 }
 
 // scrape returns the function's metrics without labels, by name.
@@ -256,15 +301,10 @@ func TestTheQueueIsMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	database := localtest.Postgres(t)
-	prepare(t, database)
+	prepareRecord(t, database)
 	w := &worker{program: build(t), database: database, redis: server.URL()}
 	w.start(t)
-	options, err := redis.ParseURL(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	client := connect(t, server.URL())
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
 

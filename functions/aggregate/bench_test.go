@@ -37,22 +37,21 @@ func benchEvents() int {
 	return 1_000_000
 }
 
-// traffic is n events of three sites over two days in the order in which they arrive:
-// 2.5 events a visit, pages and places with a long tail, fifteen dimensions filled.
-func traffic(n int) []*event.Event {
-	r := rand.New(rand.NewPCG(1, 2))
+// traffic is n events of three sites from start on, in the order in which they arrive:
+// 2.5 events a visit, pages and places with a long tail, eighteen dimensions filled. The
+// first event of a visit says where it came from, as a browser does.
+func traffic(r *rand.Rand, start time.Time, length time.Duration, n int) []*event.Event {
 	pages, cities, campaigns := newZipf(2000), newZipf(400), newZipf(20)
 	sources := []string{"Direct", "Google", "Bing", "Hacker News", "Instagram", "newsletter", "ChatGPT", "GitHub", "partner.example"}
 	channels := []string{"Direct", "Organic Search", "Organic Search", "Organic Social", "Organic Social", "Email", "AI", "Organic Social", "Referral"}
 	browsers, systems := []string{"Chrome", "Safari", "Firefox", "Edge", "Samsung Internet"}, []string{"Windows", "iOS", "Android", "macOS", "Linux"}
 	devices, languages := []string{"Desktop", "Mobile", "Tablet"}, []string{"en-US", "fr", "de", "en-GB", "es", "pt-BR", "ja"}
 	screens := []string{"1920x1080", "390x844", "412x915", "1440x900", "1536x864", "820x1180"}
-	start := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
 	few := func(n int) int { return int(float64(n) * math.Pow(r.Float64(), 2.2)) }
 
 	events := make([]*event.Event, 0, n+32)
 	for len(events) < n {
-		at := start.Add(time.Duration(r.Int64N(int64(48*time.Hour - time.Hour)))).Truncate(time.Millisecond)
+		at := start.Add(time.Duration(r.Int64N(int64(length - time.Hour)))).Truncate(time.Millisecond)
 		source, city := few(len(sources)), cities.draw(r)
 		e := event.Event{
 			Site: 1 + int32(few(3)), Visitor: int64(r.Uint64()), Day: event.DayOf(at), Type: event.View, Hostname: "www.example.com",
@@ -78,12 +77,17 @@ func traffic(n int) []*event.Event {
 			}
 			events = append(events, new(e))
 			at = at.Add(time.Duration((4 + r.ExpFloat64()*48) * float64(time.Second))).Truncate(time.Millisecond)
+			e.Referrer, e.Source, e.Channel = "", sources[0], channels[0]
+			e.UTMSource, e.UTMMedium, e.UTMCampaign = "", "", ""
 		}
 	}
 	events = events[:n]
 	slices.SortFunc(events, func(a, b *event.Event) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Visitor, b.Visitor)) })
 	return events
 }
+
+// month is when the traffic of benchmarks begins.
+func month() time.Time { return time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC) }
 
 // zipf draws numbers below its length, n half as often as n/2.
 type zipf []float64
@@ -111,7 +115,7 @@ func (z zipf) draw(r *rand.Rand) int {
 // database and Redis: the figure that a busy machine changes least.
 func BenchmarkAggregate(b *testing.B) {
 	program := build(b)
-	events := traffic(benchEvents())
+	events := traffic(rand.New(rand.NewPCG(1, 2)), month(), 48*time.Hour, benchEvents())
 	for name, options := range map[string][]postgres.Option{"timescale": nil, "plain": {postgres.Plain()}} {
 		if name == "timescale" && !postgres.TimescaleAvailable(b.Context()) {
 			continue
@@ -130,6 +134,49 @@ func BenchmarkAggregate(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkStorage stores a month of three sites, lets TimescaleDB compress it, and
+// reports how many bytes of disk an event takes, with indexes and rollups.
+func BenchmarkStorage(b *testing.B) {
+	if !postgres.TimescaleAvailable(b.Context()) {
+		b.Skip("nothing is compressed without TimescaleDB")
+	}
+	const days = 30
+	n := 10 * benchEvents()
+	m := startMachine(b, nil)
+	m.program = build(b)
+	db, url := m.database(b, "month")
+	w := m.worker(url, 2)
+	w.start(b)
+	r := rand.New(rand.NewPCG(3, 4))
+	for day := range days {
+		enqueue(b, m.redis, traffic(r, month().AddDate(0, 0, day), 24*time.Hour, n/days))
+		if status, answer, err := w.run(b.Context(), token); err != nil || status != http.StatusOK {
+			b.Fatal(status, answer, err)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	total := 0.0
+	for _, table := range []string{"events", "visits", "rollup_hour", "rollup_day", "rollup_month"} {
+		var bytes float64
+		if err := db.QueryRow(b.Context(), compressTable, table).Scan(new(int)); err != nil {
+			b.Fatal(err)
+		}
+		if err := db.QueryRow(b.Context(), sizeOfTable, table).Scan(&bytes); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(bytes/float64(n/days*days), table+"-B/event")
+		total += bytes
+	}
+	b.ReportMetric(total/float64(n/days*days), "B/event")
+}
+
+const (
+	compressTable = `
+SELECT count(compress_chunk(format('%I.%I', chunk_schema, chunk_name)::regclass))
+FROM timescaledb_information.chunks WHERE hypertable_name = $1`
+	sizeOfTable = `SELECT coalesce((SELECT hypertable_size($1::text::regclass)), pg_total_relation_size($1::text::regclass))::float8`
+)
 
 // machine is the servers of a benchmark, durable as in earnest.
 type machine struct {
@@ -206,8 +253,7 @@ func (m *machine) drain(b *testing.B, events []*event.Event, workers int) float6
 	b.Helper()
 	_, url := m.database(b, fmt.Sprintf("drained%d", workers))
 	enqueue(b, m.redis, events)
-	w := &worker{program: m.program, database: url, redis: "redis://" + m.redis.Options().Addr + "/0",
-		env: []string{"AGGREGATE_DEADLINE=30m", "AGGREGATE_WORKERS=" + strconv.Itoa(workers)}}
+	w := m.worker(url, workers)
 	w.start(b)
 	processes := append(slices.Clone(m.processes), w.process.Process.Pid)
 	b.ResetTimer()
@@ -222,6 +268,13 @@ func (m *machine) drain(b *testing.B, events []*event.Event, workers int) float6
 	}
 	b.ReportMetric(peakMemory(b, w.process.Process.Pid), "peak-MB")
 	return rate
+}
+
+func (m *machine) worker(database string, workers int) *worker {
+	return &worker{
+		program: m.program, database: database, redis: "redis://" + m.redis.Options().Addr + "/0",
+		env: []string{"AGGREGATE_DEADLINE=30m", "AGGREGATE_WORKERS=" + strconv.Itoa(workers)},
+	}
 }
 
 func (m *machine) report(b *testing.B, events int, start time.Time, cpu time.Duration) float64 {
@@ -267,16 +320,16 @@ func cpuTime(b *testing.B, roots []int) time.Duration {
 }
 
 // peakMemory is the most memory that a process ever had, in megabytes.
-func peakMemory(b *testing.B, pid int) float64 {
-	b.Helper()
+func peakMemory(tb testing.TB, pid int) float64 {
+	tb.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	_, after, _ := strings.Cut(string(text), "VmHWM:")
 	var kilobytes float64
 	if _, err := fmt.Sscan(after, &kilobytes); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return kilobytes / 1024
 }
@@ -310,13 +363,13 @@ func (m *machine) database(b *testing.B, name string) (*pgxpool.Pool, string) {
 	return db, url
 }
 
-func enqueue(b *testing.B, client *redis.Client, events []*event.Event) {
-	b.Helper()
+func enqueue(tb testing.TB, client *redis.Client, events []*event.Event) {
+	tb.Helper()
 	writer := queue.NewWriter(client)
 	defer writer.Close()
 	for part := range slices.Chunk(events, 4096) {
-		if err := writer.Append(b.Context(), part...); err != nil {
-			b.Fatal(err)
+		if err := writer.Append(tb.Context(), part...); err != nil {
+			tb.Fatal(err)
 		}
 	}
 }

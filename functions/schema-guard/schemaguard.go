@@ -1,6 +1,7 @@
 // Package schemaguard is the function that keeps the database as the code expects
 // it: it applies the migrations when it starts and whenever it is called, destroys the
-// salts of days that are over, and counts those days again from their events.
+// salts of days that are over, counts those days again from their events, and
+// compresses them.
 //
 // It holds the HTTP surface and the metrics: what is done to the schema is in
 // shared/schema, how a day is counted again in shared/recompute.
@@ -8,6 +9,7 @@ package schemaguard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -85,7 +87,8 @@ func newFunction(db *pgxpool.Pool, env *host.Env, deadline time.Duration) *funct
 // result is what one run found and did.
 type result struct {
 	schema.Report
-	SaltsDestroyed int64 `json:"salts_destroyed"`
+	SaltsDestroyed   int64 `json:"salts_destroyed"`
+	ChunksCompressed int   `json:"chunks_compressed"`
 	recompute.Checked
 }
 
@@ -101,7 +104,13 @@ func (f *function) run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return done, nil
+	if f.half(ctx) {
+		done.ChunksCompressed, err = store.Compress(ctx, f.db, now)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("a chunk takes longer than a run may: raise SCHEMA_GUARD_DEADLINE, and the platform's timeout: %w", err)
+	}
+	return done, err
 }
 
 // half tells whether there is time for another day: half of the deadline, or more, is

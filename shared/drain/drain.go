@@ -24,6 +24,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/queue"
 	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/visit"
 )
 
 // DefaultBatch is how many entries one transaction takes at most. Larger batches
@@ -70,16 +71,14 @@ func (d *Drainer) workers() int {
 
 // shard drains one shard until it is empty, busy or ctx ends.
 func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
-	most := d.Batch
-	if most == 0 {
-		most = DefaultBatch
-	}
+	most := d.most()
 	var total Result
 	for count := most; ctx.Err() == nil; {
 		done, read, err := d.batch(ctx, shard, count)
 		switch {
-		case isPoison(err) && len(read.Entries) > 1:
-			// One entry is to blame; halves lead to it, and the good ones go in.
+		case (isPoison(err) || errors.Is(err, store.ErrTooMany)) && len(read.Entries) > 1:
+			// One entry is to blame; halves lead to it, and the good ones go in. Or the
+			// visitors of the batch have too long a day behind them for so many at once.
 			count = (len(read.Entries) + 1) / 2
 			continue
 		case isPoison(err):
@@ -101,6 +100,17 @@ func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
 		count = min(2*count, most)
 	}
 	return total, nil
+}
+
+// earlierPerEntry is how many earlier events of its visitor-days may be in memory with a
+// batch, for each entry that a batch may have: more than visitors commonly have.
+const earlierPerEntry = 5
+
+func (d *Drainer) most() int {
+	if d.Batch > 0 {
+		return d.Batch
+	}
+	return DefaultBatch
 }
 
 // batchResult is what a committed transaction did.
@@ -131,7 +141,7 @@ func (d *Drainer) batch(ctx context.Context, shard, count int) (done batchResult
 			return queue.Batch{}, Result{}, err
 		}
 		claim.since(start)
-		result, err := record(ctx, tx, shard, read.Entries)
+		result, err := record(ctx, tx, shard, read.Entries, max(earlierPerEntry*d.most(), visit.MaxEvents))
 		return read, result, err
 	})
 	done.Stages.Claim = claim

@@ -409,6 +409,31 @@ func TestAMachineIsBounded(t *testing.T) {
 	}
 }
 
+// TestLongDays: visitors with more events behind them than may be in memory are stored
+// a few at a time.
+func TestLongDays(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	const visitors, n = 40, 10_600
+	events := some(n)
+	for i, e := range events {
+		e.Visitor, e.Time = int64(i%visitors)*queue.Shards, e.Time.Add(-time.Duration(i)*time.Second+time.Duration(i)*time.Millisecond)
+	}
+	if err := r.writer.Append(ctx, events...); err != nil {
+		t.Fatal(err)
+	}
+	d := r.drainer()
+	d.Batch = 1000
+	result, err := d.Run(ctx)
+	if err != nil || result.Events != n || result.Batches <= n/1000 {
+		t.Errorf("%+v, %v; want %d events in more than %d batches", result, err, n, n/1000)
+	}
+	if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
+		t.Errorf("%v %v", differences, err)
+	}
+}
+
 // TestTheSameEventFromTwoAddresses: a phone that changes its network between a try
 // and the next is another visitor, and the event is still one.
 func TestTheSameEventFromTwoAddresses(t *testing.T) {

@@ -96,7 +96,7 @@ func (t faultyTx) Exec(ctx context.Context, sql string, args ...any) (tag pgconn
 }
 
 func (t faultyTx) Query(ctx context.Context, sql string, args ...any) (rows pgx.Rows, err error) {
-	err = t.during(func() (err error) { rows, err = t.Tx.Query(ctx, sql, args...); return err })
+	err = t.during(func() (err error) { rows, err = t.Tx.Query(ctx, sql, args...); return err }) //nolint:sqlclosecheck // the caller closes them
 	if err != nil && rows != nil {
 		rows.Close()
 	}
@@ -237,7 +237,7 @@ func everyStepMayFail(t *testing.T, url string, fill func(*record, context.Conte
 	for step := 1; ; step++ {
 		before, after := &fault{step: step}, &fault{step: step, after: true}
 		for _, f := range []*fault{before, after} {
-			failed, got := r.fail(t, fill, f)
+			got, failed := r.fail(t, fill, f)
 			if f.reached() && failed == nil {
 				t.Errorf("step %d (after: %t) failed, and the run said nothing", step, f.after)
 			}
@@ -256,14 +256,14 @@ func everyStepMayFail(t *testing.T, url string, fill func(*record, context.Conte
 
 // fail drains what fill queues with a fault, then without, and returns what the
 // faulty run said and what is left in the end.
-func (r *record) fail(t *testing.T, fill func(*record, context.Context) error, f *fault) (failed error, l left) {
+func (r *record) fail(t *testing.T, fill func(*record, context.Context) error, f *fault) (left, error) {
 	t.Helper()
 	ctx := t.Context()
 	if err := errors.Join(r.reset(ctx), fill(r, ctx)); err != nil {
 		t.Fatal(err)
 	}
 	drainer := drain.Drainer{Workers: 1}
-	_, failed = r.run(ctx, drainer, f)
+	_, failed := r.run(ctx, drainer, f)
 	if _, err := r.run(ctx, drainer, &fault{}); err != nil {
 		t.Fatalf("after step %d had failed: %v", f.step, err)
 	}
@@ -271,7 +271,7 @@ func (r *record) fail(t *testing.T, fill func(*record, context.Context) error, f
 	if err != nil {
 		t.Fatal(err)
 	}
-	return failed, l
+	return l, failed
 }
 
 // TestAnyHistoryWithFailures plays histories while steps fail, again and again.

@@ -26,8 +26,9 @@ const (
 	Duplicate = "duplicate"
 )
 
-// record stores a batch in the transaction tx.
-func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry) (Result, error) {
+// record stores a batch in the transaction tx, with so many earlier events of its
+// visitor-days in memory at most.
+func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, most int) (Result, error) {
 	var out Result
 	sites, err := store.HoldSites(ctx, tx)
 	if err != nil {
@@ -36,7 +37,7 @@ func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry) (R
 	b := sort(shard, entries, sites)
 
 	at := time.Now()
-	earlier, err := store.VisitorDays(ctx, tx, slices.Collect(maps.Keys(b.days)))
+	earlier, err := store.VisitorDays(ctx, tx, slices.Collect(maps.Keys(b.days)), most)
 	if err != nil {
 		return out, err
 	}

@@ -200,11 +200,15 @@ SELECT e.site_id, e.time, e.id, e.day, e.utc_offset, e.visitor, e.type, e.name, 
     e.country, e.region, e.city, e.browser, e.browser_version, e.os, e.os_version, e.device, e.language, e.screen
 FROM unnest($1::int[], $2::date[], $3::bigint[]) AS k (site_id, day, visitor)
 JOIN events e ON e.site_id = k.site_id AND e.visitor = k.visitor AND e.day = k.day
-WHERE e.time >= $4 AND e.time < $5`
+WHERE e.time >= $4 AND e.time < $5
+LIMIT $6`
+
+// ErrTooMany means that more events would have to be in memory than are allowed.
+var ErrTooMany = errors.New("the visitor-days have too many events to be loaded at once")
 
 // VisitorDays returns the stored events of the given visitor-days, with what
-// package visit needs of them and no more.
-func VisitorDays(ctx context.Context, tx DB, keys []VisitorDay) (map[VisitorDay][]event.Event, error) {
+// package visit needs of them and no more: most at most, else ErrTooMany.
+func VisitorDays(ctx context.Context, tx DB, keys []VisitorDay, most int) (map[VisitorDay][]event.Event, error) {
 	n := len(keys)
 	if n == 0 {
 		return nil, nil
@@ -216,17 +220,22 @@ func VisitorDays(ctx context.Context, tx DB, keys []VisitorDay) (map[VisitorDay]
 		first, last = min(first, k.Day), max(last, k.Day)
 	}
 	from, to := span(first, last)
-	rows, err := tx.Query(ctx, selectVisitorDays, sites, days, visitors, from, to)
+	rows, err := tx.Query(ctx, selectVisitorDays, sites, days, visitors, from, to, most+1)
 	if err != nil {
 		return nil, fmt.Errorf("load events of visitor-days: %w", err)
 	}
 	out := make(map[VisitorDay][]event.Event)
+	loaded := 0
 	err = eachFolded(rows, func(e event.Event) {
 		key := VisitorDayOf(&e)
 		out[key] = append(out[key], e)
+		loaded++
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load events of visitor-days: %w", err)
+	}
+	if loaded > most {
+		return nil, ErrTooMany
 	}
 	return out, nil
 }

@@ -1,0 +1,247 @@
+package aggregate_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/analytics-platform/analytics/infra/local/postgres"
+	localredis "github.com/analytics-platform/analytics/infra/local/redis"
+	"github.com/analytics-platform/analytics/internal/oracle"
+)
+
+// TestKilledInTurn: under a steady 2,000 events a second, or as many as the machine can
+// do, aggregate, Redis and
+// PostgreSQL are killed with SIGKILL in turn, ten times each, and track now and then.
+// Every event that was answered with 202 is stored once, and visits and rollups are
+// what the raw events say.
+func TestKilledInTurn(t *testing.T) {
+	t.Parallel()
+	const rounds = 10
+	ctx := t.Context()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("the seed is %d", seed)
+	i := install(t)
+	sending := i.send(rand.New(rand.NewPCG(seed, 1)))
+	i.schedule()
+
+	r := rand.New(rand.NewPCG(seed, 2))
+	midst := map[string]int{}
+	for range rounds {
+		for _, victim := range []struct {
+			name string
+			kill func()
+		}{{"aggregate", i.killAggregate}, {"Redis", i.killRedis}, {"PostgreSQL", i.killPostgres}} {
+			moment := i.clients.count() + r.IntN(clientsRate)
+			wait(t, "more events are taken", func() bool { return i.clients.count() >= moment })
+			if r.IntN(5) == 0 {
+				i.killTrack()
+			}
+			if i.running.Load() > 0 {
+				midst[victim.name]++
+			}
+			victim.kill()
+			up := time.Now()
+			wait(t, "an event of after the death of "+victim.name+" is stored", func() bool { return i.stores(ctx, up) })
+		}
+	}
+	took := time.Since(i.began)
+	close(i.stop)
+	if err := <-sending; err != nil {
+		t.Fatal(err)
+	}
+	i.schedules.Wait()
+	if err := i.aggregates[0].drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d events were sent within %s, %.0f a second; %d requests were refused or got no answer; deaths during a run of aggregate: %v",
+		len(i.clients.sent), took.Round(time.Second), float64(len(i.clients.sent))/took.Seconds(), i.clients.refused, midst)
+	for _, name := range []string{"aggregate", "Redis", "PostgreSQL"} {
+		if midst[name] == 0 {
+			t.Errorf("%s never died while aggregate was at work: nothing was tested", name)
+		}
+	}
+	i.check(t)
+}
+
+// installation is everything that events go through, in processes and folders of its
+// own, durable as in earnest.
+type installation struct {
+	t          *testing.T
+	postgres   *postgres.Server
+	redis      *localredis.Server
+	folders    struct{ postgres, redis string }
+	track      *worker
+	aggregates [2]*worker
+	db         *pgxpool.Pool
+
+	began     time.Time // to send
+	clients   *clients
+	stop      chan struct{}
+	schedules sync.WaitGroup
+	running   atomic.Int32 // runs under way
+}
+
+func install(t *testing.T) *installation {
+	t.Helper()
+	i := &installation{t: t, stop: make(chan struct{})}
+	i.folders.postgres, i.folders.redis = t.TempDir(), t.TempDir()
+	t.Cleanup(func() {
+		if i.postgres != nil {
+			_ = i.postgres.Kill()
+		}
+		if i.redis != nil {
+			_ = i.redis.Kill()
+		}
+	})
+	i.startPostgres()
+	i.startRedis()
+	i.db = prepareRecord(t, i.postgres.URL())
+
+	log, err := os.Create(filepath.Join(t.ArtifactDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	start := func(program string, env ...string) *worker {
+		w := &worker{program: program, database: i.postgres.URL(), redis: i.redis.URL(), env: env, log: log}
+		w.start(t)
+		return w
+	}
+	program := build(t)
+	for n := range i.aggregates {
+		i.aggregates[n] = start(program, "AGGREGATE_INTERVAL=0s")
+	}
+	i.track = start(buildFunction(t, "track"), "TRUSTED_PROXY_HOPS=1")
+	i.clients = newClients(i.track.url)
+	return i
+}
+
+func (i *installation) startPostgres(options ...postgres.Option) {
+	i.t.Helper()
+	var err error
+	if i.postgres, err = postgres.Start(i.t.Context(), i.folders.postgres, options...); err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+func (i *installation) startRedis(options ...localredis.Option) {
+	i.t.Helper()
+	var err error
+	if i.redis, err = localredis.Start(i.t.Context(), i.folders.redis, options...); err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+func (i *installation) killPostgres() {
+	i.t.Helper()
+	if err := i.postgres.Kill(); err != nil {
+		i.t.Fatal(err)
+	}
+	i.startPostgres(postgres.Port(i.postgres.Port()))
+}
+
+func (i *installation) killRedis() {
+	i.t.Helper()
+	if err := i.redis.Kill(); err != nil {
+		i.t.Fatal(err)
+	}
+	i.startRedis(localredis.Port(i.redis.Port()))
+}
+
+func (i *installation) killAggregate() {
+	i.t.Helper()
+	i.aggregates[0].kill(i.t)
+	i.aggregates[0].start(i.t)
+}
+
+func (i *installation) killTrack() {
+	i.t.Helper()
+	i.track.kill(i.t)
+	i.track.start(i.t)
+}
+
+// send lets the clients send until stop is closed; it ends when all is answered.
+func (i *installation) send(r *rand.Rand) <-chan error {
+	done := make(chan error, 1)
+	i.began = time.Now()
+	go func() { done <- i.clients.run(i.t.Context(), r, i.stop) }()
+	return done
+}
+
+// schedule calls both replicas of aggregate until stop is closed, as a platform does:
+// what they answer, if they do, is nobody's concern.
+func (i *installation) schedule() {
+	for _, w := range i.aggregates {
+		i.schedules.Go(func() {
+			tick := time.NewTicker(200 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-i.stop:
+					return
+				case <-i.t.Context().Done():
+					return
+				case <-tick.C:
+				}
+				i.running.Add(1)
+				_, _, _ = w.run(i.t.Context(), "")
+				i.running.Add(-1)
+			}
+		})
+	}
+}
+
+// stores tells whether an event that happened after a moment is stored.
+func (i *installation) stores(ctx context.Context, moment time.Time) bool {
+	var yes bool
+	err := i.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM events WHERE site_id = 1 AND time > $1)`, moment).Scan(&yes)
+	return err == nil && yes
+}
+
+func (i *installation) check(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	rows, err := i.db.Query(ctx, `SELECT id FROM events`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.clients.check(t, stored)
+
+	// An entry of the queue is stored or counted as a duplicate, once.
+	var letters, others, duplicates int
+	err = i.db.QueryRow(ctx, `
+		SELECT (SELECT count(*) FROM dead_letters),
+		    coalesce(sum(events) FILTER (WHERE reason <> 'duplicate'), 0), coalesce(sum(events) FILTER (WHERE reason = 'duplicate'), 0)
+		FROM drops`).Scan(&letters, &others, &duplicates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if letters != 0 || others != 0 {
+		t.Errorf("%d events are dead letters and %d were dropped", letters, others)
+	}
+	if n := len(stored) + duplicates; n < i.clients.accepted || n > i.clients.tries {
+		t.Errorf("%d events are stored and %d were counted as duplicates: together fewer than the %d accepted, or more than the %d sent",
+			len(stored), duplicates, i.clients.accepted, i.clients.tries)
+	}
+	differences, err := oracle.Differences(ctx, i.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range differences {
+		t.Error(d)
+	}
+}

@@ -1,0 +1,230 @@
+package aggregate_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	clientsRate  = 2000 // new events a second
+	clientsBatch = 20   // events of a request
+	// clientsAtOnce bounds the requests that wait for an answer: where track can't take
+	// the rate, the rate falls.
+	clientsAtOnce = 256
+)
+
+// clients send events to track, as trackers and SDKs do: what is not answered with 202
+// is sent again, with the same ids, until it is.
+type clients struct {
+	url  string
+	http *http.Client
+
+	mu       sync.Mutex
+	sent     map[uuid.UUID]bool // whether it was answered with 202
+	answered int                // new events that were
+	tries    int                // events of all requests
+	accepted int                // events of all requests that were answered with 202
+	refused  int                // requests that were not
+}
+
+// request is a request of one visitor.
+type request struct {
+	ids            []uuid.UUID
+	body           []byte
+	address, agent string
+}
+
+func newClients(url string) *clients {
+	return &clients{
+		url:  url,
+		http: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxConnsPerHost: 32, MaxIdleConnsPerHost: 32}},
+		sent: map[uuid.UUID]bool{},
+	}
+}
+
+// run sends events at a steady rate until stop is closed, and returns when all are
+// answered with 202. One request in ten is one from before once more.
+func (c *clients) run(ctx context.Context, r *rand.Rand, stop <-chan struct{}) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(clientsAtOnce)
+	var past []request
+	tick := time.NewTicker(time.Second * clientsBatch / clientsRate)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return group.Wait()
+		case <-stop:
+			return group.Wait()
+		case <-tick.C:
+		}
+		made := c.make(r)
+		past = append(past, made)
+		group.Go(func() error { return c.deliver(ctx, made) })
+		if r.IntN(10) == 0 {
+			again := past[r.IntN(len(past))]
+			if r.IntN(4) == 0 { // the device is in another network by now
+				again.address = address(r)
+			}
+			group.Go(func() error { return c.deliver(ctx, again) })
+		}
+	}
+}
+
+func address(r *rand.Rand) string {
+	return fmt.Sprintf("203.0.%d.%d", 113+r.IntN(4), r.IntN(256))
+}
+
+// make makes a request of one visitor, with events of now and of up to three hours
+// before, which were made while the device had no connection.
+func (c *clients) make(r *rand.Rand) request {
+	agents := []string{
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+		"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1",
+	}
+	referrers := []string{"", "https://www.google.com/", "https://news.ycombinator.com/item?id=1", "https://partner.example/reviews"}
+	out := request{address: address(r), agent: agents[r.IntN(len(agents))]}
+	now := time.Now()
+	site := fmt.Sprintf("site%d.example", r.IntN(3))
+	events := make([]string, clientsBatch)
+	for i := range events {
+		id := uuid.Must(uuid.NewV7())
+		out.ids = append(out.ids, id)
+		events[i] = fmt.Sprintf(`{"id":%q,"site":%q,"url":"https://%[2]s/section/%d?utm_campaign=c%d","referrer":%q,"language":"fr","screen":"390x844"`,
+			id, site, r.IntN(200), r.IntN(5), referrers[r.IntN(len(referrers))])
+		switch r.IntN(10) {
+		case 0:
+			events[i] += fmt.Sprintf(`,"type":"conversion","name":"Purchase","value":{"amount":"%d.%02d","currency":"EUR"}`, r.IntN(200), r.IntN(100))
+		case 1:
+			events[i] += fmt.Sprintf(`,"type":"funnel_step","funnel":{"id":"signup","step":%d}`, 1+r.IntN(4))
+		case 2:
+			events[i] += fmt.Sprintf(`,"type":"click","name":"Plan","props":{"plan":"p%d"}`, r.IntN(3))
+		default:
+			events[i] += `,"type":"view"`
+		}
+		if r.IntN(4) == 0 {
+			events[i] += fmt.Sprintf(`,"timestamp":%q`, now.Add(-time.Duration(r.Int64N(int64(3*time.Hour)))).UTC().Format(time.RFC3339Nano))
+		}
+		events[i] += "}"
+	}
+	out.body = []byte("[" + strings.Join(events, ",") + "]")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range out.ids {
+		c.sent[id] = false
+	}
+	return out
+}
+
+// deliver sends a request until it is answered with 202.
+func (c *clients) deliver(ctx context.Context, r request) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		done, err := c.send(ctx, r)
+		if done || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// send sends a request once. It fails when the answer is one that no retry mends.
+func (c *clients) send(ctx context.Context, r request) (done bool, err error) {
+	posted, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/", bytes.NewReader(r.body))
+	if err != nil {
+		return false, err
+	}
+	posted.Header.Set("Content-Type", "application/json")
+	posted.Header.Set("User-Agent", r.agent)
+	posted.Header.Set("X-Forwarded-For", r.address)
+	c.mu.Lock()
+	c.tries += len(r.ids)
+	c.mu.Unlock()
+	status, body, failure := c.post(posted)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if failure != nil || status == http.StatusServiceUnavailable {
+		c.refused++
+		return false, nil
+	}
+	var answer struct{ Accepted int }
+	if err := json.Unmarshal(body, &answer); err != nil || status != http.StatusAccepted || answer.Accepted != len(r.ids) {
+		return false, errors.Join(fmt.Errorf("track answered %d %s", status, body), err)
+	}
+	c.accepted += len(r.ids)
+	for _, id := range r.ids {
+		if !c.sent[id] {
+			c.answered++
+		}
+		c.sent[id] = true
+	}
+	return true, nil
+}
+
+func (c *clients) post(posted *http.Request) (status int, body []byte, err error) {
+	response, err := c.http.Do(posted)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err = io.ReadAll(response.Body)
+	return response.StatusCode, body, err
+}
+
+// count is how many new events were answered with 202 so far.
+func (c *clients) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.answered
+}
+
+// check compares what was answered with what is stored, and how often.
+func (c *clients) check(t *testing.T, stored []uuid.UUID) {
+	t.Helper()
+	times := make(map[uuid.UUID]int, len(stored))
+	for _, id := range stored {
+		times[id]++
+	}
+	var missing, doubled, unknown []uuid.UUID
+	for id, answered := range c.sent {
+		if answered && times[id] == 0 {
+			missing = append(missing, id)
+		}
+	}
+	for id, n := range times {
+		if _, ok := c.sent[id]; !ok {
+			unknown = append(unknown, id)
+		}
+		if n > 1 {
+			doubled = append(doubled, id)
+		}
+	}
+	for what, ids := range map[string][]uuid.UUID{
+		"were answered with 202 and are not stored": missing, "are stored more than once": doubled, "are stored and were never sent": unknown,
+	} {
+		if len(ids) > 0 {
+			slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+			t.Errorf("%d events %s, the first is %s and the last %s", len(ids), what, ids[0], ids[len(ids)-1])
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// compressAfter is how old a chunk's last moment is before the chunk is compressed: by
+// then the salts of its days are destroyed and, but for a queue that stood still for
+// long, nothing more comes.
+const compressAfter = 3 * 24 * time.Hour
+
+const (
+	hasChunks = `SELECT to_regclass('timescaledb_information.chunks') IS NOT NULL`
+
+	selectChunk = `
+SELECT format('%I.%I', chunk_schema, chunk_name)
+FROM timescaledb_information.chunks
+WHERE hypertable_name IN ('events', 'visits', 'rollup_day') AND NOT is_compressed AND range_end < $1
+ORDER BY range_end, hypertable_name
+LIMIT 1`
+
+	compressChunk = `SELECT compress_chunk($1::text::regclass)`
+)
+
+// Compress compresses the chunks that are old enough at now, the oldest first, and
+// returns how many there were. Without TimescaleDB there is none.
+//
+// While a chunk is compressed no shard is drained: so nobody changes rows that are on
+// their way to another place. Each chunk is a transaction of its own; one that ctx ends
+// is as it was.
+func Compress(ctx context.Context, db DB, now time.Time) (n int, err error) {
+	var chunks bool
+	if err := db.QueryRow(ctx, hasChunks).Scan(&chunks); err != nil {
+		return 0, fmt.Errorf("look for chunks: %w", err)
+	}
+	for chunks {
+		more, err := compressOne(ctx, db, now)
+		if err != nil {
+			return n, fmt.Errorf("compress a chunk: %w", err)
+		}
+		if !more {
+			break
+		}
+		n++
+	}
+	return n, nil
+}
+
+func compressOne(ctx context.Context, db DB, now time.Time) (found bool, err error) {
+	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		if err := HoldShards(ctx, tx); err != nil {
+			return err
+		}
+		var chunk string
+		rows, err := tx.Query(ctx, selectChunk, now.Add(-compressAfter))
+		if err != nil {
+			return err
+		}
+		if _, err := pgx.ForEachRow(rows, []any{&chunk}, func() error { return nil }); err != nil || chunk == "" {
+			return err
+		}
+		found = true
+		_, err = tx.Exec(ctx, compressChunk, chunk)
+		return err
+	})
+	return found, err
+}
