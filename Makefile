@@ -23,7 +23,7 @@ demo: build ## The same, with a month of made-up traffic
 
 .PHONY: build
 build: $(DASHBOARD) $(COUNTRIES) ## Build the dashboard and every program, into bin/
-	go build -o bin/ ./infra/local/cmd/local
+	go build -o bin/ ./infra/local/cmd/local ./cmd/analytics
 	@for name in $(FUNCTIONS); do go build -o bin/$$name ./functions/$$name/cmd; done
 
 .PHONY: test

@@ -61,12 +61,7 @@ func newRecord(t *testing.T, url string) *record {
 	t.Cleanup(func() { _ = client.Close() })
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
-	r := &record{db, client, writer, sites}
-	// A test compresses when it wants to.
-	if err := r.timescale(ctx, `SELECT remove_compression_policy('events', true), remove_compression_policy('visits', true)`); err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return &record{db, client, writer, sites}
 }
 
 // reset empties the record, and keeps the sites.
@@ -287,20 +282,10 @@ func TestAnyDamageIsFoundAndPutRight(t *testing.T) {
 	})
 }
 
-// timescale runs statements where there are chunks.
-func (r *record) timescale(ctx context.Context, statements string) error {
-	var there bool
-	if err := r.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')`).Scan(&there); err != nil || !there {
-		return err
-	}
-	_, err := r.db.Exec(ctx, statements)
-	return err
-}
-
+// compress compresses every chunk, where there are chunks.
 func (r *record) compress(ctx context.Context) error {
-	return r.timescale(ctx, `
-SELECT compress_chunk(c, if_not_compressed => true) FROM show_chunks('events') AS c;
-SELECT compress_chunk(c, if_not_compressed => true) FROM show_chunks('visits') AS c`)
+	_, err := store.Compress(ctx, r.db, time.Now().AddDate(1, 0, 0))
+	return err
 }
 
 // TestCompressedDays does some harm on each TimescaleDB, and compresses it.

@@ -65,19 +65,10 @@ SELECT hour, visitors, visits, pageviews, events, bounces, seconds, engaged
 FROM rollup_hour
 WHERE site_id = $1 AND day = $2`
 
-	// Every dimension that has rows, known or not, by one step in the key each: the
-	// rows of all days lie between those of one dimension and the next.
 	selectDayRows = `
-WITH RECURSIVE dimensions AS (
-    SELECT min(dimension) AS dimension FROM rollup_day WHERE site_id = $1
-    UNION ALL
-    SELECT (SELECT min(r.dimension) FROM rollup_day r WHERE r.site_id = $1 AND r.dimension > d.dimension)
-    FROM dimensions d
-    WHERE d.dimension IS NOT NULL
-)
-SELECT r.dimension, r.value, r.visitors, r.visits, r.pageviews, r.events, r.bounces, r.seconds, r.engaged
-FROM dimensions d
-JOIN rollup_day r ON r.site_id = $1 AND r.dimension = d.dimension AND r.day = $2`
+SELECT dimension, value, visitors, visits, pageviews, events, bounces, seconds, engaged
+FROM rollup_day
+WHERE site_id = $1 AND day = $2`
 
 	// In the sums the day has the rows that are right for it, whatever it has stored.
 	selectWrongMonths = `

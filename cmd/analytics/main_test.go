@@ -1,0 +1,283 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/internal/oracle"
+	"github.com/analytics-platform/analytics/shared/drain"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/schema"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+// installation is a record with a site, a queue, and the program.
+type installation struct {
+	program string
+	env     []string
+	db      *pgxpool.Pool
+	client  *redis.Client
+}
+
+func install(t *testing.T) *installation {
+	t.Helper()
+	i := &installation{program: filepath.Join(t.TempDir(), "analytics")}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", i.program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build the program: %v\n%s", err, out)
+	}
+	database, address := localtest.Postgres(t), localtest.Redis(t)
+	secret := filepath.Join(t.TempDir(), "database-url") // as platforms give it
+	if err := os.WriteFile(secret, []byte(database+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i.env = []string{"DATABASE_URL_FILE=" + secret, "REDIS_URL=" + address}
+	var err error
+	if i.db, err = pgxpool.New(t.Context(), database); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.db.Close)
+	if _, err := schema.Migrate(t.Context(), i.db); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "one.example", Timezone: "UTC"}); err != nil {
+		t.Fatal(err)
+	}
+	options, err := redis.ParseURL(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.client = redis.NewClient(options)
+	t.Cleanup(func() { _ = i.client.Close() })
+	return i
+}
+
+// run runs the program and returns what it wrote and the code it exited with.
+func (i *installation) run(t *testing.T, args ...string) (out, complaint string, code int) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), i.program, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = i.env, &stdout, &stderr
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
+}
+
+// on is an event of a day.
+func on(day string, visitor int64) *event.Event {
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		panic(err)
+	}
+	return &event.Event{ID: uuid.Must(uuid.NewV7()), Site: 1, Time: at.Add(12 * time.Hour), Day: event.DayOf(at), Visitor: visitor, Type: event.View, Page: "/"}
+}
+
+func (i *installation) keep(t *testing.T, events ...*event.Event) {
+	t.Helper()
+	writer := queue.NewWriter(i.client)
+	defer writer.Close()
+	if err := writer.Append(t.Context(), events...); err != nil {
+		t.Fatal(err)
+	}
+	i.drain(t)
+}
+
+func (i *installation) drain(t *testing.T) {
+	t.Helper()
+	if _, err := (&drain.Drainer{Redis: i.client, Database: i.db}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (i *installation) exec(t *testing.T, sql string) {
+	t.Helper()
+	if _, err := i.db.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (i *installation) right(t *testing.T) {
+	t.Helper()
+	if left, err := oracle.Differences(t.Context(), i.db); err != nil || len(left) > 0 {
+		t.Errorf("%v %v", left, err)
+	}
+}
+
+func TestRecompute(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	i.keep(t, on("2026-03-01", 1), on("2026-03-02", 2), on("2026-03-02", 3))
+	args := []string{"recompute", "--site", "one.example", "--from", "2026-03-01", "--to", "2026-03-02"}
+
+	out, complaint, code := i.run(t, args...)
+	if code != 0 || complaint != "" || strings.Count(out, "right") != 2 {
+		t.Errorf("exit %d, %s%s; want both days right", code, out, complaint)
+	}
+	i.exec(t, `DELETE FROM visits WHERE visitor = 3; UPDATE rollup_hour SET events = 9 WHERE day = '2026-03-02'`)
+	out, _, code = i.run(t, args...)
+	lines := strings.Split(out, "\n")
+	if code != 1 || len(lines) < 5 {
+		t.Fatalf("exit %d, %s; want 1 and a table", code, out)
+	}
+	for n, want := range []string{
+		"DAY EVENTS VISITOR-DAYS VISITS MISSING EXTRA CHANGED HOURS DAYS MONTHS",
+		"2026-03-01 1 1 0 0 0 0 0 0 right",
+		"2026-03-02 2 2 1 0 0 1 0 0 differs",
+		"2026-03-02: the visit that began at 2026-03-02T12:00:00Z is not stored",
+	} {
+		if got := strings.Join(strings.Fields(lines[n]), " "); got != want {
+			t.Errorf("line %d is %q, want %q", n, got, want)
+		}
+	}
+
+	var found struct {
+		Days []struct {
+			Day      string
+			Replaced bool
+			Visits   struct{ Missing int }
+			Rollups  struct{ Hours int }
+		}
+	}
+	out, _, code = i.run(t, append(args, "--replace", "--json")...)
+	if err := json.Unmarshal([]byte(out), &found); err != nil || code != 0 || len(found.Days) != 2 {
+		t.Fatalf("exit %d, %s, %v", code, out, err)
+	}
+	if first, second := found.Days[0], found.Days[1]; first.Replaced || !second.Replaced || second.Visits.Missing != 1 || second.Rollups.Hours != 1 {
+		t.Errorf("%+v", found)
+	}
+	i.right(t)
+
+	i.exec(t, `DELETE FROM events WHERE day = '2026-03-01'`)
+	if out, _, code := i.run(t, append(args, "--replace")...); code != 1 || !strings.Contains(out, "no event is left") {
+		t.Errorf("without events: exit %d, %s", code, out)
+	}
+}
+
+func TestDeadLetters(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	var letters []store.DeadLetter
+	for n := range 3 {
+		e := on("2026-03-01", int64(n))
+		payload, err := e.MarshalMsg(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		letters = append(letters, store.DeadLetter{Shard: queue.ShardOf(e), Entry: fmt.Sprintf("1-%d", n), Payload: payload, Reason: "it was a bad day"})
+	}
+	if err := store.AddDeadLetters(t.Context(), i.db, letters); err != nil {
+		t.Fatal(err)
+	}
+	out, _, code := i.run(t, "dead-letters", "list", "--limit", "2")
+	if code != 0 || strings.Count(out, "it was a bad day") != 2 || !strings.Contains(out, "2 of 3") {
+		t.Errorf("exit %d, %s", code, out)
+	}
+	var list struct {
+		DeadLetters []map[string]any `json:"dead_letters"`
+		Total       int
+	}
+	out, _, code = i.run(t, "dead-letters", "list", "--json")
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || list.Total != 3 || len(list.DeadLetters) != 3 || len(list.DeadLetters[0]) != 5 {
+		t.Errorf("exit %d, %s, %v", code, out, err)
+	}
+
+	if out, complaint, code := i.run(t, "dead-letters", "replay", "--limit", "1"); code != 0 || complaint != "" || !strings.Contains(out, "1 dead letters were put back, 2 are left") {
+		t.Errorf("exit %d, %s%s", code, out, complaint)
+	}
+	out, _, code = i.run(t, "dead-letters", "replay", "--json")
+	if strings.Join(strings.Fields(out), "") != `{"replayed":2,"left":0}` || code != 0 {
+		t.Errorf("exit %d, %s", code, out)
+	}
+	i.drain(t)
+	var stored int
+	if err := i.db.QueryRow(t.Context(), `SELECT count(*) FROM events`).Scan(&stored); err != nil || stored != 3 {
+		t.Errorf("%d events are stored (%v), want all", stored, err)
+	}
+	i.right(t)
+}
+
+func TestWhatItRefuses(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	good := []string{"recompute", "--site", "one.example", "--from", "2026-03-01"}
+	for name, test := range map[string]struct {
+		args []string
+		env  []string // instead of the good one
+		want string
+	}{
+		"no command":      {nil, nil, "--help"},
+		"no such command": {[]string{"recompile"}, nil, "recompile"},
+		"no such flag":    {append(good, "--force"), nil, "--force"},
+		"no site":         {[]string{"recompute", "--from", "2026-03-01"}, nil, "--site"},
+		"an unknown site": {[]string{"recompute", "--site", "no.example", "--from", "2026-03-01"}, nil, "--site: there is no site no.example"},
+		"no day":          {[]string{"recompute", "--site", "one.example", "--from", "2026-02-30"}, nil, "--from must be a day"},
+		"the wrong way":   {append(good, "--to", "2026-02-01"), nil, "--to must not be before from"},
+		"no letters":      {[]string{"dead-letters", "replay", "--limit", "0"}, nil, "--limit must be 1 or more"},
+		"no database":     {good, []string{"LOG_LEVEL=info"}, "DATABASE_URL is not set"},
+		"no Redis":        {[]string{"dead-letters", "replay"}, []string{i.env[0], "REDIS_URL=redis://:hunter2@127.0.0.1:1/0"}, "REDIS_URL: cannot use Redis"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			with := *i
+			if test.env != nil {
+				with.env = test.env
+			}
+			out, complaint, code := with.run(t, test.args...)
+			if code != 2 || out != "" || strings.Count(complaint, "\n") != 1 || !strings.Contains(complaint, test.want) || strings.Contains(complaint, "hunter2") {
+				t.Errorf("exit %d, %q, complaint %q; want 2 and a line about %s", code, out, complaint, test.want)
+			}
+		})
+	}
+	if out, _, code := i.run(t, "--help"); code != 0 || !strings.Contains(out, "dead-letters") {
+		t.Errorf("--help: exit %d, %s", code, out)
+	}
+}
+
+// TestInterrupted stops the program where it waits for the queue.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	i.keep(t, on("2026-03-01", 1), on("2026-03-02", 2))
+	i.exec(t, `DELETE FROM visits WHERE visitor = 2`)
+	tx, err := i.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	if err := store.HoldShards(t.Context(), tx); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), i.program, "recompute", "--site", "one.example", "--from", "2026-03-01", "--to", "2026-03-02", "--replace")
+	cmd.Env, cmd.Stdout, cmd.Stderr = i.env, &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for waiting := false; !waiting; {
+		err := i.db.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the code says it
+	if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(stdout.String(), "2026-03-01") || !strings.Contains(stderr.String(), "interrupted") {
+		t.Errorf("exit %d, %s%s; want the first day, and 2", code, &stdout, &stderr)
+	}
+}

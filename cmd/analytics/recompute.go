@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/recompute"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+type recomputeCommand struct {
+	Site    string `required:"" placeholder:"example.com" help:"Domain or public id of the site."`
+	From    string `required:"" placeholder:"YYYY-MM-DD" help:"First day, local to the site."`
+	To      string `placeholder:"YYYY-MM-DD" help:"Last day; --from when left out."`
+	Replace bool   `help:"Replace what differs."`
+}
+
+// recounted is what is printed as JSON.
+type recounted struct {
+	Days []recompute.Report `json:"days"`
+}
+
+// Run counts the days again, the first one first, and prints what it came to, even of
+// some when it has to stop.
+func (c *recomputeCommand) Run(ctx context.Context, env *host.Env, p *printer) error {
+	first, last, err := recompute.ReadDays(c.From, c.To)
+	if err != nil {
+		return err
+	}
+	db, err := env.Database(ctx)
+	if err != nil {
+		return err
+	}
+	site, err := store.SiteNamed(ctx, db, c.Site)
+	if errors.Is(err, store.ErrNoSite) {
+		return fmt.Errorf("--site: there is no site %s", c.Site)
+	}
+	if err != nil {
+		return err
+	}
+	bar, done := progress(int(last-first)+1, "counting again", "days")
+	found := recounted{Days: []recompute.Report{}}
+	var failure error
+	for day := first; day <= last && failure == nil; day++ {
+		bar.Describe(day.String())
+		var report recompute.Report
+		if report, failure = recompute.Recount(ctx, db, site, day, c.Replace, time.Now()); failure == nil {
+			found.Days = append(found.Days, report)
+			_ = bar.Add(1) // it only draws
+		}
+	}
+	done()
+	if err := errors.Join(failure, p.print(found, found.table)); err != nil {
+		return err
+	}
+	for i := range found.Days {
+		if found.Days[i].Left() {
+			return errLeft
+		}
+	}
+	return nil
+}
+
+func (r *recounted) table(to io.Writer) error {
+	if len(r.Days) == 0 {
+		return nil
+	}
+	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "DAY\tEVENTS\tVISITOR-DAYS\tVISITS MISSING\tEXTRA\tCHANGED\tHOURS\tDAYS\tMONTHS\t") // Flush tells
+	for i := range r.Days {
+		d := &r.Days[i]
+		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", d.Day, d.Events, d.VisitorDays,
+			d.Visits.Missing, d.Visits.Extra, d.Visits.Changed, d.Rollups.Hours, d.Rollups.Days, d.Rollups.Months, verdict(d))
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	for i := range r.Days {
+		for _, example := range r.Days[i].Examples {
+			if _, err := fmt.Fprintf(to, "%s: %s\n", r.Days[i].Day, example); err != nil {
+				return fmt.Errorf("print: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// verdict is what a report comes to.
+func verdict(r *recompute.Report) string {
+	switch {
+	case r.Differences() == 0:
+		return "right"
+	case r.Replaced:
+		return "replaced"
+	case r.Events == 0:
+		return "differs: no event is left to count from"
+	default:
+		return "differs"
+	}
+}
