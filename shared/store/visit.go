@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/analytics-platform/analytics/shared/visit"
 )
@@ -65,11 +67,18 @@ func ApplyVisits(ctx context.Context, tx DB, c VisitChanges) error {
 	if err != nil {
 		return err
 	}
-	if !fast {
-		c.Added, c.Changed = nil, append(c.Changed, c.Added...)
+	if fast {
+		err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return addVisits(ctx, tx, c.Added) })
+		// A visit that should not be there is written over; the events are not to blame.
+		if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == uniqueViolation {
+			fast, err = false, nil
+		}
 	}
-	if err := addVisits(ctx, tx, c.Added); err != nil {
+	if err != nil {
 		return fmt.Errorf("add visits: %w", err)
+	}
+	if !fast {
+		c.Changed = append(c.Changed, c.Added...)
 	}
 	if err := changeVisits(ctx, tx, c.Changed); err != nil {
 		return fmt.Errorf("change visits: %w", err)
