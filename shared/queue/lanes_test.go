@@ -281,10 +281,9 @@ func TestSeveralWorkers(t *testing.T) {
 				read = append(read, q.read(rt))
 			},
 			"trim": func(rt *rapid.T) {
-				if len(read) == 0 {
-					rt.Skip("nothing was read")
+				if len(read) > 0 {
+					q.trim(rt, rapid.SampledFrom(read).Draw(rt, "batch"))
 				}
-				q.trim(rt, rapid.SampledFrom(read).Draw(rt, "batch"))
 			},
 		})
 	})
