@@ -21,6 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/queue"
 	"github.com/analytics-platform/analytics/shared/schema"
+	"github.com/analytics-platform/analytics/shared/store"
 	"github.com/analytics-platform/analytics/shared/visit"
 )
 
@@ -409,28 +410,57 @@ func TestAMachineIsBounded(t *testing.T) {
 	}
 }
 
-// TestLongDays: visitors with more events behind them than may be in memory are stored
-// a few at a time.
+// TestLongDays: visitors with more events behind them than may be in memory, which is
+// visit.MaxEvents with batches as small as here, are stored a few at a time.
 func TestLongDays(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	const visitors, n = 40, 10_600
+	const visitors, n, batch = 40, 11_400, 1000
 	events := some(n)
 	for i, e := range events {
-		e.Visitor, e.Time = int64(i%visitors)*queue.Shards, e.Time.Add(-time.Duration(i)*time.Second+time.Duration(i)*time.Millisecond)
+		e.Visitor, e.Time = int64(i%visitors)*queue.Shards, midnight.Add(time.Duration(i)*time.Millisecond)
 	}
 	if err := r.writer.Append(ctx, events...); err != nil {
 		t.Fatal(err)
 	}
 	d := r.drainer()
-	d.Batch = 1000
+	d.Batch = batch
 	result, err := d.Run(ctx)
-	if err != nil || result.Events != n || result.Batches <= n/1000 {
-		t.Errorf("%+v, %v; want %d events in more than %d batches", result, err, n, n/1000)
+	if err != nil || result.Events != n || result.Batches <= n/batch+1 {
+		t.Errorf("%+v, %v; want %d events, and more than the %d batches that they fill", result, err, n, n/batch+1)
 	}
 	if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
 		t.Errorf("%v %v", differences, err)
+	}
+}
+
+// TestAVisitThatShouldNotBeThere: a wrong row in the place of a visit is written over,
+// and no event is put aside for it.
+func TestAVisitThatShouldNotBeThere(t *testing.T) {
+	t.Parallel()
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			r := newRecord(t, database.URL)
+			ctx := t.Context()
+			events := some(3)
+			wrong := visit.Fold([]event.Event{*events[1]})[0]
+			wrong.Pageviews = 70
+			if err := store.ApplyVisits(ctx, r.db, store.VisitChanges{Added: []*visit.Visit{&wrong}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.writer.Append(ctx, events...); err != nil {
+				t.Fatal(err)
+			}
+			result, err := r.drainer().Run(ctx)
+			if err != nil || result.Events != 3 || result.DeadLetters != 0 {
+				t.Errorf("%+v, %v; want 3 events", result, err)
+			}
+			if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
+				t.Errorf("%v %v", differences, err)
+			}
+		})
 	}
 }
 

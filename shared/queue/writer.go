@@ -61,7 +61,9 @@ type group struct {
 func (g *group) finish(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.err = errors.Join(g.err, err)
+	if g.err == nil { // what one event fails for fails the others too
+		g.err = err
+	}
 	if g.left--; g.left == 0 {
 		close(g.done)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,34 +39,38 @@ func Compress(ctx context.Context, db DB, now time.Time) (n int, err error) {
 		return 0, fmt.Errorf("look for chunks: %w", err)
 	}
 	for chunks {
-		more, err := compressOne(ctx, db, now)
-		if err != nil {
-			return n, fmt.Errorf("compress a chunk: %w", err)
+		// Looking holds nobody up: nearly always there is nothing to do.
+		chunk, err := oldChunk(ctx, db, now)
+		if err != nil || chunk == "" {
+			return n, err
 		}
-		if !more {
-			break
+		if err := compressOne(ctx, db, now); err != nil {
+			return n, fmt.Errorf("compress a chunk: %w", err)
 		}
 		n++
 	}
 	return n, nil
 }
 
-func compressOne(ctx context.Context, db DB, now time.Time) (found bool, err error) {
-	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+// oldChunk is the oldest chunk to compress; "" when there is none.
+func oldChunk(ctx context.Context, db DB, now time.Time) (chunk string, err error) {
+	err = db.QueryRow(ctx, selectChunk, now.Add(-compressAfter)).Scan(&chunk)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return "", fmt.Errorf("look for chunks: %w", err)
+	}
+	return chunk, nil
+}
+
+func compressOne(ctx context.Context, db DB, now time.Time) error {
+	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if err := HoldShards(ctx, tx); err != nil {
 			return err
 		}
-		var chunk string
-		rows, err := tx.Query(ctx, selectChunk, now.Add(-compressAfter))
-		if err != nil {
+		chunk, err := oldChunk(ctx, tx, now) // another may have been faster
+		if err != nil || chunk == "" {
 			return err
 		}
-		if _, err := pgx.ForEachRow(rows, []any{&chunk}, func() error { return nil }); err != nil || chunk == "" {
-			return err
-		}
-		found = true
 		_, err = tx.Exec(ctx, compressChunk, chunk)
 		return err
 	})
-	return found, err
 }
