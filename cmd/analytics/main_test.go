@@ -21,7 +21,6 @@ import (
 	"github.com/analytics-platform/analytics/shared/drain"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
@@ -45,23 +44,11 @@ func install(t *testing.T) *installation {
 		t.Fatal(err)
 	}
 	i.env = []string{"DATABASE_URL_FILE=" + secret, "REDIS_URL=" + address}
-	var err error
-	if i.db, err = pgxpool.New(t.Context(), database); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(i.db.Close)
-	if _, err := schema.Migrate(t.Context(), i.db); err != nil {
-		t.Fatal(err)
-	}
+	i.db = localtest.Record(t, database)
 	if _, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "one.example", Timezone: "UTC"}); err != nil {
 		t.Fatal(err)
 	}
-	options, err := redis.ParseURL(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	i.client = redis.NewClient(options)
-	t.Cleanup(func() { _ = i.client.Close() })
+	i.client = localtest.Client(t, address)
 	return i
 }
 

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/queue"
 	"github.com/analytics-platform/analytics/shared/store"
@@ -50,12 +48,7 @@ func TestDeadLetters(t *testing.T) {
 	if got := i.must(t, 200, token, "POST", "/v1/dead-letters/replay", `{}`); got["replayed"] != 1. || got["left"] != 0. {
 		t.Errorf("a replay of the rest: %v", got)
 	}
-	options, err := redis.ParseURL(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	client := localtest.Client(t, address)
 	for shard, want := range []string{"secret one", "secret two!", "secret three"} {
 		queued, err := queue.Read(t.Context(), client, shard, 10)
 		if err != nil || len(queued.Entries) != 1 || string(queued.Entries[0].Payload) != want {

@@ -25,7 +25,6 @@ import (
 	"github.com/analytics-platform/analytics/internal/oracle"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/schema"
 )
 
 const token = "the token of the owner"
@@ -245,14 +244,7 @@ func prepare(t *testing.T, url string) (*pgxpool.Pool, *redis.Client) {
 func prepareRecord(t *testing.T, url string) *pgxpool.Pool {
 	t.Helper()
 	ctx := t.Context()
-	db, err := pgxpool.New(ctx, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	if _, err := schema.Migrate(ctx, db); err != nil {
-		t.Fatal(err)
-	}
+	db := localtest.Record(t, url)
 	for i := range 3 {
 		if _, err := db.Exec(ctx, `INSERT INTO sites (public_id, domain, timezone) VALUES ($1, $1, 'UTC')`, fmt.Sprintf("site%d.example", i)); err != nil {
 			t.Fatal(err)
@@ -263,12 +255,7 @@ func prepareRecord(t *testing.T, url string) *pgxpool.Pool {
 
 func connect(t *testing.T, url string) *redis.Client {
 	t.Helper()
-	options, err := redis.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	client := localtest.Client(t, url)
 	return client
 }
 

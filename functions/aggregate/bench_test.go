@@ -22,14 +22,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 	localredis "github.com/analytics-platform/analytics/infra/local/redis"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/schema"
+	"github.com/analytics-platform/analytics/shared/store"
 )
 
-// benchEvents is how many events the benchmark of the drain moves.
+// benchEvents is how many events the benchmarks store; BENCH_EVENTS says otherwise.
 func benchEvents() int {
 	if n, err := strconv.Atoi(os.Getenv("BENCH_EVENTS")); err == nil {
 		return n
@@ -135,14 +136,15 @@ func BenchmarkAggregate(b *testing.B) {
 	}
 }
 
-// BenchmarkStorage stores a month of three sites, lets TimescaleDB compress it, and
-// reports how many bytes of disk an event takes, with indexes and rollups.
+// BenchmarkStorage stores a month of three sites, compresses it as schema-guard does, and
+// reports how many bytes of disk an event takes, with indexes and rollups; and what the
+// other ways to lay rows out would have taken.
 func BenchmarkStorage(b *testing.B) {
 	if !postgres.TimescaleAvailable(b.Context()) {
 		b.Skip("nothing is compressed without TimescaleDB")
 	}
 	const days = 30
-	n := 10 * benchEvents()
+	n := benchEvents() / days * days
 	m := startMachine(b, nil)
 	m.program = build(b)
 	db, url := m.database(b, "month")
@@ -156,27 +158,69 @@ func BenchmarkStorage(b *testing.B) {
 		}
 	}
 	b.ReportMetric(0, "ns/op")
-	total := 0.0
-	for _, table := range []string{"events", "visits", "rollup_hour", "rollup_day", "rollup_month"} {
-		var bytes float64
-		if err := db.QueryRow(b.Context(), compressTable, table).Scan(new(int)); err != nil {
-			b.Fatal(err)
-		}
-		if err := db.QueryRow(b.Context(), sizeOfTable, table).Scan(&bytes); err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(bytes/float64(n/days*days), table+"-B/event")
-		total += bytes
+	s := storage{db, float64(n)}
+	tables := []string{"events", "visits", "rollup_hour", "rollup_day", "rollup_month"}
+	for _, table := range tables {
+		b.ReportMetric(s.perEvent(b, table), table+"-before-B/event")
 	}
-	b.ReportMetric(total/float64(n/days*days), "B/event")
+	if _, err := store.Compress(b.Context(), db, month().AddDate(1, 0, 0)); err != nil {
+		b.Fatal(err)
+	}
+	total := 0.0
+	for _, table := range tables {
+		size := s.perEvent(b, table)
+		b.ReportMetric(size, table+"-B/event")
+		total += size
+	}
+	b.ReportMetric(total, "B/event")
+	for _, l := range []layout{
+		{"events", "time", "1 day", "site_id", "visitor, time, id"},
+		{"events", "time", "7 days", "site_id", "visitor, time, id"},
+		{"events", "time", "1 day", "site_id", "time, id"},
+		{"visits", "started_at", "1 day", "site_id", "started_at, visitor"},
+		{"visits", "started_at", "7 days", "site_id", "visitor, started_at"},
+		{"rollup_day", "day", "7 days", "site_id, dimension", "day, value"},
+	} {
+		name := fmt.Sprintf("%s-%s-by-%s-B/event", l.table, l.chunk, l.order)
+		b.ReportMetric(s.with(b, l), strings.NewReplacer(" ", "", ",", "+").Replace(name))
+	}
 }
 
-const (
-	compressTable = `
-SELECT count(compress_chunk(format('%I.%I', chunk_schema, chunk_name)::regclass))
-FROM timescaledb_information.chunks WHERE hypertable_name = $1`
-	sizeOfTable = `SELECT coalesce((SELECT hypertable_size($1::text::regclass)), pg_total_relation_size($1::text::regclass))::float8`
-)
+// layout is a way to lay the rows of a table out.
+type layout struct{ table, time, chunk, segment, order string }
+
+// storage measures tables that hold so many events.
+type storage struct {
+	db     *pgxpool.Pool
+	events float64
+}
+
+func (s storage) perEvent(b *testing.B, table string) (bytes float64) {
+	b.Helper()
+	const size = `SELECT coalesce((SELECT hypertable_size($1::text::regclass)), pg_total_relation_size($1::text::regclass))::float8`
+	if err := s.db.QueryRow(b.Context(), size, table).Scan(&bytes); err != nil {
+		b.Fatal(err)
+	}
+	return bytes / s.events
+}
+
+// with is what a table takes in another layout, compressed.
+func (s storage) with(b *testing.B, l layout) float64 {
+	b.Helper()
+	for _, statement := range []string{
+		`DROP TABLE IF EXISTS copied`,
+		fmt.Sprintf(`CREATE TABLE copied (LIKE %s INCLUDING INDEXES)`, l.table),
+		fmt.Sprintf(`SELECT create_hypertable('copied', '%s', chunk_time_interval => interval '%s', create_default_indexes => false)`, l.time, l.chunk),
+		fmt.Sprintf(`INSERT INTO copied SELECT * FROM %s`, l.table),
+		fmt.Sprintf(`ALTER TABLE copied SET (timescaledb.compress, timescaledb.compress_segmentby = '%s', timescaledb.compress_orderby = '%s')`, l.segment, l.order),
+		`SELECT count(compress_chunk(chunk)) FROM show_chunks('copied') AS chunk`,
+	} {
+		if _, err := s.db.Exec(b.Context(), statement); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return s.perEvent(b, "copied")
+}
 
 // machine is the servers of a benchmark, durable as in earnest.
 type machine struct {
@@ -200,12 +244,7 @@ func startMachine(b *testing.B, options []postgres.Option) *machine {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = cache.Kill() })
-	parsed, err := redis.ParseURL(cache.URL())
-	if err != nil {
-		b.Fatal(err)
-	}
-	client := redis.NewClient(parsed)
-	b.Cleanup(func() { _ = client.Close() })
+	client := localtest.Client(b, cache.URL())
 
 	file, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
 	if err != nil {
@@ -347,14 +386,7 @@ func (m *machine) database(b *testing.B, name string) (*pgxpool.Pool, string) {
 		b.Fatal(err)
 	}
 	url := strings.Replace(m.postgres.URL(), "/analytics?", "/"+name+"?", 1)
-	db, err := pgxpool.New(ctx, url)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(db.Close)
-	if _, err := schema.Migrate(ctx, db); err != nil {
-		b.Fatal(err)
-	}
+	db := localtest.Record(b, url)
 	for i := range 3 {
 		if _, err := db.Exec(ctx, `INSERT INTO sites (public_id, domain, timezone) VALUES ($1, $1, 'UTC')`, fmt.Sprintf("site%d.example", i)); err != nil {
 			b.Fatal(err)

@@ -24,7 +24,6 @@ import (
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/schema"
 )
 
 const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
@@ -42,14 +41,7 @@ func start(t *testing.T, redisURL string) *collector {
 	t.Helper()
 	ctx := t.Context()
 	database := localtest.Postgres(t)
-	db, err := pgxpool.New(ctx, database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	if _, err := schema.Migrate(ctx, db); err != nil {
-		t.Fatal(err)
-	}
+	db := localtest.Record(t, database)
 	c := &collector{db: db, log: &bytes.Buffer{}}
 	c.addSite(t, "example.com")
 	options, err := goredis.ParseURL(redisURL)

@@ -18,7 +18,6 @@ import (
 	"github.com/analytics-platform/analytics/shared/drain"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
@@ -30,23 +29,11 @@ type record struct {
 
 func newRecord(t *testing.T) *record {
 	t.Helper()
-	db, err := pgxpool.New(t.Context(), localtest.Postgres(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	if _, err := schema.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
+	db := localtest.Record(t, localtest.Postgres(t))
 	if _, err := db.Exec(t.Context(), `INSERT INTO sites (public_id, domain, timezone) VALUES ('s_1', 'one.example', 'UTC')`); err != nil {
 		t.Fatal(err)
 	}
-	options, err := redis.ParseURL(localtest.Redis(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	client := localtest.Client(t, localtest.Redis(t))
 	return &record{db, client}
 }
 

@@ -20,7 +20,6 @@ import (
 	"github.com/analytics-platform/analytics/shared/drain"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/store"
 	"github.com/analytics-platform/analytics/shared/visit"
 )
@@ -35,23 +34,11 @@ type record struct {
 func newRecord(t *testing.T, url string) *record {
 	t.Helper()
 	ctx := t.Context()
-	db, err := pgxpool.New(ctx, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	if _, err := schema.Migrate(ctx, db); err != nil {
-		t.Fatal(err)
-	}
+	db := localtest.Record(t, url)
 	if _, err := db.Exec(ctx, `INSERT INTO sites (public_id, domain, timezone) VALUES ('s_1', 'one.example', 'UTC'), ('s_2', 'two.example', 'UTC')`); err != nil {
 		t.Fatal(err)
 	}
-	options, err := redis.ParseURL(localtest.Redis(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	client := localtest.Client(t, localtest.Redis(t))
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
 	return &record{db, client, writer}

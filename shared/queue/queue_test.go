@@ -23,12 +23,7 @@ func connect(tb testing.TB) *redis.Client {
 
 func connectTo(tb testing.TB, url string) *redis.Client {
 	tb.Helper()
-	options, err := redis.ParseURL(url)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	tb.Cleanup(func() { _ = client.Close() })
+	client := localtest.Client(tb, url)
 	return client
 }
 

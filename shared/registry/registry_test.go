@@ -13,27 +13,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/registry"
-	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
 func services(t *testing.T) (*pgxpool.Pool, *redis.Client) {
 	t.Helper()
-	db, err := pgxpool.New(t.Context(), localtest.Postgres(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	if _, err := schema.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
+	db := localtest.Record(t, localtest.Postgres(t))
 	addSite(t, db, "one.example")
-	options, err := redis.ParseURL(localtest.Redis(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	client := localtest.Client(t, localtest.Redis(t))
 	return db, client
 }
 

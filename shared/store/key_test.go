@@ -8,20 +8,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
-	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
 func migrated(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	db, err := pgxpool.New(t.Context(), localtest.Postgres(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	if _, err := schema.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
+	db := localtest.Record(t, localtest.Postgres(t))
 	return db
 }
 

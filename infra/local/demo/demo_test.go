@@ -7,13 +7,9 @@ import (
 	"time"
 	_ "time/tzdata"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/redis/go-redis/v9"
-
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/internal/oracle"
 	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/visit"
 )
 
@@ -61,20 +57,8 @@ func TestTraffic(t *testing.T) {
 func TestFill(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	db, err := pgxpool.New(ctx, localtest.Postgres(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	if _, err := schema.Migrate(ctx, db); err != nil {
-		t.Fatal(err)
-	}
-	options, err := redis.ParseURL(localtest.Redis(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
+	db := localtest.Record(t, localtest.Postgres(t))
+	client := localtest.Client(t, localtest.Redis(t))
 
 	stored := 0
 	if err := Fill(ctx, db, client, time.Now(), 10_000, func(n int) { stored = n }); err != nil {

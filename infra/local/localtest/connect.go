@@ -1,0 +1,36 @@
+package localtest
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/shared/schema"
+)
+
+// Record connects to a database until the test ends, and migrates it.
+func Record(tb testing.TB, url string) *pgxpool.Pool {
+	tb.Helper()
+	db, err := pgxpool.New(tb.Context(), url)
+	if err != nil {
+		tb.Fatalf("connect to the test's database: %v", err)
+	}
+	tb.Cleanup(db.Close)
+	if _, err := schema.Migrate(tb.Context(), db); err != nil {
+		tb.Fatalf("migrate the test's database: %v", err)
+	}
+	return db
+}
+
+// Client connects to a Redis server, such as Redis starts, until the test ends.
+func Client(tb testing.TB, url string) *redis.Client {
+	tb.Helper()
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		tb.Fatalf("read the address of the test's Redis: %v", err)
+	}
+	client := redis.NewClient(options)
+	tb.Cleanup(func() { _ = client.Close() })
+	return client
+}
