@@ -211,7 +211,7 @@ func (s storage) with(b *testing.B, l layout) float64 {
 		`DROP TABLE IF EXISTS copied`,
 		fmt.Sprintf(`CREATE TABLE copied (LIKE %s INCLUDING INDEXES)`, l.table),
 		fmt.Sprintf(`SELECT create_hypertable('copied', '%s', chunk_time_interval => interval '%s', create_default_indexes => false)`, l.time, l.chunk),
-		fmt.Sprintf(`INSERT INTO copied SELECT * FROM %s`, l.table),
+		`INSERT INTO copied SELECT * FROM ` + l.table,
 		fmt.Sprintf(`ALTER TABLE copied SET (timescaledb.compress, timescaledb.compress_segmentby = '%s', timescaledb.compress_orderby = '%s')`, l.segment, l.order),
 		`SELECT count(compress_chunk(chunk)) FROM show_chunks('copied') AS chunk`,
 	} {
