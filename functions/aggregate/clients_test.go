@@ -25,6 +25,8 @@ const (
 	// clientsAtOnce bounds the requests that wait for an answer: where track can't take
 	// the rate, the rate falls.
 	clientsAtOnce = 256
+	// clientsBehind bounds what is made up for after a while in which track could not.
+	clientsBehind = 10 * time.Second
 )
 
 // clients send events to track, as trackers and SDKs do: what is not answered with 202
@@ -62,15 +64,17 @@ func (c *clients) run(ctx context.Context, r *rand.Rand, stop <-chan struct{}) e
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(clientsAtOnce)
 	var past []request
-	tick := time.NewTicker(time.Second * clientsBatch / clientsRate)
-	defer tick.Stop()
-	for {
+	const interval = time.Second * clientsBatch / clientsRate
+	for due := time.Now(); ; due = due.Add(interval) {
+		if behind := time.Since(due); behind > clientsBehind {
+			due = due.Add(behind - clientsBehind)
+		}
 		select {
 		case <-ctx.Done():
 			return group.Wait()
 		case <-stop:
 			return group.Wait()
-		case <-tick.C:
+		case <-time.After(time.Until(due)):
 		}
 		made := c.make(r)
 		past = append(past, made)
