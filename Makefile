@@ -61,10 +61,6 @@ format: $(LINT) $(MODULES) ## Format Go and TypeScript
 	$(LINT) fmt ./...
 	npm run format
 
-.PHONY: generate
-generate: ## Write generated code anew
-	go generate ./...
-
 .PHONY: clean
 clean: ## Remove what was built, and keep .data
 	rm -rf bin node_modules packages/*/node_modules packages/*/dist test-results $(COUNTRIES)

@@ -11,6 +11,11 @@ ALTER TABLE rollup_hour SET (fillfactor = 70);
 ALTER TABLE rollup_day SET (fillfactor = 70);
 ALTER TABLE rollup_month SET (fillfactor = 70);
 
+-- The index is for the earlier events of visitors, each of whom is of one day and site.
+-- Those of today are then side by side in it.
+DROP INDEX events_visitor;
+CREATE INDEX events_visitor_day ON events (day, visitor);
+
 -- With TimescaleDB chunks are of a week, and compressed in the order of time; so are the
 -- rollups of days. It is schema-guard that compresses, not a policy: TimescaleDB's job
 -- may run beside a transaction that adds to a compressed rollup row, and lose the sum.
@@ -47,6 +52,8 @@ $$;
 -- What a hypertable holds is copied into a plain table of the same form.
 CREATE TABLE rollup_day_plain (LIKE rollup_day INCLUDING DEFAULTS INCLUDING COMMENTS);
 INSERT INTO rollup_day_plain SELECT * FROM rollup_day;
+DROP INDEX events_visitor_day;
+CREATE INDEX events_visitor ON events (site_id, visitor, time);
 DROP TABLE rollup_day;
 ALTER TABLE rollup_day_plain RENAME TO rollup_day;
 ALTER TABLE rollup_day ALTER COLUMN value TYPE text COLLATE "default", ADD PRIMARY KEY (site_id, dimension, day, value);

@@ -160,11 +160,7 @@ func TestDeadLetters(t *testing.T) {
 	var letters []store.DeadLetter
 	for n := range 3 {
 		e := on("2026-03-01", int64(n))
-		payload, err := e.MarshalMsg(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		letters = append(letters, store.DeadLetter{Shard: queue.ShardOf(e), Entry: fmt.Sprintf("1-%d", n), Payload: payload, Reason: "it was a bad day"})
+		letters = append(letters, store.DeadLetter{Shard: queue.ShardOf(e), Entry: fmt.Sprintf("1-%d", n), Payload: e.Encode(nil), Reason: "it was a bad day"})
 	}
 	if err := store.AddDeadLetters(t.Context(), i.db, letters); err != nil {
 		t.Fatal(err)

@@ -401,7 +401,7 @@ func record(t *testing.T, db *pgxpool.Pool, site int32, at time.Time) {
 	t.Helper()
 	at = at.UTC().Truncate(time.Millisecond)
 	e := event.Event{ID: uuid.New(), Site: site, Time: at, Day: event.DayOf(at), Visitor: 1, Type: event.View, Page: "/"}
-	visits := visit.Fold([]event.Event{e})
+	visits := visit.Fold([]*event.Event{&e})
 	rollups := visit.NewRollups()
 	rollups.Add(visits)
 	if _, err := store.AddEvents(t.Context(), db, []*event.Event{&e}); err != nil {

@@ -30,12 +30,12 @@ import (
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
-// benchEvents is how many events the benchmarks store; BENCH_EVENTS says otherwise.
-func benchEvents() int {
+// benchEvents is how many events a benchmark stores; BENCH_EVENTS says otherwise.
+func benchEvents(n int) int {
 	if n, err := strconv.Atoi(os.Getenv("BENCH_EVENTS")); err == nil {
 		return n
 	}
-	return 1_000_000
+	return n
 }
 
 // traffic is n events of three sites from start on, in the order in which they arrive:
@@ -110,13 +110,14 @@ func (z zipf) draw(r *rand.Rand) int {
 
 // BenchmarkAggregate moves a million events from Redis into the record with the
 // function's own program, one, two and four shards at once, and compares that with a
-// bare COPY of the same rows into an equal table with the same indexes.
+// bare COPY by pgx, just before, of the same rows into an equal table with the same
+// indexes.
 //
 // Beside the rates it reports the processor time an event costs in all, with the
 // database and Redis: the figure that a busy machine changes least.
 func BenchmarkAggregate(b *testing.B) {
 	program := build(b)
-	events := traffic(rand.New(rand.NewPCG(1, 2)), month(), 48*time.Hour, benchEvents())
+	events := traffic(rand.New(rand.NewPCG(1, 2)), month(), 48*time.Hour, benchEvents(1_000_000))
 	for name, options := range map[string][]postgres.Option{"timescale": nil, "plain": {postgres.Plain()}} {
 		if name == "timescale" && !postgres.TimescaleAvailable(b.Context()) {
 			continue
@@ -124,10 +125,9 @@ func BenchmarkAggregate(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			m := startMachine(b, options)
 			m.program = program
-			var copied float64
-			b.Run("copy", func(b *testing.B) { copied = m.copy(b, events) })
 			for _, workers := range []int{1, 2, 4} {
 				b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+					copied := m.copy(b, events)
 					rate := m.drain(b, events, workers)
 					b.ReportMetric(100*rate/copied, "%-of-COPY")
 				})
@@ -136,7 +136,7 @@ func BenchmarkAggregate(b *testing.B) {
 	}
 }
 
-// BenchmarkStorage stores a month of three sites, compresses it as schema-guard does, and
+// BenchmarkStorage stores a month of three sites, 100,000 events a day, compresses it as schema-guard does, and
 // reports how many bytes of disk an event takes, with indexes and rollups; and what the
 // other ways to lay rows out would have taken.
 func BenchmarkStorage(b *testing.B) {
@@ -144,7 +144,7 @@ func BenchmarkStorage(b *testing.B) {
 		b.Skip("nothing is compressed without TimescaleDB")
 	}
 	const days = 30
-	n := benchEvents() / days * days
+	n := benchEvents(3_000_000) / days * days
 	m := startMachine(b, nil)
 	m.program = build(b)
 	db, url := m.database(b, "month")
@@ -174,20 +174,25 @@ func BenchmarkStorage(b *testing.B) {
 	}
 	b.ReportMetric(total, "B/event")
 	for _, l := range []layout{
-		{"events", "time", "1 day", "site_id", "visitor, time, id"},
-		{"events", "time", "7 days", "site_id", "visitor, time, id"},
-		{"events", "time", "1 day", "site_id", "time, id"},
-		{"visits", "started_at", "1 day", "site_id", "started_at, visitor"},
-		{"visits", "started_at", "7 days", "site_id", "visitor, started_at"},
-		{"rollup_day", "day", "7 days", "site_id, dimension", "day, value"},
+		{"events", "time", "7 days", "site_id", "time, id", 1000},
+		{"events", "time", "7 days", "site_id", "visitor, time, id", 10_000},
+		{"events", "time", "1 day", "site_id", "time, id", 10_000},
+		{"visits", "started_at", "7 days", "site_id", "started_at, visitor", 1000},
+		{"visits", "started_at", "7 days", "site_id", "visitor, started_at", 10_000},
+		{"visits", "started_at", "1 day", "site_id", "started_at, visitor", 10_000},
+		{"rollup_day", "day", "7 days", "site_id, dimension", "value, day", 1000},
+		{"rollup_day", "day", "7 days", "site_id, dimension", "day, value", 10_000},
 	} {
-		name := fmt.Sprintf("%s-%s-by-%s-B/event", l.table, l.chunk, l.order)
+		name := fmt.Sprintf("%s-%s-by-%s-%d-B/event", l.table, l.chunk, l.order, l.batch)
 		b.ReportMetric(s.with(b, l), strings.NewReplacer(" ", "", ",", "+").Replace(name))
 	}
 }
 
 // layout is a way to lay the rows of a table out.
-type layout struct{ table, time, chunk, segment, order string }
+type layout struct {
+	table, time, chunk, segment, order string
+	batch                              int // rows that are compressed together
+}
 
 // storage measures tables that hold so many events.
 type storage struct {
@@ -207,15 +212,21 @@ func (s storage) perEvent(b *testing.B, table string) (bytes float64) {
 // with is what a table takes in another layout, compressed.
 func (s storage) with(b *testing.B, l layout) float64 {
 	b.Helper()
+	conn, err := s.db.Acquire(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Release()
 	for _, statement := range []string{
 		`DROP TABLE IF EXISTS copied`,
 		fmt.Sprintf(`CREATE TABLE copied (LIKE %s INCLUDING INDEXES)`, l.table),
 		fmt.Sprintf(`SELECT create_hypertable('copied', '%s', chunk_time_interval => interval '%s', create_default_indexes => false)`, l.time, l.chunk),
 		`INSERT INTO copied SELECT * FROM ` + l.table,
 		fmt.Sprintf(`ALTER TABLE copied SET (timescaledb.compress, timescaledb.compress_segmentby = '%s', timescaledb.compress_orderby = '%s')`, l.segment, l.order),
+		fmt.Sprintf(`SET timescaledb.compression_batch_size_limit = %d`, l.batch),
 		`SELECT count(compress_chunk(chunk)) FROM show_chunks('copied') AS chunk`,
 	} {
-		if _, err := s.db.Exec(b.Context(), statement); err != nil {
+		if _, err := conn.Exec(b.Context(), statement); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -271,7 +282,6 @@ func (m *machine) copy(b *testing.B, events []*event.Event) float64 {
 	b.Helper()
 	db, _ := m.database(b, "copied")
 	row := make([]any, 0, len(eventColumns()))
-	b.ResetTimer()
 	start, used := time.Now(), cpuTime(b, append(slices.Clone(m.processes), os.Getpid()))
 	n, err := db.CopyFrom(b.Context(), pgx.Identifier{"events"}, eventColumns(), pgx.CopyFromSlice(len(events), func(i int) ([]any, error) {
 		e := events[i]
@@ -284,24 +294,23 @@ func (m *machine) copy(b *testing.B, events []*event.Event) float64 {
 	if err != nil || int(n) != len(events) {
 		b.Fatal(n, err)
 	}
-	return m.report(b, len(events), start, cpuTime(b, append(slices.Clone(m.processes), os.Getpid()))-used)
+	return m.report(b, "copy-", len(events), start, cpuTime(b, append(slices.Clone(m.processes), os.Getpid()))-used)
 }
 
 // drain measures the function, in events a second.
 func (m *machine) drain(b *testing.B, events []*event.Event, workers int) float64 {
 	b.Helper()
-	_, url := m.database(b, fmt.Sprintf("drained%d", workers))
+	_, url := m.database(b, "drained")
 	enqueue(b, m.redis, events)
 	w := m.worker(url, workers)
 	w.start(b)
 	processes := append(slices.Clone(m.processes), w.process.Process.Pid)
-	b.ResetTimer()
 	start, used := time.Now(), cpuTime(b, processes)
 	status, answer, err := w.run(b.Context(), token)
 	if err != nil || status != http.StatusOK || answer["events"] != float64(len(events)) {
 		b.Fatal(status, answer, err)
 	}
-	rate := m.report(b, len(events), start, cpuTime(b, processes)-used)
+	rate := m.report(b, "", len(events), start, cpuTime(b, processes)-used)
 	for stage, seconds := range answer["stages"].(map[string]any) {
 		b.ReportMetric(seconds.(float64)/float64(len(events))*1e6, stage+"-µs/event")
 	}
@@ -316,13 +325,12 @@ func (m *machine) worker(database string, workers int) *worker {
 	}
 }
 
-func (m *machine) report(b *testing.B, events int, start time.Time, cpu time.Duration) float64 {
+func (m *machine) report(b *testing.B, prefix string, events int, start time.Time, cpu time.Duration) float64 {
 	b.Helper()
-	b.StopTimer()
 	rate := float64(events) / time.Since(start).Seconds()
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(rate, "events/s")
-	b.ReportMetric(float64(cpu.Microseconds())/float64(events), "cpu-µs/event")
+	b.ReportMetric(rate, prefix+"events/s")
+	b.ReportMetric(float64(cpu.Microseconds())/float64(events), prefix+"cpu-µs/event")
 	return rate
 }
 
@@ -373,7 +381,7 @@ func peakMemory(tb testing.TB, pid int) float64 {
 	return kilobytes / 1024
 }
 
-// database makes a database with three sites.
+// database makes a database with three sites, in the place of one with the same name.
 func (m *machine) database(b *testing.B, name string) (*pgxpool.Pool, string) {
 	b.Helper()
 	ctx := b.Context()
@@ -382,8 +390,10 @@ func (m *machine) database(b *testing.B, name string) (*pgxpool.Pool, string) {
 		b.Fatal(err)
 	}
 	defer func() { _ = admin.Close(context.WithoutCancel(ctx)) }()
-	if _, err := admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		b.Fatal(err)
+	for _, statement := range []string{"DROP DATABASE IF EXISTS " + name + " WITH (FORCE)", "CREATE DATABASE " + name} {
+		if _, err := admin.Exec(ctx, statement); err != nil {
+			b.Fatal(err)
+		}
 	}
 	url := strings.Replace(m.postgres.URL(), "/analytics?", "/"+name+"?", 1)
 	db := localtest.Record(b, url)

@@ -100,12 +100,12 @@ func happened(t *testing.T, site int32) []event.Event {
 // record stores events as aggregate does.
 func record(t *testing.T, db *pgxpool.Pool, events []event.Event) {
 	t.Helper()
-	days := map[store.VisitorDay][]event.Event{}
+	days := map[store.VisitorDay][]*event.Event{}
 	var all []*event.Event
 	for i := range events {
-		all = append(all, &events[i])
-		key := store.VisitorDayOf(&events[i])
-		days[key] = append(days[key], events[i])
+		e := &events[i]
+		all = append(all, e)
+		days[store.VisitorDayOf(e)] = append(days[store.VisitorDayOf(e)], e)
 	}
 	rollups := visit.NewRollups()
 	var visits []*visit.Visit

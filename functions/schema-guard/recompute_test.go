@@ -75,7 +75,7 @@ func (g *guard) ask(t *testing.T, method, path, key, body string) (status int, a
 func (g *guard) keep(t *testing.T, site int32, day event.Day) {
 	t.Helper()
 	e := event.Event{ID: uuid.New(), Site: site, Time: day.Date().Add(12 * time.Hour), Day: day, Visitor: int64(day), Type: event.View, Page: "/"}
-	visits := visit.Fold([]event.Event{e})
+	visits := visit.Fold([]*event.Event{&e})
 	rollups := visit.NewRollups()
 	rollups.Add(visits)
 	if _, err := store.AddEvents(t.Context(), g.db, []*event.Event{&e}); err != nil {

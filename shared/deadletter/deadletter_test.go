@@ -46,10 +46,7 @@ func (r *record) bury(t *testing.T, good, junk int) {
 		payload := []byte("junk")
 		e := event.Event{ID: uuid.Must(uuid.NewV7()), Site: 1, Time: noon, Day: event.DayOf(noon), Visitor: int64(i), Type: event.View, Page: "/"}
 		if i < good {
-			var err error
-			if payload, err = e.MarshalMsg(nil); err != nil {
-				t.Fatal(err)
-			}
+			payload = e.Encode(nil)
 		}
 		letters = append(letters, store.DeadLetter{Shard: queue.ShardOf(&e), Entry: fmt.Sprintf("1-%d", i), Payload: payload, Reason: "test"})
 	}

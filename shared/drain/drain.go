@@ -29,7 +29,7 @@ import (
 
 // DefaultBatch is how many entries one transaction takes at most. Larger batches
 // touch a rollup row less often for each event and need more memory.
-const DefaultBatch = 20_000
+const DefaultBatch = 50_000
 
 // Drainer drains the queue. It is safe for concurrent use; several processes may
 // drain at once, each shard is drained by one at a time.
@@ -120,7 +120,7 @@ type batchResult struct {
 }
 
 // settings of a transaction. What it looks for is found by an index, and it looks for
-// thousands: joining in another way is never right but looks so while the newest
+// thousands, each once: anything else is never right but looks so while the newest
 // chunk has no statistics yet. A drainer that froze must not keep its shard for good.
 // And an event that comes after its chunk was compressed may need more rows unpacked
 // than a statement is allowed by default.
@@ -129,6 +129,7 @@ SET LOCAL plan_cache_mode = force_custom_plan;
 SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off;
 SET LOCAL enable_seqscan = off;
+SET LOCAL enable_memoize = off;
 SET LOCAL idle_in_transaction_session_timeout = '60s';
 SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)`
 
@@ -153,7 +154,7 @@ func (d *Drainer) bury(ctx context.Context, shard int, batch queue.Batch, cause 
 	return d.transaction(ctx, shard, func(tx pgx.Tx, _ time.Time) (queue.Batch, Result, error) {
 		entry := &batch.Entries[0]
 		return batch, Result{DeadLetters: 1}, store.AddDeadLetters(ctx, tx, []store.DeadLetter{{
-			Shard: shard, Entry: entry.ID, Payload: entry.Payload, Reason: reason(cause),
+			Shard: shard, Entry: entry.ID, Payload: []byte(entry.Payload), Reason: reason(cause),
 		}})
 	})
 }

@@ -432,7 +432,7 @@ func TestAVisitThatShouldNotBeThere(t *testing.T) {
 			r := newRecord(t, database.URL)
 			ctx := t.Context()
 			events := some(3)
-			wrong := visit.Fold([]event.Event{*events[1]})[0]
+			wrong := visit.Fold([]*event.Event{events[1]})[0]
 			wrong.Pageviews = 70
 			if err := store.ApplyVisits(ctx, r.db, store.VisitChanges{Added: []*visit.Visit{&wrong}}); err != nil {
 				t.Fatal(err)

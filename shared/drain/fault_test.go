@@ -114,9 +114,13 @@ func (t faultyTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	return row
 }
 
-func (t faultyTx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (n int64, err error) {
-	err = t.during(func() (err error) { n, err = t.Tx.CopyFrom(ctx, table, columns, rows); return err })
-	return n, err
+// Conn is asked for by nothing but a COPY, which fails on a connection that is closed.
+func (t faultyTx) Conn() *pgx.Conn {
+	conn := t.Tx.Conn()
+	if err := t.during(func() error { return nil }); err != nil {
+		_ = conn.Close(context.Background())
+	}
+	return conn
 }
 
 type failedRow struct{ err error }
@@ -156,6 +160,16 @@ func (r *record) run(ctx context.Context, d drain.Drainer, f *fault) (drain.Resu
 	client.AddHook(faultyRedis{f})
 	d.Redis, d.Database = client, faultyDB{r.db, f}
 	return d.Run(ctx)
+}
+
+// rest drains what a fault left. A connection that was closed may hold its shard for a
+// moment more.
+func (r *record) rest(ctx context.Context, d drain.Drainer) error {
+	for {
+		if done, err := r.run(ctx, d, &fault{}); err != nil || done.Busy == 0 {
+			return err
+		}
+	}
 }
 
 // left is what must be the same whatever failed on the way.
@@ -264,7 +278,7 @@ func (r *record) fail(t *testing.T, fill func(*record, context.Context) error, f
 	}
 	drainer := drain.Drainer{Workers: 1}
 	_, failed := r.run(ctx, drainer, f)
-	if _, err := r.run(ctx, drainer, &fault{}); err != nil {
+	if err := r.rest(ctx, drainer); err != nil {
 		t.Fatalf("after step %d had failed: %v", f.step, err)
 	}
 	l, err := r.left(ctx)
@@ -296,11 +310,11 @@ func TestAnyHistoryWithFailures(t *testing.T) {
 				rt.Fatal(err)
 			}
 			f := &fault{step: rapid.IntRange(1, 60).Draw(rt, "failing step"), after: rapid.Bool().Draw(rt, "after it was done")}
-			if _, err := r.run(ctx, drainer, f); err != nil && !errors.Is(err, errInjected) {
+			if _, err := r.run(ctx, drainer, f); err != nil && !f.reached() {
 				rt.Fatal(err)
 			}
 		}
-		if _, err := r.run(ctx, drainer, &fault{}); err != nil {
+		if err := r.rest(ctx, drainer); err != nil {
 			rt.Fatal(err)
 		}
 		l, err := r.left(ctx)

@@ -55,7 +55,7 @@ func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, mo
 	for day, events := range b.days {
 		if len(events) > 0 {
 			before := earlier[day]
-			change.replace(visit.Fold(before), visit.Fold(together(before, events)))
+			change.replace(visit.Fold(before), visit.Fold(slices.Concat(before, events)))
 		}
 	}
 	at = out.Stages.Fold.since(at)
@@ -108,7 +108,7 @@ func sort(shard int, entries []queue.Entry, sites map[int32]struct{}) *batch {
 			entry.Err = errAmount
 		}
 		if entry.Err != nil {
-			b.letters = append(b.letters, store.DeadLetter{Shard: shard, Entry: entry.ID, Payload: entry.Payload, Reason: entry.Err.Error()})
+			b.letters = append(b.letters, store.DeadLetter{Shard: shard, Entry: entry.ID, Payload: []byte(entry.Payload), Reason: entry.Err.Error()})
 			continue
 		}
 		if _, ok := sites[e.Site]; !ok {
@@ -131,12 +131,12 @@ func (b *batch) drop(e *event.Event, reason string) {
 
 // admit leaves out of every visitor-day the events whose id is known there, and those
 // past the most that a visitor-day may have; it returns the others.
-func (b *batch) admit(earlier map[store.VisitorDay][]event.Event) []*event.Event {
+func (b *batch) admit(earlier map[store.VisitorDay][]*event.Event) []*event.Event {
 	var all []*event.Event
 	for day, events := range b.days {
 		ids := make(map[uuid.UUID]struct{}, len(earlier[day])+len(events))
-		for i := range earlier[day] {
-			ids[earlier[day][i].ID] = struct{}{}
+		for _, e := range earlier[day] {
+			ids[e.ID] = struct{}{}
 		}
 		kept := events[:0]
 		for _, e := range events {
@@ -171,16 +171,6 @@ func (b *batch) forget(known map[store.EventKey]struct{}) {
 			return ok
 		})
 	}
-}
-
-// together are the events of a visitor-day, in a slice of their own.
-func together(earlier []event.Event, arrived []*event.Event) []event.Event {
-	all := make([]event.Event, 0, len(earlier)+len(arrived))
-	all = append(all, earlier...)
-	for _, e := range arrived {
-		all = append(all, *e)
-	}
-	return all
 }
 
 // change gathers what happens to visits and rollups when visitor-days become

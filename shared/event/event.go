@@ -11,13 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/tinylib/msgp/msgp"
 )
-
-//go:generate go tool msgp -file=event.go -o=event_msgp.go -tests=false -io=false
-//msgp:replace uuid.UUID with:[16]byte
-//msgp:replace Day with:int32
-//msgp:replace Type with:int16
 
 // Type is what kind of thing happened.
 type Type int16
@@ -128,58 +122,48 @@ func ParseDay(text string) (Day, error) {
 // Attributes is what is known of where a visitor came from and what with. Empty
 // means not known. The attributes of a visit are those of its first event.
 type Attributes struct {
-	Referrer       string `msg:"r,omitempty"`  // host and path, no query
-	Source         string `msg:"s,omitempty"`  // who sent the visitor, e.g. "Google"
-	Channel        string `msg:"c,omitempty"`  // by which kind of way, e.g. "Organic Search"
-	UTMSource      string `msg:"us,omitempty"` // utm_source as sent
-	UTMMedium      string `msg:"um,omitempty"`
-	UTMCampaign    string `msg:"uc,omitempty"`
-	UTMTerm        string `msg:"ut,omitempty"`
-	UTMContent     string `msg:"un,omitempty"`
-	Country        string `msg:"co,omitempty"` // ISO 3166-1 alpha-2
-	Region         string `msg:"re,omitempty"` // ISO 3166-2
-	City           string `msg:"ci,omitempty"`
-	Browser        string `msg:"b,omitempty"`
-	BrowserVersion string `msg:"bv,omitempty"` // major
-	OS             string `msg:"o,omitempty"`
-	OSVersion      string `msg:"ov,omitempty"`
-	Device         string `msg:"d,omitempty"` // Desktop, Mobile or Tablet
-	Language       string `msg:"l,omitempty"` // BCP 47
-	Screen         string `msg:"sc,omitempty"`
+	Referrer       string // host and path, no query
+	Source         string // who sent the visitor, e.g. "Google"
+	Channel        string // by which kind of way, e.g. "Organic Search"
+	UTMSource      string // utm_source as sent
+	UTMMedium      string
+	UTMCampaign    string
+	UTMTerm        string
+	UTMContent     string
+	Country        string // ISO 3166-1 alpha-2
+	Region         string // ISO 3166-2
+	City           string
+	Browser        string
+	BrowserVersion string // major
+	OS             string
+	OSVersion      string
+	Device         string // Desktop, Mobile or Tablet
+	Language       string // BCP 47
+	Screen         string
 }
 
 // Event is one thing that happened, enriched and pseudonymous: the form that is
 // queued, stored and folded. Site, Day and Visitor name its visitor-day.
 type Event struct {
-	ID        uuid.UUID         `msg:"id"`
-	Site      int32             `msg:"si"`
-	Time      time.Time         `msg:"t"` // UTC, whole milliseconds
-	Day       Day               `msg:"dy"`
-	UTCOffset int16             `msg:"of,omitempty"` // minutes that local time is ahead of UTC
-	Visitor   int64             `msg:"v"`
-	Type      Type              `msg:"ty"`
-	Name      string            `msg:"n,omitempty"`
-	Hostname  string            `msg:"h,omitempty"`
-	Page      string            `msg:"p,omitempty"` // path
-	Title     string            `msg:"ti,omitempty"`
-	Props     map[string]string `msg:"pr,omitempty"`
-	Amount    string            `msg:"a,omitempty"`  // decimal
-	Currency  string            `msg:"cu,omitempty"` // ISO 4217
-	Subject   uuid.UUID         `msg:"su"`           // keyed hash; zero without
-	Funnel    string            `msg:"f,omitempty"`
-	Step      int16             `msg:"fs,omitempty"` // 1 is the first
-	Engaged   int32             `msg:"en,omitempty"` // milliseconds; of an engagement only
+	ID        uuid.UUID
+	Site      int32
+	Time      time.Time // UTC, whole milliseconds
+	Day       Day
+	UTCOffset int16 // minutes that local time is ahead of UTC
+	Visitor   int64
+	Type      Type
+	Name      string
+	Hostname  string
+	Page      string // path
+	Title     string
+	Props     map[string]string
+	Amount    string    // decimal
+	Currency  string    // ISO 4217
+	Subject   uuid.UUID // keyed hash; zero without
+	Funnel    string
+	Step      int16 // 1 is the first
+	Engaged   int32 // milliseconds; of an engagement only
 	Attributes
-}
-
-// SiteOf is the Site of an event that MarshalMsg has encoded, found without decoding
-// the rest.
-func SiteOf(encoded string) (int32, error) {
-	site, _, err := msgp.ReadInt32Bytes(msgp.Locate("si", msgp.UnsafeBytes(encoded)))
-	if err != nil {
-		return 0, fmt.Errorf("read the site of an encoded event: %w", err)
-	}
-	return site, nil
 }
 
 // Hour is when the local hour in which the event happened began. Zones that are

@@ -79,8 +79,9 @@ func follow(ctx context.Context, client redis.UniversalClient, shard int, from s
 		}
 		for _, message := range streams[0].Messages {
 			from = message.ID
-			if entry := decode(message); entry.Err == nil {
-				fn(entry.Event)
+			var e event.Event
+			if err := e.Decode(payload(message)); err == nil {
+				fn(e)
 			}
 		}
 	}

@@ -171,8 +171,7 @@ func moveAll(ctx context.Context, client redis.UniversalClient, shard int, ids [
 
 // siteOf is the site of an entry; 0 when the entry is no event.
 func siteOf(m redis.XMessage) int32 {
-	payload, _ := m.Values[field].(string)
-	site, err := event.SiteOf(payload)
+	site, err := event.SiteOf(payload(m))
 	if err != nil {
 		return 0
 	}

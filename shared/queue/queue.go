@@ -56,7 +56,7 @@ func ShardOf(e *event.Event) int { return int(uint64(e.Visitor) % Shards) }
 // Entry is one entry of a shard, in the order of the stream.
 type Entry struct {
 	ID      string // of the stream entry, "milliseconds-sequence"
-	Payload []byte
+	Payload string
 	Event   event.Event // only when Err is nil
 	Err     error       // the payload can't be read
 }
@@ -89,8 +89,8 @@ func (b Batch) Mark() Mark {
 	return Mark(strings.Join(fields, " "))
 }
 
-func digest(payload []byte) string {
-	sum := sha256.Sum256(payload)
+func digest(payload string) string {
+	sum := sha256.Sum256([]byte(payload))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -108,7 +108,7 @@ func Settle(ctx context.Context, client redis.UniversalClient, shard int, mark M
 		if err != nil {
 			return fmt.Errorf("look for stored entries in the queue's shard %d: %w", shard, err)
 		}
-		if len(found) == 0 || digest(decode(found[0]).Payload) != want {
+		if len(found) == 0 || digest(payload(found[0])) != want {
 			continue
 		}
 		next, err := after(id)
@@ -228,30 +228,30 @@ func Backlogs(ctx context.Context, client redis.UniversalClient, now time.Time) 
 }
 
 func decodeAll(main, express []redis.XMessage) []Entry {
-	entries := make([]Entry, 0, len(main)+len(express))
-	for _, lane := range [][]redis.XMessage{main, express} {
-		for _, m := range lane {
-			entries = append(entries, decode(m))
-		}
+	entries := make([]Entry, len(main)+len(express))
+	for i, m := range main {
+		entries[i].decode(m)
+	}
+	for i, m := range express {
+		entries[len(main)+i].decode(m)
 	}
 	return entries
 }
 
-func decode(m redis.XMessage) Entry {
-	entry := Entry{ID: m.ID}
-	text, ok := m.Values[field].(string)
-	if !ok {
-		entry.Err = fmt.Errorf("the entry has no field %q", field)
+// decode fills an empty entry.
+func (e *Entry) decode(m redis.XMessage) {
+	e.ID, e.Payload = m.ID, payload(m)
+	if _, ok := m.Values[field]; !ok {
+		e.Err = fmt.Errorf("the entry has no field %q", field)
+	} else if err := e.Event.Decode(e.Payload); err != nil {
+		e.Err = fmt.Errorf("the entry is no event: %w", err)
 	}
-	entry.Payload = []byte(text)
-	if entry.Err != nil {
-		return entry
-	}
-	if _, err := entry.Event.UnmarshalMsg(entry.Payload); err != nil {
-		entry.Err = fmt.Errorf("the entry is no event: %w", err)
-	}
-	entry.Event.Time = entry.Event.Time.UTC()
-	return entry
+}
+
+// payload is what a stream entry holds; "" when it is not one of ours.
+func payload(m redis.XMessage) string {
+	text, _ := m.Values[field].(string)
+	return text
 }
 
 // after is the smallest id greater than id.

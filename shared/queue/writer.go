@@ -86,11 +86,7 @@ func (w *Writer) Append(ctx context.Context, events ...*event.Event) error {
 	g := &group{left: len(events), done: make(chan struct{})}
 	batch := make([]pending, len(events))
 	for i, e := range events {
-		payload, err := e.MarshalMsg(nil)
-		if err != nil {
-			return fmt.Errorf("encode the event: %w", err)
-		}
-		batch[i] = pending{note{ShardOf(e), e.Site}, payload, g}
+		batch[i] = pending{note{ShardOf(e), e.Site}, e.Encode(nil), g}
 	}
 	w.mu.Lock()
 	if w.closed {

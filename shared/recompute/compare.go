@@ -54,7 +54,7 @@ func (c *comparison) visitorDays(ctx context.Context) error {
 	if err := stored.advance(); err != nil {
 		return err
 	}
-	var events []event.Event // of one visitor
+	var events []*event.Event // of one visitor
 	for e, err := range store.DayEvents(ctx, c.tx, c.site.ID, c.day) {
 		if err != nil {
 			return err
@@ -82,7 +82,7 @@ func (c *comparison) visitorDays(ctx context.Context) error {
 }
 
 // visitorDay compares the visits that the events of a visitor make with those stored.
-func (c *comparison) visitorDay(ctx context.Context, events []event.Event, stored *storedVisits) error {
+func (c *comparison) visitorDay(ctx context.Context, events []*event.Event, stored *storedVisits) error {
 	visits := visit.Fold(events)
 	c.report.Events += int64(len(events))
 	if len(events) > 0 {

@@ -31,8 +31,9 @@ type visitorDay struct {
 
 // newOracle also returns the visits.
 func newOracle(events []event.Event) (*oracle, [][]visit.Visit) {
-	days := map[visitorDay][]event.Event{}
-	for _, e := range events {
+	days := map[visitorDay][]*event.Event{}
+	for i := range events {
+		e := &events[i]
 		key := visitorDay{e.Day, e.Visitor}
 		days[key] = append(days[key], e)
 	}
@@ -48,7 +49,7 @@ func newOracle(events []event.Event) (*oracle, [][]visit.Visit) {
 			// Its visit is the last that began no later.
 			for i := range slices.Backward(visits) {
 				if !visits[i].Start.After(e.Time) {
-					o.events = append(o.events, visited{e, &visits[i]})
+					o.events = append(o.events, visited{*e, &visits[i]})
 					break
 				}
 			}

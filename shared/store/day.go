@@ -143,7 +143,7 @@ func prepareDays(ctx context.Context, tx DB) error {
 // DayEvents reads the events of a local day of a site, with what package visit needs
 // of them, visitor by visitor: as many as there are, few of them in memory. It needs
 // a transaction, which other statements may use meanwhile.
-func DayEvents(ctx context.Context, tx DB, site int32, day event.Day) iter.Seq2[event.Event, error] {
+func DayEvents(ctx context.Context, tx DB, site int32, day event.Day) iter.Seq2[*event.Event, error] {
 	return stream(ctx, tx, cursor{declareDayEvents, fetchDayEvents, closeDayEvents}, site, day, eachFolded)
 }
 

@@ -54,14 +54,13 @@ func HoldSites(ctx context.Context, tx DB) (map[int32]struct{}, error) {
 	return ids, nil
 }
 
-func eventColumns() []string {
-	return []string{
-		"site_id", "time", "id", "day", "utc_offset", "visitor", "type", "name", "hostname", "page", "title",
-		"referrer", "source", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
-		"country", "region", "city", "browser", "browser_version", "os", "os_version", "device", "language", "screen",
-		"props", "amount", "currency", "subject", "funnel", "funnel_step", "engaged",
-	}
-}
+const copyEvents = `
+COPY events (
+    site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
+    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
+    country, region, city, browser, browser_version, os, os_version, device, language, screen,
+    props, amount, currency, subject, funnel, funnel_step, engaged)
+FROM STDIN (FORMAT binary)`
 
 const addUnknownEvents = `
 INSERT INTO events (
@@ -108,8 +107,7 @@ func AddEvents(ctx context.Context, tx DB, events []*event.Event) (known map[Eve
 	}
 	if fast {
 		err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
-			_, err := tx.CopyFrom(ctx, pgx.Identifier{"events"}, eventColumns(), &eventRows{events: events})
-			return err
+			return copyRows(ctx, tx, copyEvents, &eventRows{events: events})
 		})
 		if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == uniqueViolation {
 			fast, err = false, nil
@@ -147,21 +145,19 @@ func addUnknown(ctx context.Context, tx DB, events []*event.Event) (known map[Ev
 	return known, err
 }
 
-// eventRows are events as rows of eventColumns.
+// eventRows are events as rows of copyEvents.
 type eventRows struct {
 	events []*event.Event
-	next   int
-	row    []any
+	values []any
 }
 
-func (r *eventRows) Next() bool { r.next++; return r.next <= len(r.events) }
-func (r *eventRows) Err() error { return nil }
+func (r *eventRows) len() int { return len(r.events) }
 
-func (r *eventRows) Values() ([]any, error) {
-	e := r.events[r.next-1]
-	r.row = append(r.row[:0], e.Site, e.Time, pgtype.UUID{Bytes: e.ID, Valid: true}, e.Day.Date(), e.UTCOffset, e.Visitor, int16(e.Type), e.Name, e.Hostname, e.Page, e.Title)
+func (r *eventRows) row(i int) ([]any, error) {
+	e := r.events[i]
+	r.values = append(r.values[:0], &e.Site, &e.Time, pgtype.UUID{Bytes: e.ID, Valid: true}, dateOf(e.Day), &e.UTCOffset, &e.Visitor, (*int16)(&e.Type), &e.Name, &e.Hostname, &e.Page, &e.Title)
 	for _, value := range attributeValues(&e.Attributes) {
-		r.row = append(r.row, *value)
+		r.values = append(r.values, value)
 	}
 	var props, amount, subject any
 	if len(e.Props) > 0 {
@@ -169,7 +165,7 @@ func (r *eventRows) Values() ([]any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encode properties: %w", err)
 		}
-		props = encoded
+		props = json.RawMessage(encoded)
 	}
 	if e.Amount != "" {
 		var decimal pgtype.Numeric
@@ -181,9 +177,11 @@ func (r *eventRows) Values() ([]any, error) {
 	if e.Subject != uuid.Nil {
 		subject = pgtype.UUID{Bytes: e.Subject, Valid: true}
 	}
-	r.row = append(r.row, props, amount, e.Currency, subject, e.Funnel, e.Step, e.Engaged)
-	return r.row, nil
+	r.values = append(r.values, props, amount, &e.Currency, subject, &e.Funnel, &e.Step, &e.Engaged)
+	return r.values, nil
 }
+
+func dateOf(day event.Day) pgtype.Date { return pgtype.Date{Time: day.Date(), Valid: true} }
 
 // attributeValues are the attributes in the order of their columns.
 func attributeValues(a *event.Attributes) [18]*string {
@@ -193,41 +191,51 @@ func attributeValues(a *event.Attributes) [18]*string {
 	}
 }
 
+// While its statistics are old, the planner believes that there are no events of these
+// days, and would read all of them, once for each visitor. OFFSET 0 leaves it no other
+// join than visitor by visitor; and since the site is not asked for, of whom a visitor is
+// alone or nearly, no other index than the one that begins with the day and the visitor.
 const selectVisitorDays = `
 SELECT e.site_id, e.time, e.id, e.day, e.utc_offset, e.visitor, e.type, e.name, e.hostname, e.page,
     coalesce(e.amount::text, ''), e.currency, e.engaged,
     e.referrer, e.source, e.channel, e.utm_source, e.utm_medium, e.utm_campaign, e.utm_term, e.utm_content,
     e.country, e.region, e.city, e.browser, e.browser_version, e.os, e.os_version, e.device, e.language, e.screen
-FROM unnest($1::int[], $2::date[], $3::bigint[]) AS k (site_id, day, visitor)
-JOIN events e ON e.site_id = k.site_id AND e.visitor = k.visitor AND e.day = k.day
-WHERE e.time >= $4 AND e.time < $5
-LIMIT $6`
+FROM unnest($1::date[], $2::bigint[]) AS k (day, visitor)
+CROSS JOIN LATERAL (
+    SELECT * FROM events WHERE day = k.day AND visitor = k.visitor AND time >= $3 AND time < $4 OFFSET 0
+) AS e
+LIMIT $5`
 
 // ErrTooMany means that more events would have to be in memory than are allowed.
 var ErrTooMany = errors.New("the visitor-days have too many events to be loaded at once")
 
 // VisitorDays returns the stored events of the given visitor-days, with what
-// package visit needs of them and no more: most at most, else ErrTooMany.
-func VisitorDays(ctx context.Context, tx DB, keys []VisitorDay, most int) (map[VisitorDay][]event.Event, error) {
-	n := len(keys)
-	if n == 0 {
+// package visit needs of them and no more: most at most, else ErrTooMany. It sorts the
+// slice it is given. There may be other visitor-days among them.
+func VisitorDays(ctx context.Context, tx DB, keys []VisitorDay, most int) (map[VisitorDay][]*event.Event, error) {
+	if len(keys) == 0 {
 		return nil, nil
 	}
-	sites, days, visitors := make([]int32, n), make([]time.Time, n), make([]int64, n)
-	first, last := keys[0].Day, keys[0].Day
+	// In the order of the index its pages are read one after another.
+	slices.SortFunc(keys, func(a, b VisitorDay) int {
+		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Visitor, b.Visitor))
+	})
+	var days []pgtype.Date
+	var visitors []int64
 	for i, k := range keys {
-		sites[i], days[i], visitors[i] = k.Site, k.Day.Date(), k.Visitor
-		first, last = min(first, k.Day), max(last, k.Day)
+		if i == 0 || k.Day != keys[i-1].Day || k.Visitor != keys[i-1].Visitor {
+			days, visitors = append(days, dateOf(k.Day)), append(visitors, k.Visitor)
+		}
 	}
-	from, to := span(first, last)
-	rows, err := tx.Query(ctx, selectVisitorDays, sites, days, visitors, from, to, most+1)
+	from, to := span(keys[0].Day, keys[len(keys)-1].Day)
+	rows, err := tx.Query(ctx, selectVisitorDays, days, visitors, from, to, most+1)
 	if err != nil {
 		return nil, fmt.Errorf("load events of visitor-days: %w", err)
 	}
-	out := make(map[VisitorDay][]event.Event)
+	out := make(map[VisitorDay][]*event.Event)
 	loaded := 0
-	err = eachFolded(rows, func(e event.Event) {
-		key := VisitorDayOf(&e)
+	err = eachFolded(rows, func(e *event.Event) {
+		key := VisitorDayOf(e)
 		out[key] = append(out[key], e)
 		loaded++
 	})
@@ -246,7 +254,7 @@ func span(first, last event.Day) (from, to time.Time) {
 	return first.Date().Add(-14 * time.Hour), last.Date().Add(36 * time.Hour)
 }
 
-func eachFolded(rows pgx.Rows, fn func(event.Event)) error {
+func eachFolded(rows pgx.Rows, fn func(*event.Event)) error {
 	var e event.Event
 	var day time.Time
 	targets := []any{&e.Site, &e.Time, &e.ID, &day, &e.UTCOffset, &e.Visitor, &e.Type, &e.Name, &e.Hostname, &e.Page,
@@ -256,7 +264,7 @@ func eachFolded(rows pgx.Rows, fn func(event.Event)) error {
 	}
 	_, err := pgx.ForEachRow(rows, targets, func() error {
 		e.Time, e.Day = e.Time.UTC(), event.DayOf(day)
-		fn(e)
+		fn(new(e))
 		return nil
 	})
 	return err

@@ -9,10 +9,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/visit"
 )
 
+// A statement unnests one array and takes of the others what stands at the same place:
+// to unnest all side by side takes five times as long, nearly half of an upsert.
 const (
 	upsertHours = `
 INSERT INTO rollup_hour AS r (site_id, hour, day, visitors, visits, pageviews, events, bounces, seconds, engaged)
-SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::date[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+SELECT ($1::int[])[i], hour, ($3::date[])[i], ($4::bigint[])[i], ($5::bigint[])[i], ($6::bigint[])[i], ($7::bigint[])[i], ($8::bigint[])[i],
+    ($9::bigint[])[i], ($10::bigint[])[i]
+FROM unnest($2::timestamptz[]) WITH ORDINALITY AS u (hour, i)
 ON CONFLICT (site_id, hour, day) DO UPDATE SET
     visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
@@ -21,7 +25,9 @@ ON CONFLICT (site_id, hour, day) DO UPDATE SET
 
 	upsertDays = `
 INSERT INTO rollup_day AS r (site_id, dimension, day, value, visitors, visits, pageviews, events, bounces, seconds, engaged)
-SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+SELECT ($1::int[])[i], ($2::smallint[])[i], ($3::date[])[i], value, ($5::bigint[])[i], ($6::bigint[])[i], ($7::bigint[])[i], ($8::bigint[])[i],
+    ($9::bigint[])[i], ($10::bigint[])[i], ($11::bigint[])[i]
+FROM unnest($4::text[]) WITH ORDINALITY AS u (value, i)
 ON CONFLICT (site_id, dimension, day, value) DO UPDATE SET
     visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
@@ -30,7 +36,9 @@ ON CONFLICT (site_id, dimension, day, value) DO UPDATE SET
 
 	upsertMonths = `
 INSERT INTO rollup_month AS r (site_id, dimension, month, value, visitors, visits, pageviews, events, bounces, seconds, engaged)
-SELECT * FROM unnest($1::int[], $2::smallint[], $3::date[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+SELECT ($1::int[])[i], ($2::smallint[])[i], ($3::date[])[i], value, ($5::bigint[])[i], ($6::bigint[])[i], ($7::bigint[])[i], ($8::bigint[])[i],
+    ($9::bigint[])[i], ($10::bigint[])[i], ($11::bigint[])[i]
+FROM unnest($4::text[]) WITH ORDINALITY AS u (value, i)
 ON CONFLICT (site_id, dimension, month, value) DO UPDATE SET
     visitors = r.visitors + excluded.visitors, visits = r.visits + excluded.visits,
     pageviews = r.pageviews + excluded.pageviews, events = r.events + excluded.events,
@@ -61,7 +69,8 @@ WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.month = k.month 
 // another in a circle, every transaction must call this last, and the rows are
 // locked in one order: hours, days, months, each in the order of its key.
 func ApplyRollups(ctx context.Context, tx DB, r *visit.Rollups) error {
-	hours, days, months := r.Hours(), r.Days(), r.Months()
+	hours, days := r.Hours(), r.Days()
+	months := visit.MonthsOf(days)
 	if err := addHours(ctx, tx, hours); err != nil {
 		return fmt.Errorf("add to the hour rollup: %w", err)
 	}

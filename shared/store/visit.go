@@ -15,20 +15,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/visit"
 )
 
-const deleteVisits = `
-DELETE FROM visits v
-USING unnest($1::int[], $2::timestamptz[], $3::bigint[]) AS k (site_id, started_at, visitor)
-WHERE v.site_id = k.site_id AND v.started_at = k.started_at AND v.visitor = k.visitor
-  AND v.started_at >= $4 AND v.started_at <= $5`
+const deleteVisit = `DELETE FROM visits WHERE site_id = $1 AND started_at = $2 AND visitor = $3`
 
-func visitColumns() []string {
-	return []string{
-		"site_id", "started_at", "visitor", "day", "duration", "pageviews", "events", "bounce", "entry_page", "exit_page", "hostname",
-		"referrer", "source", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
-		"country", "region", "city", "browser", "browser_version", "os", "os_version", "device", "language", "screen",
-		"engaged", "revenue",
-	}
-}
+const copyVisits = `
+COPY visits (
+    site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname,
+    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
+    country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, revenue)
+FROM STDIN (FORMAT binary)`
 
 const upsertVisits = `
 INSERT INTO visits (
@@ -88,15 +82,14 @@ func ApplyVisits(ctx context.Context, tx DB, c VisitChanges) error {
 
 // addVisits sorts the visits into the order of the table's key, in which rows are
 // cheapest to add.
-func addVisits(ctx context.Context, tx DB, visits []*visit.Visit) error {
+func addVisits(ctx context.Context, tx pgx.Tx, visits []*visit.Visit) error {
 	if len(visits) == 0 {
 		return nil
 	}
 	slices.SortFunc(visits, func(a, b *visit.Visit) int {
 		return cmp.Or(cmp.Compare(a.Site, b.Site), a.Start.Compare(b.Start))
 	})
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"visits"}, visitColumns(), &visitRows{visits: visits})
-	return err
+	return copyRows(ctx, tx, copyVisits, &visitRows{visits: visits})
 }
 
 func changeVisits(ctx context.Context, tx DB, visits []*visit.Visit) error {
@@ -111,21 +104,19 @@ func changeVisits(ctx context.Context, tx DB, visits []*visit.Visit) error {
 	return err
 }
 
-// visitRows are visits as rows of visitColumns.
+// visitRows are visits as rows of copyVisits.
 type visitRows struct {
 	visits []*visit.Visit
-	next   int
-	row    []any
+	values []any
 }
 
-func (r *visitRows) Next() bool { r.next++; return r.next <= len(r.visits) }
-func (r *visitRows) Err() error { return nil }
+func (r *visitRows) len() int { return len(r.visits) }
 
-func (r *visitRows) Values() ([]any, error) {
-	v := r.visits[r.next-1]
-	r.row = append(r.row[:0], v.Site, v.Start, v.Visitor, v.Day.Date(), v.Duration, v.Pageviews, v.Events, v.Bounce(), v.EntryPage, v.ExitPage, v.Hostname)
+func (r *visitRows) row(i int) ([]any, error) {
+	v := r.visits[i]
+	r.values = append(r.values[:0], &v.Site, &v.Start, &v.Visitor, dateOf(v.Day), &v.Duration, &v.Pageviews, &v.Events, v.Bounce(), &v.EntryPage, &v.ExitPage, &v.Hostname)
 	for _, value := range attributeValues(&v.Attributes) {
-		r.row = append(r.row, *value)
+		r.values = append(r.values, value)
 	}
 	var revenue any
 	if v.Revenue != nil {
@@ -133,25 +124,19 @@ func (r *visitRows) Values() ([]any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encode the revenue of a visit: %w", err)
 		}
-		revenue = encoded
+		revenue = json.RawMessage(encoded)
 	}
-	r.row = append(r.row, v.Engaged, revenue)
-	return r.row, nil
+	r.values = append(r.values, &v.Engaged, revenue)
+	return r.values, nil
 }
 
+// removeVisits takes out one after another: they are few, and joined with the table by a
+// planner that has old statistics each may read all of it.
 func removeVisits(ctx context.Context, tx DB, gone []visit.Key) error {
-	n := len(gone)
-	if n == 0 {
-		return nil
-	}
-	site, start, visitor := make([]int32, n), make([]time.Time, n), make([]int64, n)
-	first, last := gone[0].Start, gone[0].Start
-	for i, k := range gone {
-		site[i], start[i], visitor[i] = k.Site, time.UnixMicro(k.Start), k.Visitor
-		first, last = min(first, k.Start), max(last, k.Start)
-	}
-	if _, err := tx.Exec(ctx, deleteVisits, site, start, visitor, time.UnixMicro(first), time.UnixMicro(last)); err != nil {
-		return fmt.Errorf("delete visits: %w", err)
+	for _, k := range gone {
+		if _, err := tx.Exec(ctx, deleteVisit, k.Site, time.UnixMicro(k.Start), k.Visitor); err != nil {
+			return fmt.Errorf("delete visits: %w", err)
+		}
 	}
 	return nil
 }

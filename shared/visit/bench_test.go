@@ -14,12 +14,12 @@ import (
 // BenchmarkFold folds and rolls up visitor-days of 3 events on 2 pages, which is
 // what most visitor-days look like, and reports events a second.
 func BenchmarkFold(b *testing.B) {
-	days := make([][]event.Event, 1000)
+	days := make([][]*event.Event, 1000)
 	for i := range days {
 		for j, page := range []string{"/", fmt.Sprintf("/%d", i%100), "/"} {
 			e := view("10:00:00", page)
 			e.ID, e.Visitor, e.Time = uuid.UUID{byte(j)}, int64(i), e.Time.Add(time.Duration(j)*time.Minute)
-			days[i] = append(days[i], e)
+			days[i] = append(days[i], &e)
 		}
 	}
 	b.ReportAllocs()

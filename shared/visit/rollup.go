@@ -2,6 +2,7 @@ package visit
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -67,33 +68,34 @@ type (
 // NewRollups.
 type Rollups struct {
 	definitions []definition
-	hours       map[HourKey]*Counts
-	days        map[DayKey]*Counts
-	own         map[ownKey]*own
-	ownHours    map[int64]*Counts
+	days        map[siteDay]*sums
+	visitorDay  int // number of the visitor-day that is being added, from 1
+	visit       int // number of the visit that is being added, from 1
 }
 
-// ownKey and own collect a visitor-day's contribution to the day before it goes
-// into the sum: within it a visitor counts once and a visit once a value.
-type ownKey struct {
-	dimension Dimension
-	value     string
+type siteDay struct {
+	site int32
+	day  event.Day
 }
 
-type own struct {
+// sums are those of one day of a site.
+type sums struct {
+	hours  map[int64]*sum // by the Unix second at which the hour began
+	total  *sum
+	values []map[string]*sum // by value, for each of the definitions
+}
+
+// sum adds up a row. It notes who was counted last, since in it a visitor-day counts once
+// and so does a visit.
+type sum struct {
 	Counts
-	lastVisit int // index, from 1, of the last visit that was counted
+	visitorDay int
+	visit      int
 }
 
 // NewRollups returns empty sums.
 func NewRollups() *Rollups {
-	return &Rollups{
-		definitions: definitions(),
-		hours:       map[HourKey]*Counts{},
-		days:        map[DayKey]*Counts{},
-		own:         map[ownKey]*own{},
-		ownHours:    map[int64]*Counts{},
-	}
+	return &Rollups{definitions: definitions(), days: map[siteDay]*sums{}}
 }
 
 // Add puts in the contribution of one visitor-day, given as the visits that Fold
@@ -107,35 +109,36 @@ func (r *Rollups) apply(visits []Visit, sign int64) {
 	if len(visits) == 0 {
 		return
 	}
-	clear(r.own)
-	clear(r.ownHours)
+	r.visitorDay++
+	key := siteDay{visits[0].Site, visits[0].Day}
+	s := r.days[key]
+	if s == nil {
+		s = &sums{map[int64]*sum{}, &sum{}, make([]map[string]*sum, len(r.definitions))}
+		for i := range s.values {
+			s.values[i] = map[string]*sum{}
+		}
+		r.days[key] = s
+	}
 	for i := range visits {
-		r.visit(&visits[i], i+1)
-	}
-	site, day := visits[0].Site, visits[0].Day
-	for key, o := range r.own {
-		at(r.days, DayKey{site, key.dimension, day, key.value}).add(o.Counts, sign)
-	}
-	for hour, c := range r.ownHours {
-		at(r.hours, HourKey{site, hour, day}).add(*c, sign)
+		r.visit++
+		r.add(s, &visits[i], sign)
 	}
 }
 
-func (r *Rollups) visit(v *Visit, number int) {
+func (r *Rollups) add(s *sums, v *Visit, sign int64) {
 	whole := Counts{Visits: 1, Pageviews: int64(v.Pageviews), Events: int64(v.Events), Seconds: int64(v.Duration), Engaged: v.Engaged}
 	if v.Bounce() {
 		whole.Bounces = 1
 	}
 	once := Counts{Visits: 1, Bounces: whole.Bounces, Seconds: whole.Seconds}
 
-	r.count(Total, "", number, whole, Counts{})
+	r.count(s.total, sign, whole, Counts{})
 	for i := range r.definitions {
 		if def := &r.definitions[i]; def.ofVisit != nil {
-			r.count(def.dimension, def.ofVisit(v), number, whole, Counts{})
+			r.count(at(s.values[i], def.ofVisit(v)), sign, whole, Counts{})
 		}
 	}
-	for i := range v.events {
-		e := &v.events[i]
+	for _, e := range v.events {
 		if !e.Type.Counts() {
 			continue
 		}
@@ -143,67 +146,75 @@ func (r *Rollups) visit(v *Visit, number int) {
 		if e.Type == event.View {
 			each.Pageviews = 1
 		}
-		for j := range r.definitions {
-			if def := &r.definitions[j]; def.ofEvent != nil {
-				r.count(def.dimension, def.ofEvent(e), number, once, each)
+		for i := range r.definitions {
+			if def := &r.definitions[i]; def.ofEvent != nil {
+				r.count(at(s.values[i], def.ofEvent(e)), sign, once, each)
 			}
 		}
-		hour := at(r.ownHours, e.Hour().Unix())
-		hour.Visitors = 1
-		hour.add(each, 1)
+		hour := at(s.hours, e.Hour().Unix())
+		r.meet(hour, sign)
+		hour.add(each, sign)
 	}
 	if v.Engaged > 0 {
-		r.engaged(v, number)
+		r.engaged(s, v, sign)
 	}
 	once.Engaged = v.Engaged
-	at(r.ownHours, v.Hour.Unix()).add(once, 1)
+	at(s.hours, v.Hour.Unix()).add(once, sign)
 }
 
 // engaged adds the engagements of a visit to the values that its events carry.
-func (r *Rollups) engaged(v *Visit, number int) {
-	for i := range v.events {
-		e := &v.events[i]
+func (r *Rollups) engaged(s *sums, v *Visit, sign int64) {
+	for _, e := range v.events {
 		if e.Type.Counts() {
 			continue
 		}
-		for j := range r.definitions {
-			def := &r.definitions[j]
+		for i := range r.definitions {
+			def := &r.definitions[i]
 			if def.ofEvent == nil {
 				continue
 			}
-			if o := r.own[ownKey{def.dimension, def.ofEvent(e)}]; o != nil && o.lastVisit == number {
-				o.Engaged += int64(e.Engaged)
+			if row := s.values[i][def.ofEvent(e)]; row != nil && row.visit == r.visit {
+				row.Engaged += sign * int64(e.Engaged)
 			}
 		}
 	}
 }
 
-// count adds once when the value is new to the visit, and each in any case.
-func (r *Rollups) count(d Dimension, value string, number int, once, each Counts) {
-	o := at(r.own, ownKey{d, value})
-	o.Visitors = 1
-	if o.lastVisit != number {
-		o.lastVisit = number
-		o.add(once, 1)
+// count adds once when the row is new to the visit, and each in any case.
+func (r *Rollups) count(row *sum, sign int64, once, each Counts) {
+	r.meet(row, sign)
+	if row.visit != r.visit {
+		row.visit = r.visit
+		row.add(once, sign)
 	}
-	o.add(each, 1)
+	row.add(each, sign)
 }
 
-func at[K comparable, V any](m map[K]*V, key K) *V {
-	v := m[key]
-	if v == nil {
-		v = new(V)
-		m[key] = v
+// meet counts the visitor when the row is new to the visitor-day.
+func (r *Rollups) meet(row *sum, sign int64) {
+	if row.visitorDay != r.visitorDay {
+		row.visitorDay = r.visitorDay
+		row.Visitors += sign
 	}
-	return v
+}
+
+func at[K comparable](m map[K]*sum, key K) *sum {
+	row := m[key]
+	if row == nil {
+		row = new(sum)
+		m[key] = row
+	}
+	return row
 }
 
 // Hours returns the rows that are not zero, in the order of their keys.
 func (r *Rollups) Hours() []HourRow {
-	rows := make([]HourRow, 0, len(r.hours))
-	for key, c := range r.hours {
-		if *c != (Counts{}) {
-			rows = append(rows, HourRow{key, *c})
+	var rows []HourRow
+	for key, s := range r.days {
+		for hour, row := range s.hours {
+			if row.Counts != (Counts{}) {
+				rows = append(rows, HourRow{HourKey{key.site, hour, key.day}, row.Counts})
+			}
 		}
 	}
 	slices.SortFunc(rows, func(a, b HourRow) int {
@@ -214,32 +225,61 @@ func (r *Rollups) Hours() []HourRow {
 
 // Days returns the rows of the day rollup that are not zero, in the order of
 // their keys.
-func (r *Rollups) Days() []DayRow { return sorted(r.days) }
-
-// Months returns the rows of the month rollup that are not zero, in the order of
-// their keys: the sums of the days, since identity rotates at midnight and so the
-// visitors of whole days add up exactly.
-func (r *Rollups) Months() []DayRow {
-	months := make(map[DayKey]*Counts, len(r.days))
-	for key, c := range r.days {
-		key.Day = key.Day.Month()
-		at(months, key).add(*c, 1)
-	}
-	return sorted(months)
-}
-
-func sorted(m map[DayKey]*Counts) []DayRow {
-	rows := make([]DayRow, 0, len(m))
-	for key, c := range m {
-		if *c != (Counts{}) {
-			rows = append(rows, DayRow{key, *c})
+func (r *Rollups) Days() []DayRow {
+	days := slices.SortedFunc(maps.Keys(r.days), func(a, b siteDay) int {
+		return cmp.Or(cmp.Compare(a.site, b.site), cmp.Compare(a.day, b.day))
+	})
+	var rows []DayRow
+	add := func(of siteDay, d Dimension, value string, c Counts) {
+		if c != (Counts{}) {
+			rows = append(rows, DayRow{DayKey{of.site, d, of.day, value}, c})
 		}
 	}
-	slices.SortFunc(rows, func(a, b DayRow) int {
-		return cmp.Or(cmp.Compare(a.Site, b.Site), cmp.Compare(a.Dimension, b.Dimension),
-			cmp.Compare(a.Day, b.Day), cmp.Compare(a.Value, b.Value))
-	})
+	for len(days) > 0 {
+		n := 1 // days of the first site
+		for n < len(days) && days[n].site == days[0].site {
+			n++
+		}
+		for _, day := range days[:n] {
+			add(day, Total, "", r.days[day].total.Counts)
+		}
+		for i, def := range r.definitions {
+			for _, day := range days[:n] {
+				values := r.days[day].values[i]
+				for _, value := range slices.Sorted(maps.Keys(values)) {
+					add(day, def.dimension, value, values[value].Counts)
+				}
+			}
+		}
+		days = days[n:]
+	}
 	return rows
+}
+
+// MonthsOf returns the rows of the month rollup that rows of the day rollup, as Days
+// returns them, come to: their sums, since identity rotates at midnight and so the
+// visitors of whole days add up exactly. Those that are not zero, in the order of their
+// keys.
+func MonthsOf(days []DayRow) []DayRow {
+	rows := slices.Clone(days)
+	for i := range rows {
+		rows[i].Day = rows[i].Day.Month()
+	}
+	slices.SortFunc(rows, compareDays) // which they are, but where several days are of one month
+	months := rows[:0]
+	for _, row := range rows {
+		if n := len(months); n > 0 && months[n-1].DayKey == row.DayKey {
+			months[n-1].add(row.Counts, 1)
+		} else {
+			months = append(months, row)
+		}
+	}
+	return slices.DeleteFunc(months, func(row DayRow) bool { return row.Counts == Counts{} })
+}
+
+func compareDays(a, b DayRow) int {
+	return cmp.Or(cmp.Compare(a.Site, b.Site), cmp.Compare(a.Dimension, b.Dimension),
+		cmp.Compare(a.Day, b.Day), cmp.Compare(a.Value, b.Value))
 }
 
 // StartOf is when the hour of the row began.

@@ -41,14 +41,14 @@ type Visit struct {
 	Hostname  string             // of the first event
 	event.Attributes
 
-	events []event.Event // in order
+	events []*event.Event // in order
 }
 
 // Bounce tells whether the visit had a single event.
 func (v *Visit) Bounce() bool { return v.Events == 1 }
 
 // Compare orders the events of a visitor-day: by time, then by id.
-func Compare(a, b event.Event) int {
+func Compare(a, b *event.Event) int {
 	if c := a.Time.Compare(b.Time); c != 0 {
 		return c
 	}
@@ -66,7 +66,7 @@ func Compare(a, b event.Event) int {
 //
 // So an engagement keeps a visit alive, and adds to its engaged time; everything
 // else that is known of a visit comes from the events that count.
-func Fold(events []event.Event) []Visit {
+func Fold(events []*event.Event) []Visit {
 	slices.SortFunc(events, Compare)
 	var visits []Visit
 	for start := 0; start < len(events); {
@@ -87,8 +87,8 @@ func Fold(events []event.Event) []Visit {
 }
 
 // foldVisit folds the events of one visit, the first of which counts.
-func foldVisit(events []event.Event) Visit {
-	first := &events[0]
+func foldVisit(events []*event.Event) Visit {
+	first := events[0]
 	v := Visit{
 		Site:       first.Site,
 		Day:        first.Day,
@@ -101,8 +101,7 @@ func foldVisit(events []event.Event) Visit {
 		events:     events,
 	}
 	last := first
-	for i := range events {
-		e := &events[i]
+	for _, e := range events {
 		if !e.Type.Counts() {
 			v.Engaged += int64(e.Engaged)
 			continue

@@ -115,7 +115,7 @@ func TestDaysOfAllLengths(t *testing.T) {
 					}
 					visitors[e.Visitor] = of
 				}
-				rollups.Add(visit.Fold(events))
+				rollups.Add(fold(events))
 			}
 			if len(visitors) != len(days) {
 				t.Errorf("somebody is %d visitors on %d days", len(visitors), len(days))
@@ -135,7 +135,7 @@ func TestDaysOfAllLengths(t *testing.T) {
 			if len(days[day]) != int(quarters) || len(hoursOfDay[day]) != test.hours {
 				t.Errorf("the day has %d events in %d hours, want %d in %d", len(days[day]), len(hoursOfDay[day]), quarters, test.hours)
 			}
-			for _, row := range rollups.Months() {
+			for _, row := range visit.MonthsOf(rollups.Days()) {
 				if row.Dimension == visit.Total {
 					sums[1] = plus(sums[1], row.Counts)
 				}
