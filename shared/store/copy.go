@@ -32,9 +32,9 @@ type rowSource interface {
 	row(i int) ([]any, error)
 }
 
-// copyRows adds rows by sql, a COPY in binary format. It does what CopyFrom of pgx does,
-// which looks for a way to encode each single value anew and so takes four times as long,
-// about half of what the server takes to store the rows.
+// copyRows adds rows by sql, a COPY in binary format. CopyFrom of pgx does the same, but
+// looks for a way to encode each single value anew, and takes longer for that than for
+// the rest.
 func copyRows(ctx context.Context, tx pgx.Tx, sql string, rows rowSource) error {
 	conn := tx.Conn()
 	_, err := conn.PgConn().CopyFrom(ctx, &copyReader{rows: rows, types: conn.TypeMap(), next: []byte(copyHeader)}, sql)
