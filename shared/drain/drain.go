@@ -29,7 +29,7 @@ import (
 
 // DefaultBatch is how many entries one transaction takes at most. Larger batches
 // touch a rollup row less often for each event and need more memory.
-const DefaultBatch = 50_000
+const DefaultBatch = 30_000
 
 // Drainer drains the queue. It is safe for concurrent use; several processes may
 // drain at once, each shard is drained by one at a time.

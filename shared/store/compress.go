@@ -25,9 +25,9 @@ ORDER BY range_end, hypertable_name
 LIMIT 1`
 
 	// Values that repeat are stored once for all rows that are compressed together: with
-	// ten times as many as by default an event takes a sixth less. Old versions of
-	// TimescaleDB can't be told.
-	compressTogether = `SELECT set_config(name, '10000', true) FROM pg_settings WHERE name = 'timescaledb.compression_batch_size_limit'`
+	// ten times as many as by default an event takes a sixth less. Older versions of
+	// TimescaleDB have no such setting, or a lower limit.
+	compressTogether = `SELECT set_config(name, least(10000, max_val::integer)::text, true) FROM pg_settings WHERE name = 'timescaledb.compression_batch_size_limit'`
 	compressChunk    = `SELECT compress_chunk($1::text::regclass)`
 )
 
