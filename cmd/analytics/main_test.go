@@ -99,9 +99,7 @@ func (i *installation) exec(t *testing.T, sql string) {
 
 func (i *installation) right(t *testing.T) {
 	t.Helper()
-	if left, err := oracle.Differences(t.Context(), i.db); err != nil || len(left) > 0 {
-		t.Errorf("%v %v", left, err)
-	}
+	oracle.Agrees(t, i.db)
 }
 
 func TestRecompute(t *testing.T) {

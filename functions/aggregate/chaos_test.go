@@ -20,8 +20,8 @@ import (
 )
 
 // TestKilledInTurn: under a steady 2,000 events a second, or as many as the machine can
-// do, aggregate, Redis and
-// PostgreSQL are killed with SIGKILL in turn, ten times each, and track now and then.
+// do, aggregate, Redis and PostgreSQL are killed with SIGKILL in turn, ten times each,
+// and track now and then.
 // Every event that was answered with 202 is stored once, and visits and rollups are
 // what the raw events say.
 func TestKilledInTurn(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,6 +18,19 @@ var recompute string
 
 //go:embed compare.sql
 var compare string
+
+// Agrees fails a test unless the stored visits and rollups are exactly what the raw
+// events say.
+func Agrees(tb testing.TB, db *pgxpool.Pool) {
+	tb.Helper()
+	differences, err := Differences(tb.Context(), db)
+	if err != nil {
+		tb.Error(err)
+	}
+	for _, difference := range differences {
+		tb.Error(difference)
+	}
+}
 
 // Differences returns what is wrong with the stored visits and rollups, ten lines
 // at most; none means that they are exactly what the raw events say.

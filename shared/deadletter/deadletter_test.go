@@ -99,9 +99,7 @@ func TestReplay(t *testing.T) {
 	if err != nil || list.Total != junk || len(list.Letters) != junk || list.Letters[0].ID <= good+junk || list.Letters[0].Size != 4 {
 		t.Errorf("listed are %+v (%v)", list, err)
 	}
-	if wrong, err := oracle.Differences(t.Context(), r.db); err != nil || len(wrong) > 0 {
-		t.Errorf("%v %v", wrong, err)
-	}
+	oracle.Agrees(t, r.db)
 }
 
 // dying is a database that is gone before anything is committed.
@@ -138,9 +136,7 @@ func TestReplayThatDies(t *testing.T) {
 	if events, letters := r.counted(t); events != 20 || letters != 0 {
 		t.Errorf("%d events and %d letters, want 20 and none", events, letters)
 	}
-	if wrong, err := oracle.Differences(t.Context(), r.db); err != nil || len(wrong) > 0 {
-		t.Errorf("%v %v", wrong, err)
-	}
+	oracle.Agrees(t, r.db)
 }
 
 // TestReplayIntoAFullQueue: Redis refuses, or is nearly full, and no letter is lost.

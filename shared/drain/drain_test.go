@@ -310,9 +310,7 @@ func TestPoisonInEitherLane(t *testing.T) {
 	if result.Batches > 100 {
 		t.Errorf("%d batches", result.Batches)
 	}
-	if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
-		t.Errorf("%v %v", differences, err)
-	}
+	oracle.Agrees(t, r.db)
 }
 
 // TestAFloodHoldsUpNobody: 100 events of a site that come behind 50,000 of another
@@ -392,9 +390,7 @@ func TestAMachineIsBounded(t *testing.T) {
 	if err != nil || result.Events != visit.MaxEvents || result.Dropped != 25 {
 		t.Errorf("%+v, %v", result, err)
 	}
-	if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
-		t.Errorf("%v %v", differences, err)
-	}
+	oracle.Agrees(t, r.db)
 }
 
 // TestLongDays: visitors with more events behind them than may be in memory, which is
@@ -417,9 +413,7 @@ func TestLongDays(t *testing.T) {
 	if err != nil || result.Events != n || result.Batches <= n/batch+1 {
 		t.Errorf("%+v, %v; want %d events, and more than the %d batches that they fill", result, err, n, n/batch+1)
 	}
-	if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
-		t.Errorf("%v %v", differences, err)
-	}
+	oracle.Agrees(t, r.db)
 }
 
 // TestAVisitThatShouldNotBeThere: a wrong row in the place of a visit is written over,
@@ -444,9 +438,7 @@ func TestAVisitThatShouldNotBeThere(t *testing.T) {
 			if err != nil || result.Events != 3 || result.DeadLetters != 0 {
 				t.Errorf("%+v, %v; want 3 events", result, err)
 			}
-			if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
-				t.Errorf("%v %v", differences, err)
-			}
+			oracle.Agrees(t, r.db)
 		})
 	}
 }
@@ -469,9 +461,7 @@ func TestTheSameEventFromTwoAddresses(t *testing.T) {
 	if err != nil || result.Events != 1 || result.Duplicates != 1 {
 		t.Errorf("%+v, %v", result, err)
 	}
-	if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
-		t.Errorf("%v %v", differences, err)
-	}
+	oracle.Agrees(t, r.db)
 }
 
 // TestSeveralDrainersAtOnce: workers that drain the same queue at once neither
@@ -511,9 +501,7 @@ func TestSeveralDrainersAtOnce(t *testing.T) {
 			if stored, err := r.count(ctx, "events"); err != nil || stored != n {
 				t.Errorf("%d events are stored, %d were queued (%v)", stored, n, err)
 			}
-			if differences, err := oracle.Differences(ctx, r.db); err != nil || len(differences) > 0 {
-				t.Errorf("%v %v", differences, err)
-			}
+			oracle.Agrees(t, r.db)
 		})
 	}
 }

@@ -11,16 +11,11 @@ import (
 // elements is how many elements the array of an encoded event has. They never change
 // their places, and what will be known of events comes behind them: so a version reads
 // what another has written, and passes over what it doesn't know.
-const elements = 11 + 25
+const elements = 11 + 7 + 18
 
-// texts are the texts of an event in the order in which they are encoded.
-func (e *Event) texts() [25]*string {
-	a := &e.Attributes
-	return [25]*string{
-		&e.Name, &e.Hostname, &e.Page, &e.Title, &e.Amount, &e.Currency, &e.Funnel,
-		&a.Referrer, &a.Source, &a.Channel, &a.UTMSource, &a.UTMMedium, &a.UTMCampaign, &a.UTMTerm, &a.UTMContent,
-		&a.Country, &a.Region, &a.City, &a.Browser, &a.BrowserVersion, &a.OS, &a.OSVersion, &a.Device, &a.Language, &a.Screen,
-	}
+// texts are the texts of an event, but for its attributes, which are encoded behind them.
+func (e *Event) texts() [7]*string {
+	return [7]*string{&e.Name, &e.Hostname, &e.Page, &e.Title, &e.Amount, &e.Currency, &e.Funnel}
 }
 
 // Encode appends the form that an event has in the queue, an array in MessagePack.
@@ -48,6 +43,9 @@ func (e *Event) Encode(buf []byte) []byte {
 	for _, text := range e.texts() {
 		buf = msgp.AppendString(buf, *text)
 	}
+	for _, text := range e.AttributeValues() {
+		buf = msgp.AppendString(buf, *text)
+	}
 	return buf
 }
 
@@ -70,6 +68,9 @@ func (e *Event) Decode(encoded string) error {
 	e.Subject = r.uuid()
 	e.Props = r.props()
 	for _, text := range e.texts() {
+		*text = r.text()
+	}
+	for _, text := range e.AttributeValues() {
 		*text = r.text()
 	}
 	if r.err != nil {

@@ -142,6 +142,15 @@ type Attributes struct {
 	Screen         string
 }
 
+// AttributeValues are all attributes, in the order in which they stand here: that of their
+// columns in the record, too.
+func (a *Attributes) AttributeValues() [18]*string {
+	return [18]*string{
+		&a.Referrer, &a.Source, &a.Channel, &a.UTMSource, &a.UTMMedium, &a.UTMCampaign, &a.UTMTerm, &a.UTMContent,
+		&a.Country, &a.Region, &a.City, &a.Browser, &a.BrowserVersion, &a.OS, &a.OSVersion, &a.Device, &a.Language, &a.Screen,
+	}
+}
+
 // Event is one thing that happened, enriched and pseudonymous: the form that is
 // queued, stored and folded. Site, Day and Visitor name its visitor-day.
 type Event struct {

@@ -340,9 +340,7 @@ func TestADayThatIsReadInParts(t *testing.T) {
 			if report.Visits != want || report.Events != n || report.VisitorDays != n || !report.Replaced {
 				t.Errorf("%+v; want %+v", report, want)
 			}
-			if left, err := oracle.Differences(ctx, r.db); err != nil || len(left) > 0 {
-				t.Errorf("%v %v", left, err)
-			}
+			oracle.Agrees(t, r.db)
 		})
 	}
 }
@@ -503,9 +501,7 @@ DELETE FROM visits WHERE visitor % 2000 = 0; UPDATE rollup_hour SET visitors = 7
 	if statements < 20 {
 		t.Errorf("only %d statements were tried", statements)
 	}
-	if left, err := oracle.Differences(ctx, r.db); err != nil || len(left) > 0 {
-		t.Errorf("%v %v", left, err)
-	}
+	oracle.Agrees(t, r.db)
 }
 
 // TestBesideADrain counts days again and again that are being added to, and harmed: the
@@ -571,7 +567,5 @@ func TestBesideADrain(t *testing.T) {
 	if replaced < 2 {
 		t.Errorf("the harm was put right %d times only", replaced)
 	}
-	if left, err := oracle.Differences(ctx, r.db); err != nil || len(left) > 0 {
-		t.Errorf("%v %v", left, err)
-	}
+	oracle.Agrees(t, r.db)
 }

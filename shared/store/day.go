@@ -197,7 +197,7 @@ func eachVisit(rows pgx.Rows, fn func(StoredVisit)) error {
 	targets := []any{
 		&v.Site, &v.Start, &v.Visitor, &day, &v.Duration, &v.Pageviews, &v.Events, &s.bounce, &v.EntryPage, &v.ExitPage, &v.Hostname,
 	}
-	for _, value := range attributeValues(&v.Attributes) {
+	for _, value := range v.AttributeValues() {
 		targets = append(targets, value)
 	}
 	targets = append(targets, &v.Engaged, &s.revenue)

@@ -156,7 +156,7 @@ func (r *eventRows) len() int { return len(r.events) }
 func (r *eventRows) row(i int) ([]any, error) {
 	e := r.events[i]
 	r.values = append(r.values[:0], &e.Site, &e.Time, pgtype.UUID{Bytes: e.ID, Valid: true}, dateOf(e.Day), &e.UTCOffset, &e.Visitor, (*int16)(&e.Type), &e.Name, &e.Hostname, &e.Page, &e.Title)
-	for _, value := range attributeValues(&e.Attributes) {
+	for _, value := range e.AttributeValues() {
 		r.values = append(r.values, value)
 	}
 	var props, amount, subject any
@@ -182,14 +182,6 @@ func (r *eventRows) row(i int) ([]any, error) {
 }
 
 func dateOf(day event.Day) pgtype.Date { return pgtype.Date{Time: day.Date(), Valid: true} }
-
-// attributeValues are the attributes in the order of their columns.
-func attributeValues(a *event.Attributes) [18]*string {
-	return [18]*string{
-		&a.Referrer, &a.Source, &a.Channel, &a.UTMSource, &a.UTMMedium, &a.UTMCampaign, &a.UTMTerm, &a.UTMContent,
-		&a.Country, &a.Region, &a.City, &a.Browser, &a.BrowserVersion, &a.OS, &a.OSVersion, &a.Device, &a.Language, &a.Screen,
-	}
-}
 
 // While its statistics are old, the planner believes that there are no events of these
 // days, and would read all of them, once for each visitor. OFFSET 0 leaves it no other
@@ -259,7 +251,7 @@ func eachFolded(rows pgx.Rows, fn func(*event.Event)) error {
 	var day time.Time
 	targets := []any{&e.Site, &e.Time, &e.ID, &day, &e.UTCOffset, &e.Visitor, &e.Type, &e.Name, &e.Hostname, &e.Page,
 		&e.Amount, &e.Currency, &e.Engaged}
-	for _, value := range attributeValues(&e.Attributes) {
+	for _, value := range e.AttributeValues() {
 		targets = append(targets, value)
 	}
 	_, err := pgx.ForEachRow(rows, targets, func() error {

@@ -10,7 +10,7 @@ import (
 )
 
 // A statement unnests one array and takes of the others what stands at the same place:
-// to unnest all side by side takes five times as long, nearly half of an upsert.
+// side by side each would be a function scan of its own.
 const (
 	upsertHours = `
 INSERT INTO rollup_hour AS r (site_id, hour, day, visitors, visits, pageviews, events, bounces, seconds, engaged)
