@@ -26,7 +26,7 @@ type Config struct {
 	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it learn what was done"`
 	Deadline   time.Duration `env:"AGGREGATE_DEADLINE" envDefault:"50s" envDoc:"how long one run may take; keep it below the platform's timeout"`
 	Interval   time.Duration `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"how often calls without a key may start a run"`
-	Batch      int           `env:"AGGREGATE_BATCH" envDoc:"how many events one transaction takes at most, by default 30000; each needs some 3 kB of memory, of every worker"`
+	Batch      int           `env:"AGGREGATE_BATCH" envDoc:"how many events one transaction takes at most, by default 60000; each needs a few hundred bytes of memory, of every worker"`
 	Workers    int           `env:"AGGREGATE_WORKERS" envDoc:"how many of the queue's shards are drained at once; by default as many as there are processors"`
 }
 

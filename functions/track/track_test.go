@@ -111,11 +111,12 @@ func (c *collector) queued(t *testing.T) (events []event.Event) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, e := range entries {
-			if e.Err != nil {
-				t.Fatal(e.Err)
+		for _, entry := range entries {
+			e, err := entry.Event()
+			if err != nil {
+				t.Fatal(err)
 			}
-			events = append(events, e.Event)
+			events = append(events, *e)
 		}
 	}
 	return events
@@ -392,8 +393,12 @@ func TestShortOfMemory(t *testing.T) {
 			if err := queue.Trim(ctx, c.client, shard, batch); err != nil {
 				t.Fatal(err)
 			}
-			for _, e := range batch.Entries {
-				delete(answered, e.Event.ID)
+			for _, entry := range batch.Entries {
+				e, err := entry.Event()
+				if err != nil {
+					t.Fatal(err)
+				}
+				delete(answered, e.ID)
 			}
 		}
 	}

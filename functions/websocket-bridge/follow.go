@@ -133,8 +133,8 @@ func (f *follower) learnFromQueue(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for i := range entries {
-			if e := &entries[i].Event; entries[i].Err == nil {
+		for _, entry := range entries {
+			if e, err := entry.Event(); err == nil {
 				f.feed.Seen(e.Site, e.Visitor, e.Time, now)
 			}
 		}

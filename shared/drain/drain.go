@@ -10,6 +10,7 @@
 package drain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,12 +25,19 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/queue"
 	"github.com/analytics-platform/analytics/shared/store"
-	"github.com/analytics-platform/analytics/shared/visit"
 )
 
-// DefaultBatch is how many entries one transaction takes at most. Larger batches
-// touch a rollup row less often for each event and need more memory.
-const DefaultBatch = 30_000
+const (
+	// DefaultBatch is how many entries one transaction takes at most. Larger batches
+	// touch a rollup row less often for each event; of each entry the payload is in
+	// memory.
+	DefaultBatch = 60_000
+	// DefaultAtOnce is of how many entries the events are in memory at once.
+	DefaultAtOnce = 20_000
+	// earlierPerEntry is how many earlier events of visitor-days may be in memory for each
+	// of these: more than visitors commonly have.
+	earlierPerEntry = 5
+)
 
 // Drainer drains the queue. It is safe for concurrent use; several processes may
 // drain at once, each shard is drained by one at a time.
@@ -37,6 +45,7 @@ type Drainer struct {
 	Redis    redis.UniversalClient
 	Database store.DB
 	Batch    int // entries of a transaction; DefaultBatch when 0
+	AtOnce   int // entries of which the events are in memory; DefaultAtOnce when 0
 	Workers  int // shards that are drained at once; GOMAXPROCS, or all when those are fewer, when 0
 }
 
@@ -71,14 +80,15 @@ func (d *Drainer) workers() int {
 
 // shard drains one shard until it is empty, busy or ctx ends.
 func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
-	most := d.most()
+	most := cmp.Or(d.Batch, DefaultBatch)
 	var total Result
-	for count := most; ctx.Err() == nil; {
+	// Who is the first to store something of a week makes the others wait until the
+	// transaction ends, so it had better be short.
+	for count := min(most, d.atOnce()); ctx.Err() == nil; {
 		done, read, err := d.batch(ctx, shard, count)
 		switch {
-		case (isPoison(err) || errors.Is(err, store.ErrTooMany)) && len(read.Entries) > 1:
-			// One entry is to blame; halves lead to it, and the good ones go in. Or the
-			// visitors of the batch have too long a day behind them for so many at once.
+		case isPoison(err) && len(read.Entries) > 1:
+			// One entry is to blame; halves lead to it, and the good ones go in.
 			count = (len(read.Entries) + 1) / 2
 			continue
 		case isPoison(err):
@@ -102,16 +112,7 @@ func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
 	return total, nil
 }
 
-// earlierPerEntry is how many earlier events of its visitor-days may be in memory with a
-// batch, for each entry that a batch may have: more than visitors commonly have.
-const earlierPerEntry = 5
-
-func (d *Drainer) most() int {
-	if d.Batch > 0 {
-		return d.Batch
-	}
-	return DefaultBatch
-}
+func (d *Drainer) atOnce() int { return cmp.Or(d.AtOnce, DefaultAtOnce) }
 
 // batchResult is what a committed transaction did.
 type batchResult struct {
@@ -136,16 +137,16 @@ SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0'
 // batch stores up to count entries of a shard in one transaction. What it read it
 // returns with an error too.
 func (d *Drainer) batch(ctx context.Context, shard, count int) (done batchResult, read queue.Batch, err error) {
-	var claim Seconds
 	done, err = d.transaction(ctx, shard, func(tx pgx.Tx, start time.Time) (queue.Batch, Result, error) {
 		if read, err = queue.Read(ctx, d.Redis, shard, count); err != nil || len(read.Entries) == 0 {
 			return queue.Batch{}, Result{}, err
 		}
+		var claim Seconds
 		claim.since(start)
-		result, err := record(ctx, tx, shard, read.Entries, max(earlierPerEntry*d.most(), visit.MaxEvents))
+		result, err := record(ctx, tx, shard, read.Entries, d.atOnce())
+		result.Stages.Claim += claim
 		return read, result, err
 	})
-	done.Stages.Claim = claim
 	return done, read, err
 }
 

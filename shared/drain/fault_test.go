@@ -276,7 +276,7 @@ func (r *record) fail(t *testing.T, fill func(*record, context.Context) error, f
 	if err := errors.Join(r.reset(ctx), fill(r, ctx)); err != nil {
 		t.Fatal(err)
 	}
-	drainer := drain.Drainer{Workers: 1}
+	drainer := drain.Drainer{Workers: 1, AtOnce: 5} // of 17 entries the second batch has 10, in two parts
 	_, failed := r.run(ctx, drainer, f)
 	if err := r.rest(ctx, drainer); err != nil {
 		t.Fatalf("after step %d had failed: %v", f.step, err)
@@ -298,7 +298,7 @@ func TestAnyHistoryWithFailures(t *testing.T) {
 			rt.Fatal(err)
 		}
 		s := genScenario().Draw(rt, "scenario")
-		drainer := drain.Drainer{Batch: s.batch}
+		drainer := drain.Drainer{Batch: s.batch, AtOnce: s.atOnce}
 		arrivals := s.arrivals
 		for _, cut := range s.cuts {
 			queued := make([]*event.Event, cut)

@@ -3,7 +3,6 @@ package drain
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -26,166 +25,216 @@ const (
 	Duplicate = "duplicate"
 )
 
-// record stores a batch in the transaction tx, with so many earlier events of its
-// visitor-days in memory at most.
-func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, most int) (Result, error) {
-	var out Result
-	sites, err := store.HoldSites(ctx, tx)
-	if err != nil {
-		return out, err
-	}
-	b := sort(shard, entries, sites)
-
-	at := time.Now()
-	earlier, err := store.VisitorDays(ctx, tx, slices.Collect(maps.Keys(b.days)), most)
-	if err != nil {
-		return out, err
-	}
-	at = out.Stages.Load.since(at)
-
-	arrived := b.admit(earlier)
-	known, err := store.AddEvents(ctx, tx, arrived)
-	if err != nil {
-		return out, err
-	}
-	b.forget(known)
-	at = out.Stages.Insert.since(at)
-
-	change := newChange()
-	for day, events := range b.days {
-		if len(events) > 0 {
-			before := earlier[day]
-			change.replace(visit.Fold(before), visit.Fold(slices.Concat(before, events)))
-		}
-	}
-	at = out.Stages.Fold.since(at)
-
-	if err := store.ApplyVisits(ctx, tx, change.visits); err != nil {
-		return out, err
-	}
-	at = out.Stages.Visits.since(at)
-
-	if err := store.AddDeadLetters(ctx, tx, b.letters); err != nil {
-		return out, err
-	}
-	if err := store.AddDrops(ctx, tx, b.drops); err != nil {
-		return out, err
-	}
-	if err := store.ApplyRollups(ctx, tx, change.rollups); err != nil {
-		return out, err
-	}
-	out.Stages.Rollups.since(at)
-
-	out.Events = int64(len(arrived) - len(known))
-	out.DeadLetters = int64(len(b.letters))
-	for key, n := range b.drops {
-		if key.Reason == Duplicate {
-			out.Duplicates += n
-		} else {
-			out.Dropped += n
-		}
-	}
-	return out, nil
-}
-
-var errAmount = errors.New("the amount is no decimal number")
-
-// batch is entries of the queue, sorted out.
-type batch struct {
-	days    map[store.VisitorDay][]*event.Event // what is to be stored, each event once
+// recorder stores the entries of a shard in a transaction, some at a time: of the others
+// only the payloads are in memory, and each rollup row that they touch.
+type recorder struct {
+	tx      pgx.Tx
+	shard   int
+	most    int // earlier events of visitor-days that are in memory at once
+	sites   map[int32]struct{}
+	result  Result
+	rollups *visit.Rollups
 	drops   map[store.DropKey]int64
 	letters []store.DeadLetter
 }
 
-// sort sorts out the entries of a shard.
-func sort(shard int, entries []queue.Entry, sites map[int32]struct{}) *batch {
-	b := &batch{days: map[store.VisitorDay][]*event.Event{}, drops: map[store.DropKey]int64{}}
-	seen := make(map[store.EventKey]struct{}, len(entries))
-	for i := range entries {
-		entry := &entries[i]
-		e := &entry.Event
-		if _, _, ok := event.ReadAmount(e.Amount); entry.Err == nil && e.Amount != "" && !ok {
-			entry.Err = errAmount
+// record stores entries in a transaction, so many at a time.
+func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, atOnce int) (Result, error) {
+	sites, err := store.HoldSites(ctx, tx)
+	if err != nil {
+		return Result{}, err
+	}
+	r := &recorder{
+		tx: tx, shard: shard, most: max(earlierPerEntry*atOnce, visit.MaxEvents), sites: sites,
+		rollups: visit.NewRollups(), drops: map[store.DropKey]int64{},
+	}
+	for some := range slices.Chunk(entries, atOnce) {
+		at := time.Now()
+		days := r.sort(some)
+		r.result.Stages.Claim.since(at)
+		if err := r.store(ctx, days); err != nil {
+			return Result{}, err
 		}
-		if entry.Err != nil {
-			b.letters = append(b.letters, store.DeadLetter{Shard: shard, Entry: entry.ID, Payload: []byte(entry.Payload), Reason: entry.Err.Error()})
+	}
+	if err := r.finish(ctx); err != nil {
+		return Result{}, err
+	}
+	return r.result, nil
+}
+
+// store stores the events of visitor-days, and applies to visits what that changes.
+func (r *recorder) store(ctx context.Context, days []*visitorDay) error {
+	stages, at := &r.result.Stages, time.Now()
+	keys := make([]store.VisitorDay, len(days))
+	for i, d := range days {
+		keys[i] = d.key
+	}
+	earlier, err := store.VisitorDays(ctx, r.tx, keys, r.most)
+	if errors.Is(err, store.ErrTooMany) && len(days) > 1 {
+		half := len(days) / 2
+		if err := r.store(ctx, days[:half]); err != nil {
+			return err
+		}
+		return r.store(ctx, days[half:])
+	}
+	if err != nil {
+		return err
+	}
+	at = stages.Load.since(at)
+
+	var arrived []*event.Event
+	for _, d := range days {
+		d.earlier = earlier[d.key]
+		arrived = append(arrived, r.admit(d)...)
+	}
+	known, err := store.AddEvents(ctx, r.tx, arrived)
+	if err != nil {
+		return err
+	}
+	r.forget(days, known)
+	r.result.Events += int64(len(arrived) - len(known))
+	at = stages.Insert.since(at)
+
+	var visits store.VisitChanges
+	for _, d := range days {
+		if len(d.events) > 0 {
+			before, after := visit.Fold(d.earlier), visit.Fold(slices.Concat(d.earlier, d.events))
+			r.rollups.Subtract(before)
+			r.rollups.Add(after)
+			addChanges(&visits, before, after)
+		}
+	}
+	at = stages.Fold.since(at)
+
+	if err := store.ApplyVisits(ctx, r.tx, visits); err != nil {
+		return err
+	}
+	stages.Visits.since(at)
+	return nil
+}
+
+// finish writes what was gathered of all entries. Here the transactions of other shards
+// are waited for: see store.ApplyRollups.
+func (r *recorder) finish(ctx context.Context) error {
+	at := time.Now()
+	if err := store.AddDeadLetters(ctx, r.tx, r.letters); err != nil {
+		return err
+	}
+	if err := store.AddDrops(ctx, r.tx, r.drops); err != nil {
+		return err
+	}
+	if err := store.ApplyRollups(ctx, r.tx, r.rollups); err != nil {
+		return err
+	}
+	r.result.Stages.Rollups.since(at)
+	r.result.DeadLetters = int64(len(r.letters))
+	for key, n := range r.drops {
+		if key.Reason == Duplicate {
+			r.result.Duplicates += n
+		} else {
+			r.result.Dropped += n
+		}
+	}
+	return nil
+}
+
+// visitorDay is what entries bring to a visitor-day.
+type visitorDay struct {
+	key     store.VisitorDay
+	earlier []*event.Event // that are stored
+	events  []*event.Event // that are to be stored, each once
+}
+
+// sort sorts entries out by visitor-day.
+func (r *recorder) sort(entries []queue.Entry) (days []*visitorDay) {
+	byKey := make(map[store.VisitorDay]*visitorDay)
+	seen := make(map[store.EventKey]struct{}, len(entries))
+	for _, entry := range entries {
+		e, err := readEvent(entry)
+		if err != nil {
+			r.letters = append(r.letters, store.DeadLetter{Shard: r.shard, Entry: entry.ID, Payload: []byte(entry.Payload), Reason: err.Error()})
 			continue
 		}
-		if _, ok := sites[e.Site]; !ok {
-			b.drop(e, SiteGone)
+		if _, ok := r.sites[e.Site]; !ok {
+			r.drop(e, SiteGone)
 			continue
 		}
 		if _, twice := seen[store.KeyOf(e)]; twice {
-			b.drop(e, Duplicate)
+			r.drop(e, Duplicate)
 			continue
 		}
 		seen[store.KeyOf(e)] = struct{}{}
-		b.days[store.VisitorDayOf(e)] = append(b.days[store.VisitorDayOf(e)], e)
+		day := byKey[store.VisitorDayOf(e)]
+		if day == nil {
+			day = &visitorDay{key: store.VisitorDayOf(e)}
+			byKey[day.key] = day
+			days = append(days, day)
+		}
+		day.events = append(day.events, e)
 	}
-	return b
+	return days
 }
 
-func (b *batch) drop(e *event.Event, reason string) {
-	b.drops[store.DropKey{Site: e.Site, Day: e.Day, Reason: reason}]++
+var errAmount = errors.New("the amount is no decimal number")
+
+func readEvent(entry queue.Entry) (*event.Event, error) {
+	e, err := entry.Event()
+	if err != nil {
+		return nil, err
+	}
+	if _, _, ok := event.ReadAmount(e.Amount); e.Amount != "" && !ok {
+		return nil, errAmount
+	}
+	return e, nil
 }
 
-// admit leaves out of every visitor-day the events whose id is known there, and those
-// past the most that a visitor-day may have; it returns the others.
-func (b *batch) admit(earlier map[store.VisitorDay][]*event.Event) []*event.Event {
-	var all []*event.Event
-	for day, events := range b.days {
-		ids := make(map[uuid.UUID]struct{}, len(earlier[day])+len(events))
-		for _, e := range earlier[day] {
-			ids[e.ID] = struct{}{}
-		}
-		kept := events[:0]
-		for _, e := range events {
-			if _, ok := ids[e.ID]; ok {
-				b.drop(e, Duplicate)
-				continue
-			}
-			if len(ids) >= visit.MaxEvents {
-				b.drop(e, Machine)
-				continue
-			}
-			ids[e.ID] = struct{}{}
-			kept = append(kept, e)
-		}
-		b.days[day] = kept
-		all = append(all, kept...)
+func (r *recorder) drop(e *event.Event, reason string) {
+	r.drops[store.DropKey{Site: e.Site, Day: e.Day, Reason: reason}]++
+}
+
+// admit leaves out of a visitor-day the events whose id is known there, and those past
+// the most that a visitor-day may have; it returns the others.
+func (r *recorder) admit(day *visitorDay) []*event.Event {
+	ids := make(map[uuid.UUID]struct{}, len(day.earlier)+len(day.events))
+	for _, e := range day.earlier {
+		ids[e.ID] = struct{}{}
 	}
-	return all
+	kept := day.events[:0]
+	for _, e := range day.events {
+		if _, ok := ids[e.ID]; ok {
+			r.drop(e, Duplicate)
+			continue
+		}
+		if len(ids) >= visit.MaxEvents {
+			r.drop(e, Machine)
+			continue
+		}
+		ids[e.ID] = struct{}{}
+		kept = append(kept, e)
+	}
+	day.events = kept
+	return kept
 }
 
 // forget leaves out the events that turned out to be stored, under another visitor.
-func (b *batch) forget(known map[store.EventKey]struct{}) {
+func (r *recorder) forget(days []*visitorDay, known map[store.EventKey]struct{}) {
 	if len(known) == 0 {
 		return
 	}
-	for day, events := range b.days {
-		b.days[day] = slices.DeleteFunc(events, func(e *event.Event) bool {
+	for _, day := range days {
+		day.events = slices.DeleteFunc(day.events, func(e *event.Event) bool {
 			_, ok := known[store.KeyOf(e)]
 			if ok {
-				b.drop(e, Duplicate)
+				r.drop(e, Duplicate)
 			}
 			return ok
 		})
 	}
 }
 
-// change gathers what happens to visits and rollups when visitor-days become
-// others.
-type change struct {
-	rollups *visit.Rollups
-	visits  store.VisitChanges
-}
-
-func newChange() *change { return &change{rollups: visit.NewRollups()} }
-
-// replace puts the visits after in the place of the visits before.
-func (c *change) replace(before, after []visit.Visit) {
-	c.rollups.Subtract(before)
-	c.rollups.Add(after)
+// addChanges adds to changes what happens to visits when a visitor-day that had the
+// visits before has those after.
+func addChanges(changes *store.VisitChanges, before, after []visit.Visit) {
 	old := make(map[visit.Key]*visit.Visit, len(before))
 	for i := range before {
 		old[before[i].Key()] = &before[i]
@@ -196,12 +245,12 @@ func (c *change) replace(before, after []visit.Visit) {
 		delete(old, v.Key())
 		switch {
 		case !stored:
-			c.visits.Added = append(c.visits.Added, v)
+			changes.Added = append(changes.Added, v)
 		case !was.Same(v):
-			c.visits.Changed = append(c.visits.Changed, v)
+			changes.Changed = append(changes.Changed, v)
 		}
 	}
 	for key := range old {
-		c.visits.Gone = append(c.visits.Gone, key)
+		changes.Gone = append(changes.Gone, key)
 	}
 }

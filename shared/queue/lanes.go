@@ -7,8 +7,6 @@ import (
 	"hash/crc32"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/analytics-platform/analytics/shared/event"
 )
 
 const (
@@ -21,6 +19,9 @@ const (
 	// moveAtOnce is how many entries one script moves: Redis does nothing else
 	// meanwhile, for a few milliseconds.
 	moveAtOnce = 500
+	// readAtOnce is how many entries are read at once: Redis does nothing else meanwhile,
+	// for a millisecond, and what it answered needs twice the memory of what is made of it.
+	readAtOnce = 2000
 )
 
 // move takes entries out of the main lane (KEYS[1]) and adds them to the express lane
@@ -43,24 +44,53 @@ return moved`
 
 // found is what a shard's lanes begin with, and what there is to know of the rest.
 type found struct {
-	main, express []redis.XMessage
+	main, express []Entry
 	length        int64     // of the whole main lane
 	noted         []redis.Z // the two sites that were noted last
 	looked        string    // the id up to which the main lane was looked through; "" at first
 }
 
-func peek(ctx context.Context, client redis.UniversalClient, shard, count int) (found, error) {
-	// The main lane first: what moves in between is then seen twice, not never.
+func peek(ctx context.Context, client redis.UniversalClient, shard, count int) (f found, err error) {
 	pipe := client.Pipeline()
-	main := pipe.XRangeN(ctx, stream(shard), "-", "+", int64(count))
-	express := pipe.XRangeN(ctx, expressStream(shard), "-", "+", int64(count))
 	length := pipe.XLen(ctx, stream(shard))
 	noted := pipe.ZRevRangeWithScores(ctx, sitesKey(shard), 0, 1)
 	looked := pipe.Get(ctx, lookedKey(shard)) // last, since it may be Nil, and the first error counts
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return found{}, fmt.Errorf("read the queue's shard %d: %w", shard, err)
 	}
-	return found{main.Val(), express.Val(), length.Val(), noted.Val(), looked.Val()}, nil
+	f.length, f.noted, f.looked = length.Val(), noted.Val(), looked.Val()
+	// The main lane first: what moves in between is then seen twice, not never.
+	if f.main, err = read(ctx, client, stream(shard), "-", count); err == nil {
+		f.express, err = read(ctx, client, expressStream(shard), "-", count)
+	}
+	if err != nil {
+		return found{}, fmt.Errorf("read the queue's shard %d: %w", shard, err)
+	}
+	return f, nil
+}
+
+// read returns the entries of a lane from an id on, count at most.
+func read(ctx context.Context, client redis.UniversalClient, lane, from string, count int) (entries []Entry, err error) {
+	for len(entries) < count {
+		n := min(count-len(entries), readAtOnce)
+		page, err := client.XRangeN(ctx, lane, from, "+", int64(n)).Result()
+		if err != nil {
+			return nil, err
+		}
+		if entries == nil && len(page) == n {
+			entries = make([]Entry, 0, count)
+		}
+		for _, m := range page {
+			entries = append(entries, Entry{m.ID, payload(m)})
+		}
+		if len(page) < n {
+			break
+		}
+		if from, err = after(page[n-1].ID); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
 }
 
 // mainShare is how many of the count entries of a batch are the main lane's: all but
@@ -95,10 +125,10 @@ func (f found) flood(count int) (site int32, ok bool) {
 
 // most returns the site whose entries fill more than three quarters of a batch of
 // count entries, and whether there are only its own; ok is false when there is none.
-func most(entries []redis.XMessage, count int) (site int32, alone, ok bool) {
+func most(entries []Entry, count int) (site int32, alone, ok bool) {
 	sites := map[int32]int{}
-	for _, m := range entries {
-		s := siteOf(m)
+	for _, e := range entries {
+		s := e.site()
 		if sites[s]++; 4*sites[s] > 3*count {
 			site, ok = s, true
 		}
@@ -127,15 +157,15 @@ func overtake(ctx context.Context, client redis.UniversalClient, shard int, site
 		if err != nil {
 			return moved, err
 		}
-		window, err := client.XRangeN(ctx, stream(shard), next, "+", int64(count)).Result()
+		window, err := read(ctx, client, stream(shard), next, count)
 		if err != nil {
 			return moved, fmt.Errorf("look further: %w", err)
 		}
 		another, _, ok := most(window, count)
 		var others []any // ids
-		for _, m := range window {
-			if s := siteOf(m); s != site && (!ok || s != another) {
-				others = append(others, m.ID)
+		for _, e := range window {
+			if s := e.site(); s != site && (!ok || s != another) {
+				others = append(others, e.ID)
 			}
 		}
 		n, err := moveAll(ctx, client, shard, others)
@@ -167,13 +197,4 @@ func moveAll(ctx context.Context, client redis.UniversalClient, shard int, ids [
 		moved += n
 	}
 	return moved, nil
-}
-
-// siteOf is the site of an entry; 0 when the entry is no event.
-func siteOf(m redis.XMessage) int32 {
-	site, err := event.SiteOf(payload(m))
-	if err != nil {
-		return 0
-	}
-	return site
 }

@@ -56,9 +56,28 @@ func ShardOf(e *event.Event) int { return int(uint64(e.Visitor) % Shards) }
 // Entry is one entry of a shard, in the order of the stream.
 type Entry struct {
 	ID      string // of the stream entry, "milliseconds-sequence"
-	Payload string
-	Event   event.Event // only when Err is nil
-	Err     error       // the payload can't be read
+	Payload string // "" when it is not one of ours
+}
+
+// Event is the event of the entry, whose texts are parts of the payload.
+func (entry Entry) Event() (*event.Event, error) {
+	if entry.Payload == "" {
+		return nil, fmt.Errorf("the entry has no field %q", field)
+	}
+	e := new(event.Event)
+	if err := e.Decode(entry.Payload); err != nil {
+		return nil, fmt.Errorf("the entry is no event: %w", err)
+	}
+	return e, nil
+}
+
+// site is the site of the entry; 0 when it is no event.
+func (entry Entry) site() int32 {
+	site, err := event.SiteOf(entry.Payload)
+	if err != nil {
+		return 0
+	}
+	return site
 }
 
 // Batch is what Read found: of each lane the oldest entries, with none left out.
@@ -140,14 +159,14 @@ func Read(ctx context.Context, client redis.UniversalClient, shard, count int) (
 			return Batch{}, fmt.Errorf("look through the queue's shard %d: %w", shard, err)
 		}
 		if moved > 0 {
-			if f.express, err = client.XRangeN(ctx, expressStream(shard), "-", "+", int64(count)).Result(); err != nil {
+			if f.express, err = read(ctx, client, expressStream(shard), "-", count); err != nil {
 				return Batch{}, fmt.Errorf("read the queue's shard %d: %w", shard, err)
 			}
 		}
 	}
 	main := f.main[:min(len(f.main), f.mainShare(count))]
 	express := f.express[:min(len(f.express), count-len(main))]
-	return Batch{decodeAll(main, express), len(main)}, nil
+	return Batch{append(main, express...), len(main)}, nil
 }
 
 // Peek returns the oldest entries of a shard, count of each lane at most. Unlike Read
@@ -157,7 +176,7 @@ func Peek(ctx context.Context, client redis.UniversalClient, shard, count int) (
 	if err != nil {
 		return nil, err
 	}
-	return decodeAll(f.main, f.express), nil
+	return append(f.main, f.express...), nil
 }
 
 // Trim takes a batch out of its shard. It must have been stored.
@@ -225,27 +244,6 @@ func Backlogs(ctx context.Context, client redis.UniversalClient, now time.Time) 
 		}
 	}
 	return out, nil
-}
-
-func decodeAll(main, express []redis.XMessage) []Entry {
-	entries := make([]Entry, len(main)+len(express))
-	for i, m := range main {
-		entries[i].decode(m)
-	}
-	for i, m := range express {
-		entries[len(main)+i].decode(m)
-	}
-	return entries
-}
-
-// decode fills an empty entry.
-func (e *Entry) decode(m redis.XMessage) {
-	e.ID, e.Payload = m.ID, payload(m)
-	if _, ok := m.Values[field]; !ok {
-		e.Err = fmt.Errorf("the entry has no field %q", field)
-	} else if err := e.Event.Decode(e.Payload); err != nil {
-		e.Err = fmt.Errorf("the entry is no event: %w", err)
-	}
 }
 
 // payload is what a stream entry holds; "" when it is not one of ours.

@@ -231,7 +231,7 @@ func TestAFloodWithoutMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, e := range batch.Entries {
-			if next == len(events) || e.Event.ID != events[next].ID {
+			if next == len(events) || read(t, e).ID != events[next].ID {
 				t.Fatalf("entry %d is not the one that was appended then", next)
 			}
 			next++

@@ -132,6 +132,10 @@ func replaceDays(ctx context.Context, tx DB, remove, upsert string, rows []visit
 	return addDays(ctx, tx, upsert, rows)
 }
 
+// upsertAtOnce is how many rows one statement adds at most, so that neither side needs
+// much memory for it.
+const upsertAtOnce = 5000
+
 // countTargets are the counts in the order of their columns.
 func countTargets(c *visit.Counts) []any {
 	return []any{&c.Visitors, &c.Visits, &c.Pageviews, &c.Events, &c.Bounces, &c.Seconds, &c.Engaged}
@@ -174,16 +178,17 @@ func addHours(ctx context.Context, tx DB, rows []visit.HourRow) error {
 }
 
 func addDays(ctx context.Context, tx DB, upsert string, rows []visit.DayRow) error {
-	if len(rows) == 0 {
-		return nil
+	for rows := range slices.Chunk(rows, upsertAtOnce) {
+		c := newCounts(len(rows))
+		for _, row := range rows {
+			c.append(row.Counts)
+		}
+		sites, dimensions, days, values := dayKeys(rows)
+		if _, err := tx.Exec(ctx, upsert, c.args(sites, dimensions, days, values)...); err != nil {
+			return err
+		}
 	}
-	c := newCounts(len(rows))
-	for _, row := range rows {
-		c.append(row.Counts)
-	}
-	sites, dimensions, days, values := dayKeys(rows)
-	_, err := tx.Exec(ctx, upsert, c.args(sites, dimensions, days, values)...)
-	return err
+	return nil
 }
 
 // deleteEmptied looks at the rows that something was taken from: no other can have
