@@ -297,7 +297,7 @@ func (m *machine) copy(b *testing.B, events []*event.Event) float64 {
 		row = append(row[:0], e.Site, e.Time, pgtype.UUID{Bytes: e.ID, Valid: true}, e.Day.Date(), e.UTCOffset, e.Visitor, int16(e.Type), e.Name, e.Hostname, e.Page, e.Title,
 			e.Referrer, e.Source, e.Channel, e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMTerm, e.UTMContent,
 			e.Country, e.Region, e.City, e.Browser, e.BrowserVersion, e.OS, e.OSVersion, e.Device, e.Language, e.Screen,
-			nil, nil, e.Currency, nil, e.Funnel, e.Step, e.Engaged)
+			nil, nil, e.Currency, nil, e.Funnel, e.Step, e.Engaged, e.Scroll, e.Passive)
 		return row, nil
 	}))
 	if err != nil || int(n) != len(events) {
@@ -430,6 +430,6 @@ func eventColumns() []string {
 		"site_id", "time", "id", "day", "utc_offset", "visitor", "type", "name", "hostname", "page", "title",
 		"referrer", "source", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
 		"country", "region", "city", "browser", "browser_version", "os", "os_version", "device", "language", "screen",
-		"props", "amount", "currency", "subject", "funnel", "funnel_step", "engaged",
+		"props", "amount", "currency", "subject", "funnel", "funnel_step", "engaged", "scroll", "passive",
 	}
 }

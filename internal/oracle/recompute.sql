@@ -30,7 +30,7 @@ SELECT site_id, min(time) AS started_at, visitor, day, number, (array_agg(hour O
        floor(extract(epoch FROM max(time) - min(time)))::integer AS duration,
        count(*) FILTER (WHERE type = 1)::integer AS pageviews,
        count(*)::integer AS events,
-       count(*) = 1 AS bounce,
+       count(*) FILTER (WHERE NOT passive) <= 1 AS bounce,
        coalesce((array_agg(page ORDER BY time, id) FILTER (WHERE type = 1))[1], (array_agg(page ORDER BY time, id))[1]) AS entry_page,
        coalesce((array_agg(page ORDER BY time DESC, id DESC) FILTER (WHERE type = 1))[1], (array_agg(page ORDER BY time DESC, id DESC))[1]) AS exit_page,
        (array_agg(hostname ORDER BY time, id))[1] AS hostname,

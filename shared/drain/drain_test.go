@@ -139,9 +139,14 @@ func genHistory() *rapid.Generator[[]event.Event] {
 					Country:     rapid.SampledFrom([]string{"", "FR", "JP"}).Draw(t, "country"),
 				},
 			}
-			if e := &events[i]; e.Type == event.Engagement {
+			e := &events[i]
+			if e.Type == event.Engagement {
 				e.Engaged = rapid.Int32Range(1, event.MaxEngaged).Draw(t, "engaged")
-			} else if e.Amount = rapid.SampledFrom([]string{"", "12.5", "-0.1", "0.0003", "999999999999.9999"}).Draw(t, "amount"); e.Amount != "" {
+				e.Scroll = rapid.Int16Range(0, 100).Draw(t, "scroll")
+				continue
+			}
+			e.Passive = rapid.Bool().Draw(t, "passive")
+			if e.Amount = rapid.SampledFrom([]string{"", "12.5", "-0.1", "0.0003", "999999999999.9999"}).Draw(t, "amount"); e.Amount != "" {
 				e.Currency = rapid.SampledFrom([]string{"EUR", "USD"}).Draw(t, "currency")
 			}
 		}

@@ -8,10 +8,14 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// elements is how many elements the array of an encoded event has. They never change
-// their places, and what will be known of events comes behind them: so a version reads
-// what another has written, and passes over what it doesn't know.
-const elements = 11 + 7 + 18
+const (
+	// elements is how many elements the array of an encoded event has. They never change
+	// their places, and what will be known of events comes behind them: so a version reads
+	// what another has written, and passes over what it doesn't know.
+	elements = fewest + 2
+	// fewest is how many the first version wrote.
+	fewest = 11 + 7 + 18
+)
 
 // texts are the texts of an event, but for its attributes, which are encoded behind them.
 func (e *Event) texts() [7]*string {
@@ -46,7 +50,8 @@ func (e *Event) Encode(buf []byte) []byte {
 	for _, text := range e.AttributeValues() {
 		buf = msgp.AppendString(buf, *text)
 	}
-	return buf
+	buf = msgp.AppendInt16(buf, e.Scroll)
+	return msgp.AppendBool(buf, e.Passive)
 }
 
 // Decode reads into the zero event what Encode has made. The event's texts are parts of
@@ -73,6 +78,10 @@ func (e *Event) Decode(encoded string) error {
 	for _, text := range e.AttributeValues() {
 		*text = r.text()
 	}
+	if r.elements >= elements {
+		e.Scroll = r.int16()
+		e.Passive = read(&r, msgp.ReadBoolBytes)
+	}
 	if r.err != nil {
 		return fmt.Errorf("read an encoded event: %w", r.err)
 	}
@@ -96,8 +105,9 @@ func SiteOf(encoded string) (int32, error) {
 // reader reads the elements of an encoded event. After an error it reads nothing but
 // zeros.
 type reader struct {
-	rest []byte
-	err  error
+	elements uint32 // of the array
+	rest     []byte
+	err      error
 }
 
 func open(encoded string) (r reader, err error) {
@@ -105,10 +115,10 @@ func open(encoded string) (r reader, err error) {
 	if err != nil {
 		return r, fmt.Errorf("read an encoded event: %w", err)
 	}
-	if n < elements {
+	if n < fewest {
 		return r, fmt.Errorf("read an encoded event: it has %d elements instead of %d", n, elements)
 	}
-	return reader{rest: rest}, nil
+	return reader{elements: n, rest: rest}, nil
 }
 
 func read[T any](r *reader, next func([]byte) (T, []byte, error)) (value T) {

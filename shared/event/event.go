@@ -172,6 +172,8 @@ type Event struct {
 	Funnel    string
 	Step      int16 // 1 is the first
 	Engaged   int32 // milliseconds; of an engagement only
+	Scroll    int16 // percent of the page that was seen, from 1; 0 when not measured; of an engagement only
+	Passive   bool  // happened without the visitor doing something: a visit with one event besides is still a bounce
 	Attributes
 }
 

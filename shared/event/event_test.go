@@ -16,7 +16,7 @@ func TestQueueFormKeepsEverything(t *testing.T) {
 	want := event.Event{
 		ID: uuid.MustParse(id), Site: 3, Time: now, Day: event.DayOf(now), UTCOffset: -210, Visitor: -5,
 		Type: event.Conversion, Name: "n", Hostname: "h", Page: "/p", Title: "t", Props: map[string]string{"k": "v"},
-		Amount: "1.5", Currency: "EUR", Subject: uuid.MustParse(id), Funnel: "f", Step: 4, Engaged: 5,
+		Amount: "1.5", Currency: "EUR", Subject: uuid.MustParse(id), Funnel: "f", Step: 4, Engaged: 5, Scroll: 6, Passive: true,
 		Attributes: event.Attributes{
 			Referrer: "r", Source: "s", Channel: "c", UTMSource: "us", UTMMedium: "um", UTMCampaign: "uc", UTMTerm: "ut",
 			UTMContent: "un", Country: "FR", Region: "FR-IDF", City: "Paris", Browser: "b", BrowserVersion: "1", OS: "o",
@@ -24,13 +24,22 @@ func TestQueueFormKeepsEverything(t *testing.T) {
 		},
 	}
 	encoded := string(want.Encode(nil))
-	later := "\xdc\x00\x25" + encoded[3:] + "\x82\xa1a\x01\xa1b\x90" // with an element that is not known yet
-	for name, encoded := range map[string]string{"this version": encoded, "a later one": later} {
+	first := want // version, which knew neither scroll nor passive: they take the last two bytes
+	first.Scroll, first.Passive = 0, false
+	for name, of := range map[string]struct {
+		encoded string
+		want    event.Event
+	}{
+		"this version":        {encoded, want},
+		"the first one":       {"\xdc\x00\x24" + encoded[3:len(encoded)-2], first},
+		"one yet to be known": {"\xdc\x00\x27" + encoded[3:] + "\x82\xa1a\x01\xa1b\x90", want},
+	} {
+		encoded := of.encoded
 		var got event.Event
 		if err := got.Decode(encoded); err != nil {
 			t.Fatal(name, err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(of.want, got); diff != "" {
 			t.Error(name, diff)
 		}
 		if site, err := event.SiteOf(encoded); err != nil || site != want.Site {

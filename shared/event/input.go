@@ -51,6 +51,8 @@ type Input struct {
 	Value     *Value                    `json:"value"`
 	Subject   string                    `json:"subject"` // reference to a consenting person; stored only as a keyed hash
 	Funnel    *Funnel                   `json:"funnel"`
+	Passive   bool                      `json:"passive"` // happened without the visitor doing something, so that it ends no bounce
+	Scroll    *int                      `json:"scroll"`  // percent of the page that was seen so far, 0 to 100; of an engagement only
 	Engaged   *int                      `json:"engaged"` // milliseconds that the page was visible and had the focus since it last said so; of an engagement only
 }
 
@@ -124,7 +126,7 @@ type Valid struct {
 func (in *Input) Validate(now time.Time) (Valid, error) {
 	v := Valid{URL: in.URL, Referrer: in.Referrer, Subject: in.Subject, Site: strings.ToLower(in.Site)}
 	e := &v.Event
-	e.Name, e.Title, e.Language, e.Screen = in.Name, in.Title, in.Language, in.Screen
+	e.Name, e.Title, e.Language, e.Screen, e.Passive = in.Name, in.Title, in.Language, in.Screen, in.Passive
 
 	if in.Site == "" {
 		return v, &FieldError{"site", CodeRequired, "say which site the event belongs to: its domain or its public id"}
@@ -171,7 +173,7 @@ func (in *Input) Validate(now time.Time) (Valid, error) {
 	if err := in.funnel(e); err != nil {
 		return v, err
 	}
-	return v, in.engaged(e)
+	return v, in.engagement(e)
 }
 
 // time sets ID and Time.
@@ -289,25 +291,38 @@ func (in *Input) funnel(e *Event) error {
 	return nil
 }
 
-func (in *Input) engaged(e *Event) error {
+func (in *Input) engagement(e *Event) error {
 	if e.Type != Engagement {
-		if in.Engaged != nil {
+		switch {
+		case in.Engaged != nil:
 			return &FieldError{"engaged", CodeWrongValue, "goes with an engagement only"}
+		case in.Scroll != nil:
+			return &FieldError{"scroll", CodeWrongValue, "goes with an engagement only"}
 		}
 		return nil
 	}
+	engaged, scroll := value(in.Engaged), value(in.Scroll)
 	switch {
-	case in.Engaged == nil:
+	case in.Engaged == nil && in.Scroll == nil:
 		return &FieldError{"engaged", CodeRequired, "say for how many milliseconds the page was visible and had the focus, e.g. 15000"}
-	case *in.Engaged < 1 || *in.Engaged > MaxEngaged:
+	case engaged < 0 || engaged > MaxEngaged || engaged == 0 && in.Scroll == nil:
 		return &FieldError{"engaged", CodeOutOfRange, fmt.Sprintf("must be from 1 to %d milliseconds", MaxEngaged)}
+	case scroll < 0 || scroll > 100:
+		return &FieldError{"scroll", CodeOutOfRange, "must be from 0 to 100 percent"}
 	case in.Value != nil:
 		return &FieldError{"value", CodeWrongValue, "does not go with an engagement: send it with the event that earned it"}
 	case in.Funnel != nil:
 		return &FieldError{"funnel", CodeWrongValue, "does not go with an engagement: send it with the event that reached the step"}
 	}
-	e.Engaged = int32(*in.Engaged)
+	e.Engaged, e.Scroll = int32(engaged), int16(scroll)
 	return nil
+}
+
+func value(of *int) int {
+	if of == nil {
+		return 0
+	}
+	return *of
 }
 
 func tooLong(field string, most int) *FieldError {

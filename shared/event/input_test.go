@@ -61,6 +61,21 @@ func TestValidEngagement(t *testing.T) {
 			t.Errorf("%d ms are taken as %+v, %v", engaged, got.Event, err)
 		}
 	}
+	for fields, want := range map[string][2]int{`"engaged":7,"scroll":100`: {7, 100}, `"engaged":7,"scroll":0`: {7, 0}, `"scroll":3`: {0, 3}, `"engaged":0,"scroll":0`: {0, 0}} {
+		got, err := validate(t, `{"site":"a","type":"engagement","url":"https://a/",`+fields+`}`)
+		if err != nil || [2]int{int(got.Event.Engaged), int(got.Event.Scroll)} != want {
+			t.Errorf("%s is taken as %+v, %v", fields, got.Event, err)
+		}
+	}
+}
+
+func TestPassive(t *testing.T) {
+	t.Parallel()
+	for fields, want := range map[string]bool{``: false, `,"passive":false`: false, `,"passive":true`: true} {
+		if got, err := validate(t, `{"site":"a","type":"click"`+fields+`}`); err != nil || got.Event.Passive != want {
+			t.Errorf("with %q: %+v, %v", fields, got.Event, err)
+		}
+	}
 }
 
 func TestReadAmount(t *testing.T) {
@@ -143,6 +158,8 @@ func TestBadFieldsAreNamed(t *testing.T) {
 		"engaged of a view":       {`{"site":"a","type":"view","url":"https://a/","engaged":0}`, "engaged", "wrong_value"},
 		"no time engaged":         {`{"site":"a","type":"engagement","url":"https://a/"}`, "engaged", "required"},
 		"engaged for no time":     {`{"site":"a","type":"engagement","url":"https://a/","engaged":0}`, "engaged", "out_of_range"},
+		"scrolled past the end":   {`{"site":"a","type":"engagement","url":"https://a/","scroll":101}`, "scroll", "out_of_range"},
+		"scroll of a view":        {`{"site":"a","type":"view","url":"https://a/","scroll":1}`, "scroll", "wrong_value"},
 		"engaged for over a day":  {`{"site":"a","type":"engagement","url":"https://a/","engaged":86400001}`, "engaged", "out_of_range"},
 		"engaged beyond numbers":  {`{"site":"a","type":"engagement","url":"https://a/","engaged":1e300}`, "engaged", "wrong_type"},
 		"half a millisecond":      {`{"site":"a","type":"engagement","url":"https://a/","engaged":1.5}`, "engaged", "wrong_type"},

@@ -208,7 +208,7 @@ func (g *group) metric(m Metric) float64 {
 	var bounces, seconds float64
 	for v := range g.visits {
 		seconds += float64(v.Duration)
-		if v.Events == 1 {
+		if v.Bounce {
 			bounces++
 		}
 	}

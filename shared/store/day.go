@@ -33,7 +33,7 @@ SET LOCAL idle_in_transaction_session_timeout = '60s'`
 	declareDayEvents = `
 DECLARE day_events NO SCROLL CURSOR FOR
 SELECT site_id, time, id, day, utc_offset, visitor, type, name, hostname, page,
-    coalesce(amount::text, ''), currency, engaged,
+    coalesce(amount::text, ''), currency, engaged, passive,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
     country, region, city, browser, browser_version, os, os_version, device, language, screen
 FROM events
@@ -150,15 +150,14 @@ func DayEvents(ctx context.Context, tx DB, site int32, day event.Day) iter.Seq2[
 // StoredVisit is a row of the visits table.
 type StoredVisit struct {
 	Visit   visit.Visit // without its revenue
-	bounce  bool
-	revenue []byte // JSON; nil when there is none
+	revenue []byte      // JSON; nil when there is none
 }
 
 // Is tells whether the row is what a visit is stored as.
 func (s *StoredVisit) Is(v *visit.Visit) bool {
 	stored := s.Visit
 	stored.Revenue = v.Revenue
-	return stored.Same(v) && s.bounce == v.Bounce() && sameRevenue(s.revenue, v.Revenue)
+	return stored.Same(v) && sameRevenue(s.revenue, v.Revenue)
 }
 
 // sameRevenue compares as the database does: 12.50 is 12.5, "12.5" and null are not.
@@ -195,7 +194,7 @@ func eachVisit(rows pgx.Rows, fn func(StoredVisit)) error {
 	var day time.Time
 	v := &s.Visit
 	targets := []any{
-		&v.Site, &v.Start, &v.Visitor, &day, &v.Duration, &v.Pageviews, &v.Events, &s.bounce, &v.EntryPage, &v.ExitPage, &v.Hostname,
+		&v.Site, &v.Start, &v.Visitor, &day, &v.Duration, &v.Pageviews, &v.Events, &v.Bounce, &v.EntryPage, &v.ExitPage, &v.Hostname,
 	}
 	for _, value := range v.AttributeValues() {
 		targets = append(targets, value)

@@ -59,7 +59,7 @@ COPY events (
     site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
     country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props, amount, currency, subject, funnel, funnel_step, engaged)
+    props, amount, currency, subject, funnel, funnel_step, engaged, scroll, passive)
 FROM STDIN (FORMAT binary)`
 
 const addUnknownEvents = `
@@ -67,23 +67,23 @@ INSERT INTO events (
     site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
     country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props, amount, currency, subject, funnel, funnel_step, engaged)
+    props, amount, currency, subject, funnel, funnel_step, engaged, scroll, passive)
 SELECT
     site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
     country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props, amount, currency, subject, funnel, funnel_step, engaged
+    props, amount, currency, subject, funnel, funnel_step, engaged, scroll, passive
 FROM unnest(
     $1::int[], $2::timestamptz[], $3::uuid[], $4::date[], $5::smallint[], $6::bigint[], $7::smallint[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
     $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
     $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
-    $30::jsonb[], $31::numeric[], $32::text[], $33::uuid[], $34::text[], $35::smallint[], $36::int[])
+    $30::jsonb[], $31::numeric[], $32::text[], $33::uuid[], $34::text[], $35::smallint[], $36::int[], $37::smallint[], $38::boolean[])
 AS e (
     site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
     referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
     country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props, amount, currency, subject, funnel, funnel_step, engaged)
+    props, amount, currency, subject, funnel, funnel_step, engaged, scroll, passive)
 ON CONFLICT (site_id, time, id) DO NOTHING
 RETURNING site_id, time, id`
 
@@ -177,7 +177,7 @@ func (r *eventRows) row(i int) ([]any, error) {
 	if e.Subject != uuid.Nil {
 		subject = pgtype.UUID{Bytes: e.Subject, Valid: true}
 	}
-	r.values = append(r.values, props, amount, &e.Currency, subject, &e.Funnel, &e.Step, &e.Engaged)
+	r.values = append(r.values, props, amount, &e.Currency, subject, &e.Funnel, &e.Step, &e.Engaged, &e.Scroll, e.Passive)
 	return r.values, nil
 }
 
@@ -189,7 +189,7 @@ func dateOf(day event.Day) pgtype.Date { return pgtype.Date{Time: day.Date(), Va
 // alone or nearly, no other index than the one that begins with the day and the visitor.
 const selectVisitorDays = `
 SELECT e.site_id, e.time, e.id, e.day, e.utc_offset, e.visitor, e.type, e.name, e.hostname, e.page,
-    coalesce(e.amount::text, ''), e.currency, e.engaged,
+    coalesce(e.amount::text, ''), e.currency, e.engaged, e.passive,
     e.referrer, e.source, e.channel, e.utm_source, e.utm_medium, e.utm_campaign, e.utm_term, e.utm_content,
     e.country, e.region, e.city, e.browser, e.browser_version, e.os, e.os_version, e.device, e.language, e.screen
 FROM unnest($1::date[], $2::bigint[]) AS k (day, visitor)
@@ -250,7 +250,7 @@ func eachFolded(rows pgx.Rows, fn func(*event.Event)) error {
 	var e event.Event
 	var day time.Time
 	targets := []any{&e.Site, &e.Time, &e.ID, &day, &e.UTCOffset, &e.Visitor, &e.Type, &e.Name, &e.Hostname, &e.Page,
-		&e.Amount, &e.Currency, &e.Engaged}
+		&e.Amount, &e.Currency, &e.Engaged, &e.Passive}
 	for _, value := range e.AttributeValues() {
 		targets = append(targets, value)
 	}

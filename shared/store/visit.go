@@ -114,7 +114,7 @@ func (r *visitRows) len() int { return len(r.visits) }
 
 func (r *visitRows) row(i int) ([]any, error) {
 	v := r.visits[i]
-	r.values = append(r.values[:0], &v.Site, &v.Start, &v.Visitor, dateOf(v.Day), &v.Duration, &v.Pageviews, &v.Events, v.Bounce(), &v.EntryPage, &v.ExitPage, &v.Hostname)
+	r.values = append(r.values[:0], &v.Site, &v.Start, &v.Visitor, dateOf(v.Day), &v.Duration, &v.Pageviews, &v.Events, v.Bounce, &v.EntryPage, &v.ExitPage, &v.Hostname)
 	for _, value := range v.AttributeValues() {
 		r.values = append(r.values, value)
 	}

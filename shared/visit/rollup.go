@@ -16,7 +16,7 @@ type Counts struct {
 	Visits    int64 // visits that carry the value; of an hour: that began in it, and so below
 	Pageviews int64 // views that carry the value
 	Events    int64 // events that carry the value
-	Bounces   int64 // visits, of those counted, with a single event
+	Bounces   int64 // visits, of those counted, that bounced
 	Seconds   int64 // duration of the visits counted
 	// Engaged is the engaged time of the visits counted, in milliseconds. Under a
 	// value of a dimension of an event it is that of the engagements that carry the
@@ -127,7 +127,7 @@ func (r *Rollups) apply(visits []Visit, sign int64) {
 
 func (r *Rollups) add(s *sums, v *Visit, sign int64) {
 	whole := Counts{Visits: 1, Pageviews: int64(v.Pageviews), Events: int64(v.Events), Seconds: int64(v.Duration), Engaged: v.Engaged}
-	if v.Bounce() {
+	if v.Bounce {
 		whole.Bounces = 1
 	}
 	once := Counts{Visits: 1, Bounces: whole.Bounces, Seconds: whole.Seconds}

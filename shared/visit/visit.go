@@ -34,6 +34,7 @@ type Visit struct {
 	Duration  int32     // whole seconds from the first to the last event that counts
 	Pageviews int32
 	Events    int32              // page views included, engagements not
+	Bounce    bool               // no more than one of the events is not passive
 	Engaged   int64              // milliseconds, of all engagements
 	Revenue   map[string]Decimal // sums of the amounts of its events, by currency; nil when none has one
 	EntryPage string             // page of the first view; of the first event when there is no view
@@ -43,9 +44,6 @@ type Visit struct {
 
 	events []*event.Event // in order
 }
-
-// Bounce tells whether the visit had a single event.
-func (v *Visit) Bounce() bool { return v.Events == 1 }
 
 // Compare orders the events of a visitor-day: by time, then by id.
 func Compare(a, b *event.Event) int {
@@ -100,7 +98,7 @@ func foldVisit(events []*event.Event) Visit {
 		Attributes: first.Attributes,
 		events:     events,
 	}
-	last := first
+	last, active := first, 0
 	for _, e := range events {
 		if !e.Type.Counts() {
 			v.Engaged += int64(e.Engaged)
@@ -108,6 +106,9 @@ func foldVisit(events []*event.Event) Visit {
 		}
 		last = e
 		v.Events++
+		if !e.Passive {
+			active++
+		}
 		v.earn(e)
 		if e.Type != event.View {
 			continue
@@ -121,6 +122,7 @@ func foldVisit(events []*event.Event) Visit {
 	if v.Pageviews == 0 {
 		v.ExitPage = last.Page
 	}
+	v.Bounce = active <= 1
 	v.Duration = int32(last.Time.Sub(first.Time) / time.Second)
 	return v
 }
@@ -150,7 +152,7 @@ func (v *Visit) Key() Key { return Key{v.Site, v.Start.UnixMicro(), v.Visitor} }
 // Same tells whether two visits are stored as the same row.
 func (v *Visit) Same(o *Visit) bool {
 	return v.Key() == o.Key() && v.Day == o.Day && v.Duration == o.Duration && v.Pageviews == o.Pageviews &&
-		v.Events == o.Events && v.Engaged == o.Engaged && maps.Equal(v.Revenue, o.Revenue) &&
+		v.Events == o.Events && v.Bounce == o.Bounce && v.Engaged == o.Engaged && maps.Equal(v.Revenue, o.Revenue) &&
 		v.EntryPage == o.EntryPage && v.ExitPage == o.ExitPage &&
 		v.Hostname == o.Hostname && v.Attributes == o.Attributes
 }

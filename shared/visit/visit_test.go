@@ -51,6 +51,11 @@ func conversion(clock, name, page string) event.Event {
 	return e
 }
 
+func passive(e event.Event) event.Event {
+	e.Passive = true
+	return e
+}
+
 func engagement(clock, page string, engaged int32) event.Event {
 	e := view(clock, page)
 	e.Type, e.Engaged = event.Engagement, engaged
@@ -79,6 +84,14 @@ func TestFold(t *testing.T) {
 		"a view and a conversion are none": {
 			[]event.Event{view("10:00:00", "/"), conversion("10:00:10", "Signup", "/thanks")},
 			[]want{{"10:00:00", 10, 1, 2, "/", "/", false}},
+		},
+		"a view and what nobody did are one": {
+			[]event.Event{view("10:00:00", "/"), passive(conversion("10:00:10", "Seen", "/")), passive(conversion("10:00:20", "Seen", "/"))},
+			[]want{{"10:00:00", 20, 1, 3, "/", "/", true}},
+		},
+		"what nobody did ends no bounce, whatever comes first": {
+			[]event.Event{passive(conversion("10:00:00", "Seen", "/")), view("10:00:10", "/"), view("10:00:20", "/b")},
+			[]want{{"10:00:00", 20, 2, 3, "/", "/b", false}},
 		},
 		"a gap of 29:59 stays in the visit": {
 			[]event.Event{view("10:00:00", "/a"), view("10:29:59", "/b")},
@@ -129,7 +142,7 @@ func TestFold(t *testing.T) {
 			t.Parallel()
 			var got []want
 			for _, v := range fold(test.events) {
-				got = append(got, want{v.Start.Format(time.TimeOnly), v.Duration, v.Pageviews, v.Events, v.EntryPage, v.ExitPage, v.Bounce()})
+				got = append(got, want{v.Start.Format(time.TimeOnly), v.Duration, v.Pageviews, v.Events, v.EntryPage, v.ExitPage, v.Bounce})
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
