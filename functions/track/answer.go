@@ -18,7 +18,15 @@ type answer struct {
 	Dropped  []dropped         `json:"dropped,omitempty"`
 	Errors   []problem.Problem `json:"errors,omitempty"`
 	Warnings []warning         `json:"warnings,omitempty"`
+
+	array bool // the events were sent as a list
 }
+
+// size is how many events were sent.
+func (a answer) size() int { return a.Accepted + len(a.Dropped) + len(a.Errors) }
+
+// allBad tells whether no event could be read.
+func (a answer) allBad() bool { return len(a.Errors) > 0 && a.size() == len(a.Errors) }
 
 type dropped struct {
 	Index  int            `json:"index"`
@@ -31,14 +39,14 @@ type warning struct {
 	Detail string `json:"detail"`
 }
 
-func (a answer) write(w http.ResponseWriter) {
-	body, err := json.Marshal(a)
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	body, err := json.Marshal(value)
 	if err != nil { // nothing in an answer can fail to encode
 		panic(err)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(http.StatusAccepted)
+	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that has gone away is nobody's error
 }
 
@@ -51,16 +59,16 @@ func asProblem(err error) problem.Problem {
 	return problem.Problem{Status: http.StatusBadRequest, Code: bad.Code, Field: bad.Field, Detail: bad.Detail}
 }
 
-// allBad is the answer when no event could be taken: of one event its own problem,
+// problem is what to say when no event could be taken: of one event its own problem,
 // of an array the list.
-func allBad(errs []problem.Problem, array bool) problem.Problem {
-	if !array {
-		p := errs[0]
+func (a answer) problem() problem.Problem {
+	if !a.array {
+		p := a.Errors[0]
 		p.Index = nil
 		return p
 	}
 	return problem.Problem{
 		Status: http.StatusBadRequest, Code: problem.CodeInvalid,
-		Detail: "none of the events could be taken; errors says why for each", Errors: errs,
+		Detail: "none of the events could be taken; errors says why for each", Errors: a.Errors,
 	}
 }

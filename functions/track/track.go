@@ -1,8 +1,8 @@
 // Package track is the function that takes events in. It answers 202 only once
 // the queue has the events, and needs nothing but Redis while it runs.
 //
-// It holds the HTTP surface: what an event may be is in shared/event, what becomes
-// of it in shared/collect. It must never log or answer with an address, a user
+// It holds the HTTP surface: what trackers send is read by shared/wire, what an event
+// may be is in shared/event, what becomes of it in shared/collect. It must never log or answer with an address, a user
 // agent or a subject.
 package track
 
@@ -10,9 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"strconv"
 	"sync"
@@ -28,6 +26,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/queue"
 	"github.com/analytics-platform/analytics/shared/registry"
+	"github.com/analytics-platform/analytics/shared/wire"
 )
 
 // Config is what the function can be told.
@@ -119,16 +118,28 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 func (f *function) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /{$}", f.events)
+	mux.HandleFunc("POST /{$}", f.speak(native{}))
+	mux.HandleFunc("POST /api/event", f.plausible)
+	mux.HandleFunc("POST /api/send", f.speak(umami{}))
+	mux.HandleFunc("POST /api/batch", f.speak(umami{batch: true}))
+	mux.HandleFunc("POST /v1/{type}", f.segment)
+	mux.HandleFunc("GET /pixel.gif", f.speak(pixel{}))
 	mux.Handle("GET /script.js", newScript())
-	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Allow", "POST, OPTIONS")
-		problem.Write(w, problem.New(http.StatusMethodNotAllowed, problem.CodeMethodNotAllowed, "events are sent with POST"))
-	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		problem.Write(w, problem.New(http.StatusNotFound, problem.CodeNotFound, "this function has POST / and GET /script.js"))
-	})
+	for _, path := range []string{"/{$}", "/api/event", "/api/send", "/api/batch", "/v1/{type}"} {
+		mux.HandleFunc(path, postOnly)
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { notFound(w) })
 	return anyOrigin(mux)
+}
+
+func postOnly(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Allow", "POST, OPTIONS")
+	problem.Write(w, problem.New(http.StatusMethodNotAllowed, problem.CodeMethodNotAllowed, "events are sent with POST"))
+}
+
+func notFound(w http.ResponseWriter) {
+	problem.Write(w, problem.New(http.StatusNotFound, problem.CodeNotFound,
+		"this function has POST /, /api/event, /api/send, /api/batch, /v1/batch, /v1/track and /v1/page, and GET /pixel.gif and /script.js"))
 }
 
 // anyOrigin lets pages of every site send events and load the script: neither
@@ -136,6 +147,7 @@ func (f *function) routes() http.Handler {
 func anyOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Expose-Headers", exposed)
 		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
 		if r.Method == http.MethodOptions {
 			preflight(w)
@@ -145,55 +157,69 @@ func anyOrigin(next http.Handler) http.Handler {
 	})
 }
 
+// exposed are the headers of answers that pages may read.
+const exposed = "Retry-After, X-Analytics-Outcome, X-Plausible-Dropped"
+
 func preflight(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-	h.Set("Access-Control-Allow-Headers", "Content-Type")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Encoding, Content-Type, X-Debug-Request, X-Umami-Cache")
 	h.Set("Access-Control-Max-Age", "86400")
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// events takes one event or an array of events.
-func (f *function) events(w http.ResponseWriter, r *http.Request) {
+// read reads the events of a request; ok is false when it was answered instead. Who
+// refused to be counted is not even read.
+func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batch wire.Batch, ok bool) {
 	if privacy.Refused(r.Header) {
 		f.metrics.dropped(collect.Consent, 1)
-		answer{Dropped: []dropped{{Reason: collect.Consent}}}.write(w)
-		return
+		of.answer(w, answer{Dropped: []dropped{{Reason: collect.Consent}}})
+		return batch, false
 	}
 	if f.room.Full() {
-		f.shed(w)
-		return
+		f.shed(w, of)
+		return batch, false
 	}
-	if err := readable(r.Header); err != nil {
-		problem.Write(w, problem.Of(err))
-		return
+	request := wire.Request{Header: r.Header, Query: r.URL.Query(), Arrived: f.now(), Subjects: len(f.collector.SubjectKey) > 0}
+	var err error
+	if r.Method == http.MethodPost {
+		request.Body, err = readBody(r)
 	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		f.refuse(w, fmt.Errorf("read the body: %w", err))
-		return
+	if err == nil {
+		batch, err = of.read(request)
 	}
-	values, array, err := event.Split(body)
 	if err != nil {
 		f.metrics.invalid(1)
-		problem.Write(w, asProblem(err))
-		return
+		of.refuse(w, asProblem(err))
+		return batch, false
 	}
+	return batch, true
+}
 
+// take queues the events of a request, and answers once they are safe.
+func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch wire.Batch) {
 	sender := collect.Request{
 		Address:   privacy.ClientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), f.hops),
 		UserAgent: r.UserAgent(),
 		Arrived:   f.now(),
 	}
-	var out answer
-	var accepted []*event.Event
-	for i, value := range values {
-		collected, err := f.collect(r.Context(), sender, value)
+	out := answer{array: batch.Array}
+	accepted := make([]*event.Event, 0, len(batch.Events))
+	for i := range batch.Events {
+		sent := &batch.Events[i]
+		if sent.Ignored != "" {
+			out.Dropped = append(out.Dropped, dropped{Index: i, Reason: collect.Reason(sent.Ignored)})
+			continue
+		}
+		collected, err := f.collect(r.Context(), sender, sent)
 		switch {
 		case errors.Is(err, collect.ErrNoSalt):
-			f.unavailable(w, err)
+			f.unavailable(w, of, err)
 			return
 		case err != nil:
+			if bad, ok := errors.AsType[*event.FieldError](err); ok && sent.Err == nil {
+				err = batch.Name(bad)
+			}
 			p := asProblem(err)
 			p.Index = new(i)
 			out.Errors = append(out.Errors, p)
@@ -204,31 +230,37 @@ func (f *function) events(w http.ResponseWriter, r *http.Request) {
 				f.metrics.skewed.Inc()
 			}
 			for _, key := range collected.PersonalProps {
-				out.Warnings = append(out.Warnings, warning{i, "props." + key, "left out: its name says that it is personal data"})
+				name := batch.Name(&event.FieldError{Field: "props." + key}).Field
+				out.Warnings = append(out.Warnings, warning{i, name, "left out: its name says that it is personal data"})
+			}
+			for _, path := range sent.LeftOut {
+				out.Warnings = append(out.Warnings, warning{i, path, "left out: a property must be a string, a number or a boolean"})
 			}
 			accepted = append(accepted, &collected.Event)
 		}
 	}
 	if err := f.writer.Append(r.Context(), accepted...); err != nil {
-		f.unavailable(w, err)
+		f.unavailable(w, of, err)
 		return
 	}
 	out.Accepted = len(accepted)
 	f.metrics.count(out)
-	if out.Accepted == 0 && len(out.Dropped) == 0 {
-		problem.Write(w, allBad(out.Errors, array))
-		return
-	}
-	out.write(w)
+	of.answer(w, out)
 }
 
 // collect makes an event of what a client sent. What the registry doesn't know may
 // have been added a moment ago, so the record is asked before that is an answer.
-func (f *function) collect(ctx context.Context, sender collect.Request, value []byte) (collect.Collected, error) {
-	in, err := event.Decode(value)
-	if err != nil {
-		return collect.Collected{}, err
+func (f *function) collect(ctx context.Context, sender collect.Request, sent *wire.Event) (collect.Collected, error) {
+	if sent.Err != nil {
+		return collect.Collected{}, sent.Err
 	}
+	if sent.Address.IsValid() {
+		sender.Address = sent.Address
+	}
+	if sent.UserAgent != "" {
+		sender.UserAgent = sent.UserAgent
+	}
+	in := sent.Input
 	collected, err := f.collector.Collect(f.registry.Directory(), sender, in)
 	var bad *event.FieldError
 	if errors.As(err, &bad) && bad.Code == event.CodeUnknownSite || errors.Is(err, collect.ErrNoSalt) {
@@ -241,11 +273,11 @@ func (f *function) collect(ctx context.Context, sender collect.Request, value []
 }
 
 // unavailable asks the client to send the same again.
-func (f *function) unavailable(w http.ResponseWriter, err error) {
+func (f *function) unavailable(w http.ResponseWriter, of format, err error) {
 	f.log.Error("events could not be queued", "error", err)
 	f.metrics.unavailable.Inc()
 	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
-	problem.Write(w, problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable,
+	of.refuse(w, problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable,
 		"the events could not be queued: send the same again, with the same ids"))
 }
 
@@ -254,43 +286,12 @@ const codeOverloaded = "overloaded"
 
 // shed is unavailable before anything was done, for want of memory in Redis. It is
 // the Room that logs it, once.
-func (f *function) shed(w http.ResponseWriter) {
+func (f *function) shed(w http.ResponseWriter, of format) {
 	f.metrics.shed.Inc()
 	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
-	problem.Write(w, problem.New(http.StatusServiceUnavailable, codeOverloaded,
+	of.refuse(w, problem.New(http.StatusServiceUnavailable, codeOverloaded,
 		"too many events are queued: send the same again later, with the same ids"))
 }
 
 // retryAfter is in seconds.
 const retryAfter = 5
-
-func (f *function) refuse(w http.ResponseWriter, err error) {
-	p := problem.Of(err)
-	if p.Status == http.StatusInternalServerError {
-		p = problem.New(http.StatusBadRequest, event.CodeMalformed, "the body could not be read to its end")
-	}
-	f.metrics.invalid(1)
-	problem.Write(w, p)
-}
-
-// readable tells whether the body is of a kind that can be read. Browsers send
-// text/plain to spare the preflight request.
-func readable(h http.Header) error {
-	if encoding := h.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return problem.New(http.StatusUnsupportedMediaType, "unsupported_encoding", "the body must not be compressed")
-	}
-	content := h.Get("Content-Type")
-	if content == "" {
-		return nil
-	}
-	kind, params, err := mime.ParseMediaType(content)
-	if err != nil || kind != "application/json" && kind != "text/plain" {
-		return problem.New(http.StatusUnsupportedMediaType, "unsupported_type", "the body must be application/json or text/plain, holding JSON")
-	}
-	switch params["charset"] {
-	case "", "utf-8", "UTF-8":
-		return nil
-	default:
-		return problem.New(http.StatusUnsupportedMediaType, "unsupported_encoding", "the body must be UTF-8")
-	}
-}
