@@ -47,7 +47,7 @@ func (c *collector) send(t *testing.T, method, path, body string, headers ...str
 	return response, string(data)
 }
 
-func TestPlausibleAnswers(t *testing.T) { //nolint:tparallel // what is queued is counted after its parts
+func TestPlausibleAnswers(t *testing.T) { //nolint:tparallel,paralleltest // what is queued is counted after its parts
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	const good = `{"n":"pageview","u":"https://example.com/","d":"example.com"}`

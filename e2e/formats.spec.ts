@@ -1,0 +1,183 @@
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { type AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+import { expect, test } from '@playwright/test';
+import { Analytics } from '@segment/analytics-node';
+
+import { Platform } from './platform.js';
+
+// Trackers of others, as they are published, send to the platform, and what they sent
+// is looked for in the record.
+
+const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0';
+
+/** Serves a page whose script is a module, and Plausible's tracker beside it. */
+async function serve(script: string): Promise<{ url: string; stop: () => Promise<void> }> {
+  const tracker = await readFile(
+    fileURLToPath(import.meta.resolve('@plausible-analytics/tracker')),
+  );
+  const server = createServer((request, response) => {
+    if (request.url === '/plausible.js') {
+      response.setHeader('content-type', 'text/javascript; charset=utf-8');
+      response.end(tracker);
+      return;
+    }
+    response.setHeader('content-type', 'text/html; charset=utf-8');
+    response.end(`<!doctype html>
+<html lang="en">
+  <title>A page</title>
+  <script type="module">${script}</script>
+  <div style="height: 3000px"></div>
+  <button class="plausible-event-name=Tagged plausible-event-plan=pro" style="position: fixed; top: 0">Tagged</button>
+</html>`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+test.describe('trackers of others', () => {
+  let platform: Platform;
+
+  test.beforeAll(async () => {
+    platform = await Platform.start('plain');
+  });
+
+  test.afterAll(async () => {
+    expect(await platform.stop()).toBe(0);
+  });
+
+  /** Stores what was sent, and returns how often each value of a dimension is in the record. */
+  async function counted(dimension: string, metric: string): Promise<Record<string, number>> {
+    await platform.aggregate();
+    const { results } = await platform.query({
+      site_id: 'localhost',
+      metrics: [metric],
+      date_range: 'day',
+      dimensions: [dimension],
+    });
+    return Object.fromEntries(
+      results.map((row): [string, number] => [row.dimensions[0] ?? '', row.metrics[0] ?? 0]),
+    );
+  }
+
+  test('the npm package of Plausible counts views, events and engagement', async ({ page }) => {
+    const website = await serve(`
+      import { init, track } from '/plausible.js';
+      init({ domain: 'localhost', endpoint: '${platform.function('track')}api/event', captureOnLocalhost: true });
+      window.order = () => new Promise((callback) =>
+        track('Order', { props: { plan: 'pro' }, revenue: { amount: 12.5, currency: 'EUR' }, callback }));
+    `);
+    const sent: string[] = [];
+    const statuses: [number, string | null][] = [];
+    page.on('response', (response) => {
+      if (!response.url().endsWith('/api/event')) return;
+      sent.push((response.request().postDataJSON() as { n: string }).n);
+      statuses.push([response.status(), response.headers()['x-plausible-dropped'] ?? null]);
+    });
+    await page.goto(`${website.url}/plausible`);
+    await expect.poll(() => sent).toEqual(['pageview']);
+    expect(
+      await page.evaluate(() => (window as unknown as { order(): Promise<unknown> }).order()),
+    ).toEqual({ status: 202 });
+    await page.click('button');
+    await page.evaluate(() => {
+      window.scrollTo(0, 2000);
+      history.pushState({}, '', '/plausible/next');
+    });
+    await expect.poll(() => sent.filter((name) => name === 'pageview').length).toBe(2);
+    expect(sent).toContain('engagement');
+    expect(new Set(statuses.map(String))).toEqual(new Set(['202,']));
+    await website.stop();
+
+    const pages = await counted('event:page', 'pageviews');
+    expect([pages['/plausible'], pages['/plausible/next']]).toEqual([1, 1]);
+    const names = await counted('event:name', 'events');
+    expect([names.Order, names.Tagged]).toEqual([1, 1]);
+  });
+
+  test('what Umami’s script sends from a page is counted', async ({ page }) => {
+    const website = await serve('');
+    await page.goto(`${website.url}/umami`);
+    // As Umami 3.1 sends it; its script is not on the npm registry.
+    const answers = await page.evaluate(
+      async (endpoint) => {
+        let cache: string | undefined;
+        const answers: unknown[] = [];
+        for (const name of [undefined, 'Umami event']) {
+          const response = await fetch(endpoint, {
+            keepalive: true,
+            method: 'POST',
+            body: JSON.stringify({
+              type: 'event',
+              payload: {
+                website: 'localhost',
+                screen: `${screen.width}x${screen.height}`,
+                language: navigator.language,
+                title: document.title,
+                hostname: location.hostname,
+                url: location.href,
+                referrer: document.referrer,
+                name,
+              },
+            }),
+            headers: {
+              'Content-Type': 'application/json',
+              ...(cache !== undefined && { 'x-umami-cache': cache }),
+            },
+            credentials: 'omit',
+          });
+          const answer = (await response.json()) as { cache: string };
+          ({ cache } = answer);
+          answers.push(answer);
+        }
+        return answers;
+      },
+      `${platform.function('track')}api/send`,
+    );
+    expect(answers).toHaveLength(2);
+    for (const answer of answers) expect(answer).toHaveProperty('cache', 'none');
+    await website.stop();
+
+    expect((await counted('event:page', 'pageviews'))['/umami']).toBe(1);
+    expect((await counted('event:name', 'events'))['Umami event']).toBe(1);
+  });
+
+  test('the Node.js library of Segment counts in the name of clients', async () => {
+    const track = new URL(platform.function('track'));
+    const analytics = new Analytics({
+      writeKey: 'localhost',
+      host: track.origin,
+      path: `${track.pathname}v1/batch`,
+    });
+    const failed: unknown[] = [];
+    analytics.on('error', (error) => failed.push(error));
+    const context = {
+      ip: '203.0.113.9',
+      userAgent: agent,
+      page: { url: 'http://localhost/segment', title: 'Segment' },
+    };
+    analytics.page({ userId: 'someone', context });
+    analytics.track({
+      userId: 'someone',
+      event: 'Segment event',
+      properties: { revenue: 12.5, currency: 'EUR' },
+      context,
+    });
+    analytics.identify({ userId: 'someone', traits: { plan: 'pro' } });
+    await analytics.closeAndFlush();
+    expect(failed).toEqual([]);
+
+    expect((await counted('event:page', 'pageviews'))['/segment']).toBe(1);
+    expect((await counted('event:name', 'events'))['Segment event']).toBe(1);
+    expect((await counted('visit:browser', 'visitors')).Firefox).toBe(1);
+  });
+});
