@@ -97,6 +97,11 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		f.writer.Close()
 		return nil, fmt.Errorf("learn the sites: %w", err)
 	}
+	scripts, err := newScripts()
+	if err != nil {
+		f.writer.Close()
+		return nil, err
+	}
 	running, stop := context.WithCancel(context.Background())
 	var background sync.WaitGroup
 	background.Go(func() {
@@ -104,7 +109,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	})
 	background.Go(func() { room.Run(running, f.log) })
 	return &host.Function{
-		Handler: f.routes(),
+		Handler: f.routes(scripts),
 		Ready:   func(ctx context.Context) error { return client.Ping(ctx).Err() },
 		Close: func(context.Context) error {
 			stop()
@@ -117,10 +122,10 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-func (f *function) routes() http.Handler {
+func (f *function) routes(scripts http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{$}", f.events)
-	mux.Handle("GET /script.js", newScript())
+	mux.Handle("GET /{script}", scripts)
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Allow", "POST, OPTIONS")
 		problem.Write(w, problem.New(http.StatusMethodNotAllowed, problem.CodeMethodNotAllowed, "events are sent with POST"))
@@ -136,6 +141,7 @@ func (f *function) routes() http.Handler {
 func anyOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
 		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
 		if r.Method == http.MethodOptions {
 			preflight(w)
