@@ -1,5 +1,5 @@
-// Command analytics is for whoever runs an installation: it counts days again and puts
-// dead letters back, for as long as that takes, where the functions have a minute.
+// Command analytics is for whoever runs an installation: it counts days again, puts
+// dead letters back and imports access logs, for as long as that takes, where the functions have a minute.
 //
 // It is told DATABASE_URL and REDIS_URL as the functions are, and exits with 0 when all
 // is right, 1 when differences were found and left, 2 when it could not do its work.
@@ -30,7 +30,8 @@ type commands struct {
 		List   listCommand   `cmd:"" help:"List them, oldest first; never what they hold."`
 		Replay replayCommand `cmd:"" help:"Put them back into the queue, oldest first."`
 	} `cmd:"" help:"The queue entries that could not be stored."`
-	JSON bool `name:"json" help:"Print JSON instead of a table."`
+	ImportLog importCommand `cmd:"" help:"Count the page views in access logs of a web server."`
+	JSON      bool          `name:"json" help:"Print JSON instead of a table."`
 }
 
 // errLeft says that there are differences that were not replaced.

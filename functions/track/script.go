@@ -1,33 +1,158 @@
 package track
 
 import (
+	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
+	"fmt"
+	"io/fs"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/gzip"
+	"github.com/tdewolff/minify/v2"
+	"github.com/tdewolff/minify/v2/js"
+
+	"github.com/analytics-platform/analytics/shared/problem"
 )
 
-//go:embed script.js
-var scriptSource []byte
+// sources are core.js and the extensions, a file each.
+//
+//go:embed script
+var sources embed.FS
 
-// script serves the browser tracker. Browsers ask for it once an hour at most, and
-// get it again only when it has changed.
-type script struct{ etag string }
+const (
+	scriptPrefix = "script"
+	scriptSuffix = ".js"
+	coreScript   = "core"
 
-func newScript() script {
-	sum := sha256.Sum256(scriptSource)
-	return script{`"` + hex.EncodeToString(sum[:8]) + `"`}
+	// Browsers ask for a script that may change once an hour at most; one that is named
+	// by its content is theirs for good.
+	scriptCache    = "public, max-age=3600, stale-while-revalidate=86400"
+	versionedCache = "public, max-age=31536000, immutable"
+)
+
+// scripts serves the browser tracker and its extensions:
+//
+//   - script.js: the core.
+//   - script.outbound.forms.js: the core with extensions, in whichever order.
+//   - script.outbound.forms.0123456789abcdef.js: the same, which is never asked for
+//     again while it is what the number says. With the number of another version it is
+//     served as the current one, so that pages made before an update go on counting.
+type scripts struct {
+	parts      map[string][]byte // minified, by name
+	extensions []string          // names, in order
+
+	mu    sync.Mutex
+	built map[string]*script // by extensions; there are few sets
 }
 
-func (s script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("ETag", s.etag)
-	h.Set("Cache-Control", "public, max-age=3600, stale-while-revalidate=86400")
-	h.Set("Content-Type", "text/javascript; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if r.Header.Get("If-None-Match") == s.etag {
-		w.WriteHeader(http.StatusNotModified)
+// script is the core with extensions.
+type script struct {
+	content []byte
+	version string // hash of the content
+}
+
+// newScripts minifies the sources and returns what serves them, compressed for those
+// who take it so.
+func newScripts() (http.Handler, error) {
+	s := &scripts{parts: map[string][]byte{}, built: map[string]*script{}}
+	files, err := fs.Glob(sources, "script/*.js")
+	if err != nil {
+		return nil, fmt.Errorf("list the scripts: %w", err)
+	}
+	for _, path := range files {
+		source, err := sources.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read a script: %w", err)
+		}
+		name := strings.TrimSuffix(strings.TrimPrefix(path, "script/"), scriptSuffix)
+		var out bytes.Buffer
+		if err := (&js.Minifier{}).Minify(minify.New(), &out, bytes.NewReader(source), nil); err != nil {
+			return nil, fmt.Errorf("minify the script %s: %w", name, err)
+		}
+		s.parts[name] = out.Bytes()
+		if name != coreScript {
+			s.extensions = append(s.extensions, name)
+		}
+	}
+	wrap, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(gzip.BestCompression), gzhttp.MinSize(0), gzhttp.EnableZstd(false))
+	if err != nil {
+		return nil, fmt.Errorf("set up compression: %w", err)
+	}
+	return wrap(s), nil
+}
+
+func (s *scripts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	names, version, ok := readScriptPath(r.URL.Path)
+	if !ok {
+		problem.Write(w, problem.New(http.StatusNotFound, problem.CodeNotFound, "this function has POST / and GET /script.js"))
 		return
 	}
-	_, _ = w.Write(scriptSource) // a client that has gone away is nobody's error
+	for _, name := range names {
+		if !slices.Contains(s.extensions, name) {
+			problem.Write(w, problem.New(http.StatusNotFound, problem.CodeNotFound,
+				"the script has no such extension; those are "+strings.Join(s.extensions, ", ")))
+			return
+		}
+	}
+	found := s.with(names)
+	h := w.Header()
+	h.Set("Cache-Control", scriptCache)
+	if version == found.version {
+		h.Set("Cache-Control", versionedCache)
+	}
+	h.Set("ETag", `W/"`+found.version+`"`) // weak: the same in compressed form
+	h.Set("Content-Type", "text/javascript; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(found.content))
+}
+
+// with is the core with extensions, which must be there.
+func (s *scripts) with(names []string) *script {
+	slices.Sort(names)
+	names = slices.Compact(names)
+	key := strings.Join(names, ".")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.built[key] == nil {
+		content := slices.Clone(s.parts[coreScript])
+		for _, name := range names {
+			content = append(append(content, ';', '\n'), s.parts[name]...)
+		}
+		sum := sha256.Sum256(content)
+		s.built[key] = &script{content, hex.EncodeToString(sum[:versionSize])}
+	}
+	return s.built[key]
+}
+
+// versionSize is the length of a version in bytes.
+const versionSize = 8
+
+// readScriptPath reads the path of a script, such as /script.forms.0123456789abcdef.js:
+// the names of its extensions, and its version, if it has one.
+func readScriptPath(path string) (names []string, version string, ok bool) {
+	rest, begins := strings.CutPrefix(strings.TrimPrefix(path, "/"), scriptPrefix)
+	rest, ends := strings.CutSuffix(rest, scriptSuffix)
+	if !begins || !ends {
+		return nil, "", false
+	}
+	if rest == "" {
+		return nil, "", true
+	}
+	names = strings.Split(rest, ".")
+	if names[0] != "" { // script-something.js
+		return nil, "", false
+	}
+	names = names[1:]
+	last := names[len(names)-1]
+	if raw, err := hex.DecodeString(last); err == nil && len(raw) == versionSize {
+		return names[:len(names)-1], last, true
+	}
+	return names, "", true
 }

@@ -96,6 +96,11 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		f.writer.Close()
 		return nil, fmt.Errorf("learn the sites: %w", err)
 	}
+	scripts, err := newScripts()
+	if err != nil {
+		f.writer.Close()
+		return nil, err
+	}
 	running, stop := context.WithCancel(context.Background())
 	var background sync.WaitGroup
 	background.Go(func() {
@@ -103,7 +108,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	})
 	background.Go(func() { room.Run(running, f.log) })
 	return &host.Function{
-		Handler: f.routes(),
+		Handler: f.routes(scripts),
 		Ready:   func(ctx context.Context) error { return client.Ping(ctx).Err() },
 		Close: func(context.Context) error {
 			stop()
@@ -116,7 +121,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-func (f *function) routes() http.Handler {
+func (f *function) routes(scripts http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{$}", f.speak(native{}))
 	mux.HandleFunc("POST /api/event", f.plausible)
@@ -124,7 +129,7 @@ func (f *function) routes() http.Handler {
 	mux.HandleFunc("POST /api/batch", f.speak(umami{batch: true}))
 	mux.HandleFunc("POST /v1/{type}", f.segment)
 	mux.HandleFunc("GET /pixel.gif", f.speak(pixel{}))
-	mux.Handle("GET /script.js", newScript())
+	mux.Handle("GET /{script}", scripts)
 	for _, path := range []string{"/{$}", "/api/event", "/api/send", "/api/batch", "/v1/{type}"} {
 		mux.HandleFunc(path, postOnly)
 	}

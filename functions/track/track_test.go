@@ -451,33 +451,6 @@ func TestARedisThatDeletesEvents(t *testing.T) {
 	}
 }
 
-func TestScript(t *testing.T) {
-	t.Parallel()
-	c := start(t, localtest.Redis(t))
-	response, err := http.Get(c.url + "/script.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := io.ReadAll(response.Body)
-	_ = response.Body.Close()
-	if err != nil || response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/javascript") || !bytes.Contains(body, []byte("data-site")) {
-		t.Errorf("status %d, %v", response.StatusCode, response.Header)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url+"/script.js", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("If-None-Match", response.Header.Get("ETag"))
-	again, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = again.Body.Close()
-	if again.StatusCode != http.StatusNotModified {
-		t.Errorf("asked again with its ETag: status %d", again.StatusCode)
-	}
-}
-
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))

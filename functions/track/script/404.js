@@ -1,0 +1,9 @@
+// Pages that the server answered with 404.
+(() => {
+  const [navigation] = performance.getEntriesByType('navigation');
+  if (navigation && navigation.responseStatus == 404)
+    window.analytics('404', {
+      passive: true,
+      props: { path: location.pathname.slice(0, 1000) },
+    });
+})();
