@@ -2,7 +2,8 @@
 // its API keys, its dead letters, and facts about how it is doing.
 //
 // It holds the HTTP surface only; what may be stored is decided in shared/store. Redis
-// is there to put dead letters back, and may be away for all the rest.
+// is there to put dead letters back and to tell track of sites at once, and may be away
+// for all the rest.
 package admin
 
 import (
@@ -18,6 +19,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/registry"
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
@@ -96,6 +98,19 @@ func (f *function) serve(fn func(http.ResponseWriter, *http.Request) (answer, er
 			jsonhttp.Fail(w, r, f.log, err)
 		}
 	}))
+}
+
+// publishTimeout bounds how long a change waits for Redis.
+const publishTimeout = 2 * time.Second
+
+// publish tells track what has become of the sites. Where that fails aggregate does it
+// with its next run, so it is not the request's failure.
+func (f *function) publish(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	if err := registry.Publish(ctx, f.redis, f.db, f.now()); err != nil {
+		f.log.WarnContext(ctx, "a change of sites could not be published: it takes effect with the next run of aggregate", "error", err)
+	}
 }
 
 // everything refuses a key that is for some sites only.

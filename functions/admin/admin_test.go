@@ -20,6 +20,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/registry"
 	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/store"
 	"github.com/analytics-platform/analytics/shared/visit"
@@ -104,7 +105,7 @@ func TestSites(t *testing.T) {
 	if at, err := time.Parse(time.RFC3339, fmt.Sprint(created["created_at"])); err != nil || time.Since(at).Abs() > time.Minute {
 		t.Errorf("created_at is %v", created["created_at"])
 	}
-	want := map[string]any{"id": id, "domain": "example.com", "name": "Example", "timezone": "Europe/Paris", "created_at": created["created_at"]}
+	want := map[string]any{"id": id, "domain": "example.com", "name": "Example", "timezone": "Europe/Paris", "created_at": created["created_at"], "rules": map[string]any{}}
 	if diff := cmp.Diff(want, created); diff != "" {
 		t.Error(diff)
 	}
@@ -154,6 +155,55 @@ func TestSites(t *testing.T) {
 	}
 	if p := i.must(t, 409, token, "PATCH", "/v1/sites/xn--bcher-kva.example", `{"domain":"example.com"}`); p["code"] != "site_exists" || p["field"] != "domain" {
 		t.Errorf("a domain that is taken: %v", p)
+	}
+}
+
+// TestRules: the rules of a site are answered as they are stored, replaced as a whole, and
+// told to track at once.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	cache := localtest.Redis(t)
+	i := installWith(t, localtest.Postgres(t), cache)
+	client := localtest.Client(t, cache)
+	known := registry.New(client, i.db, time.Now)
+	letIn := func(host string) bool {
+		t.Helper()
+		if err := known.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		site, ok := known.Directory().Site("example.com")
+		return ok && site.Rules.Hostname(host)
+	}
+	created := i.must(t, http.StatusCreated, token, "POST", "/v1/sites", `{"domain":"example.com","timezone":"UTC","rules":{"hostnames":["Example.com"],"props":[]}}`)
+	if diff := cmp.Diff(map[string]any{"hostnames": []any{"example.com"}, "props": []any{}}, created["rules"]); diff != "" {
+		t.Error(diff)
+	}
+	if !letIn("example.com") || letIn("example.org") {
+		t.Error("track does not know the rules of the new site")
+	}
+	renamed := i.must(t, http.StatusOK, token, "PATCH", "/v1/sites/example.com", `{"name":"Other"}`)
+	if diff := cmp.Diff(created["rules"], renamed["rules"]); diff != "" {
+		t.Error(diff)
+	}
+	changed := i.must(t, http.StatusOK, token, "PATCH", "/v1/sites/example.com", `{"rules":{"excluded_countries":["fr"]}}`)
+	if diff := cmp.Diff(map[string]any{"excluded_countries": []any{"FR"}}, changed["rules"]); diff != "" {
+		t.Error(diff)
+	}
+	if !letIn("example.org") {
+		t.Error("track does not know that the rules were changed")
+	}
+	for body, field := range map[string]string{
+		`{"rules":{"excluded_addresses":["1.2.3.4","x"]}}`: "rules.excluded_addresses[1]",
+		`{"rules":{"sample":"ten"}}`:                       "rules.sample",
+		`{"rules":{"hosts":[]}}`:                           "rules.hosts",
+	} {
+		if p := i.must(t, http.StatusBadRequest, token, "PATCH", "/v1/sites/example.com", body); p["field"] != field {
+			t.Errorf("%s: %v", body, p)
+		}
+	}
+	i.must(t, http.StatusNoContent, token, "DELETE", "/v1/sites/example.com?confirm=example.com", "")
+	if letIn("example.org") {
+		t.Error("track still knows the site that was deleted")
 	}
 }
 

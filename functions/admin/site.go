@@ -8,6 +8,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/access"
 	"github.com/analytics-platform/analytics/shared/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/rules"
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
@@ -22,10 +23,12 @@ type site struct {
 	// Of a change of the time zone that has not taken effect yet.
 	PreviousTimezone string     `json:"previous_timezone,omitempty"` // that is in force until then
 	TimezoneSince    *time.Time `json:"timezone_since,omitempty"`
+
+	Rules rules.Rules `json:"rules"` // what it lets in
 }
 
 func (f *function) siteOf(s store.Site) site {
-	out := site{ID: s.PublicID, Domain: s.Domain, Name: s.Name, Timezone: s.Timezone, CreatedAt: s.CreatedAt.UTC()}
+	out := site{ID: s.PublicID, Domain: s.Domain, Name: s.Name, Timezone: s.Timezone, CreatedAt: s.CreatedAt.UTC(), Rules: s.Rules}
 	if s.TimezoneSince != nil && f.now().Before(*s.TimezoneSince) {
 		out.PreviousTimezone, out.TimezoneSince = s.PreviousTimezone, new(s.TimezoneSince.UTC())
 	}
@@ -37,13 +40,18 @@ type newSite struct {
 	Domain   string `json:"domain"`
 	Name     string `json:"name"` // the domain, when left out
 	Timezone string `json:"timezone"`
+
+	Rules rules.Rules `json:"rules"` // lets everything in but what visitors forbid, when left out
 }
 
-// siteChange is the body that changes a site: what is left out stays.
+// siteChange is the body that changes a site: what is left out stays. The rules are
+// replaced as a whole.
 type siteChange struct {
 	Domain   *string `json:"domain"`
 	Name     *string `json:"name"`
 	Timezone *string `json:"timezone"`
+
+	Rules *rules.Rules `json:"rules"`
 }
 
 type siteList struct {
@@ -81,6 +89,7 @@ func (f *function) createSite(w http.ResponseWriter, r *http.Request) (answer, e
 	if err != nil {
 		return answer{}, err
 	}
+	f.publish(r.Context())
 	f.log.InfoContext(r.Context(), "site created", "site", created.PublicID)
 	return answer{http.StatusCreated, f.siteOf(created)}, nil
 }
@@ -107,7 +116,10 @@ func (f *function) changeSite(w http.ResponseWriter, r *http.Request) (answer, e
 	if err := jsonhttp.Read(w, r, maxBody, &change); err != nil {
 		return answer{}, err
 	}
-	draft := store.SiteDraft{Domain: found.Domain, Name: found.Name, Timezone: found.Timezone}
+	draft := store.SiteDraft{Domain: found.Domain, Name: found.Name, Timezone: found.Timezone, Rules: found.Rules}
+	if change.Rules != nil {
+		draft.Rules = *change.Rules
+	}
 	for _, field := range []struct{ to, from *string }{
 		{&draft.Domain, change.Domain}, {&draft.Name, change.Name}, {&draft.Timezone, change.Timezone},
 	} {
@@ -122,6 +134,7 @@ func (f *function) changeSite(w http.ResponseWriter, r *http.Request) (answer, e
 	if err != nil {
 		return answer{}, err
 	}
+	f.publish(r.Context())
 	f.log.InfoContext(r.Context(), "site changed", "site", changed.PublicID)
 	return answer{http.StatusOK, f.siteOf(changed)}, nil
 }
@@ -137,6 +150,7 @@ func (f *function) deleteSite(_ http.ResponseWriter, r *http.Request) (answer, e
 	if err := store.DeleteSite(r.Context(), f.db, found.ID); err != nil {
 		return answer{}, err
 	}
+	f.publish(r.Context())
 	f.log.InfoContext(r.Context(), "site deleted", "site", found.PublicID)
 	return answer{status: http.StatusNoContent}, nil
 }

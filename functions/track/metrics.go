@@ -3,12 +3,12 @@ package track
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/analytics-platform/analytics/shared/collect"
 	"github.com/analytics-platform/analytics/shared/queue"
 )
 
 type metrics struct {
-	events      *prometheus.CounterVec
+	accepted    prometheus.Counter
+	dropped     *prometheus.CounterVec
 	skewed      prometheus.Counter
 	unavailable prometheus.Counter
 	shed        prometheus.Counter
@@ -16,10 +16,14 @@ type metrics struct {
 
 func newMetrics(registry prometheus.Registerer, room *queue.Room) metrics {
 	m := metrics{
-		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+		accepted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_track_events_total",
-			Help: "Events that clients sent, by outcome: accepted, invalid, or the reason for which they were dropped.",
-		}, []string{"outcome"}),
+			Help: "Events that were queued.",
+		}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "analytics_track_dropped_events_total",
+			Help: "Events that were left out, by site (its domain; empty when it is not known) and reason.",
+		}, []string{"site", "reason"}),
 		skewed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_track_skewed_events_total",
 			Help: "Accepted events whose client's clock could not be right: their time was set to arrival.",
@@ -46,22 +50,6 @@ func newMetrics(registry prometheus.Registerer, room *queue.Room) metrics {
 		}
 		return 0
 	})
-	registry.MustRegister(m.events, m.skewed, m.unavailable, m.shed, memory, evicts)
+	registry.MustRegister(m.accepted, m.dropped, m.skewed, m.unavailable, m.shed, memory, evicts)
 	return m
-}
-
-func (m *metrics) dropped(reason collect.Reason, n int) {
-	m.events.WithLabelValues(string(reason)).Add(float64(n))
-}
-
-func (m *metrics) invalid(n int) { m.events.WithLabelValues("invalid").Add(float64(n)) }
-
-func (m *metrics) count(a answer) {
-	m.events.WithLabelValues("accepted").Add(float64(a.Accepted))
-	if len(a.Errors) > 0 {
-		m.invalid(len(a.Errors))
-	}
-	for _, d := range a.Dropped {
-		m.dropped(d.Reason, 1)
-	}
 }

@@ -91,7 +91,7 @@ func newScripts() (http.Handler, error) {
 func (s *scripts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	names, version, ok := readScriptPath(r.URL.Path)
 	if !ok {
-		problem.Write(w, problem.New(http.StatusNotFound, problem.CodeNotFound, "this function has POST / and GET /script.js"))
+		notFound(w)
 		return
 	}
 	for _, name := range names {

@@ -32,7 +32,8 @@ import (
 // Config is what the function can be told.
 type Config struct {
 	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"keys the hashes of subjects, 32 characters at least; without it subjects are refused"`
-	TrustedHops int    `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"how many proxies before the function append to X-Forwarded-For; 1 behind an OpenFaaS gateway"`
+	TrustedHops int    `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"how many proxies before the function tell for whom they ask; 1 behind an OpenFaaS gateway"`
+	TrustedName string `env:"TRUSTED_PROXY_HEADER" envDefault:"X-Forwarded-For" envDoc:"the header in which they do: X-Forwarded-For, Forwarded, or one with a single address such as CF-Connecting-IP"`
 	MemoryLimit int64  `env:"QUEUE_MEMORY_LIMIT" envDefault:"0" envDoc:"how many bytes of memory Redis may use, for one that has no maxmemory; 0 stands for 80 % of its machine's"`
 }
 
@@ -41,7 +42,7 @@ type function struct {
 	registry  *registry.Registry
 	writer    *queue.Writer
 	room      *queue.Room
-	hops      int
+	proxies   privacy.Proxies
 	now       func() time.Time
 	log       *slog.Logger
 	metrics   metrics
@@ -57,8 +58,9 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if config.SubjectKey != "" && len(config.SubjectKey) < 32 {
 		return nil, errors.New("SUBJECT_KEY is too short: it needs 32 characters at least, e.g. from `openssl rand -hex 32`")
 	}
-	if config.TrustedHops < 0 {
-		return nil, errors.New("TRUSTED_PROXY_HOPS must be 0 or more")
+	proxies, err := privacy.TrustProxies(config.TrustedHops, config.TrustedName)
+	if err != nil {
+		return nil, fmt.Errorf("TRUSTED_PROXY_HOPS, TRUSTED_PROXY_HEADER: %w", err)
 	}
 	if config.MemoryLimit < 0 {
 		return nil, errors.New("QUEUE_MEMORY_LIMIT must be 0 or more")
@@ -87,7 +89,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		registry:  registry.New(client, db, time.Now),
 		writer:    queue.NewWriter(client),
 		room:      room,
-		hops:      config.TrustedHops,
+		proxies:   proxies,
 		now:       time.Now,
 		log:       env.Logger(),
 		metrics:   newMetrics(env.Metrics(), room),
@@ -173,14 +175,8 @@ func preflight(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// read reads the events of a request; ok is false when it was answered instead. Who
-// refused to be counted is not even read.
+// read reads the events of a request; ok is false when it was answered instead.
 func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batch wire.Batch, ok bool) {
-	if privacy.Refused(r.Header) {
-		f.metrics.dropped(collect.Consent, 1)
-		of.answer(w, answer{Dropped: []dropped{{Reason: collect.Consent}}})
-		return batch, false
-	}
 	if f.room.Full() {
 		f.shed(w, of)
 		return batch, false
@@ -194,8 +190,9 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batc
 		batch, err = of.read(request)
 	}
 	if err != nil {
-		f.metrics.invalid(1)
-		of.refuse(w, asProblem(err))
+		p := asProblem(err)
+		f.drop(collect.Collected{}, f.now(), reasonOf(p))
+		of.refuse(w, p)
 		return batch, false
 	}
 	return batch, true
@@ -204,18 +201,16 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batc
 // take queues the events of a request, and answers once they are safe.
 func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch wire.Batch) {
 	sender := collect.Request{
-		Address:   privacy.ClientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), f.hops),
+		Address:   f.proxies.ClientAddress(r.RemoteAddr, r.Header),
 		UserAgent: r.UserAgent(),
+		Refused:   privacy.Refused(r.Header),
 		Arrived:   f.now(),
 	}
 	out := answer{array: batch.Array}
+	var left []leftOut
 	accepted := make([]*event.Event, 0, len(batch.Events))
 	for i := range batch.Events {
 		sent := &batch.Events[i]
-		if sent.Ignored != "" {
-			out.Dropped = append(out.Dropped, dropped{Index: i, Reason: collect.Reason(sent.Ignored)})
-			continue
-		}
 		collected, err := f.collect(r.Context(), sender, sent)
 		switch {
 		case errors.Is(err, collect.ErrNoSalt):
@@ -228,8 +223,10 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 			p := asProblem(err)
 			p.Index = new(i)
 			out.Errors = append(out.Errors, p)
+			left = append(left, leftOut{collected, reasonOf(p)})
 		case collected.Dropped != "":
 			out.Dropped = append(out.Dropped, dropped{Index: i, Reason: collected.Dropped})
+			left = append(left, leftOut{collected, collected.Dropped})
 		default:
 			if collected.Skewed {
 				f.metrics.skewed.Inc()
@@ -248,16 +245,57 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 		f.unavailable(w, of, err)
 		return
 	}
+	for _, l := range left { // only now: a request that is sent again is counted again
+		f.drop(l.event, sender.Arrived, l.reason)
+	}
 	out.Accepted = len(accepted)
-	f.metrics.count(out)
+	f.metrics.accepted.Add(float64(out.Accepted))
 	of.answer(w, out)
+}
+
+// leftOut is an event that is not taken, as far as it is known.
+type leftOut struct {
+	event  collect.Collected
+	reason collect.Reason
+}
+
+// The reasons for which an event is left out before collect has seen it, or since it is
+// wrong.
+const (
+	invalid     collect.Reason = "invalid"
+	oversize    collect.Reason = "oversize"
+	unknownSite collect.Reason = "unknown_site"
+)
+
+// reasonOf is the reason for which an event is counted as left out that was refused.
+func reasonOf(p problem.Problem) collect.Reason {
+	switch {
+	case p.Code == event.CodeUnknownSite:
+		return unknownSite
+	case p.Code == problem.CodeBodyTooLarge, p.Field == "" && (p.Code == event.CodeTooMany || p.Code == event.CodeTooLong):
+		return oversize
+	default:
+		return invalid
+	}
+}
+
+// drop counts an event that is left out, for its site and day as far as they are known.
+func (f *function) drop(of collect.Collected, at time.Time, reason collect.Reason) {
+	day := of.Event.Day
+	if of.Event.Site == 0 {
+		day = event.DayOf(at.UTC())
+	}
+	f.metrics.dropped.WithLabelValues(of.Domain, string(reason)).Inc()
+	f.writer.Drop(queue.Drops{Site: of.Event.Site, Day: day, Reason: string(reason), Events: 1})
 }
 
 // collect makes an event of what a client sent. What the registry doesn't know may
 // have been added a moment ago, so the record is asked before that is an answer.
 func (f *function) collect(ctx context.Context, sender collect.Request, sent *wire.Event) (collect.Collected, error) {
-	if sent.Err != nil {
-		return collect.Collected{}, sent.Err
+	if sent.Err != nil || sent.Ignored != "" {
+		known := collect.Whose(f.registry.Directory(), sent.Input.Site, sender.Arrived)
+		known.Dropped = collect.Reason(sent.Ignored)
+		return known, sent.Err
 	}
 	if sent.Address.IsValid() {
 		sender.Address = sent.Address

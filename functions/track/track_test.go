@@ -21,6 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/functions/track"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/redis"
+	"github.com/analytics-platform/analytics/shared/drain"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/queue"
@@ -465,5 +466,37 @@ func TestPreflight(t *testing.T) {
 	_ = response.Body.Close()
 	if response.StatusCode != http.StatusNoContent || !strings.Contains(response.Header.Get("Access-Control-Allow-Headers"), "Content-Type, X-Debug-Request, X-Umami-Cache") {
 		t.Errorf("status %d, %v", response.StatusCode, response.Header)
+	}
+}
+
+// TestDropsAreCounted: for every event that is left out the record has its site and reason.
+func TestDropsAreCounted(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	c.addSite(t, "ruled.example")
+	if _, err := c.db.Exec(t.Context(), `UPDATE sites SET rules = '{"excluded_paths":["/admin/**"]}' WHERE domain = 'ruled.example'`); err != nil {
+		t.Fatal(err)
+	}
+	const excluded = `{"site":"ruled.example","type":"view","url":"https://ruled.example/admin/x"}`
+	c.post(t, excluded)
+	c.post(t, `[{"site":"ruled.example","type":"view"},{"site":"unknown.example","type":"click"},`+excluded+`]`)
+	c.post(t, excluded, "DNT", "1")
+	c.post(t, `{`)
+	drainer, patience := &drain.Drainer{Redis: c.client, Database: c.db}, time.Now().Add(15*time.Second)
+	want := "0 invalid 1, 0 unknown_site 1, 2 consent 1, 2 excluded_path 2, 2 invalid 1"
+	for {
+		if _, err := drainer.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		if err := c.db.QueryRow(t.Context(), `SELECT coalesce(string_agg(concat_ws(' ', site_id, reason, events), ', ' ORDER BY site_id, reason), '') FROM drops`).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got == want {
+			return
+		}
+		if time.Now().After(patience) {
+			t.Fatalf("counted %s; want %s", got, want)
+		}
 	}
 }

@@ -7,7 +7,9 @@
 package collect
 
 import (
+	"encoding/binary"
 	"errors"
+	"maps"
 	"net/netip"
 	"strings"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/enrich"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
+	"github.com/analytics-platform/analytics/shared/rules"
 )
 
 // Site is what must be known of a site to take its events.
@@ -26,6 +29,7 @@ type Site struct {
 	Location *time.Location // its time zone, from Since on
 	Previous *time.Location // before; nil when Location always was in force
 	Since    time.Time
+	Rules    *rules.Filter // what its owner lets in
 }
 
 // LocationAt is the time zone that is in force at a time.
@@ -48,6 +52,7 @@ type Directory interface {
 type Request struct {
 	Address   netip.Addr // of the client
 	UserAgent string
+	Refused   bool // it asks not to be tracked, see privacy.Refused
 	Arrived   time.Time
 }
 
@@ -63,16 +68,33 @@ type Reason string
 
 // The reasons for which an event is dropped.
 const (
-	Consent Reason = "consent" // the visitor asked not to be tracked
-	Bot     Reason = "bot"     // the user agent says that it is a program
+	Consent          Reason = "consent" // the visitor asked not to be tracked, or has not agreed where the site requires it
+	Bot              Reason = "bot"     // the user agent says that it is a program
+	ExcludedHostname Reason = "excluded_hostname"
+	ExcludedPath     Reason = "excluded_path"
+	ExcludedAddress  Reason = "excluded_address"
+	ExcludedCountry  Reason = "excluded_country"
+	NotSampled       Reason = "not_sampled" // the visitor is not in the site's sample
 )
 
-// Collected is what became of an event: queue Event, unless Dropped says why not.
+// Collected is what became of an event: queue Event, unless Dropped says why not. With an
+// error, too, the Site and Day of Event are those of the site, if it is known.
 type Collected struct {
 	Event         event.Event
+	Domain        string // of the site, if it is known
 	Dropped       Reason
 	Skewed        bool     // the client's clock was ahead; the time was set to arrival
 	PersonalProps []string // properties that were left out since their keys name personal data
+}
+
+// Whose is what is known of an event of which nothing else is: its site, and the day on
+// which it arrived there.
+func Whose(d Directory, site string, arrived time.Time) (out Collected) {
+	if site, ok := d.Site(strings.ToLower(site)); ok {
+		out.Domain, out.Event.Site = site.Domain, site.ID
+		out.Event.Day = event.DayOf(arrived.In(site.LocationAt(arrived)))
+	}
+	return out
 }
 
 // ErrNoSalt means that the salt of an open day is not known: the same request may
@@ -81,19 +103,26 @@ var ErrNoSalt = errors.New("the salt of the day is not at hand")
 
 // Collect makes an event of what a client sent. A wrong field is an
 // *event.FieldError.
-func (c *Collector) Collect(d Directory, r Request, in event.Input) (Collected, error) {
+func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collected, err error) {
+	out = Whose(d, in.Site, r.Arrived)
+	site, known := d.Site(strings.ToLower(in.Site))
+	if known {
+		consent := site.Rules.Consent()
+		if r.Refused && consent != rules.Anonymous || consent == rules.Required && !in.Consent {
+			out.Dropped = Consent
+			return out, nil
+		}
+	}
 	valid, err := in.Validate(r.Arrived)
 	if err != nil {
-		return Collected{}, err
+		return out, err
 	}
-	out := Collected{Event: valid.Event, Skewed: valid.Skewed}
-	e := &out.Event
-
-	site, ok := d.Site(valid.Site)
-	if !ok {
+	if !known {
 		return out, &event.FieldError{Field: "site", Code: event.CodeUnknownSite, Detail: "no such site: use the domain or the public id of a site that was added to this installation"}
 	}
-	e.Site = site.ID
+	valid.Event.Site = site.ID
+	out.Event, out.Skewed = valid.Event, valid.Skewed
+	e := &out.Event
 
 	var campaign privacy.Campaign
 	if valid.URL != "" {
@@ -110,6 +139,9 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (Collected, 
 	if first, _ := privacy.SaltDays(r.Arrived); e.Day < first {
 		return out, &event.FieldError{Field: "timestamp", Code: event.CodeOutOfRange, Detail: "is of a day that is closed: events are taken until the end of the day after, UTC"}
 	}
+	if out.Dropped = excluded(site.Rules, e, r.Address); out.Dropped != "" {
+		return out, nil
+	}
 	salt, ok := d.Salt(e.Day)
 	if !ok {
 		return out, ErrNoSalt
@@ -121,7 +153,12 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (Collected, 
 		return out, nil
 	}
 	c.attribute(e, agent, r.Address, valid.Referrer, site.Domain, campaign)
+	if !site.Rules.Country(e.Country) {
+		out.Dropped = ExcludedCountry
+		return out, nil
+	}
 	out.PersonalProps = dropPersonal(e)
+	maps.DeleteFunc(e.Props, func(key, _ string) bool { return !site.Rules.Prop(key) })
 
 	if valid.Subject != "" {
 		if len(c.SubjectKey) == 0 {
@@ -132,8 +169,35 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (Collected, 
 	if e.ID == uuid.Nil {
 		e.ID = c.NewID()
 	}
+	if r.Refused {
+		anonymize(e)
+		return out, nil
+	}
 	e.Visitor = privacy.Visitor(salt, site.ID, r.Address, r.UserAgent)
+	if !site.Rules.Sampled(e.Visitor) {
+		out.Dropped = NotSampled
+	}
 	return out, nil
+}
+
+// excluded says why a site's rules leave an event out, but for what its country says.
+func excluded(r *rules.Filter, e *event.Event, address netip.Addr) Reason {
+	switch {
+	case !r.Hostname(e.Hostname):
+		return ExcludedHostname
+	case !r.Path(e.Page):
+		return ExcludedPath
+	case !r.Address(address):
+		return ExcludedAddress
+	}
+	return ""
+}
+
+// anonymize leaves of an event what happened where, as rules.Anonymous says. Its visitor
+// is as random as its id, so that a retry is the same event of the same visitor.
+func anonymize(e *event.Event) {
+	e.Attributes, e.Title, e.Props, e.Subject = event.Attributes{}, "", nil, uuid.Nil
+	e.Visitor = int64(binary.BigEndian.Uint64(e.ID[8:]))
 }
 
 // attribute sets where the visitor came from and what with.

@@ -9,6 +9,7 @@ import (
 	"time"
 	_ "time/tzdata"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/enrich"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
+	"github.com/analytics-platform/analytics/shared/rules"
 )
 
 const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
@@ -80,7 +82,7 @@ func TestCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	salt, _ := d.Salt(event.DayOf(now) + 1)
-	want := collect.Collected{Event: event.Event{
+	want := collect.Collected{Domain: "example.com", Event: event.Event{
 		ID: newID, Site: 4, Time: now, Day: event.DayOf(now) + 1, UTCOffset: 330,
 		Visitor: privacy.Visitor(salt, 4, address, agent), Type: event.View, Hostname: "example.com", Page: "/p",
 		Subject: privacy.Subject([]byte("secret"), 4, "jane@example.com"),
@@ -233,4 +235,121 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("got %v, want ErrNoSalt", err)
 		}
 	})
+}
+
+// TestRules: what the owner of a site leaves out is left out, and everybody else is let in.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	view := event.Input{Site: "example.com", Type: "view", URL: "https://www.example.com/admin/x", Props: map[string]jsontext.Value{"plan": jsontext.Value(`"pro"`), "theme": jsontext.Value(`"dark"`)}}
+	agreed := view
+	agreed.Consent = true
+	for name, test := range map[string]struct {
+		rules   rules.Rules
+		refused bool
+		input   event.Input
+		want    collect.Reason
+	}{
+		"no rules":                        {rules.Rules{}, false, view, ""},
+		"another host":                    {rules.Rules{Hostnames: []string{"example.org"}}, false, view, collect.ExcludedHostname},
+		"its host":                        {rules.Rules{Hostnames: []string{"www.example.com"}}, false, view, ""},
+		"a page":                          {rules.Rules{ExcludedPaths: []string{"/admin/**"}}, false, view, collect.ExcludedPath},
+		"another page":                    {rules.Rules{ExcludedPaths: []string{"/admin"}}, false, view, ""},
+		"an address":                      {rules.Rules{ExcludedAddresses: []string{"193.0.6.0/24"}}, false, view, collect.ExcludedAddress},
+		"a country":                       {rules.Rules{ExcludedCountries: []string{"nl"}}, false, view, collect.ExcludedCountry},
+		"who asks not to be tracked":      {rules.Rules{}, true, view, collect.Consent},
+		"and is not, whatever page it is": {rules.Rules{ExcludedPaths: []string{"**"}}, true, view, collect.Consent},
+		"who has not agreed":              {rules.Rules{Consent: rules.Required}, false, view, collect.Consent},
+		"who has":                         {rules.Rules{Consent: rules.Required}, false, agreed, ""},
+		"who has, and asks not to be":     {rules.Rules{Consent: rules.Required}, true, agreed, collect.Consent},
+		"nobody knows who":                {rules.Rules{Consent: rules.Anonymous}, true, view, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, d, r := setup(t)
+			d.site.Rules = filter(t, test.rules)
+			r.Refused = test.refused
+			got, err := c.Collect(d, r, test.input)
+			if err != nil || got.Dropped != test.want {
+				t.Errorf("dropped for %q, %v; want %q", got.Dropped, err, test.want)
+			}
+			if got.Event.Site != 4 || got.Event.Day != event.DayOf(now)+1 {
+				t.Errorf("it can't be counted for site %d and day %s", got.Event.Site, got.Event.Day)
+			}
+		})
+	}
+}
+
+func filter(t *testing.T, r rules.Rules) *rules.Filter {
+	t.Helper()
+	read, err := rules.Read(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := read.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestPropertiesThatAreKept(t *testing.T) {
+	t.Parallel()
+	c, d, r := setup(t)
+	d.site.Rules = filter(t, rules.Rules{Props: &[]string{"plan"}})
+	got, err := c.Collect(d, r, event.Input{Site: "example.com", Type: "click", Props: map[string]jsontext.Value{"plan": jsontext.Value(`"pro"`), "theme": jsontext.Value(`"dark"`)}})
+	if diff := cmp.Diff(map[string]string{"plan": "pro"}, got.Event.Props); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+}
+
+// TestAnonymous: of who asks not to be tracked nothing is kept but what happened where.
+func TestAnonymous(t *testing.T) {
+	t.Parallel()
+	c, d, r := setup(t)
+	d.site.Rules = filter(t, rules.Rules{Consent: rules.Anonymous})
+	r.Refused = true
+	in := event.Input{
+		Site: "example.com", Type: "view", URL: "https://www.example.com/p?utm_source=google", Referrer: "https://www.google.com/", Title: "t",
+		Subject: "jane", Language: "fr", Screen: "1x1", Props: map[string]jsontext.Value{"plan": jsontext.Value(`"pro"`)}, ID: newID.String(),
+	}
+	got, err := c.Collect(d, r, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := got.Event
+	want.Attributes, want.Title, want.Props, want.Subject = event.Attributes{}, "", nil, uuid.Nil
+	if diff := cmp.Diff(want, got.Event); diff != "" || want.Page != "/p" {
+		t.Error(diff)
+	}
+	again, err := c.Collect(d, r, in)
+	if err != nil || again.Event.Visitor != got.Event.Visitor {
+		t.Errorf("a retry is of another visitor (%v)", err)
+	}
+	in.ID = ""
+	c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+	if other, err := c.Collect(d, r, in); err != nil || other.Event.Visitor == got.Event.Visitor {
+		t.Errorf("two events are known to be of one visitor (%v)", err)
+	}
+}
+
+func TestSample(t *testing.T) {
+	t.Parallel()
+	c, d, r := setup(t)
+	d.site.Rules = filter(t, rules.Rules{Sample: 10})
+	kept := 0
+	for i := range 1000 {
+		r.Address = netip.AddrFrom4([4]byte{193, 0, byte(i >> 8), byte(i)})
+		got, err := c.Collect(d, r, event.Input{Site: "example.com", Type: "click"})
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case got.Dropped == "":
+			kept++
+		case got.Dropped != collect.NotSampled:
+			t.Fatalf("dropped for %q", got.Dropped)
+		}
+	}
+	if kept < 60 || kept > 140 {
+		t.Errorf("%d of 1000 visitors are in a sample of a tenth", kept)
+	}
 }

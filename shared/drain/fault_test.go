@@ -195,8 +195,8 @@ SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM dead_letters),
 }
 
 // everything queues what makes a drain do all it can: visits that grow and meet,
-// duplicates of the same and of another visitor, an event of a site that is gone, and
-// an entry that is no event. All of it is in one shard.
+// duplicates of the same and of another visitor, an event of a site that is gone,
+// counts of dropped events, and an entry that is no event. All of it is in one shard.
 func (r *record) everything(ctx context.Context) error {
 	early, late := some(6), some(12)
 	for i := range late {
@@ -217,6 +217,9 @@ func (r *record) everything(ctx context.Context) error {
 	if err := r.writer.Append(ctx, append(late, early[0], late[1], &other, &gone)...); err != nil {
 		return err
 	}
+	writer := queue.NewWriter(r.client)
+	writer.Drop(queue.Drops{Site: 4, Day: early[0].Day, Reason: "bot", Events: 7}) // in the same shard
+	writer.Close()
 	return r.client.XAdd(ctx, &redis.XAddArgs{Stream: "analytics:{0}:events", Values: []string{"e", "junk"}}).Err()
 }
 
@@ -236,7 +239,7 @@ func TestEveryStepMayFail(t *testing.T) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			everyStepMayFail(t, database.URL, (*record).everything,
-				left{18, 1, "(1,2026-02-28,duplicate,3) (99,2026-02-28,site_gone,1)", nil})
+				left{18, 1, "(1,2026-02-28,duplicate,3) (4,2026-02-28,bot,7) (99,2026-02-28,site_gone,1)", nil})
 		})
 	}
 	t.Run("poison", func(t *testing.T) {
@@ -276,7 +279,7 @@ func (r *record) fail(t *testing.T, fill func(*record, context.Context) error, f
 	if err := errors.Join(r.reset(ctx), fill(r, ctx)); err != nil {
 		t.Fatal(err)
 	}
-	drainer := drain.Drainer{Workers: 1, AtOnce: 5} // of 17 entries the second batch has 10, in two parts
+	drainer := drain.Drainer{Workers: 1, AtOnce: 5} // of 18 entries the second batch has 10, in two parts
 	_, failed := r.run(ctx, drainer, f)
 	if err := r.rest(ctx, drainer); err != nil {
 		t.Fatalf("after step %d had failed: %v", f.step, err)

@@ -150,7 +150,15 @@ func (r *recorder) sort(entries []queue.Entry) (days []*visitorDay) {
 	byKey := make(map[store.VisitorDay]*visitorDay)
 	seen := make(map[store.EventKey]struct{}, len(entries))
 	for _, entry := range entries {
-		e, err := readEvent(entry)
+		dropped, counts, err := entry.Drops()
+		if counts && err == nil {
+			r.drops[store.DropKey{Site: dropped.Site, Day: dropped.Day, Reason: dropped.Reason}] += dropped.Events
+			continue
+		}
+		var e *event.Event
+		if err == nil {
+			e, err = readEvent(entry)
+		}
 		if err != nil {
 			r.letters = append(r.letters, store.DeadLetter{Shard: r.shard, Entry: entry.ID, Payload: []byte(entry.Payload), Reason: err.Error()})
 			continue

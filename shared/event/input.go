@@ -49,6 +49,7 @@ type Input struct {
 	Screen    string                    `json:"screen"`   // WIDTHxHEIGHT in CSS pixels
 	Props     map[string]jsontext.Value `json:"props"`    // strings, numbers, booleans
 	Value     *Value                    `json:"value"`
+	Consent   bool                      `json:"consent"` // the visitor has agreed to be counted; for sites whose rules require it
 	Subject   string                    `json:"subject"` // reference to a consenting person; stored only as a keyed hash
 	Funnel    *Funnel                   `json:"funnel"`
 	Passive   bool                      `json:"passive"` // happened without the visitor doing something, so that it ends no bounce

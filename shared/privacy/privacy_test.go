@@ -35,35 +35,77 @@ func TestRefused(t *testing.T) {
 
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
+	const gateway = "10.0.0.1:80"
 	for name, test := range map[string]struct {
-		peer      string
-		forwarded []string
-		hops      int
-		want      string
+		peer   string
+		hops   int
+		header string
+		values []string
+		want   string
 	}{
-		"the peer":                            {"203.0.113.7:4711", nil, 0, "203.0.113.7"},
-		"a claim of the client is not heard":  {"203.0.113.7:4711", []string{"198.51.100.1"}, 0, "203.0.113.7"},
-		"one proxy":                           {"10.0.0.1:80", []string{"203.0.113.7"}, 1, "203.0.113.7"},
-		"one proxy, and a claim before it":    {"10.0.0.1:80", []string{"198.51.100.1, 203.0.113.7"}, 1, "203.0.113.7"},
-		"two proxies":                         {"10.0.0.1:80", []string{"203.0.113.7, 10.0.0.2"}, 2, "203.0.113.7"},
-		"two proxies in two headers":          {"10.0.0.1:80", []string{"203.0.113.7", "10.0.0.2"}, 2, "203.0.113.7"},
-		"with a port, as OpenFaaS does":       {"10.0.0.1:80", []string{"203.0.113.7:5000"}, 1, "203.0.113.7"},
-		"fewer entries than proxies":          {"10.0.0.1:80", []string{"203.0.113.7"}, 3, "203.0.113.7"},
-		"no header although there is a proxy": {"10.0.0.1:80", nil, 1, "10.0.0.1"},
-		"an entry that is no address":         {"10.0.0.1:80", []string{"unknown"}, 1, "10.0.0.1"},
-		"IPv6":                                {"[2001:db8::1]:80", nil, 0, "2001:db8::1"},
-		"IPv6 without brackets":               {"10.0.0.1:80", []string{"2001:db8::1"}, 1, "2001:db8::1"},
-		"IPv6 in brackets":                    {"10.0.0.1:80", []string{"[2001:db8::1]"}, 1, "2001:db8::1"},
-		"IPv4 written as IPv6 is the same":    {"[::ffff:203.0.113.7]:80", nil, 0, "203.0.113.7"},
-		"no address at all":                   {"@", nil, 0, "invalid IP"},
+		"the peer":                            {"203.0.113.7:4711", 0, "X-Forwarded-For", nil, "203.0.113.7"},
+		"a claim of the client is not heard":  {"203.0.113.7:4711", 0, "X-Forwarded-For", []string{"198.51.100.1"}, "203.0.113.7"},
+		"one proxy":                           {gateway, 1, "X-Forwarded-For", []string{"203.0.113.7"}, "203.0.113.7"},
+		"one proxy, and a claim before it":    {gateway, 1, "X-Forwarded-For", []string{"198.51.100.1, 203.0.113.7"}, "203.0.113.7"},
+		"two proxies":                         {gateway, 2, "X-Forwarded-For", []string{"203.0.113.7, 10.0.0.2"}, "203.0.113.7"},
+		"two proxies in two headers":          {gateway, 2, "X-Forwarded-For", []string{"203.0.113.7", "10.0.0.2"}, "203.0.113.7"},
+		"with a port, as OpenFaaS does":       {gateway, 1, "X-Forwarded-For", []string{"203.0.113.7:5000"}, "203.0.113.7"},
+		"fewer entries than proxies":          {gateway, 3, "X-Forwarded-For", []string{"203.0.113.7"}, "10.0.0.1"},
+		"no header although there is a proxy": {gateway, 1, "X-Forwarded-For", nil, "10.0.0.1"},
+		"an entry that is no address":         {gateway, 1, "X-Forwarded-For", []string{"unknown"}, "10.0.0.1"},
+		"IPv6":                                {"[2001:db8::1]:80", 0, "X-Forwarded-For", nil, "2001:db8::1"},
+		"IPv6 without brackets":               {gateway, 1, "X-Forwarded-For", []string{"2001:db8::1"}, "2001:db8::1"},
+		"IPv6 in brackets":                    {gateway, 1, "X-Forwarded-For", []string{"[2001:db8::1]"}, "2001:db8::1"},
+		"IPv6 in brackets with a port":        {gateway, 1, "X-Forwarded-For", []string{"[2001:db8::1]:5000"}, "2001:db8::1"},
+		"IPv4 written as IPv6 is the same":    {"[::ffff:203.0.113.7]:80", 0, "X-Forwarded-For", nil, "203.0.113.7"},
+		"no address at all":                   {"@", 0, "X-Forwarded-For", nil, "invalid IP"},
+		"Forwarded":                           {gateway, 1, "Forwarded", []string{"for=198.51.100.1, for=203.0.113.7;proto=https;by=10.0.0.1"}, "203.0.113.7"},
+		"Forwarded, IPv6 with a port":         {gateway, 1, "forwarded", []string{`for="[2001:db8:cafe::17]:4711"`}, "2001:db8:cafe::17"},
+		"Forwarded, through two":              {gateway, 2, "Forwarded", []string{`For="198.51.100.1", for=203.0.113.7, for=10.0.0.2`}, "203.0.113.7"},
+		"Forwarded, a name that hides":        {gateway, 1, "Forwarded", []string{"for=_hidden"}, "10.0.0.1"},
+		"Cloudflare":                          {gateway, 1, "CF-Connecting-IP", []string{"203.0.113.7"}, "203.0.113.7"},
+		"Cloudflare, IPv6":                    {gateway, 1, "cf-connecting-ip", []string{"2001:db8::1"}, "2001:db8::1"},
+		"Cloudflare, when nobody is trusted":  {gateway, 0, "CF-Connecting-IP", []string{"203.0.113.7"}, "10.0.0.1"},
+		"another header is not heard":         {gateway, 1, "CF-Connecting-IP", nil, "10.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := privacy.ClientAddress(test.peer, test.forwarded, test.hops); got.String() != test.want {
+			proxies, err := privacy.TrustProxies(test.hops, test.header)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := http.Header{"X-Other": {"192.0.2.99"}}
+			for _, value := range test.values {
+				h.Add(test.header, value)
+			}
+			if got := proxies.ClientAddress(test.peer, h); got.String() != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
 	}
+	if _, err := privacy.TrustProxies(-1, "X-Forwarded-For"); err == nil {
+		t.Error("less than no proxy is trusted")
+	}
+	if _, err := privacy.TrustProxies(1, ""); err == nil {
+		t.Error("a header without a name is trusted")
+	}
+}
+
+func FuzzClientAddress(f *testing.F) {
+	f.Add("10.0.0.1:80", "X-Forwarded-For", "198.51.100.1, 203.0.113.7:90", 1)
+	f.Add("[::1]:80", "Forwarded", `for="[2001:db8::1]:4711";by=x, for=unknown`, 2)
+	f.Add("@", "CF-Connecting-IP", "fe80::1%eth0", 1)
+	f.Fuzz(func(t *testing.T, peer, header, value string, hops int) {
+		proxies, err := privacy.TrustProxies(hops, header)
+		if err != nil {
+			return
+		}
+		h := http.Header{}
+		h.Set(header, value)
+		if a := proxies.ClientAddress(peer, h); a.Zone() != "" || a.Is4In6() {
+			t.Errorf("%s is not the one form of an address", a)
+		}
+	})
 }
 
 func TestVisitor(t *testing.T) {
@@ -149,16 +191,6 @@ func TestPersonal(t *testing.T) {
 			t.Errorf("Personal(%q) = %t", key, got)
 		}
 	}
-}
-
-func FuzzAddresses(f *testing.F) {
-	f.Add("[::1]:80", "1.2.3.4, x", 1)
-	f.Fuzz(func(t *testing.T, peer, forwarded string, hops int) {
-		a := privacy.ClientAddress(peer, []string{forwarded}, hops)
-		if a.Is4In6() || a.Zone() != "" {
-			t.Fatalf("%s has a second form", a)
-		}
-	})
 }
 
 func FuzzReadPage(f *testing.F) {

@@ -30,7 +30,7 @@ import (
 // events in streams that nobody drains.
 const Shards = 4
 
-// field is the one field of an entry: the event in MessagePack.
+// field is the one field of an entry: an event, or a count of dropped ones, in MessagePack.
 const field = "e"
 
 // stream is the key of a shard's main lane.

@@ -35,6 +35,8 @@ type Writer struct {
 
 	mu      sync.Mutex
 	waiting []pending
+	drops   map[dropKey]int64
+	due     bool // drops are to be appended
 	closed  bool
 }
 
@@ -71,7 +73,7 @@ func (g *group) finish(err error) {
 
 // NewWriter starts a writer. Close ends it.
 func NewWriter(client redis.UniversalClient) *Writer {
-	w := &Writer{client: client, wake: make(chan struct{}, 1), done: make(chan struct{}), noted: map[note]int64{}}
+	w := &Writer{client: client, wake: make(chan struct{}, 1), done: make(chan struct{}), noted: map[note]int64{}, drops: map[dropKey]int64{}}
 	go w.loop()
 	return w
 }
@@ -94,16 +96,21 @@ func (w *Writer) Append(ctx context.Context, events ...*event.Event) error {
 		return ErrClosed
 	}
 	w.waiting = append(w.waiting, batch...)
-	select {
-	case w.wake <- struct{}{}:
-	default: // the loop has been woken already
-	}
+	w.awake()
 	w.mu.Unlock()
 	select {
 	case <-g.done:
 		return g.err
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the queue: %w", ctx.Err())
+	}
+}
+
+// awake wakes the loop. It is called with the lock, before Close.
+func (w *Writer) awake() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // it has been woken already
 	}
 }
 
@@ -135,8 +142,9 @@ func (w *Writer) flush() bool {
 	n := min(len(w.waiting), maxGroup)
 	batch := w.waiting[:n:n]
 	w.waiting = w.waiting[n:]
+	drops := w.takeDrops()
 	w.mu.Unlock()
-	if n == 0 {
+	if n == 0 && len(drops) == 0 {
 		return false
 	}
 	// The callers' contexts end their waiting, not the pipeline that others share;
@@ -147,7 +155,12 @@ func (w *Writer) flush() bool {
 	for i, p := range batch {
 		commands[i] = pipe.XAdd(ctx, &redis.XAddArgs{Stream: stream(p.shard), Values: []any{field, p.payload}})
 	}
+	counts := make([]*redis.StringCmd, len(drops))
+	for i, d := range drops {
+		counts[i] = pipe.XAdd(ctx, &redis.XAddArgs{Stream: stream(int(uint32(d.Site) % Shards)), Values: []any{field, d.encode()}})
+	}
 	_, err := pipe.Exec(ctx)
+	w.keepDrops(drops, counts)
 	w.note(ctx, batch, commands)
 	for i, p := range batch {
 		failure := commands[i].Err()

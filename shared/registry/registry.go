@@ -21,6 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/collect"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
+	"github.com/analytics-platform/analytics/shared/rules"
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
@@ -53,6 +54,8 @@ type site struct {
 
 	PreviousTimezone string     `json:"previous_timezone,omitempty"`
 	TimezoneSince    *time.Time `json:"timezone_since,omitempty"`
+
+	Rules rules.Rules `json:"rules"`
 }
 
 // snapshot is the copy made ready for look-ups. It is never changed.
@@ -89,7 +92,7 @@ func publish(ctx context.Context, client redis.UniversalClient, db store.DB, now
 	}
 	p := published{Salts: make(map[string][]byte, len(salts))}
 	for _, s := range sites {
-		p.Sites = append(p.Sites, site{s.ID, s.PublicID, s.Domain, s.Timezone, s.PreviousTimezone, s.TimezoneSince})
+		p.Sites = append(p.Sites, site{s.ID, s.PublicID, s.Domain, s.Timezone, s.PreviousTimezone, s.TimezoneSince, s.Rules})
 	}
 	for day, salt := range salts {
 		p.Salts[day.String()] = salt[:]
@@ -117,6 +120,9 @@ func (p *published) snapshot() (*snapshot, error) {
 			if to.Previous, err = time.LoadLocation(from.PreviousTimezone); err != nil {
 				return nil, fmt.Errorf("read the previous time zone of site %s: %w", from.PublicID, err)
 			}
+		}
+		if to.Rules, err = from.Rules.Compile(); err != nil {
+			return nil, fmt.Errorf("read the rules of site %s: %w", from.PublicID, err)
 		}
 		s.sites[from.Domain], s.sites[strings.ToLower(from.PublicID)] = to, to
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/rules"
 )
 
 // publicPrefix begins every public id. No domain can begin with it: host names
@@ -37,6 +38,8 @@ type Site struct {
 
 	PreviousTimezone string     // IANA name; in force before TimezoneSince
 	TimezoneSince    *time.Time // nil when Timezone always was in force
+
+	Rules rules.Rules // what the owner lets in
 }
 
 // SiteDraft is what a person says of a site. ReadSite makes it fit to be stored.
@@ -44,23 +47,24 @@ type SiteDraft struct {
 	Domain   string // a URL is cut down to its host
 	Name     string // the domain, when empty
 	Timezone string
+	Rules    rules.Rules
 }
 
 // ErrNoSite means that there is no such site (any more).
 var ErrNoSite = errors.New("no such site")
 
 const (
-	siteColumns = `id, public_id, domain, name, timezone, created_at, previous_timezone, timezone_since`
+	siteColumns = `id, public_id, domain, name, timezone, created_at, previous_timezone, timezone_since, rules`
 
 	selectSites = `SELECT ` + siteColumns + ` FROM sites ORDER BY domain`
 	selectSite  = `SELECT ` + siteColumns + ` FROM sites WHERE domain = $1 OR public_id = $1`
 	insertSite  = `
-INSERT INTO sites (public_id, domain, name, timezone)
-VALUES ($1, $2, $3, $4)
+INSERT INTO sites (public_id, domain, name, timezone, rules)
+VALUES ($1, $2, $3, $4, $5)
 RETURNING ` + siteColumns
 	holdSite   = `SELECT ` + siteColumns + ` FROM sites WHERE id = $1 FOR NO KEY UPDATE`
 	updateSite = `
-UPDATE sites SET domain = $2, name = $3, timezone = $4, previous_timezone = $5, timezone_since = $6
+UPDATE sites SET domain = $2, name = $3, timezone = $4, previous_timezone = $5, timezone_since = $6, rules = $7
 WHERE id = $1
 RETURNING ` + siteColumns
 
@@ -106,7 +110,11 @@ func ReadSite(draft SiteDraft) (SiteDraft, error) {
 	if !isTimezone(draft.Timezone) {
 		return draft, problem.Invalid("timezone", "must be an IANA time zone such as Europe/Paris or UTC")
 	}
-	return SiteDraft{Domain: domain, Name: name, Timezone: draft.Timezone}, nil
+	read, err := rules.Read(draft.Rules)
+	if err != nil {
+		return draft, err
+	}
+	return SiteDraft{Domain: domain, Name: name, Timezone: draft.Timezone, Rules: read}, nil
 }
 
 // isTimezone refuses what LoadLocation takes for this machine's own zone.
@@ -183,7 +191,7 @@ func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 
 // problem.
 func CreateSite(ctx context.Context, db DB, draft SiteDraft) (Site, error) {
 	publicID := publicPrefix + strings.ToLower(rand.Text()[:16])
-	site, err := oneSite(ctx, db, insertSite, publicID, draft.Domain, draft.Name, draft.Timezone)
+	site, err := oneSite(ctx, db, insertSite, publicID, draft.Domain, draft.Name, draft.Timezone, draft.Rules)
 	return site, siteError("create site", draft, err)
 }
 
@@ -202,7 +210,7 @@ func UpdateSite(ctx context.Context, db DB, id int32, draft SiteDraft, now time.
 		if err := site.choose(draft.Timezone, now); err != nil {
 			return err
 		}
-		site, err = oneSite(ctx, tx, updateSite, id, draft.Domain, draft.Name, site.Timezone, site.PreviousTimezone, site.TimezoneSince)
+		site, err = oneSite(ctx, tx, updateSite, id, draft.Domain, draft.Name, site.Timezone, site.PreviousTimezone, site.TimezoneSince, draft.Rules)
 		return err
 	})
 	return site, siteError("update site", draft, err)

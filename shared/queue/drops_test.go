@@ -1,0 +1,114 @@
+package queue_test
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/queue"
+)
+
+// dropped are the counts in the queue, added up, and how many entries have them.
+func dropped(t *testing.T, entries [queue.Shards][]queue.Entry) (sums map[queue.Drops]int64, n int) {
+	t.Helper()
+	sums = map[queue.Drops]int64{}
+	for _, shard := range entries {
+		for _, entry := range shard {
+			d, ok, err := entry.Drops()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				continue
+			}
+			events := d.Events
+			d.Events = 0
+			sums[d] += events
+			n++
+		}
+	}
+	return sums, n
+}
+
+// TestDropsAreAppended: within a second and by Close, each count once, few entries for
+// many drops.
+func TestDropsAreAppended(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	writer := queue.NewWriter(client)
+	day := event.Day(20_000)
+	for range 1000 {
+		writer.Drop(queue.Drops{Site: 1, Day: day, Reason: "bot", Events: 1})
+		writer.Drop(queue.Drops{Site: 7, Day: day, Reason: "consent", Events: 2})
+		writer.Drop(queue.Drops{Site: 0, Day: day, Reason: "invalid", Events: 0})
+	}
+	patience := time.Now().Add(15 * time.Second)
+	want := map[queue.Drops]int64{{Site: 1, Day: day, Reason: "bot"}: 1000, {Site: 7, Day: day, Reason: "consent"}: 2000}
+	for {
+		got, n := dropped(t, all(t, client))
+		if maps.Equal(got, want) {
+			if n > 4 {
+				t.Errorf("%d entries count drops for two reasons", n)
+			}
+			break
+		}
+		if time.Now().After(patience) {
+			t.Fatal(cmp.Diff(want, got))
+		}
+	}
+	writer.Drop(queue.Drops{Site: 1, Day: day, Reason: "bot", Events: 5})
+	writer.Close()
+	writer.Drop(queue.Drops{Site: 1, Day: day, Reason: "bot", Events: 5}) // too late, and no harm
+	want[queue.Drops{Site: 1, Day: day, Reason: "bot"}] = 1005
+	if got, _ := dropped(t, all(t, client)); !maps.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
+	}
+}
+
+// TestDropsWaitForRedis: what a Redis that is full does not take is appended later.
+func TestDropsWaitForRedis(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	configure(t, client, "maxmemory", "1")
+	writer := queue.NewWriter(client)
+	t.Cleanup(writer.Close)
+	d := queue.Drops{Site: 3, Day: 20_000, Reason: "rate", Events: 9}
+	writer.Drop(d)
+	for refused := false; !refused; {
+		errors, err := client.Info(t.Context(), "errorstats").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused = strings.Contains(errors, "errorstat_OOM")
+	}
+	configure(t, client, "maxmemory", "0")
+	patience := time.Now().Add(15 * time.Second)
+	for {
+		got, _ := dropped(t, all(t, client))
+		if got[queue.Drops{Site: 3, Day: 20_000, Reason: "rate"}] == 9 {
+			return
+		}
+		if time.Now().After(patience) {
+			t.Fatal(got)
+		}
+	}
+}
+
+func FuzzDrops(f *testing.F) {
+	for _, shard := range []string{"\x84\xa4site\x01\xa3day\x02\xa6reason\xa3bot\xa6events\x03", "\x80", "\x81\xa1x\xc0", "\x90", ""} {
+		f.Add(shard)
+	}
+	f.Fuzz(func(t *testing.T, payload string) {
+		d, ok, err := queue.Entry{Payload: payload}.Drops()
+		if ok && err == nil && (d.Events < 1 || d.Reason == "") {
+			t.Errorf("%+v counts nothing", d)
+		}
+		if _, noEvent := (queue.Entry{Payload: payload}).Event(); ok && noEvent == nil {
+			t.Error("it is an event as well")
+		}
+	})
+}
