@@ -78,7 +78,7 @@ func decodeError(err error) error {
 	case errors.As(err, &semantic):
 		name := field(semantic.JSONPointer)
 		if errors.Is(err, json.ErrUnknownName) {
-			return &FieldError{name, CodeUnknownField, "is not a field of an event; those are id, site, type, name, url, referrer, timestamp, title, language, screen, props, value, subject, funnel, engaged"}
+			return &FieldError{name, CodeUnknownField, "is not a field of an event; those are id, site, type, name, url, referrer, timestamp, title, language, screen, props, value, passive, consent, subject, funnel, engaged, scroll"}
 		}
 		if name == "" {
 			return &FieldError{"", CodeWrongType, "an event must be a JSON object"}
@@ -113,8 +113,10 @@ func expected(name string) string {
 	switch name {
 	case "props", "value", "funnel":
 		return "an object"
-	case "funnel.step", "engaged":
+	case "funnel.step", "engaged", "scroll":
 		return wholeNumber
+	case "passive", "consent":
+		return "true or false"
 	default:
 		return "a string"
 	}
