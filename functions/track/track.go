@@ -2,8 +2,8 @@
 // the queue has the events, and needs nothing but Redis while it runs.
 //
 // It holds the HTTP surface: what trackers send is read by shared/wire, what an event
-// may be is in shared/event, what becomes of it in shared/collect. It must never log or answer with an address, a user
-// agent or a subject.
+// may be is in shared/event, what becomes of it in shared/collect. It must never log or
+// answer with an address, a user agent or a subject.
 package track
 
 import (

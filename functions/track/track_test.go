@@ -80,26 +80,8 @@ func (c *collector) addSite(t *testing.T, domain string) {
 // post sends a body as the browser of 203.0.113.7 would, with more headers if any.
 func (c *collector) post(t *testing.T, body string, headers ...string) (status int, answer map[string]any, header http.Header) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url+"/", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("User-Agent", agent)
-	request.Header.Set("X-Forwarded-For", "203.0.113.7")
-	request.Header.Set("Content-Type", "text/plain;charset=UTF-8")
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	data, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, &answer); err != nil {
+	response, data := c.send(t, http.MethodPost, "/", body, append([]string{"Content-Type", "text/plain;charset=UTF-8"}, headers...)...)
+	if err := json.Unmarshal([]byte(data), &answer); err != nil {
 		t.Fatalf("the answer %q is no JSON: %v", data, err)
 	}
 	return response.StatusCode, answer, response.Header

@@ -120,7 +120,8 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collect
 	if !known {
 		return out, &event.FieldError{Field: "site", Code: event.CodeUnknownSite, Detail: "no such site: use the domain or the public id of a site that was added to this installation"}
 	}
-	valid.Event.Site = site.ID
+	// Until it is known that the event's own day is open, it counts for that of its arrival.
+	valid.Event.Site, valid.Event.Day = site.ID, out.Event.Day
 	out.Event, out.Skewed = valid.Event, valid.Skewed
 	e := &out.Event
 
@@ -135,10 +136,11 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collect
 
 	local := e.Time.In(site.LocationAt(e.Time))
 	_, offset := local.Zone()
-	e.Day, e.UTCOffset = event.DayOf(local), int16(offset/60)
-	if first, _ := privacy.SaltDays(r.Arrived); e.Day < first {
+	day := event.DayOf(local)
+	if first, _ := privacy.SaltDays(r.Arrived); day < first {
 		return out, &event.FieldError{Field: "timestamp", Code: event.CodeOutOfRange, Detail: "is of a day that is closed: events are taken until the end of the day after, UTC"}
 	}
+	e.Day, e.UTCOffset = day, int16(offset/60)
 	if out.Dropped = excluded(site.Rules, e, r.Address); out.Dropped != "" {
 		return out, nil
 	}

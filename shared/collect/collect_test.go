@@ -279,6 +279,28 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// TestWhatIsWrongIsCounted: for its site, and for the day on which it arrived whatever day
+// it says that it is of.
+func TestWhatIsWrongIsCounted(t *testing.T) {
+	t.Parallel()
+	for name, in := range map[string]event.Input{
+		"no type":           {Site: "example.com"},
+		"no address":        {Site: "s_ABC", Type: "view", URL: "/p"},
+		"of a day long ago": {Site: "example.com", Type: "click", Timestamp: "1999-01-01T00:00:00Z"},
+		"a subject, no key": {Site: "example.com", Type: "click", Subject: "jane"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, d, r := setup(t)
+			c.SubjectKey = nil
+			got, err := c.Collect(d, r, in)
+			if err == nil || got.Domain != "example.com" || got.Event.Site != 4 || got.Event.Day != event.DayOf(now)+1 {
+				t.Errorf("counted for %q, site %d, day %s (%v)", got.Domain, got.Event.Site, got.Event.Day, err)
+			}
+		})
+	}
+}
+
 func filter(t *testing.T, r rules.Rules) *rules.Filter {
 	t.Helper()
 	read, err := rules.Read(r)

@@ -20,7 +20,7 @@ const (
 	// meanwhile, for a few milliseconds.
 	moveAtOnce = 500
 	// readAtOnce is how many entries are read at once: Redis does nothing else meanwhile,
-	// for a millisecond, and what it answered needs twice the memory of what is made of it.
+	// and what it answered takes more memory than what is kept of it.
 	readAtOnce = 2000
 )
 
