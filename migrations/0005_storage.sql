@@ -2,6 +2,21 @@
 
 -- +goose Up
 
+-- It is schema-guard that compresses, not a policy: TimescaleDB's job may run beside a
+-- transaction that adds to a compressed rollup row, and lose the sum. The policies go
+-- before anything is locked, or a job that runs just now would wait for this migration,
+-- and this migration for the job.
+-- +goose StatementBegin
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        PERFORM remove_compression_policy('events', if_exists => true);
+        PERFORM remove_compression_policy('visits', if_exists => true);
+    END IF;
+END
+$$;
+-- +goose StatementEnd
+
 -- Values are compared by their bytes, which is several times faster than by a language's
 -- rules. Rollup rows are changed over and over while their day lasts: room beside them
 -- keeps the index out of it.
@@ -17,8 +32,7 @@ DROP INDEX events_visitor;
 CREATE INDEX events_visitor_day ON events (day, visitor);
 
 -- With TimescaleDB chunks are of a week, and compressed in the order of time; so are the
--- rollups of days. It is schema-guard that compresses, not a policy: TimescaleDB's job
--- may run beside a transaction that adds to a compressed rollup row, and lose the sum.
+-- rollups of days.
 -- +goose StatementBegin
 DO $$
 BEGIN
@@ -28,8 +42,6 @@ BEGIN
         ALTER TABLE events SET (timescaledb.compress, timescaledb.compress_segmentby = 'site_id', timescaledb.compress_orderby = 'time, id');
         PERFORM create_hypertable('rollup_day', 'day', chunk_time_interval => interval '7 days', create_default_indexes => false, migrate_data => true);
         ALTER TABLE rollup_day SET (timescaledb.compress, timescaledb.compress_segmentby = 'site_id, dimension', timescaledb.compress_orderby = 'value, day');
-        PERFORM remove_compression_policy('events', if_exists => true);
-        PERFORM remove_compression_policy('visits', if_exists => true);
     END IF;
 END
 $$;
