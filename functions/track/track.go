@@ -22,6 +22,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/enrich"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/limit"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/queue"
@@ -34,6 +35,7 @@ type Config struct {
 	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"keys the hashes of subjects, 32 characters at least; without it subjects are refused"`
 	TrustedHops int    `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"how many proxies before the function tell for whom they ask; 1 behind an OpenFaaS gateway"`
 	TrustedName string `env:"TRUSTED_PROXY_HEADER" envDefault:"X-Forwarded-For" envDoc:"the header in which they do: X-Forwarded-For, Forwarded, or one with a single address such as CF-Connecting-IP"`
+	RateLimit   int    `env:"RATE_LIMIT" envDefault:"6000" envDoc:"how many events a minute are taken from one address (of IPv6, one /64); 0 for no limit"`
 	MemoryLimit int64  `env:"QUEUE_MEMORY_LIMIT" envDefault:"0" envDoc:"how many bytes of memory Redis may use, for one that has no maxmemory; 0 stands for 80 % of its machine's"`
 }
 
@@ -42,6 +44,8 @@ type function struct {
 	registry  *registry.Registry
 	writer    *queue.Writer
 	room      *queue.Room
+	limiter   *limit.Limiter
+	rate      int // events a minute from one address; 0 is no limit
 	proxies   privacy.Proxies
 	now       func() time.Time
 	log       *slog.Logger
@@ -61,6 +65,9 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	proxies, err := privacy.TrustProxies(config.TrustedHops, config.TrustedName)
 	if err != nil {
 		return nil, fmt.Errorf("TRUSTED_PROXY_HOPS, TRUSTED_PROXY_HEADER: %w", err)
+	}
+	if config.RateLimit < 0 {
+		return nil, errors.New("RATE_LIMIT must be 0 or more")
 	}
 	if config.MemoryLimit < 0 {
 		return nil, errors.New("QUEUE_MEMORY_LIMIT must be 0 or more")
@@ -89,6 +96,8 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		registry:  registry.New(client, db, time.Now),
 		writer:    queue.NewWriter(client),
 		room:      room,
+		limiter:   limit.New(client, time.Now),
+		rate:      config.RateLimit,
 		proxies:   proxies,
 		now:       time.Now,
 		log:       env.Logger(),
@@ -109,6 +118,9 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		f.registry.Run(running, func(err error) { f.log.Warn("the sites could not be refreshed", "error", err) })
 	})
 	background.Go(func() { room.Run(running, f.log) })
+	background.Go(func() {
+		f.limiter.Run(running, func(err error) { f.log.Warn("limits are not shared with other replicas for now", "error", err) })
+	})
 	return &host.Function{
 		Handler: f.routes(scripts),
 		Ready:   func(ctx context.Context) error { return client.Ping(ctx).Err() },
@@ -207,11 +219,16 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 		Arrived:   f.now(),
 	}
 	out := answer{array: batch.Array}
+	limited := f.senderKey(sender)
 	var left []leftOut
+	over := 0 // the rate
 	accepted := make([]*event.Event, 0, len(batch.Events))
 	for i := range batch.Events {
 		sent := &batch.Events[i]
 		collected, err := f.collect(r.Context(), sender, sent)
+		if err == nil && collected.Dropped == "" && !f.allow(limited, &collected) {
+			collected.Dropped = overRate
+		}
 		switch {
 		case errors.Is(err, collect.ErrNoSalt):
 			f.unavailable(w, of, err)
@@ -225,6 +242,9 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 			out.Errors = append(out.Errors, p)
 			left = append(left, leftOut{collected, reasonOf(p)})
 		case collected.Dropped != "":
+			if collected.Dropped == overRate {
+				over++
+			}
 			out.Dropped = append(out.Dropped, dropped{Index: i, Reason: collected.Dropped})
 			left = append(left, leftOut{collected, collected.Dropped})
 		default:
@@ -248,6 +268,10 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 	for _, l := range left { // only now: a request that is sent again is counted again
 		f.drop(l.event, sender.Arrived, l.reason)
 	}
+	if over > 0 && over == len(batch.Events) {
+		f.tooMany(w, of)
+		return
+	}
 	out.Accepted = len(accepted)
 	f.metrics.accepted.Add(float64(out.Accepted))
 	of.answer(w, out)
@@ -265,6 +289,7 @@ const (
 	invalid     collect.Reason = "invalid"
 	oversize    collect.Reason = "oversize"
 	unknownSite collect.Reason = "unknown_site"
+	overRate    collect.Reason = "rate" // more than the site takes in a minute, or than are taken from the address
 )
 
 // reasonOf is the reason for which an event is counted as left out that was refused.
@@ -277,6 +302,31 @@ func reasonOf(p problem.Problem) collect.Reason {
 	default:
 		return invalid
 	}
+}
+
+// senderKey names whoever sends a request for its limit, 0 when that is not known. It is
+// the address of the request: whom a server sends for, it can make up.
+func (f *function) senderKey(r collect.Request) limit.Key {
+	salt, ok := f.registry.Directory().Salt(event.DayOf(r.Arrived.UTC()))
+	if !ok || !r.Address.IsValid() {
+		return 0
+	}
+	return limit.Key(privacy.Sender(salt, r.Address))
+}
+
+// allow counts an event against the limits of its sender and of its site.
+func (f *function) allow(sender limit.Key, c *collect.Collected) bool {
+	if sender != 0 && !f.limiter.Allow(sender, f.rate) {
+		return false
+	}
+	return f.limiter.Allow(limit.Key(c.Event.Site), c.Rate)
+}
+
+// tooMany asks the client to send the same again in the next minute.
+func (f *function) tooMany(w http.ResponseWriter, of format) {
+	w.Header().Set("Retry-After", strconv.Itoa(1+int(f.limiter.Left().Seconds())))
+	of.refuse(w, problem.New(http.StatusTooManyRequests, "rate_limited",
+		"more events than are taken in a minute: send the same again later, with the same ids"))
 }
 
 // drop counts an event that is left out, for its site and day as far as they are known.

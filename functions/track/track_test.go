@@ -482,3 +482,32 @@ func TestDropsAreCounted(t *testing.T) {
 		}
 	}
 }
+
+// TestRates: who sends more than is taken in a minute is asked to come again later, nobody
+// else is, and each event that was not taken is counted.
+func TestRates(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	batch := "[" + strings.TrimSuffix(strings.Repeat(`{"site":"example.com","type":"click"},`, 1000), ",") + "]"
+	for sent := 0; ; sent++ {
+		status, answer, header := c.post(t, batch)
+		if status == http.StatusTooManyRequests {
+			if answer["code"] != "rate_limited" || header.Get("Retry-After") == "" {
+				t.Errorf("%v, %v", answer, header)
+			}
+			if sent < 6 {
+				t.Errorf("after %d thousand events no more are taken", sent)
+			}
+			break
+		}
+		if sent > 13 { // more than two minutes allow
+			t.Fatalf("%d thousand events were taken from one address (%d, %v)", sent, status, answer["accepted"])
+		}
+	}
+	if status, answer, _ := c.post(t, `{"site":"example.com","type":"click"}`, "X-Forwarded-For", "203.0.113.8"); status != http.StatusAccepted {
+		t.Errorf("another address is refused: %v", answer)
+	}
+	if got := c.metrics(t)[`analytics_track_dropped_events_total{reason="rate",site="example.com"}`]; got == "" || got == "0" {
+		t.Error("the events that were not taken are not counted")
+	}
+}

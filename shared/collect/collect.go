@@ -82,6 +82,7 @@ const (
 type Collected struct {
 	Event         event.Event
 	Domain        string // of the site, if it is known
+	Rate          int    // how many events the site takes in a minute; 0 is no limit
 	Dropped       Reason
 	Skewed        bool     // the client's clock was ahead; the time was set to arrival
 	PersonalProps []string // properties that were left out since their keys name personal data
@@ -171,6 +172,7 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collect
 	if e.ID == uuid.Nil {
 		e.ID = c.NewID()
 	}
+	out.Rate = site.Rules.Rate()
 	if r.Refused {
 		anonymize(e)
 		return out, nil

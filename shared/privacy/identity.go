@@ -42,6 +42,18 @@ func SaltDays(now time.Time) (first, last event.Day) {
 	return first, last
 }
 
+// Sender names the address of a request by a hash, of the salt's day only, and of a whole
+// network of IPv6 (/64), which is what one customer has. It is for limits, and must never
+// be stored with an event.
+func Sender(salt *Salt, address netip.Addr) uint64 {
+	if address.Is6() {
+		if network, err := address.Prefix(64); err == nil {
+			address = network.Addr()
+		}
+	}
+	return uint64(Visitor(salt, 0, address, "")) // no site has the id 0
+}
+
 // Visitor is the pseudonym of whoever sent an event: a keyed hash of site, address
 // and user agent under the salt of the local day. Once the salt is destroyed it
 // can't be computed again, by anyone.

@@ -1,5 +1,6 @@
 // Package rules owns what a site's owner lets in: from which hosts, which pages,
-// addresses, countries and properties, with whose consent and how many of the visitors.
+// addresses, countries and properties, with whose consent, how often and how many of the
+// visitors.
 //
 // It is pure. It decides on what it is given and keeps nothing of it, and must never put
 // an address of a visitor into an error.
@@ -34,6 +35,8 @@ type Rules struct {
 	Props *[]string `json:"props,omitzero"`
 	// Consent says whose events are counted.
 	Consent Consent `json:"consent,omitzero"`
+	// Rate is how many events are taken in a minute at most; no limit when 0.
+	Rate int `json:"rate,omitzero"`
 	// Sample is the percentage of visitors that is counted, 1 to 100: a visitor with all of
 	// the day's events or not at all. All when 0. Numbers are of the sample.
 	Sample int `json:"sample,omitzero"`
@@ -58,6 +61,7 @@ const (
 const (
 	MaxList    = 100 // entries of a list
 	MaxPattern = 300 // bytes of an entry
+	MaxRate    = 100_000_000
 )
 
 // Read checks rules and brings them into the form that is stored. What is wrong is a
@@ -101,6 +105,9 @@ func Read(r Rules) (Rules, error) {
 	case Anonymous, Required:
 	default:
 		return r, problem.Invalid("rules.consent", "must be signals, anonymous or required")
+	}
+	if r.Rate < 0 || r.Rate > MaxRate {
+		return r, problem.Invalid("rules.rate", fmt.Sprintf("must be from 1 to %d events a minute, or 0 for no limit", MaxRate))
 	}
 	if r.Sample < 0 || r.Sample > 100 {
 		return r, problem.Invalid("rules.sample", "must be from 1 to 100 percent of the visitors, or 0 for all")
@@ -177,12 +184,13 @@ type Filter struct {
 	countries map[string]struct{} // excluded
 	props     map[string]struct{} // kept; nil when all are
 	consent   Consent
+	rate      int
 	sample    int
 }
 
 // Compile makes rules that Read returned ready.
 func (r *Rules) Compile() (*Filter, error) {
-	f := &Filter{consent: r.Consent, sample: r.Sample}
+	f := &Filter{consent: r.Consent, rate: r.Rate, sample: r.Sample}
 	if len(r.Hostnames) > 0 {
 		f.hosts = map[string]struct{}{}
 		for _, host := range r.Hostnames {
@@ -272,6 +280,14 @@ func (f *Filter) Consent() Consent {
 		return Signals
 	}
 	return f.consent
+}
+
+// Rate is how many events are taken in a minute; 0 is no limit.
+func (f *Filter) Rate() int {
+	if f == nil {
+		return 0
+	}
+	return f.rate
 }
 
 // Sampled tells whether a visitor is in the sample. Visitors are random numbers, so that

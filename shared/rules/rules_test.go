@@ -22,7 +22,7 @@ func TestRead(t *testing.T) {
 		"countries":                {`{"excluded_countries":["fr","DE"]}`, `{"excluded_countries":["FR","DE"]}`},
 		"no property":              {`{"props":[]}`, `{"props":[]}`},
 		"the mode that needs none": {`{"consent":"signals","sample":100}`, `{}`},
-		"the others":               {`{"consent":"required","sample":1}`, `{"consent":"required","sample":1}`},
+		"the others":               {`{"consent":"required","sample":1,"rate":60}`, `{"consent":"required","rate":60,"sample":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,6 +65,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		`{"excluded_countries":["É"]}`:                                  "rules.excluded_countries[0]",
 		`{"props":["plan"," "]}`:                                        "rules.props[1]",
 		`{"consent":"always"}`:                                          "rules.consent",
+		`{"rate":-1}`:                                                   "rules.rate",
 		`{"sample":101}`:                                                "rules.sample",
 	} {
 		_, err := rules.Read(parse(t, given))
