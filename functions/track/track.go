@@ -34,6 +34,8 @@ import (
 type Config struct {
 	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"keys the hashes of subjects, 32 characters at least; without it subjects are refused"`
 	TrustedHops int    `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"how many proxies before the function append to X-Forwarded-For; 1 behind an OpenFaaS gateway"`
+	GeoDatabase string `env:"GEO_DATABASE" envDoc:"path of a database of cities in MaxMind's format (.mmdb), for regions and cities; read again when it changes"`
+	Datacenters string `env:"DATACENTER_NETWORKS" envDoc:"path of a list of networks, one a line, whose events are dropped as those of programs"`
 	MemoryLimit int64  `env:"QUEUE_MEMORY_LIMIT" envDefault:"0" envDoc:"how many bytes of memory Redis may use, for one that has no maxmemory; 0 stands for 80 % of its machine's"`
 }
 
@@ -76,7 +78,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err := room.Load(ctx); errors.Is(err, queue.ErrEvicts) { // of any other Run tells
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
-	enricher, err := enrich.Load()
+	enricher, err := enrich.Load(enrich.Files{Places: config.GeoDatabase, Datacenters: config.Datacenters})
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +105,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		f.registry.Run(running, func(err error) { f.log.Warn("the sites could not be refreshed", "error", err) })
 	})
 	background.Go(func() { room.Run(running, f.log) })
+	background.Go(func() { refresh(running, enricher, f.log) })
 	return &host.Function{
 		Handler: f.routes(),
 		Ready:   func(ctx context.Context) error { return client.Ping(ctx).Err() },
@@ -113,6 +116,22 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 			return nil
 		},
 	}, nil
+}
+
+// refresh reads the operator's files again within a minute of their change.
+func refresh(ctx context.Context, enricher *enrich.Enricher, log *slog.Logger) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := enricher.Refresh(); err != nil {
+				log.Warn("GEO_DATABASE could not be read again: the one before stays in use", "error", err)
+			}
+		}
+	}
 }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
@@ -183,6 +202,7 @@ func (f *function) events(w http.ResponseWriter, r *http.Request) {
 	sender := collect.Request{
 		Address:   privacy.ClientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), f.hops),
 		UserAgent: r.UserAgent(),
+		Hints:     enrich.ReadHints(r.Header),
 		Arrived:   f.now(),
 	}
 	var out answer

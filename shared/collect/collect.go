@@ -48,6 +48,7 @@ type Directory interface {
 type Request struct {
 	Address   netip.Addr // of the client
 	UserAgent string
+	Hints     enrich.Hints
 	Arrived   time.Time
 }
 
@@ -64,7 +65,11 @@ type Reason string
 // The reasons for which an event is dropped.
 const (
 	Consent Reason = "consent" // the visitor asked not to be tracked
-	Bot     Reason = "bot"     // the user agent says that it is a program
+
+	BotUserAgent  = Reason(enrich.BotUserAgent) // the user agent is a program's
+	BotHeadless   = Reason(enrich.BotHeadless)
+	BotPrefetch   = Reason(enrich.BotPrefetch)
+	BotDatacenter = Reason(enrich.BotDatacenter)
 )
 
 // Collected is what became of an event: queue Event, unless Dropped says why not.
@@ -115,11 +120,11 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (Collected, 
 		return out, ErrNoSalt
 	}
 
-	agent := enrich.ReadAgent(r.UserAgent)
-	if agent.Bot {
-		out.Dropped = Bot
+	if reason, bot := c.Enricher.Bot(r.UserAgent, r.Hints, r.Address); bot {
+		out.Dropped = Reason(reason)
 		return out, nil
 	}
+	agent := c.Enricher.Agent(r.UserAgent, r.Hints)
 	c.attribute(e, agent, r.Address, valid.Referrer, site.Domain, campaign)
 	out.PersonalProps = dropPersonal(e)
 
@@ -148,7 +153,8 @@ func (c *Collector) attribute(e *event.Event, agent enrich.Agent, address netip.
 	a.Source, a.Channel = c.Enricher.Source(host, campaign)
 	a.UTMSource, a.UTMMedium, a.UTMCampaign = campaign.Source, campaign.Medium, campaign.Name
 	a.UTMTerm, a.UTMContent = campaign.Term, campaign.Content
-	a.Country = c.Enricher.Place(address).Country
+	place := c.Enricher.Place(address)
+	a.Country, a.Region, a.City = place.Country, place.Region, place.City
 	a.Browser, a.BrowserVersion = agent.Browser, agent.BrowserVersion
 	a.OS, a.OSVersion = agent.OS, agent.OSVersion
 	a.Device = agent.Device
