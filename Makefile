@@ -61,6 +61,10 @@ format: $(LINT) $(MODULES) ## Format Go and TypeScript
 	$(LINT) fmt ./...
 	npm run format
 
+.PHONY: data
+data: $(MODULES) ## Take crawlers and referrers from their pinned packages again
+	node tools/data.js
+
 .PHONY: clean
 clean: ## Remove what was built, and keep .data
 	rm -rf bin node_modules packages/*/node_modules packages/*/dist test-results $(COUNTRIES)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/rand"
@@ -32,8 +33,10 @@ import (
 )
 
 type importCommand struct {
-	Site  string   `required:"" placeholder:"example.com" help:"Domain or public id of the site."`
-	Files []string `arg:"" default:"-" help:"Access logs in the combined format, plain or gzipped; - is the standard input."`
+	Site        string   `required:"" placeholder:"example.com" help:"Domain or public id of the site."`
+	GeoDatabase string   `env:"GEO_DATABASE" placeholder:"FILE" help:"Database of cities in MaxMind's format (.mmdb), for regions and cities."`
+	Datacenters string   `env:"DATACENTER_NETWORKS" placeholder:"FILE" help:"List of networks, one a line, whose requests are those of programs."`
+	Files       []string `arg:"" default:"-" help:"Access logs in the combined format, plain or gzipped; - is the standard input."`
 }
 
 const (
@@ -72,7 +75,7 @@ func (c *importCommand) Run(ctx context.Context, env *host.Env, p *printer) erro
 			_ = f.Close() // it was only read
 		}
 	}()
-	i, err := newImporter(ctx, env, c.Site)
+	i, err := newImporter(ctx, env, c.Site, enrich.Files{Places: c.GeoDatabase, Datacenters: c.Datacenters})
 	if err != nil {
 		return err
 	}
@@ -133,7 +136,7 @@ type importer struct {
 	found   imported
 }
 
-func newImporter(ctx context.Context, env *host.Env, site string) (*importer, error) {
+func newImporter(ctx context.Context, env *host.Env, site string, files enrich.Files) (*importer, error) {
 	db, err := env.Database(ctx)
 	if err != nil {
 		return nil, err
@@ -152,7 +155,7 @@ func newImporter(ctx context.Context, env *host.Env, site string) (*importer, er
 	if err := sites.Ask(ctx); err != nil {
 		return nil, err
 	}
-	enricher, err := enrich.Load()
+	enricher, err := enrich.Load(files)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +244,8 @@ func (i *importer) line(text string, position int64) {
 	if name == "" {
 		name = i.site.Domain
 	}
-	collected, err := i.collector.Collect(i.directory, collect.Request{Address: l.Address, UserAgent: l.UserAgent, Arrived: l.Time}, event.Input{
+	agent := cmp.Or(l.UserAgent, "-") // who asks for a page without naming itself is a program
+	collected, err := i.collector.Collect(i.directory, collect.Request{Address: l.Address, UserAgent: agent, Arrived: l.Time}, event.Input{
 		Site: i.site.Domain, Type: event.View.String(), URL: "https://" + name + l.Target, Referrer: l.Referrer,
 	})
 	switch {

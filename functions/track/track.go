@@ -36,6 +36,8 @@ type Config struct {
 	TrustedHops int    `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"how many proxies before the function tell for whom they ask; 1 behind an OpenFaaS gateway"`
 	TrustedName string `env:"TRUSTED_PROXY_HEADER" envDefault:"X-Forwarded-For" envDoc:"the header in which they do: X-Forwarded-For, Forwarded, or one with a single address such as CF-Connecting-IP"`
 	RateLimit   int    `env:"RATE_LIMIT" envDefault:"6000" envDoc:"how many events a minute are taken from one address (of IPv6, one /64); 0 for no limit"`
+	GeoDatabase string `env:"GEO_DATABASE" envDoc:"path of a database of cities in MaxMind's format (.mmdb), for regions and cities; read again when it changes"`
+	Datacenters string `env:"DATACENTER_NETWORKS" envDoc:"path of a list of networks, one a line, whose events are dropped as those of programs"`
 	MemoryLimit int64  `env:"QUEUE_MEMORY_LIMIT" envDefault:"0" envDoc:"how many bytes of memory Redis may use, for one that has no maxmemory; 0 stands for 80 % of its machine's"`
 }
 
@@ -84,7 +86,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err := room.Load(ctx); errors.Is(err, queue.ErrEvicts) { // of any other Run tells
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
-	enricher, err := enrich.Load()
+	enricher, err := enrich.Load(enrich.Files{Places: config.GeoDatabase, Datacenters: config.Datacenters})
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +123,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	background.Go(func() {
 		f.limiter.Run(running, func(err error) { f.log.Warn("limits are not shared with other replicas for now", "error", err) })
 	})
+	background.Go(func() { refresh(running, enricher, f.log) })
 	return &host.Function{
 		Handler: f.routes(scripts),
 		Ready:   func(ctx context.Context) error { return client.Ping(ctx).Err() },
@@ -131,6 +134,22 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 			return nil
 		},
 	}, nil
+}
+
+// refresh reads the operator's files again within a minute of their change.
+func refresh(ctx context.Context, enricher *enrich.Enricher, log *slog.Logger) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := enricher.Refresh(); err != nil {
+				log.Warn("GEO_DATABASE could not be read again: the one before stays in use", "error", err)
+			}
+		}
+	}
 }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
@@ -196,7 +215,7 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batc
 	request := wire.Request{Header: r.Header, Query: r.URL.Query(), Arrived: f.now(), Subjects: len(f.collector.SubjectKey) > 0}
 	var err error
 	if r.Method == http.MethodPost {
-		request.Body, err = readBody(r)
+		request.Body, err = wire.ReadBody(r.Header, r.Body)
 	}
 	if err == nil {
 		batch, err = of.read(request)
@@ -216,6 +235,7 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 		Address:   f.proxies.ClientAddress(r.RemoteAddr, r.Header),
 		UserAgent: r.UserAgent(),
 		Refused:   privacy.Refused(r.Header),
+		Hints:     enrich.ReadHints(r.Header),
 		Arrived:   f.now(),
 	}
 	out := answer{array: batch.Array}

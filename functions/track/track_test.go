@@ -9,6 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +41,8 @@ type collector struct {
 	log    *bytes.Buffer
 }
 
-func start(t *testing.T, redisURL string) *collector {
+// start takes further settings, as names and values in turn.
+func start(t *testing.T, redisURL string, settings ...string) *collector {
 	t.Helper()
 	ctx := t.Context()
 	database := localtest.Postgres(t)
@@ -52,9 +56,13 @@ func start(t *testing.T, redisURL string) *collector {
 	c.client = goredis.NewClient(options)
 	t.Cleanup(func() { _ = c.client.Close() })
 
-	process := host.NewProcess(map[string]string{
+	environment := map[string]string{
 		"DATABASE_URL": database, "REDIS_URL": redisURL, "TRUSTED_PROXY_HOPS": "1", "SUBJECT_KEY": strings.Repeat("k", 32),
-	}, slog.New(slog.NewTextHandler(c.log, nil)))
+	}
+	for pair := range slices.Chunk(settings, 2) {
+		environment[pair[0]] = pair[1]
+	}
+	process := host.NewProcess(environment, slog.New(slog.NewTextHandler(c.log, nil)))
 	t.Cleanup(process.Close)
 	instance, err := host.Build(ctx, process.Env("track"), track.New)
 	if err != nil {
@@ -327,7 +335,7 @@ func TestRedisGone(t *testing.T) {
 // is there.
 func TestShortOfMemory(t *testing.T) {
 	t.Parallel()
-	c := start(t, localtest.Redis(t))
+	c := start(t, localtest.Redis(t), "RATE_LIMIT", "0")
 	ctx := t.Context()
 	if err := c.client.ConfigSet(ctx, "maxmemory", "8mb").Err(); err != nil {
 		t.Fatal(err)
@@ -454,7 +462,11 @@ func TestPreflight(t *testing.T) {
 // TestDropsAreCounted: for every event that is left out the record has its site and reason.
 func TestDropsAreCounted(t *testing.T) {
 	t.Parallel()
-	c := start(t, localtest.Redis(t))
+	networks := filepath.Join(t.TempDir(), "networks.txt")
+	if err := os.WriteFile(networks, []byte("198.51.100.0/24 # a provider\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, localtest.Redis(t), "DATACENTER_NETWORKS", networks)
 	c.addSite(t, "ruled.example")
 	if _, err := c.db.Exec(t.Context(), `UPDATE sites SET rules = '{"excluded_paths":["/admin/**"]}' WHERE domain = 'ruled.example'`); err != nil {
 		t.Fatal(err)
@@ -463,9 +475,14 @@ func TestDropsAreCounted(t *testing.T) {
 	c.post(t, excluded)
 	c.post(t, `[{"site":"ruled.example","type":"view"},{"site":"unknown.example","type":"click"},`+excluded+`]`)
 	c.post(t, excluded, "DNT", "1")
+	const good = `{"site":"ruled.example","type":"view","url":"https://ruled.example/"}`
+	c.post(t, good, "Sec-Purpose", "prefetch;prerender")
+	c.post(t, good, "Sec-CH-UA", `"HeadlessChrome";v="131"`)
+	c.post(t, good, "User-Agent", "GPTBot/1.2")
+	c.post(t, good, "X-Forwarded-For", "198.51.100.7")
 	c.post(t, `{`)
 	drainer, patience := &drain.Drainer{Redis: c.client, Database: c.db}, time.Now().Add(15*time.Second)
-	want := "0 invalid 1, 0 unknown_site 1, 2 consent 1, 2 excluded_path 2, 2 invalid 1"
+	want := "0 invalid 1, 0 unknown_site 1, 2 bot_datacenter 1, 2 bot_headless 1, 2 bot_prefetch 1, 2 bot_user_agent 1, 2 consent 1, 2 excluded_path 2, 2 invalid 1"
 	for {
 		if _, err := drainer.Run(t.Context()); err != nil {
 			t.Fatal(err)

@@ -53,6 +53,7 @@ type Request struct {
 	Address   netip.Addr // of the client
 	UserAgent string
 	Refused   bool // it asks not to be tracked, see privacy.Refused
+	Hints     enrich.Hints
 	Arrived   time.Time
 }
 
@@ -69,12 +70,16 @@ type Reason string
 // The reasons for which an event is dropped.
 const (
 	Consent          Reason = "consent" // the visitor asked not to be tracked, or has not agreed where the site requires it
-	Bot              Reason = "bot"     // the user agent says that it is a program
 	ExcludedHostname Reason = "excluded_hostname"
 	ExcludedPath     Reason = "excluded_path"
 	ExcludedAddress  Reason = "excluded_address"
 	ExcludedCountry  Reason = "excluded_country"
 	NotSampled       Reason = "not_sampled" // the visitor is not in the site's sample
+
+	BotUserAgent  = Reason(enrich.BotUserAgent) // the user agent is a program's
+	BotHeadless   = Reason(enrich.BotHeadless)
+	BotPrefetch   = Reason(enrich.BotPrefetch)
+	BotDatacenter = Reason(enrich.BotDatacenter)
 )
 
 // Collected is what became of an event: queue Event, unless Dropped says why not. With an
@@ -150,11 +155,11 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collect
 		return out, ErrNoSalt
 	}
 
-	agent := enrich.ReadAgent(r.UserAgent)
-	if agent.Bot {
-		out.Dropped = Bot
+	if reason, bot := c.Enricher.Bot(r.UserAgent, r.Hints, r.Address); bot {
+		out.Dropped = Reason(reason)
 		return out, nil
 	}
+	agent := c.Enricher.Agent(r.UserAgent, r.Hints)
 	c.attribute(e, agent, r.Address, valid.Referrer, site.Domain, campaign)
 	if !site.Rules.Country(e.Country) {
 		out.Dropped = ExcludedCountry
@@ -216,7 +221,8 @@ func (c *Collector) attribute(e *event.Event, agent enrich.Agent, address netip.
 	a.Source, a.Channel = c.Enricher.Source(host, campaign)
 	a.UTMSource, a.UTMMedium, a.UTMCampaign = campaign.Source, campaign.Medium, campaign.Name
 	a.UTMTerm, a.UTMContent = campaign.Term, campaign.Content
-	a.Country = c.Enricher.Place(address).Country
+	place := c.Enricher.Place(address)
+	a.Country, a.Region, a.City = place.Country, place.Region, place.City
 	a.Browser, a.BrowserVersion = agent.Browser, agent.BrowserVersion
 	a.OS, a.OSVersion = agent.OS, agent.OSVersion
 	a.Device = agent.Device

@@ -59,7 +59,7 @@ func (d directory) Salt(day event.Day) (*privacy.Salt, bool) {
 // setup has the site in Kolkata, where it is 04:00 of 2 March.
 func setup(t *testing.T) (*collect.Collector, directory, collect.Request) {
 	t.Helper()
-	enricher, err := enrich.Load()
+	enricher, err := enrich.Load(enrich.Files{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestLeftOut(t *testing.T) {
 	c, d, r := setup(t)
 	bot := r
 	bot.UserAgent = "Googlebot/2.1 (+http://www.google.com/bot.html)"
-	if got, err := c.Collect(d, bot, event.Input{Site: "example.com", Type: "click"}); err != nil || got.Dropped != collect.Bot {
+	if got, err := c.Collect(d, bot, event.Input{Site: "example.com", Type: "click"}); err != nil || got.Dropped != collect.BotUserAgent {
 		t.Errorf("a bot: dropped %q, error %v", got.Dropped, err)
 	}
 	props, err := event.Decode([]byte(`{"site":"example.com","type":"click","props":{"email":"x","plan":"pro"}}`))

@@ -1,6 +1,7 @@
 // Package enrich turns what a request shows into what reports name: a user agent
-// into browser, system and device, a referrer and a campaign into source and
-// channel, an address into a place. What it knows stands in data/.
+// and client hints into browser, system and device, or into the reason why it is a
+// program's; a referrer and a campaign into source and channel; an address into a
+// place. What it knows stands in data/; docs/enrichment.md says from where.
 //
 // It must never keep what it is given: no cache of addresses or user agents that
 // outlives a call.
@@ -16,33 +17,82 @@ import (
 //go:embed all:data
 var data embed.FS
 
+// Files are what an operator may add to the embedded data, by path. Empty is none.
+type Files struct {
+	Places      string // a database of cities or countries, in MaxMind's format
+	Datacenters string // networks of which programs send, one a line
+}
+
 // Enricher holds the data that enrichment needs. It is safe for concurrent use.
 type Enricher struct {
-	sources sources
-	places  *places
+	agents   agents
+	crawlers *crawlers
+	sources  sources
+	places   *places
+	own      *ownPlaces
 }
 
-// Load reads the embedded data.
-func Load() (*Enricher, error) {
-	raw, err := data.ReadFile("data/sources.json")
-	if err != nil {
-		return nil, fmt.Errorf("read the embedded sources: %w", err)
-	}
-	var list []knownSource
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, fmt.Errorf("read the embedded sources: %w", err)
-	}
-	country, err := fs.ReadFile(data, "data/country.mmdb")
-	if err != nil {
-		country = nil // built without it; see KnowsPlaces
-	}
-	places, err := openPlaces(country)
-	if err != nil {
+// Load reads the embedded data and the operator's files. A file that can't be used is
+// an error that names it.
+func Load(files Files) (*Enricher, error) {
+	e := &Enricher{}
+	if err := read("agents.json", &e.agents); err != nil {
 		return nil, err
 	}
-	return &Enricher{sources: indexSources(list), places: places}, nil
+	var crawlers []string
+	var own bots
+	var referrers, sources []knownSource
+	for name, into := range map[string]any{
+		"crawlers.json": &crawlers, "bots.json": &own, "referrers.json": &referrers, "sources.json": &sources,
+	} {
+		if err := read(name, into); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if e.crawlers, err = newCrawlers(own.Headless, append(own.Programs, crawlers...)); err != nil {
+		return nil, err
+	}
+	e.sources = indexSources(referrers, sources)
+	if country, err := fs.ReadFile(data, "data/country.mmdb"); err == nil { // else see KnowsPlaces
+		if e.places, err = openPlaces(country); err != nil {
+			return nil, fmt.Errorf("read the embedded database of countries: %w", err)
+		}
+	}
+	if files.Datacenters != "" {
+		if e.crawlers.datacenters, err = readNetworks(files.Datacenters); err != nil {
+			return nil, err
+		}
+	}
+	if files.Places != "" {
+		e.own = &ownPlaces{path: files.Places}
+		if err := e.own.refresh(); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
 }
 
-// KnowsPlaces tells whether the program was built with a database of places.
-// Without it every place is unknown.
-func (e *Enricher) KnowsPlaces() bool { return e.places != nil }
+func read(name string, into any) error {
+	raw, err := data.ReadFile("data/" + name)
+	if err == nil {
+		err = json.Unmarshal(raw, into)
+	}
+	if err != nil {
+		return fmt.Errorf("read the embedded %s: %w", name, err)
+	}
+	return nil
+}
+
+// KnowsPlaces tells whether there is a database of places, embedded or the
+// operator's. Without it every place is unknown.
+func (e *Enricher) KnowsPlaces() bool { return e.places != nil || e.own != nil }
+
+// Refresh reads the operator's database of places again if the file has changed. When
+// it can't be used, what was read before stays in use.
+func (e *Enricher) Refresh() error {
+	if e.own == nil {
+		return nil
+	}
+	return e.own.refresh()
+}

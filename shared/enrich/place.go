@@ -3,6 +3,11 @@ package enrich
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/oschwald/maxminddb-golang/v2"
 )
@@ -10,31 +15,108 @@ import (
 // Place is where an address is used. Empty means not known.
 type Place struct {
 	Country string // ISO 3166-1 alpha-2
+	Region  string // ISO 3166-2, e.g. "GB-ENG"
+	City    string // its English name
 }
 
 type places struct{ reader *maxminddb.Reader }
 
 func openPlaces(database []byte) (*places, error) {
-	if database == nil {
-		return nil, nil
-	}
 	reader, err := maxminddb.OpenBytes(database)
 	if err != nil {
-		return nil, fmt.Errorf("read the embedded database of countries: %w", err)
+		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	return &places{reader}, nil
 }
 
-// Place says where an address is used. It is the last that sees the address.
+// placeRecord is a record of MaxMind's and DB-IP's databases, and the flat one of
+// ip-location-db's.
+type placeRecord struct {
+	Country struct {
+		Code string `maxminddb:"iso_code"`
+	} `maxminddb:"country"`
+	Subdivisions []struct {
+		Code string `maxminddb:"iso_code"`
+	} `maxminddb:"subdivisions"`
+	City any    `maxminddb:"city"` // an object with names, or flat a text
+	Flat string `maxminddb:"country_code"`
+}
+
+func (p *places) find(address netip.Addr) Place {
+	var record placeRecord
+	if p == nil || p.reader.Lookup(address).Decode(&record) != nil {
+		return Place{}
+	}
+	place := Place{Country: record.Country.Code}
+	if place.Country == "" {
+		place.Country = record.Flat
+	}
+	if place.Country != "" && len(record.Subdivisions) > 0 && record.Subdivisions[0].Code != "" {
+		place.Region = place.Country + "-" + record.Subdivisions[0].Code
+	}
+	switch city := record.City.(type) {
+	case string:
+		place.City = city
+	case map[string]any:
+		names, _ := city["names"].(map[string]any)
+		place.City, _ = names["en"].(string)
+	}
+	return place
+}
+
+// Place says where an address is used, by the operator's database first. It is the
+// last that sees the address.
 func (e *Enricher) Place(address netip.Addr) Place {
-	if e.places == nil || !address.IsValid() {
+	if !address.IsValid() {
 		return Place{}
 	}
-	var record struct {
-		Code string `maxminddb:"country_code"`
+	address = address.Unmap()
+	if e.own != nil {
+		if place := e.own.current.Load().find(address); place.Country != "" {
+			return place
+		}
 	}
-	if err := e.places.reader.Lookup(address).Decode(&record); err != nil {
-		return Place{}
+	return e.places.find(address)
+}
+
+// ownPlaces is the operator's database. It is read into memory whole: a file that is
+// overwritten in place, not replaced, must not harm those who read it.
+type ownPlaces struct {
+	path    string
+	current atomic.Pointer[places]
+
+	mu       sync.Mutex
+	modified time.Time
+	size     int64
+}
+
+func (o *ownPlaces) refresh() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	info, err := os.Stat(o.path)
+	if err != nil {
+		return fmt.Errorf("look at the database of places: %w", err)
 	}
-	return Place{Country: record.Code}
+	if info.ModTime().Equal(o.modified) && info.Size() == o.size {
+		return nil
+	}
+	raw, err := os.ReadFile(o.path)
+	if err != nil {
+		return fmt.Errorf("read the database of places: %w", err)
+	}
+	opened, err := openPlaces(raw)
+	if err != nil {
+		return fmt.Errorf("%s is no database in MaxMind's format (.mmdb)", o.path)
+	}
+	if kind := opened.reader.Metadata.DatabaseType; !ofPlaces(kind) {
+		return fmt.Errorf("%s is a database of the type %q: one of cities or countries is needed", o.path, kind)
+	}
+	o.current.Store(opened)
+	o.modified, o.size = info.ModTime(), info.Size()
+	return nil
+}
+
+func ofPlaces(kind string) bool {
+	kind = strings.ToLower(kind)
+	return strings.Contains(kind, "city") || strings.Contains(kind, "country") || strings.Contains(kind, "enterprise")
 }

@@ -27,6 +27,12 @@ const (
 	ChannelAffiliates    = "Affiliates"
 	ChannelAI            = "AI Assistants"
 	ChannelReferral      = "Referral"
+	ChannelShopping      = "Organic Shopping"
+	ChannelPaidShopping  = "Paid Shopping"
+	ChannelCross         = "Cross-network"
+	ChannelAudio         = "Audio"
+	ChannelSMS           = "SMS"
+	ChannelPush          = "Mobile Push Notifications"
 )
 
 type kind string
@@ -37,34 +43,58 @@ const (
 	email  kind = "email"
 	video  kind = "video"
 	ai     kind = "ai"
+	shop   kind = "shopping"
+	ads    kind = "ads"
 )
 
 type knownSource struct {
 	Name  string   `json:"name"`
 	Kind  kind     `json:"kind"`
 	Hosts []string `json:"hosts"`
+	// Paid and Clicks are the parameters by which its advertisements, and its other
+	// links, mark a click: see privacy.Campaign.
+	Paid   []string `json:"paid"`
+	Clicks []string `json:"clicks"`
 }
 
 // sources finds a source by a host, by a host's name without its top-level domain
-// ("google.*"), and by its own name as campaigns write it.
+// ("google.*"), by its own name as campaigns write it, and by its click ids.
 type sources struct {
 	byHost, byStem, byName map[string]*knownSource
+	byClick                map[string]click
 }
 
-func indexSources(list []knownSource) sources {
-	s := sources{map[string]*knownSource{}, map[string]*knownSource{}, map[string]*knownSource{}}
-	for i := range list {
-		k := &list[i]
-		s.byName[strings.ToLower(k.Name)] = k
-		for _, host := range k.Hosts {
-			if stem, ok := strings.CutSuffix(host, ".*"); ok {
-				s.byStem[stem] = k
-			} else {
-				s.byHost[host] = k
-			}
+type click struct {
+	source *knownSource
+	paid   bool
+}
+
+// indexSources indexes lists; what a later one says of a host or a name counts.
+func indexSources(lists ...[]knownSource) sources {
+	s := sources{map[string]*knownSource{}, map[string]*knownSource{}, map[string]*knownSource{}, map[string]click{}}
+	for _, list := range lists {
+		for i := range list {
+			s.add(&list[i])
 		}
 	}
 	return s
+}
+
+func (s *sources) add(k *knownSource) {
+	s.byName[strings.ToLower(k.Name)] = k
+	for _, host := range k.Hosts {
+		if stem, ok := strings.CutSuffix(host, ".*"); ok {
+			s.byStem[stem] = k
+		} else {
+			s.byHost[host] = k
+		}
+	}
+	for _, id := range k.Paid {
+		s.byClick[id] = click{k, true}
+	}
+	for _, id := range k.Clicks {
+		s.byClick[id] = click{k, false}
+	}
 }
 
 // find looks for the host, then for each domain above it.
@@ -84,16 +114,19 @@ func (s *sources) find(host string) *knownSource {
 }
 
 // Source says who sent a visitor and by which channel. What a campaign says comes
-// before the referrer; referrerHost is "" when there is none or it is the site's
-// own.
+// before a click id, and that before the referrer; referrerHost is "" when there is
+// none or it is the site's own.
 func (e *Enricher) Source(referrerHost string, c privacy.Campaign) (source, channel string) {
 	var known *knownSource
+	clicked := e.sources.byClick[c.ClickID]
 	switch named := strings.TrimSpace(cmp.Or(c.Source, c.Ref)); {
 	case named != "":
 		source = named
 		if known = e.sources.byName[strings.ToLower(named)]; known == nil {
 			known = e.sources.find(strings.ToLower(named))
 		}
+	case clicked.source != nil:
+		known = clicked.source
 	case referrerHost != "":
 		source = referrerHost
 		known = e.sources.find(referrerHost)
@@ -104,35 +137,67 @@ func (e *Enricher) Source(referrerHost string, c privacy.Campaign) (source, chan
 	if known != nil {
 		source, k = known.Name, known.Kind
 	}
-	return source, channelOf(strings.ToLower(strings.TrimSpace(c.Medium)), k, source)
+	medium := strings.ToLower(strings.TrimSpace(c.Medium))
+	if medium == "" && clicked.paid {
+		medium = "cpc"
+	}
+	return source, channelOf(medium, strings.ToLower(c.Name), k, source)
 }
 
-func channelOf(medium string, k kind, source string) string {
+// channelOf follows Google Analytics' rules in their order; docs/enrichment.md says
+// where it differs.
+func channelOf(medium, campaign string, k kind, source string) string {
+	switch {
+	case strings.Contains(campaign, "cross-network"):
+		return ChannelCross
+	case paid(medium):
+		return paidChannel(medium, campaign, k)
+	}
 	switch medium {
-	case "cpc", "ppc", "cpv", "cpa", "cpp", "retargeting", "paid", "paidsearch", "paid-search", "paidsocial", "paid-social", "paid_social":
-		switch {
-		case k == search || strings.HasSuffix(medium, "search"):
-			return ChannelPaidSearch
-		case k == social || strings.HasSuffix(medium, "social"):
-			return ChannelPaidSocial
-		case k == video:
-			return ChannelPaidVideo
-		default:
-			return ChannelPaidOther
-		}
 	case "display", "banner", "expandable", "interstitial", "cpm":
 		return ChannelDisplay
-	case "email", "e-mail", "e_mail", "newsletter":
+	case "email", "e-mail", "e_mail", "e mail", "newsletter":
 		return ChannelEmail
 	case "affiliate", "affiliates":
 		return ChannelAffiliates
-	case "social", "social-network", "social-media", "sm":
+	case "social", "social-network", "social-media", "social_network", "social network", "social_media", "social media", "sm":
 		return ChannelOrganicSocial
-	case "video":
-		return ChannelOrganicVideo
 	case "organic":
 		return ChannelOrganicSearch
+	case "audio":
+		return ChannelAudio
+	case "sms":
+		return ChannelSMS
 	}
+	switch {
+	case strings.Contains(medium, "video"):
+		return ChannelOrganicVideo
+	case strings.HasSuffix(medium, "push") || strings.Contains(medium, "mobile") || strings.Contains(medium, "notification"):
+		return ChannelPush
+	}
+	return unpaidChannel(k, source)
+}
+
+func paid(medium string) bool {
+	return strings.Contains(medium, "cp") && medium != "cpm" && len(medium) <= 4 || medium == "ppc" || medium == "retargeting" || strings.HasPrefix(medium, "paid")
+}
+
+func paidChannel(medium, campaign string, k kind) string {
+	switch {
+	case k == shop || strings.HasSuffix(medium, "shopping") || strings.Contains(campaign, "shopping"):
+		return ChannelPaidShopping
+	case k == search || strings.HasSuffix(medium, "search"):
+		return ChannelPaidSearch
+	case k == social || strings.HasSuffix(medium, "social"):
+		return ChannelPaidSocial
+	case k == video || strings.HasSuffix(medium, "video"):
+		return ChannelPaidVideo
+	default:
+		return ChannelPaidOther
+	}
+}
+
+func unpaidChannel(k kind, source string) string {
 	switch k {
 	case search:
 		return ChannelOrganicSearch
@@ -144,6 +209,18 @@ func channelOf(medium string, k kind, source string) string {
 		return ChannelEmail
 	case ai:
 		return ChannelAI
+	case shop:
+		return ChannelShopping
+	case ads:
+		return ChannelPaidOther
+	}
+	switch strings.ToLower(source) {
+	case "email", "e-mail", "e_mail", "newsletter":
+		return ChannelEmail
+	case "sms":
+		return ChannelSMS
+	case "firebase":
+		return ChannelPush
 	}
 	if source == Direct {
 		return ChannelDirect

@@ -21,6 +21,27 @@ type Campaign struct {
 	Name    string // utm_campaign
 	Term    string // utm_term
 	Content string // utm_content
+	ClickID string // name of the click id, e.g. "gclid"; its value tells one person and is dropped
+}
+
+// clickID is the first parameter of an advertisement's click in a query, by its name.
+// The network that each stands for is in shared/enrich/data/sources.json.
+func clickID(q url.Values) string {
+	for _, name := range ClickIDs() {
+		if q.Get(name) != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// ClickIDs are the parameters by which networks mark a click, those that stand for a
+// paid one first.
+func ClickIDs() [16]string {
+	return [16]string{
+		"gclid", "wbraid", "gbraid", "gclsrc", "dclid", "msclkid", "ttclid", "twclid", "li_fat_id", "rdt_cid",
+		"ScCid", "epik", "yclid", "fbclid", "igshid", "srsltid",
+	}
 }
 
 // MaxCampaign is the length in bytes to which a value of a campaign is cut.
@@ -48,6 +69,7 @@ func ReadPage(raw string) (p Page, ok bool) {
 			Name:    clip(q.Get("utm_campaign")),
 			Term:    clip(q.Get("utm_term")),
 			Content: clip(q.Get("utm_content")),
+			ClickID: clickID(q),
 		}
 	}
 	return p, true

@@ -28,7 +28,7 @@ func (d directory) Salt(day event.Day) (*privacy.Salt, bool) {
 // of an hour, as they are collected.
 func quarters(t *testing.T, site collect.Site, from, to time.Time) []event.Event {
 	t.Helper()
-	enricher, err := enrich.Load()
+	enricher, err := enrich.Load(enrich.Files{})
 	if err != nil {
 		t.Fatal(err)
 	}

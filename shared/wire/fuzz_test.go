@@ -1,10 +1,17 @@
 package wire_test
 
 import (
+	"bytes"
 	"errors"
+	"net/http"
+	"net/url"
 	"testing"
 
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/wire"
 )
 
@@ -16,24 +23,29 @@ func fuzz(f *testing.F, read format, seeds ...string) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		b, err := read(wire.Request{Body: body, Arrived: arrived, Subjects: true})
-		if err != nil {
-			refused(t, err)
-			return
-		}
-		if len(b.Events) == 0 || len(b.Events) > event.MaxBatch {
-			t.Fatalf("%d events", len(b.Events))
-		}
-		for _, e := range b.Events {
-			if e.Err != nil {
-				refused(t, e.Err)
-				continue
-			}
-			if _, err := e.Input.Validate(arrived); err != nil && e.Ignored == "" {
-				refused(t, err)
-			}
-		}
+		check(t, wire.Request{Body: body, Arrived: arrived, Subjects: true}, read)
 	})
+}
+
+func check(t *testing.T, r wire.Request, read format) {
+	t.Helper()
+	b, err := read(r)
+	if err != nil {
+		refused(t, err)
+		return
+	}
+	if len(b.Events) == 0 || len(b.Events) > event.MaxBatch {
+		t.Fatalf("%d events", len(b.Events))
+	}
+	for _, e := range b.Events {
+		if e.Err != nil {
+			refused(t, e.Err)
+			continue
+		}
+		if _, err := e.Input.Validate(arrived); err != nil && e.Ignored == "" {
+			refused(t, err)
+		}
+	}
 }
 
 func refused(t *testing.T, err error) {
@@ -76,4 +88,41 @@ func FuzzSegmentBatch(f *testing.F) {
 	fuzz(f, wire.SegmentBatch,
 		`{"batch":[{"type":"track","event":"A","properties":{"revenue":"12.5","currency":"eur"},"originalTimestamp":"0001-01-01T00:00:00Z"},{"type":"alias"},1],"writeKey":"s_1","sentAt":"9999-12-31T23:59:59Z"}`,
 		`{"batch":[]}`)
+}
+
+func FuzzPixel(f *testing.F) {
+	f.Add("site=s_1&url=https%3A%2F%2Fone.example%2F&referrer=https://two.example&title=x")
+	f.Add("site=one.example&type=click&props=%7B%22plan%22%3A%22pro%22%7D&id=0198c5f0-0000-7000-8000-000000000000")
+	f.Fuzz(func(t *testing.T, raw string) {
+		query, err := url.ParseQuery(raw)
+		if err != nil {
+			return // such a request is refused before
+		}
+		check(t, wire.Request{Query: query, Header: http.Header{"Referer": {"https://one.example/a"}}, Arrived: arrived, Subjects: true}, wire.Pixel)
+	})
+}
+
+// FuzzBody checks that no more is read than may be, whatever a compressed body promises.
+func FuzzBody(f *testing.F) {
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, _ = z.Write([]byte(`{"site":"s_1","type":"view"}`))
+	_ = z.Close()
+	encoder, err := zstd.NewWriter(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("gzip", "application/json", zipped.Bytes())
+	f.Add("zstd", "text/plain;charset=UTF-8", encoder.EncodeAll(make([]byte, 2<<20), nil))
+	f.Add("", "", []byte("{}"))
+	f.Fuzz(func(t *testing.T, encoding, kind string, body []byte) {
+		read, err := wire.ReadBody(http.Header{"Content-Encoding": {encoding}, "Content-Type": {kind}}, bytes.NewReader(body))
+		var why problem.Problem
+		if err != nil && !errors.As(err, &why) {
+			t.Fatalf("no problem: %v", err)
+		}
+		if len(read) > event.MaxBody && len(read) > len(body) {
+			t.Fatalf("%d bytes were unpacked", len(read))
+		}
+	})
 }

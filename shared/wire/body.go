@@ -1,4 +1,4 @@
-package track
+package wire
 
 import (
 	"bytes"
@@ -18,20 +18,20 @@ import (
 
 const codeUnsupportedEncoding = "unsupported_encoding"
 
-// readBody reads what a request holds, of at most event.MaxBody bytes, and as many
-// again before they were compressed: no more is ever unpacked. What is wrong is a
-// problem.
-func readBody(r *http.Request) ([]byte, error) {
-	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
+// ReadBody reads the body of a request with the headers h, of at most event.MaxBody bytes,
+// and as many again before they were compressed: no more is ever unpacked. What is wrong
+// is a problem.
+func ReadBody(h http.Header, from io.Reader) ([]byte, error) {
+	encoding := strings.ToLower(strings.TrimSpace(h.Get("Content-Encoding")))
 	switch encoding {
 	case "", "identity", "gzip", "zstd":
 	default:
 		return nil, problem.New(http.StatusUnsupportedMediaType, codeUnsupportedEncoding, "the body may be compressed with gzip or zstd, or not at all")
 	}
-	if err := readable(r.Header); err != nil {
+	if err := readable(h); err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := io.ReadAll(from)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, problem.Of(err)
 	}

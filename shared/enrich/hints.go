@@ -1,0 +1,58 @@
+package enrich
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Hints is what a browser says of itself beside its user agent, in headers. Empty
+// means that it did not send the header.
+type Hints struct {
+	Brands          string // Sec-CH-UA
+	Mobile          string // Sec-CH-UA-Mobile
+	Platform        string // Sec-CH-UA-Platform
+	PlatformVersion string // Sec-CH-UA-Platform-Version, sent only to who asked for it
+	Purpose         string // Sec-Purpose, Purpose or X-Moz: why a page is loaded ahead
+}
+
+// ReadHints takes the hints from a request's headers.
+func ReadHints(h http.Header) Hints {
+	hints := Hints{
+		Brands:          h.Get("Sec-CH-UA"),
+		Mobile:          h.Get("Sec-CH-UA-Mobile"),
+		Platform:        strings.Trim(h.Get("Sec-CH-UA-Platform"), `"`),
+		PlatformVersion: strings.Trim(h.Get("Sec-CH-UA-Platform-Version"), `"`),
+		Purpose:         h.Get("Sec-Purpose"),
+	}
+	if hints.Purpose == "" {
+		hints.Purpose = h.Get("Purpose")
+	}
+	if hints.Purpose == "" {
+		hints.Purpose = h.Get("X-Moz")
+	}
+	return hints
+}
+
+// refine sets what the user agent hides: Brave calls itself Chrome, Windows 11 calls
+// itself 10, and macOS has been 10.15.7 for ever.
+func (h Hints) refine(a *Agent) {
+	if a.Browser == "Chrome" && strings.Contains(h.Brands, `"Brave"`) {
+		a.Browser = "Brave"
+	}
+	if h.Platform != a.OS || h.PlatformVersion == "" {
+		return
+	}
+	version := major(h.PlatformVersion)
+	switch a.OS {
+	case "Windows":
+		// https://learn.microsoft.com/microsoft-edge/web-platform/how-to-detect-win11
+		if n, err := strconv.Atoi(version); err == nil && n >= 13 {
+			a.OSVersion = "11"
+		}
+	case "macOS", "Android":
+		if version != "" {
+			a.OSVersion = version
+		}
+	}
+}
