@@ -15,6 +15,7 @@ interface Sent {
   referrer: string;
   title: string;
   screen: string;
+  consent: boolean;
   props?: Record<string, string | number>;
   passive?: boolean;
   engaged?: number;
@@ -149,6 +150,7 @@ test('a view says what page it is of', async ({ page, site, events }) => {
     title: 'first',
     language: 'en-US',
     screen: '1440x1000',
+    consent: false,
   });
   const made = parseInt((view?.id ?? '').replace('-', '').slice(0, 12), 16);
   expect(Math.abs(Date.now() - made)).toBeLessThan(60_000);
@@ -168,6 +170,20 @@ test('pages inside a page are views when the path changes', async ({ page, site,
   await events.wait(4, 'view');
   expect(events.paths()).toEqual(['/core/first', '/core/second', '/core/third', '/core/first']);
   expect(events.all[1]?.referrer).toBe(`${site.url}/core/first`);
+});
+
+test('events say that the visitor agrees from when the page says so', async ({
+  page,
+  site,
+  events,
+}) => {
+  await page.goto(`${site.url}/core/first`);
+  await events.wait(1, 'view');
+  await page.evaluate(() => {
+    document.querySelector('script[data-site]')?.setAttribute('data-consent', '');
+    history.pushState({}, '', '/core/second');
+  });
+  expect((await events.wait(2, 'view')).map((e) => e.consent)).toEqual([false, true]);
 });
 
 test('routes behind # are pages when data-hash asks for it', async ({ page, site, events }) => {

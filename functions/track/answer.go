@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/analytics-platform/analytics/shared/collect"
 	"github.com/analytics-platform/analytics/shared/event"
@@ -44,8 +43,12 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	if err != nil { // nothing in an answer can fail to encode
 		panic(err)
 	}
+	write(w, status, body)
+}
+
+// write writes a JSON document. The server says its length.
+func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that has gone away is nobody's error
 }

@@ -33,6 +33,10 @@ func (native) answer(w http.ResponseWriter, a answer) {
 		problem.Write(w, a.problem())
 		return
 	}
+	if a.size() == a.Accepted && len(a.Warnings) == 0 { // nearly always
+		write(w, http.StatusAccepted, append(strconv.AppendInt([]byte(`{"accepted":`), int64(a.Accepted), 10), '}'))
+		return
+	}
 	writeJSON(w, http.StatusAccepted, a)
 }
 

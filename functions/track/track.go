@@ -183,10 +183,11 @@ func notFound(w http.ResponseWriter) {
 // anyOrigin lets pages of every site send events and load the script: neither
 // carries credentials.
 func anyOrigin(next http.Handler) http.Handler {
+	// The values are the same for all answers, which only read them.
+	origins, exposed, policy := []string{"*"}, []string{"Retry-After, X-Analytics-Outcome, X-Plausible-Dropped"}, []string{"cross-origin"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		w.Header().Set("Access-Control-Expose-Headers", exposed)
-		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+		h := w.Header()
+		h["Access-Control-Allow-Origin"], h["Access-Control-Expose-Headers"], h["Cross-Origin-Resource-Policy"] = origins, exposed, policy
 		if r.Method == http.MethodOptions {
 			preflight(w)
 			return
@@ -194,9 +195,6 @@ func anyOrigin(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
-
-// exposed are the headers of answers that pages may read.
-const exposed = "Retry-After, X-Analytics-Outcome, X-Plausible-Dropped"
 
 func preflight(w http.ResponseWriter) {
 	h := w.Header()
@@ -212,10 +210,12 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batc
 		f.shed(w, of)
 		return batch, false
 	}
-	request := wire.Request{Header: r.Header, Query: r.URL.Query(), Arrived: f.now(), Subjects: len(f.collector.SubjectKey) > 0}
+	request := wire.Request{Header: r.Header, Arrived: f.now(), Subjects: len(f.collector.SubjectKey) > 0}
 	var err error
 	if r.Method == http.MethodPost {
 		request.Body, err = wire.ReadBody(r.Header, r.Body)
+	} else {
+		request.Query = r.URL.Query()
 	}
 	if err == nil {
 		batch, err = of.read(request)

@@ -155,11 +155,11 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collect
 		return out, ErrNoSalt
 	}
 
-	if reason, bot := c.Enricher.Bot(r.UserAgent, r.Hints, r.Address); bot {
-		out.Dropped = Reason(reason)
+	agent := c.Enricher.Agent(r.UserAgent, r.Hints, r.Address)
+	if agent.Bot != "" {
+		out.Dropped = Reason(agent.Bot)
 		return out, nil
 	}
-	agent := c.Enricher.Agent(r.UserAgent, r.Hints)
 	c.attribute(e, agent, r.Address, valid.Referrer, site.Domain, campaign)
 	if !site.Rules.Country(e.Country) {
 		out.Dropped = ExcludedCountry

@@ -1,6 +1,9 @@
 package enrich
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Agent is what a request says of the visitor's program and machine. Empty means not
 // known.
@@ -10,6 +13,7 @@ type Agent struct {
 	OS             string // e.g. "macOS"
 	OSVersion      string // major
 	Device         string // Desktop, Mobile, Tablet, TV, Console
+	Bot            BotReason
 }
 
 // The values of a device.
@@ -39,49 +43,35 @@ type agents struct {
 	Devices  []program `json:"devices"`
 }
 
-// find gives the first program with a mark in the user agent, and what stands behind
-// the mark.
-func find(list []program, header string) (name, behind string) {
-	for i := range list {
-		for _, mark := range list[i].Marks {
-			if at := strings.Index(header, mark); at >= 0 {
-				return list[i].Name, header[at+len(mark):]
-			}
-		}
-	}
-	return "", ""
-}
-
 // Agent reads a User-Agent header, and the client hints beside it, which know more
-// where a browser sends them.
-func (e *Enricher) Agent(header string, hints Hints) Agent {
+// where a browser sends them. Of a program's request only Bot is told.
+func (e *Enricher) Agent(header string, hints Hints, address netip.Addr) (a Agent) {
 	header = header[:min(len(header), maxAgent)]
-	var a Agent
-	var version string
-	a.Browser, version = find(e.agents.Browsers, header)
-	a.BrowserVersion = major(version)
-	a.OS, version = find(e.agents.Systems, header)
-	a.OSVersion = systemVersion(a.OS, version)
-	if a.OS == "" {
-		return Agent{} // any text may hold a browser's name
+	marks := e.marks.find(header)
+	if a.Bot = e.bot(header, &marks, hints, address); a.Bot != "" {
+		return a
 	}
-	a.Device = e.device(a.OS, header)
+	a.OS = marks[systems].name
+	if a.OS == "" {
+		return a // any text may hold a browser's name
+	}
+	a.OSVersion = systemVersion(a.OS, marks[systems].behind)
+	a.Browser, a.BrowserVersion = marks[browsers].name, major(marks[browsers].behind)
+	a.Device = device(a.OS, marks[devices].name)
 	hints.refine(&a)
 	return a
 }
 
-func (e *Enricher) device(system, header string) string {
-	if device, _ := find(e.agents.Devices, header); device != "" {
-		return device
-	}
-	switch system {
-	case "iOS", "Windows Phone", "KaiOS", "HarmonyOS":
-		return Mobile
-	case "Android":
-		if strings.Contains(header, "Mobile") {
-			return Mobile
-		}
+// device is what a system runs on when the user agent names no device but, on phones with
+// Android, "Mobile".
+func device(system, named string) string {
+	switch {
+	case named != "" && (named != Mobile || system == "Android"):
+		return named
+	case system == "Android":
 		return Tablet
+	case system == "iOS" || system == "Windows Phone" || system == "KaiOS" || system == "HarmonyOS":
+		return Mobile
 	default:
 		return Desktop
 	}

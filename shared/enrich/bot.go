@@ -26,83 +26,20 @@ type bots struct {
 	Programs []string `json:"programs"`
 }
 
-// crawlers finds the marks of known programs in a user agent, all of them in one pass.
-// Marks are found by their first three bytes, of which hardly any stand in a browser's.
-// An Aho-Corasick automaton (coregx/ahocorasick) was slower to build and to search.
-type crawlers struct {
-	byStart      map[uint32][]string
-	maybe        [1 << 16]bool // by a hash of the three bytes, to spare the look into the map
-	starts, ends []string
-	headless     []string
-	datacenters  *netipx.IPSet
-}
-
-// newCrawlers takes marks of headless browsers and of other programs: "^" before one of
-// these stands for the start of the user agent, "$" behind one for its end.
-func newCrawlers(headless, marks []string) (*crawlers, error) {
-	c := &crawlers{byStart: map[uint32][]string{}, headless: headless}
-	for _, mark := range marks {
-		if text, ok := strings.CutPrefix(mark, "^"); ok {
-			c.starts = append(c.starts, text)
-			continue
-		}
-		if text, ok := strings.CutSuffix(mark, "$"); ok {
-			c.ends = append(c.ends, text)
-			continue
-		}
-		if len(mark) < 3 {
-			return nil, fmt.Errorf("index the crawlers: the mark %q is shorter than 3 bytes", mark)
-		}
-		start := three(mark)
-		c.byStart[start] = append(c.byStart[start], mark)
-		c.maybe[hash(start)] = true
-	}
-	return c, nil
-}
-
-func three(s string) uint32 { return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 }
-
-func hash(three uint32) uint16 { return uint16((three * 2654435761) >> 16) }
-
-// Bot tells whether a program sent a request, and by what it is known.
-func (e *Enricher) Bot(header string, hints Hints, address netip.Addr) (reason BotReason, bot bool) {
-	switch c := e.crawlers; {
+// bot tells by what a program is known that sent a request, of which the marks say so much.
+func (e *Enricher) bot(header string, marks *[lists]found, hints Hints, address netip.Addr) BotReason {
+	switch {
 	case ahead(hints.Purpose):
-		return BotPrefetch, true
-	case strings.Contains(hints.Brands, "Headless") || containsAny(header, c.headless):
-		return BotHeadless, true
-	case impossible(header) || c.known(header[:min(len(header), maxAgent)]):
-		return BotUserAgent, true
-	case c.datacenters != nil && c.datacenters.Contains(address.Unmap()):
-		return BotDatacenter, true
+		return BotPrefetch
+	case marks[headless].name != "" || strings.Contains(hints.Brands, "Headless"):
+		return BotHeadless
+	case marks[programs].name != "" || impossible(header):
+		return BotUserAgent
+	case e.datacenters != nil && e.datacenters.Contains(address.Unmap()):
+		return BotDatacenter
 	default:
-		return "", false
+		return ""
 	}
-}
-
-func (c *crawlers) known(header string) bool {
-	for _, start := range c.starts {
-		if strings.HasPrefix(header, start) {
-			return true
-		}
-	}
-	for _, end := range c.ends {
-		if strings.HasSuffix(header, end) {
-			return true
-		}
-	}
-	for at := 0; at+3 <= len(header); at++ {
-		start := three(header[at:])
-		if !c.maybe[hash(start)] {
-			continue
-		}
-		for _, mark := range c.byStart[start] {
-			if strings.HasPrefix(header[at:], mark) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // ahead tells whether a page is loaded before anybody asked for it.
@@ -119,15 +56,6 @@ func impossible(header string) bool {
 		return true
 	}
 	return strings.ContainsAny(header, "<>{}$\x00\n\r")
-}
-
-func containsAny(text string, marks []string) bool {
-	for _, mark := range marks {
-		if strings.Contains(text, mark) {
-			return true
-		}
-	}
-	return false
 }
 
 // readNetworks reads a file of networks such as 192.0.2.0/24, one a line; "#" begins a

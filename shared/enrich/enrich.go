@@ -10,8 +10,11 @@ package enrich
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
+
+	"go4.org/netipx"
 )
 
 //go:embed all:data
@@ -25,32 +28,30 @@ type Files struct {
 
 // Enricher holds the data that enrichment needs. It is safe for concurrent use.
 type Enricher struct {
-	agents   agents
-	crawlers *crawlers
-	sources  sources
-	places   *places
-	own      *ownPlaces
+	marks       *marks
+	datacenters *netipx.IPSet // nil when there are none
+	sources     sources
+	places      *places
+	own         *ownPlaces
 }
 
 // Load reads the embedded data and the operator's files. A file that can't be used is
 // an error that names it.
 func Load(files Files) (*Enricher, error) {
 	e := &Enricher{}
-	if err := read("agents.json", &e.agents); err != nil {
-		return nil, err
-	}
+	var agents agents
 	var crawlers []string
-	var own bots
+	var bots bots
 	var referrers, sources []knownSource
 	for name, into := range map[string]any{
-		"crawlers.json": &crawlers, "bots.json": &own, "referrers.json": &referrers, "sources.json": &sources,
+		"agents.json": &agents, "crawlers.json": &crawlers, "bots.json": &bots, "referrers.json": &referrers, "sources.json": &sources,
 	} {
 		if err := read(name, into); err != nil {
 			return nil, err
 		}
 	}
 	var err error
-	if e.crawlers, err = newCrawlers(own.Headless, append(own.Programs, crawlers...)); err != nil {
+	if e.marks, err = indexMarks(agents, bots, crawlers); err != nil {
 		return nil, err
 	}
 	e.sources = indexSources(referrers, sources)
@@ -60,7 +61,7 @@ func Load(files Files) (*Enricher, error) {
 		}
 	}
 	if files.Datacenters != "" {
-		if e.crawlers.datacenters, err = readNetworks(files.Datacenters); err != nil {
+		if e.datacenters, err = readNetworks(files.Datacenters); err != nil {
 			return nil, err
 		}
 	}
@@ -71,6 +72,18 @@ func Load(files Files) (*Enricher, error) {
 		}
 	}
 	return e, nil
+}
+
+func indexMarks(agents agents, bots bots, crawlers []string) (*marks, error) {
+	m := newMarks()
+	for of, known := range [][]program{browsers: agents.Browsers, systems: agents.Systems, devices: agents.Devices} {
+		for _, p := range known {
+			if err := m.add(list(of), p.Name, p.Marks...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return m, errors.Join(m.add(headless, "headless", bots.Headless...), m.add(programs, "program", append(bots.Programs, crawlers...)...))
 }
 
 func read(name string, into any) error {

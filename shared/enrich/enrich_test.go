@@ -55,7 +55,7 @@ func TestAgent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := e.Agent(test.header, test.hints); got != test.want {
+			if got := e.Agent(test.header, test.hints, netip.Addr{}); got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
@@ -96,9 +96,8 @@ func TestBot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, bot := e.Bot(test.header, test.hints, netip.MustParseAddr(test.address))
-			if got != test.want || bot != (test.want != "") {
-				t.Errorf("got %q (%t), want %q", got, bot, test.want)
+			if got := e.Agent(test.header, test.hints, netip.MustParseAddr(test.address)).Bot; got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}
@@ -251,8 +250,7 @@ func FuzzAgent(f *testing.F) {
 	f.Add("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X)", `"Brave"`, "Windows", "15.0")
 	f.Fuzz(func(t *testing.T, header, brands, platform, version string) {
 		hints := enrich.Hints{Brands: brands, Platform: platform, PlatformVersion: version}
-		e.Bot(header, hints, netip.Addr{})
-		a := e.Agent(header, hints)
+		a := e.Agent(header, hints, netip.Addr{})
 		switch a.Device {
 		case "", enrich.Desktop, enrich.Mobile, enrich.Tablet, enrich.TV, enrich.Console:
 		default:
@@ -316,21 +314,12 @@ func FuzzNetworks(f *testing.F) {
 	})
 }
 
-func BenchmarkAgentAndBot(b *testing.B) {
+func BenchmarkAgent(b *testing.B) {
 	e := load(b)
-	address := netip.MustParseAddr("193.0.6.139")
-	b.Run("agent", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			e.Agent(chrome, enrich.Hints{})
-		}
-	})
-	b.Run("bot", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			e.Bot(chrome, enrich.Hints{}, address)
-		}
-	})
+	b.ReportAllocs()
+	for b.Loop() {
+		e.Agent(chrome, enrich.Hints{}, netip.Addr{})
+	}
 }
 
 // BenchmarkLoad is what a cold start takes of it.

@@ -16,13 +16,14 @@ type Hints struct {
 	Purpose         string // Sec-Purpose, Purpose or X-Moz: why a page is loaded ahead
 }
 
-// ReadHints takes the hints from a request's headers.
+// ReadHints takes the hints from a request's headers. Their names are written as net/http
+// keeps them, which spares it to write them anew.
 func ReadHints(h http.Header) Hints {
 	hints := Hints{
-		Brands:          h.Get("Sec-CH-UA"),
-		Mobile:          h.Get("Sec-CH-UA-Mobile"),
-		Platform:        strings.Trim(h.Get("Sec-CH-UA-Platform"), `"`),
-		PlatformVersion: strings.Trim(h.Get("Sec-CH-UA-Platform-Version"), `"`),
+		Brands:          h.Get("Sec-Ch-Ua"),
+		Mobile:          h.Get("Sec-Ch-Ua-Mobile"),
+		Platform:        strings.Trim(h.Get("Sec-Ch-Ua-Platform"), `"`),
+		PlatformVersion: strings.Trim(h.Get("Sec-Ch-Ua-Platform-Version"), `"`),
 		Purpose:         h.Get("Sec-Purpose"),
 	}
 	if hints.Purpose == "" {

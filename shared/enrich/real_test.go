@@ -36,11 +36,11 @@ func TestRealVisitors(t *testing.T) {
 	var all, programs, unknown, elsewhere float64
 	for _, v := range visitors {
 		all += v.Weight
-		if reason, bot := e.Bot(v.UserAgent, enrich.Hints{}, netip.Addr{}); bot {
+		a := e.Agent(v.UserAgent, enrich.Hints{}, netip.Addr{})
+		if a.Bot != "" {
 			programs += v.Weight
-			t.Logf("%s: %s", reason, v.UserAgent)
+			t.Logf("%s: %s", a.Bot, v.UserAgent)
 		}
-		a := e.Agent(v.UserAgent, enrich.Hints{})
 		if a.Browser == "" || a.BrowserVersion == "" || a.OS == "" {
 			unknown += v.Weight
 			t.Logf("%+v: %s", a, v.UserAgent)
@@ -69,7 +69,7 @@ func TestRealPrograms(t *testing.T) {
 	for _, p := range programs {
 		for _, header := range p.Instances {
 			all++
-			if _, bot := e.Bot(header, enrich.Hints{}, netip.Addr{}); !bot {
+			if e.Agent(header, enrich.Hints{}, netip.Addr{}).Bot == "" {
 				missed++
 				t.Logf("%s: %s", p.Pattern, header)
 			}

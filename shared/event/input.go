@@ -149,8 +149,8 @@ func (in *Input) Validate(now time.Time) (Valid, error) {
 		if len(f.text) > f.most {
 			return v, tooLong(f.field, f.most)
 		}
-		if err := storable(f.field, f.text); err != nil {
-			return v, err
+		if !storable(f.text) {
+			return v, unstorable(f.field)
 		}
 	}
 	if in.URL == "" && (e.Type == View || e.Type == Engagement) {
@@ -211,28 +211,9 @@ func (in *Input) props(e *Event) error {
 		return &FieldError{"props", CodeTooMany, fmt.Sprintf("at most %d properties", MaxProps)}
 	}
 	for key, raw := range in.Props {
-		field := "props." + clip(key)
-		if key == "" || len(key) > MaxKey {
-			return &FieldError{field, CodeTooLong, fmt.Sprintf("a property's key must have 1 to %d bytes", MaxKey)}
-		}
-		if err := storable(field, key); err != nil {
-			return err
-		}
-		var value string
-		switch raw.Kind() {
-		case jsontext.KindString:
-			if err := json.Unmarshal(raw, &value); err != nil {
-				return &FieldError{field, CodeMalformed, "is not a valid string"}
-			}
-		case jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse:
-			value = string(raw)
-		default:
-			return &FieldError{field, CodeWrongType, "must be a string, a number or a boolean"}
-		}
-		if len(value) > MaxValue {
-			return tooLong(field, MaxValue)
-		}
-		if err := storable(field, value); err != nil {
+		value, err := property(key, raw)
+		if err != nil {
+			err.Field = "props." + clip(key)
 			return err
 		}
 		if e.Props == nil {
@@ -241,6 +222,32 @@ func (in *Input) props(e *Event) error {
 		e.Props[key] = value
 	}
 	return nil
+}
+
+// property reads the value of a property.
+func property(key string, raw jsontext.Value) (value string, bad *FieldError) {
+	if key == "" || len(key) > MaxKey {
+		return "", &FieldError{Code: CodeTooLong, Detail: fmt.Sprintf("a property's key must have 1 to %d bytes", MaxKey)}
+	}
+	switch raw.Kind() {
+	case jsontext.KindString:
+		unquoted, err := jsontext.AppendUnquote(nil, raw)
+		if err != nil {
+			return "", &FieldError{Code: CodeMalformed, Detail: "is not a valid string"}
+		}
+		value = string(unquoted)
+	case jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse:
+		value = string(raw)
+	default:
+		return "", &FieldError{Code: CodeWrongType, Detail: "must be a string, a number or a boolean"}
+	}
+	switch {
+	case len(value) > MaxValue:
+		return "", tooLong("", MaxValue)
+	case !storable(key) || !storable(value):
+		return "", unstorable("")
+	}
+	return value, nil
 }
 
 func (in *Input) value(e *Event) error {
@@ -282,8 +289,8 @@ func (in *Input) funnel(e *Event) error {
 	if len(in.Funnel.ID) > MaxName {
 		return tooLong("funnel.id", MaxName)
 	}
-	if err := storable("funnel.id", in.Funnel.ID); err != nil {
-		return err
+	if !storable(in.Funnel.ID) {
+		return unstorable("funnel.id")
 	}
 	if in.Funnel.Step < 1 || in.Funnel.Step > MaxStep {
 		return &FieldError{"funnel.step", CodeOutOfRange, fmt.Sprintf("must be from 1 to %d", MaxStep)}
@@ -330,12 +337,11 @@ func tooLong(field string, most int) *FieldError {
 	return &FieldError{field, CodeTooLong, fmt.Sprintf("at most %d bytes", most)}
 }
 
-// storable refuses what no database text can hold.
-func storable(field, text string) error {
-	if strings.IndexByte(text, 0) >= 0 || !utf8.ValidString(text) {
-		return &FieldError{field, CodeWrongValue, "must be UTF-8 text without NUL characters"}
-	}
-	return nil
+// storable tells whether a database text can hold it.
+func storable(text string) bool { return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text) }
+
+func unstorable(field string) *FieldError {
+	return &FieldError{field, CodeWrongValue, "must be UTF-8 text without NUL characters"}
 }
 
 // clip keeps a client's key short enough to be named in an error.

@@ -174,6 +174,7 @@ func (e *Env) LazyRedis() (redis.UniversalClient, error) {
 		return nil, errors.New("REDIS_URL is not the URL of a Redis server: " + exampleRedis)
 	}
 	options.ContextTimeoutEnabled = true
+	options.Protocol = 2 // of the third nothing is used, and every answer would be looked through for its notifications
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	e.redis = redis.NewClient(options)
 	return e.redis, nil

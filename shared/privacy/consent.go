@@ -14,5 +14,5 @@ import "net/http"
 //
 // Sources: https://www.w3.org/TR/tracking-dnt/ and https://www.w3.org/TR/gpc/.
 func Refused(h http.Header) bool {
-	return h.Get("DNT") == "1" || h.Get("Sec-GPC") == "1"
+	return h.Get("Dnt") == "1" || h.Get("Sec-Gpc") == "1" // as net/http writes the names
 }

@@ -1,8 +1,13 @@
 package privacy_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -159,17 +164,21 @@ func TestReadPage(t *testing.T) {
 		want privacy.Page
 		ok   bool
 	}{
-		"plain":        {"https://example.com/a/b", privacy.Page{Hostname: "example.com", Path: "/a/b"}, true},
-		"no path":      {"https://www.Example.com", privacy.Page{Hostname: "example.com", Path: "/"}, true},
-		"port":         {"http://localhost:8080/x", privacy.Page{Hostname: "localhost", Path: "/x"}, true},
-		"secrets":      {"https://a.com/reset?token=s3cret&email=jane#id", privacy.Page{Hostname: "a.com", Path: "/reset"}, true},
-		"credentials":  {"https://jane:pw@a.com/", privacy.Page{Hostname: "a.com", Path: "/"}, true},
-		"campaign":     {"https://a.com/?utm_source=s&utm_medium=m&utm_campaign=c&utm_term=t&utm_content=n&x=y", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Source: "s", Medium: "m", Name: "c", Term: "t", Content: "n"}}, true},
-		"ref":          {"https://a.com/?ref=hn", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Ref: "hn"}}, true},
-		"escaped path": {"https://a.com/caf%C3%A9%20x", privacy.Page{Hostname: "a.com", Path: "/caf%C3%A9%20x"}, true},
-		"relative":     {"/pricing", privacy.Page{}, false},
-		"another kind": {"javascript:alert(1)", privacy.Page{}, false},
-		"nonsense":     {"http://[", privacy.Page{}, false},
+		"plain":          {"https://example.com/a/b", privacy.Page{Hostname: "example.com", Path: "/a/b"}, true},
+		"no path":        {"https://www.Example.com", privacy.Page{Hostname: "example.com", Path: "/"}, true},
+		"port":           {"http://localhost:8080/x", privacy.Page{Hostname: "localhost", Path: "/x"}, true},
+		"secrets":        {"https://a.com/reset?token=s3cret&email=jane#id", privacy.Page{Hostname: "a.com", Path: "/reset"}, true},
+		"credentials":    {"https://jane:pw@a.com/", privacy.Page{Hostname: "a.com", Path: "/"}, true},
+		"campaign":       {"https://a.com/?utm_source=s&utm_medium=m&utm_campaign=c&utm_term=t&utm_content=n&x=y", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Source: "s", Medium: "m", Name: "c", Term: "t", Content: "n"}}, true},
+		"ref":            {"https://a.com/?ref=hn", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Ref: "hn"}}, true},
+		"source for ref": {"https://a.com/?source=hn", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Ref: "hn"}}, true},
+		"twice":          {"https://a.com/?utm_source=&utm_source=b&utm_source=c", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Source: "b"}}, true},
+		"escaped":        {"https://a.com/?utm_campaign=spring+sale%21&utm_term=%zz", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Name: "spring sale!"}}, true},
+		"click ids":      {"https://a.com/?fbclid=1&msclkid=2&gclid=&x", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{ClickID: "msclkid"}}, true},
+		"escaped path":   {"https://a.com/caf%C3%A9%20x", privacy.Page{Hostname: "a.com", Path: "/caf%C3%A9%20x"}, true},
+		"relative":       {"/pricing", privacy.Page{}, false},
+		"another kind":   {"javascript:alert(1)", privacy.Page{}, false},
+		"nonsense":       {"http://[", privacy.Page{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -190,6 +199,37 @@ func TestPersonal(t *testing.T) {
 		if got := privacy.Personal(key); got != want {
 			t.Errorf("Personal(%q) = %t", key, got)
 		}
+	}
+}
+
+// TestVisitorIsKeyed compares with the standard library's HMAC, for user agents of every
+// length that fits where no memory is taken, and of more.
+func TestVisitorIsKeyed(t *testing.T) {
+	t.Parallel()
+	salt, address := &privacy.Salt{}, netip.MustParseAddr("2001:db8::7")
+	for i := range salt {
+		salt[i] = byte(7 * i)
+	}
+	for length := range 700 {
+		agent := strings.Repeat("a", length)
+		hash := hmac.New(sha256.New, salt[:])
+		as16 := address.As16()
+		_, _ = hash.Write(slices.Concat([]byte{0, 0, 1, 2}, as16[:], []byte(agent)))
+		if got, want := privacy.Visitor(salt, 258, address, agent), int64(binary.BigEndian.Uint64(hash.Sum(nil))); got != want {
+			t.Fatalf("with a user agent of %d bytes it is %d, want %d", length, got, want)
+		}
+	}
+}
+
+func TestSender(t *testing.T) {
+	t.Parallel()
+	salt := &privacy.Salt{1}
+	of := func(address string) uint64 { return privacy.Sender(salt, netip.MustParseAddr(address)) }
+	if of("2001:db8::1") != of("2001:db8::ffff:2") || of("2001:db8::1") == of("2001:db8:0:1::1") {
+		t.Error("a sender of IPv6 is not one network of 64 bits")
+	}
+	if of("192.0.2.1") == of("192.0.2.2") || of("192.0.2.1") == privacy.Sender(&privacy.Salt{2}, netip.MustParseAddr("192.0.2.1")) {
+		t.Error("two senders are one")
 	}
 }
 

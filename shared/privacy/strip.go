@@ -3,6 +3,7 @@ package privacy
 import (
 	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -24,19 +25,9 @@ type Campaign struct {
 	ClickID string // name of the click id, e.g. "gclid"; its value tells one person and is dropped
 }
 
-// clickID is the first parameter of an advertisement's click in a query, by its name.
-// The network that each stands for is in shared/enrich/data/sources.json.
-func clickID(q url.Values) string {
-	for _, name := range ClickIDs() {
-		if q.Get(name) != "" {
-			return name
-		}
-	}
-	return ""
-}
-
 // ClickIDs are the parameters by which networks mark a click, those that stand for a
-// paid one first.
+// paid one first: where there are several the first counts. The network that each stands
+// for is in shared/enrich/data/sources.json.
 func ClickIDs() [16]string {
 	return [16]string{
 		"gclid", "wbraid", "gbraid", "gclsrc", "dclid", "msclkid", "ttclid", "twclid", "li_fat_id", "rdt_cid",
@@ -60,19 +51,47 @@ func ReadPage(raw string) (p Page, ok bool) {
 	if p.Path == "" {
 		p.Path = "/"
 	}
-	if u.RawQuery != "" {
-		q := u.Query()
-		p.Campaign = Campaign{
-			Ref:     clip(cmp.Or(q.Get("ref"), q.Get("source"))),
-			Source:  clip(q.Get("utm_source")),
-			Medium:  clip(q.Get("utm_medium")),
-			Name:    clip(q.Get("utm_campaign")),
-			Term:    clip(q.Get("utm_term")),
-			Content: clip(q.Get("utm_content")),
-			ClickID: clickID(q),
+	p.Campaign = readCampaign(u.RawQuery)
+	return p, true
+}
+
+// readCampaign reads the parameters of the allow list, of each the first that is not empty.
+func readCampaign(query string) (c Campaign) {
+	var source string
+	ids := ClickIDs()
+	click := len(ids)
+	for query != "" {
+		var parameter string
+		parameter, query, _ = strings.Cut(query, "&")
+		name, escaped, _ := strings.Cut(parameter, "=")
+		var into *string
+		switch name {
+		case "ref":
+			into = &c.Ref
+		case "source":
+			into = &source
+		case "utm_source":
+			into = &c.Source
+		case "utm_medium":
+			into = &c.Medium
+		case "utm_campaign":
+			into = &c.Name
+		case "utm_term":
+			into = &c.Term
+		case "utm_content":
+			into = &c.Content
+		default:
+			if n := slices.Index(ids[:click], name); n >= 0 && escaped != "" {
+				click, c.ClickID = n, name
+			}
+			continue
+		}
+		if value, err := url.QueryUnescape(escaped); err == nil && *into == "" {
+			*into = clip(value)
 		}
 	}
-	return p, true
+	c.Ref = cmp.Or(c.Ref, source)
+	return c
 }
 
 // ReadReferrer keeps of a referrer its host and path. ok is false when raw is no

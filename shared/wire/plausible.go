@@ -124,6 +124,7 @@ func (p *plausible) event() (e Event, err error) {
 		return e, err
 	}
 	in.Props, e.LeftOut = properties("props", props)
+	takeConsent(in)
 	for key, value := range in.Props {
 		if s, err := text("", value); err == nil && strings.TrimSpace(s) == "" {
 			delete(in.Props, key)

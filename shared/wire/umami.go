@@ -101,6 +101,7 @@ func (u *umami) event(subjects bool) (e Event) {
 	}
 	in := &e.Input
 	in.Props, e.LeftOut = properties("payload.data", p.Data)
+	takeConsent(in)
 	switch u.Type {
 	case "event":
 		if in.Name != "" {

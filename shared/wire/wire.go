@@ -67,6 +67,9 @@ func before(path string) string {
 
 // Native reads one event of our own form, or an array of them.
 func Native(r Request) (Batch, error) {
+	if one, err := event.Decode(r.Body); err == nil { // as nearly always: it need not be split first
+		return Batch{Events: []Event{{Input: one}}}, nil
+	}
 	values, array, err := event.Split(r.Body)
 	if err != nil {
 		return Batch{}, err
@@ -84,7 +87,7 @@ func Pixel(r Request) (Batch, error) {
 	q := r.Query
 	in := event.Input{
 		ID: q.Get("id"), Site: q.Get("site"), Type: q.Get("type"), Name: q.Get("name"),
-		URL: q.Get("url"), Referrer: q.Get("referrer"), Title: q.Get("title"),
+		URL: q.Get("url"), Referrer: q.Get("referrer"), Title: q.Get("title"), Consent: q.Get("consent") == "true",
 	}
 	if in.URL == "" {
 		in.URL = r.Header.Get("Referer")
@@ -146,6 +149,18 @@ func address(field, text string) (netip.Addr, error) {
 		return netip.Addr{}, &event.FieldError{Field: field, Code: event.CodeWrongValue, Detail: "must be an IPv4 or IPv6 address, without a port"}
 	}
 	return a.Unmap().WithZone(""), nil
+}
+
+// takeConsent takes out of an event's properties the one called consent, by which trackers
+// say that a visitor has agreed that have no word for it.
+func takeConsent(in *event.Input) {
+	value, ok := in.Props["consent"]
+	if !ok {
+		return
+	}
+	word, _ := text("", value)
+	in.Consent = value.Kind() == jsontext.KindTrue || word == "true"
+	delete(in.Props, "consent")
 }
 
 // properties leaves out of an object what properties can't hold, and names it.

@@ -47,6 +47,14 @@ func TestRead(t *testing.T) {
 				{Site: "two.example", Type: "conversion", Name: "Order", URL: "https://one.example/", Props: map[string]jsontext.Value{"plan": raw(`1`)}, Passive: true, Value: &event.Value{Amount: raw(`"12.50"`), Currency: "EUR"}},
 			}, false,
 		},
+		"Plausible, consent": {
+			wire.Plausible, `{"n":"Order","u":"https://one.example/","d":"one.example","p":{"consent":"true"}}`,
+			[]event.Input{{Site: "one.example", Type: "conversion", Name: "Order", URL: "https://one.example/", Consent: true}}, false,
+		},
+		"Umami, consent, and none": {
+			wire.UmamiBatch, `[{"type":"event","payload":{"website":"s_1","hostname":"one.example","url":"/","data":{"consent":true}}},{"type":"event","payload":{"website":"s_1","hostname":"one.example","url":"/","data":{"consent":"no"}}}]`,
+			[]event.Input{{Site: "s_1", Type: "view", URL: "https://one.example/", Consent: true}, {Site: "s_1", Type: "view", URL: "https://one.example/"}}, false,
+		},
 		"Plausible, the site of the address, an empty revenue, a name that is a number": {
 			wire.Plausible, `{"n":404,"u":"https://www.one.example/b","d":null,"$":{}}`,
 			[]event.Input{{Site: "one.example", Type: "conversion", Name: "404", URL: "https://www.one.example/b"}}, false,
