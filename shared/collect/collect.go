@@ -9,8 +9,8 @@ package collect
 import (
 	"encoding/binary"
 	"errors"
-	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -165,8 +165,7 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collect
 		out.Dropped = ExcludedCountry
 		return out, nil
 	}
-	out.PersonalProps = dropPersonal(e)
-	maps.DeleteFunc(e.Props, func(key, _ string) bool { return !site.Rules.Prop(key) })
+	out.PersonalProps = dropProps(e, site.Rules)
 
 	if valid.Subject != "" {
 		if len(c.SubjectKey) == 0 {
@@ -228,13 +227,18 @@ func (c *Collector) attribute(e *event.Event, agent enrich.Agent, address netip.
 	a.Device = agent.Device
 }
 
-// dropPersonal takes out the properties whose keys name personal data.
-func dropPersonal(e *event.Event) (dropped []string) {
+// dropProps takes out the properties whose keys name personal data, which it returns, and
+// those that a site's rules leave out.
+func dropProps(e *event.Event, r *rules.Filter) (personal []string) {
 	for key := range e.Props {
-		if privacy.Personal(key) {
-			dropped = append(dropped, key)
+		switch {
+		case privacy.Personal(key):
+			personal = append(personal, key)
+			delete(e.Props, key)
+		case !r.Prop(key):
 			delete(e.Props, key)
 		}
 	}
-	return dropped
+	slices.Sort(personal) // so that the same event is answered the same
+	return personal
 }
