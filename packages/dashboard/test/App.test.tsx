@@ -397,6 +397,32 @@ describe('menus', () => {
   });
 });
 
+describe('events that were left out', () => {
+  it('are told of with the reasons, those of other sites are not', async () => {
+    startPlatform({
+      answer: visited,
+      drops: [
+        { site: 'example.com', reason: 'consent', events: 12 },
+        { site: 'example.com', reason: 'bot_user_agent', events: 1_300 },
+        { site: 'other.example', reason: 'consent', events: 9 },
+        { site: '', reason: 'unknown_site', events: 2 },
+      ],
+    });
+    const user = open();
+    const note = await screen.findByTestId('left-out');
+    expect(note.querySelector('summary')).toHaveTextContent(
+      '1,314 events were left out in the last 30 days',
+    );
+    await user.click(within(note).getByText(/were left out/));
+    expect(
+      within(note)
+        .getAllByRole('definition')
+        .map((d) => d.textContent),
+    ).toEqual(['1,300', '12', '2']);
+    expect(within(note).getByText(/as its user agent says/)).toBeVisible();
+  });
+});
+
 it('keeps the theme that was chosen', async () => {
   startPlatform({ signedIn: false });
   const user = open();

@@ -1,6 +1,6 @@
 /** A platform of the tests' own: it answers `fetch` and carries the live feed. */
 import { vi } from 'vitest';
-import type { LiveMessage, Site, StatsQuery, StatsRow } from '../src/api/types';
+import type { LeftOut, LiveMessage, Site, StatsQuery, StatsRow } from '../src/api/types';
 
 export const site: Site = {
   id: 's_1',
@@ -18,6 +18,7 @@ export type Answer = (query: StatsQuery) => readonly StatsRow[] | Response;
 export interface Platform {
   signedIn: boolean;
   sites: Site[];
+  drops: readonly LeftOut[];
   answer: Answer;
   readonly queries: StatsQuery[];
   /** Whether the socket opens. */
@@ -42,6 +43,7 @@ export function startPlatform(options: Partial<Platform> = {}): Platform {
   const platform: Platform = {
     signedIn: true,
     sites: [site],
+    drops: [],
     answer: () => [],
     live: true,
     ...options,
@@ -112,6 +114,8 @@ function handle(platform: Platform, url: URL, { method = 'GET', body }: RequestI
       return new Response(null, { status: 204 });
     case 'GET /function/admin/v1/sites':
       return json({ sites: platform.sites });
+    case 'GET /function/admin/v1/status':
+      return json({ drops: platform.drops });
     case 'POST /function/admin/v1/sites': {
       const wanted = input as Pick<Site, 'domain' | 'timezone'>;
       if (!wanted.domain.includes('.')) {

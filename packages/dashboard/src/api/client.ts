@@ -2,7 +2,16 @@
  * HTTP to the platform's functions, with the session cookie. Addresses are relative to the page,
  * so that the dashboard works under any prefix. Every failure is an `ApiError`.
  */
-import type { NewSite, Problem, Session, Site, SiteList, StatsAnswer, StatsQuery } from './types';
+import type {
+  NewSite,
+  Problem,
+  Session,
+  Site,
+  SiteList,
+  StatsAnswer,
+  StatsQuery,
+  Status,
+} from './types';
 
 /** A request that was not answered as hoped. `status` is 0 when there was no answer at all. */
 export class ApiError extends Error {
@@ -41,6 +50,10 @@ export async function listSites(signal?: AbortSignal): Promise<readonly Site[]> 
 
 export function createSite(site: NewSite): Promise<Site> {
   return answer<Site>(functionUrl('admin', 'v1/sites'), { method: 'POST', body: site });
+}
+
+export function getStatus(signal?: AbortSignal): Promise<Status> {
+  return answer<Status>(functionUrl('admin', 'v1/status'), { signal });
 }
 
 export function queryStats(query: StatsQuery, signal?: AbortSignal): Promise<StatsAnswer> {

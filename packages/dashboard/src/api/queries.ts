@@ -16,8 +16,17 @@ import type { Breakdown } from '../lib/reports';
 import type { Totals } from '../lib/metrics';
 import { zoneOf } from '../lib/timezones';
 import { toTotals, toTrend, type Trend } from '../lib/trend';
-import { ApiError, createSite, getSession, listSites, queryStats, signIn, signOut } from './client';
-import type { Dimension, Session, Site } from './types';
+import {
+  ApiError,
+  createSite,
+  getSession,
+  getStatus,
+  listSites,
+  queryStats,
+  signIn,
+  signOut,
+} from './client';
+import type { Dimension, LeftOut, Session, Site } from './types';
 
 /** After how many milliseconds a visible page asks again for what it shows. */
 export const refetchIntervals = {
@@ -229,6 +238,17 @@ export function useDetails(site: Site, period: Period, { dimension, metrics }: B
     initialPageParam: 0,
     getNextPageParam: (last, batches) =>
       last.length === detailBatch ? batches.length * detailBatch : undefined,
+  });
+}
+
+/** Which events were left out in the last 30 days, of the site or of none that is known. */
+export function useLeftOut(site: Site): UseQueryResult<readonly LeftOut[]> {
+  return useQuery({
+    queryKey: ['status'],
+    queryFn: ({ signal }) => getStatus(signal),
+    select: ({ drops }) =>
+      drops.filter((d) => d.site === site.domain || d.reason === 'unknown_site'),
+    refetchInterval: refetchIntervals.quiet,
   });
 }
 

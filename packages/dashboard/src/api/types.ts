@@ -25,6 +25,20 @@ export interface SiteList {
 
 export type NewSite = Pick<Site, 'domain' | 'timezone'>;
 
+/** How many events of a site were left out for a reason in the last 30 days. */
+export interface LeftOut {
+  /** Domain; empty when the events named no site of the installation. */
+  readonly site: string;
+  /** Such as `consent`; docs/rules.md says what each means. */
+  readonly reason: string;
+  readonly events: number;
+}
+
+/** Facts of the installation: what of them is shown. */
+export interface Status {
+  readonly drops: readonly LeftOut[];
+}
+
 /** Who is signed in. */
 export interface Session {
   readonly role: string;

@@ -17,6 +17,7 @@ import { useLive } from '../live/useLive';
 import { DetailsDialog } from './DetailsDialog';
 import { Header } from './Header';
 import { Install } from './Install';
+import { LeftOutNote } from './LeftOutNote';
 import { LiveCount } from './LiveCount';
 import { LivePanel } from './LivePanel';
 import { Overview } from './Overview';
@@ -88,6 +89,7 @@ export function Dashboard({ site, sites, view }: Props) {
           )}
           <LivePanel live={live} />
         </div>
+        <LeftOutNote site={site} />
       </main>
       {details && (
         <DetailsDialog
