@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,7 +48,8 @@ type function struct {
 	writer    *queue.Writer
 	room      *queue.Room
 	limiter   *limit.Limiter
-	rate      int // events a minute from one address; 0 is no limit
+	rate      int          // events a minute from one address; 0 is no limit
+	limited   atomic.Int64 // when the operator was told of an address that sends more, in seconds since 1970
 	proxies   privacy.Proxies
 	now       func() time.Time
 	log       *slog.Logger
@@ -337,9 +339,19 @@ func (f *function) senderKey(r collect.Request) limit.Key {
 // allow counts an event against the limits of its sender and of its site.
 func (f *function) allow(sender limit.Key, c *collect.Collected) bool {
 	if sender != 0 && !f.limiter.Allow(sender, f.rate) {
+		f.tellLimited()
 		return false
 	}
 	return f.limiter.Allow(limit.Key(c.Event.Site), c.Rate)
+}
+
+// tellLimited tells the operator, once a minute: what is taken for one client may be a
+// proxy with all of the visitors behind it.
+func (f *function) tellLimited() {
+	now, last := f.now().Unix(), f.limited.Load()
+	if now-last >= 60 && f.limited.CompareAndSwap(last, now) {
+		f.log.Warn("an address sends more than RATE_LIMIT events a minute, and the others are left out: if it is a proxy's set TRUSTED_PROXY_HOPS, if it is a server's of yours raise RATE_LIMIT")
+	}
 }
 
 // tooMany asks the client to send the same again in the next minute.

@@ -524,6 +524,9 @@ func TestRates(t *testing.T) {
 	if status, answer, _ := c.post(t, `{"site":"example.com","type":"click"}`, "X-Forwarded-For", "203.0.113.8"); status != http.StatusAccepted {
 		t.Errorf("another address is refused: %v", answer)
 	}
+	if !strings.Contains(c.log.String(), "TRUSTED_PROXY_HOPS") || strings.Contains(c.log.String(), "203.0.113") {
+		t.Errorf("the operator is told %s", c.log)
+	}
 	if got := c.metrics(t)[`analytics_track_dropped_events_total{reason="rate",site="example.com"}`]; got == "" || got == "0" {
 		t.Error("the events that were not taken are not counted")
 	}
