@@ -8,12 +8,12 @@ import (
 // Agent is what a request says of the visitor's program and machine. Empty means not
 // known.
 type Agent struct {
-	Browser        string // e.g. "Chrome"
-	BrowserVersion string // major
-	OS             string // e.g. "macOS"
-	OSVersion      string // major
-	Device         string // Desktop, Mobile, Tablet, TV, Console
-	Bot            BotReason
+	Browser        string    // e.g. "Chrome"
+	BrowserVersion string    // major
+	OS             string    // e.g. "macOS"
+	OSVersion      string    // major
+	Device         string    // Desktop, Mobile, Tablet, TV, Console
+	Bot            BotReason // by what it is known that a program sent the request; empty for a person's
 }
 
 // The values of a device.
