@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/analytics-platform/analytics/shared/glob"
 	"github.com/analytics-platform/analytics/shared/problem"
 )
 
@@ -23,8 +24,8 @@ type Rules struct {
 	// Hostnames of the pages that events may come from, such as "example.com", or
 	// "*.example.com" for all below it; any when empty.
 	Hostnames []string `json:"hostnames,omitzero"`
-	// ExcludedPaths are pages that are not counted: "/admin/**". A star stands for
-	// anything but a slash, two for anything.
+	// ExcludedPaths are patterns of pages that are not counted, as package glob reads
+	// them: "/admin/**".
 	ExcludedPaths []string `json:"excluded_paths,omitzero"`
 	// ExcludedAddresses are those of people who are not counted, such as the owner's own
 	// office: "203.0.113.7", "2001:db8::/32".
@@ -202,13 +203,8 @@ func (r *Rules) Compile() (*Filter, error) {
 		}
 	}
 	if len(r.ExcludedPaths) > 0 {
-		patterns := make([]string, len(r.ExcludedPaths))
-		for i, path := range r.ExcludedPaths {
-			quoted := strings.ReplaceAll(regexp.QuoteMeta(path), `\*\*`, `.*`)
-			patterns[i] = strings.ReplaceAll(quoted, `\*`, `[^/]*`)
-		}
 		var err error
-		if f.paths, err = regexp.Compile(`(?s)\A(?:` + strings.Join(patterns, "|") + `)\z`); err != nil {
+		if f.paths, err = glob.Compile(r.ExcludedPaths...); err != nil {
 			return nil, fmt.Errorf("compile the excluded paths: %w", err)
 		}
 	}
