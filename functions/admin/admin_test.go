@@ -105,7 +105,7 @@ func TestSites(t *testing.T) {
 	if at, err := time.Parse(time.RFC3339, fmt.Sprint(created["created_at"])); err != nil || time.Since(at).Abs() > time.Minute {
 		t.Errorf("created_at is %v", created["created_at"])
 	}
-	want := map[string]any{"id": id, "domain": "example.com", "name": "Example", "timezone": "Europe/Paris", "created_at": created["created_at"], "rules": map[string]any{}}
+	want := map[string]any{"id": id, "domain": "example.com", "name": "Example", "timezone": "Europe/Paris", "created_at": created["created_at"], "rules": map[string]any{}, "public": false}
 	if diff := cmp.Diff(want, created); diff != "" {
 		t.Error(diff)
 	}
@@ -148,6 +148,17 @@ func TestSites(t *testing.T) {
 	}
 	want["timezone"] = "Asia/Tokyo"
 	if diff := cmp.Diff(want, i.must(t, 200, token, "GET", "/v1/sites/example.com", "")); diff != "" {
+		t.Error(diff)
+	}
+	// A public site stays so until it is told otherwise.
+	want["public"] = true
+	for _, change := range []string{`{"public":true}`, `{"name":"Example"}`} {
+		if diff := cmp.Diff(want, i.must(t, 200, token, "PATCH", "/v1/sites/example.com", change)); diff != "" {
+			t.Errorf("%s: %s", change, diff)
+		}
+	}
+	want["public"] = false
+	if diff := cmp.Diff(want, i.must(t, 200, token, "PATCH", "/v1/sites/example.com", `{"public":false}`)); diff != "" {
 		t.Error(diff)
 	}
 	if p := i.must(t, 400, token, "PATCH", "/v1/sites/example.com", `{"timezone":"Mars/Olympus"}`); p["field"] != "timezone" {

@@ -7,13 +7,11 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/analytics-platform/analytics/shared/access"
 	"github.com/analytics-platform/analytics/shared/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/label"
 	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/store"
 )
@@ -86,14 +84,14 @@ func (f *function) createKey(w http.ResponseWriter, r *http.Request) (answer, er
 	if err := jsonhttp.Read(w, r, maxBody, &body); err != nil {
 		return answer{}, err
 	}
-	if err := body.check(); err != nil {
+	if err := body.read(); err != nil {
 		return answer{}, err
 	}
 	ids, domains, err := f.sitesNamed(r.Context(), body.Sites)
 	if err != nil {
 		return answer{}, err
 	}
-	created, secret, err := store.CreateKey(r.Context(), f.db, strings.TrimSpace(body.Name), body.Scopes, ids)
+	created, secret, err := store.CreateKey(r.Context(), f.db, body.Name, body.Scopes, ids)
 	if err != nil {
 		return answer{}, err
 	}
@@ -103,13 +101,11 @@ func (f *function) createKey(w http.ResponseWriter, r *http.Request) (answer, er
 	return answer{http.StatusCreated, shown}, nil
 }
 
-func (k *newKey) check() error {
-	name := strings.TrimSpace(k.Name)
-	if name == "" {
-		return problem.Invalid("name", "say what the key is for")
-	}
-	if utf8.RuneCountInString(name) > maxKeyName || strings.ContainsFunc(name, unicode.IsControl) {
-		return problem.Invalid("name", fmt.Sprintf("must be at most %d characters, none of them a control character", maxKeyName))
+// read checks the body and brings it into the form that is stored.
+func (k *newKey) read() error {
+	var err error
+	if k.Name, err = label.Read("name", k.Name, maxKeyName); err != nil {
+		return err
 	}
 	allowed := store.Scopes()
 	if len(k.Scopes) == 0 {

@@ -24,11 +24,12 @@ type site struct {
 	PreviousTimezone string     `json:"previous_timezone,omitempty"` // that is in force until then
 	TimezoneSince    *time.Time `json:"timezone_since,omitempty"`
 
-	Rules rules.Rules `json:"rules"` // what it lets in
+	Rules  rules.Rules `json:"rules"`  // what it lets in
+	Public bool        `json:"public"` // anyone may read its reports
 }
 
 func (f *function) siteOf(s store.Site) site {
-	out := site{ID: s.PublicID, Domain: s.Domain, Name: s.Name, Timezone: s.Timezone, CreatedAt: s.CreatedAt.UTC(), Rules: s.Rules}
+	out := site{ID: s.PublicID, Domain: s.Domain, Name: s.Name, Timezone: s.Timezone, CreatedAt: s.CreatedAt.UTC(), Rules: s.Rules, Public: s.Public}
 	if s.TimezoneSince != nil && f.now().Before(*s.TimezoneSince) {
 		out.PreviousTimezone, out.TimezoneSince = s.PreviousTimezone, new(s.TimezoneSince.UTC())
 	}
@@ -41,7 +42,8 @@ type newSite struct {
 	Name     string `json:"name"` // the domain, when left out
 	Timezone string `json:"timezone"`
 
-	Rules rules.Rules `json:"rules"` // lets everything in but what visitors forbid, when left out
+	Rules  rules.Rules `json:"rules"`  // lets everything in but what visitors forbid, when left out
+	Public bool        `json:"public"` // anyone may read its reports
 }
 
 // siteChange is the body that changes a site: what is left out stays. The rules are
@@ -51,7 +53,8 @@ type siteChange struct {
 	Name     *string `json:"name"`
 	Timezone *string `json:"timezone"`
 
-	Rules *rules.Rules `json:"rules"`
+	Rules  *rules.Rules `json:"rules"`
+	Public *bool        `json:"public"`
 }
 
 type siteList struct {
@@ -116,9 +119,12 @@ func (f *function) changeSite(w http.ResponseWriter, r *http.Request) (answer, e
 	if err := jsonhttp.Read(w, r, maxBody, &change); err != nil {
 		return answer{}, err
 	}
-	draft := store.SiteDraft{Domain: found.Domain, Name: found.Name, Timezone: found.Timezone, Rules: found.Rules}
+	draft := store.SiteDraft{Domain: found.Domain, Name: found.Name, Timezone: found.Timezone, Rules: found.Rules, Public: found.Public}
 	if change.Rules != nil {
 		draft.Rules = *change.Rules
+	}
+	if change.Public != nil {
+		draft.Public = *change.Public
 	}
 	for _, field := range []struct{ to, from *string }{
 		{&draft.Domain, change.Domain}, {&draft.Name, change.Name}, {&draft.Timezone, change.Timezone},

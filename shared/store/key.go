@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -63,11 +62,7 @@ WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)`
 
 // Keys returns all keys, oldest first.
 func Keys(ctx context.Context, db DB) ([]Key, error) {
-	rows, err := db.Query(ctx, selectKeys)
-	if err != nil {
-		return nil, fmt.Errorf("read keys: %w", err)
-	}
-	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Key])
+	keys, err := many[Key](ctx, db, selectKeys)
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}
@@ -77,13 +72,11 @@ func Keys(ctx context.Context, db DB) ([]Key, error) {
 // CreateKey makes a key for some sites, for all when there are none, and returns
 // its secret, which nobody can learn again.
 func CreateKey(ctx context.Context, db DB, name string, scopes []Scope, sites []int32) (Key, string, error) {
-	random := make([]byte, 32)
-	_, _ = rand.Read(random) // never fails, see its documentation
-	secret := KeyPrefix + base64.RawURLEncoding.EncodeToString(random)
+	secret := newSecret(KeyPrefix)
 	if sites == nil {
 		sites = []int32{} // the column is never null
 	}
-	key, err := oneKey(ctx, db, insertKey, name, hashKey(secret), scopes, sites)
+	key, err := one[Key](ctx, db, insertKey, name, hashSecret(secret), scopes, sites)
 	if err != nil {
 		return Key{}, "", fmt.Errorf("create key: %w", err)
 	}
@@ -105,36 +98,42 @@ func DeleteKey(ctx context.Context, db DB, id int32) error {
 // UseKey returns the key with a secret, or ErrNoKey, and notes that it was used at
 // now. A read-only database, such as a replica, keeps no note.
 func UseKey(ctx context.Context, db DB, secret string, now time.Time) (Key, error) {
-	key, err := oneKey(ctx, db, selectKeyHash, hashKey(secret))
-	if errors.Is(err, pgx.ErrNoRows) {
+	key, err := one[Key](ctx, db, selectKeyHash, hashSecret(secret))
+	if errors.Is(err, ErrNotThere) {
 		return Key{}, ErrNoKey
 	}
+	if err == nil {
+		err = noteUse(ctx, db, touchKey, key.ID, key.LastUsedAt, now)
+	}
 	if err != nil {
-		return Key{}, fmt.Errorf("read key: %w", err)
-	}
-	if key.LastUsedAt != nil && now.Sub(*key.LastUsedAt) < usedEvery {
-		return key, nil
-	}
-	if _, err := db.Exec(ctx, touchKey, key.ID, now, now.Add(-usedEvery)); err != nil {
-		if readOnly, ok := errors.AsType[*pgconn.PgError](err); !ok || readOnly.Code != readOnlyTransaction {
-			return Key{}, fmt.Errorf("note the use of a key: %w", err)
-		}
+		return Key{}, fmt.Errorf("use a key: %w", err)
 	}
 	return key, nil
+}
+
+// noteUse has touch note that something was used at now, given when it last was.
+func noteUse(ctx context.Context, db DB, touch string, id int32, last *time.Time, now time.Time) error {
+	if last != nil && now.Sub(*last) < usedEvery {
+		return nil
+	}
+	_, err := db.Exec(ctx, touch, id, now, now.Add(-usedEvery))
+	if readOnly, ok := errors.AsType[*pgconn.PgError](err); ok && readOnly.Code == readOnlyTransaction {
+		return nil
+	}
+	return err
 }
 
 // readOnlyTransaction is the SQLSTATE of a write where none is allowed.
 const readOnlyTransaction = "25006"
 
-func hashKey(secret string) []byte {
-	hash := sha256.Sum256([]byte(secret))
-	return hash[:]
+// newSecret makes a secret that can't be guessed.
+func newSecret(prefix string) string {
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // never fails, see its documentation
+	return prefix + base64.RawURLEncoding.EncodeToString(random)
 }
 
-func oneKey(ctx context.Context, db DB, sql string, args ...any) (Key, error) {
-	rows, err := db.Query(ctx, sql, args...)
-	if err != nil {
-		return Key{}, err
-	}
-	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Key])
+func hashSecret(secret string) []byte {
+	hash := sha256.Sum256([]byte(secret))
+	return hash[:]
 }

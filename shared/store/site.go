@@ -9,13 +9,13 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // the zones of sites must be known where no files of the system say them
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/net/idna"
 
+	"github.com/analytics-platform/analytics/shared/label"
 	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/rules"
 )
@@ -39,7 +39,8 @@ type Site struct {
 	PreviousTimezone string     // IANA name; in force before TimezoneSince
 	TimezoneSince    *time.Time // nil when Timezone always was in force
 
-	Rules rules.Rules // what the owner lets in
+	Rules  rules.Rules // what the owner lets in
+	Public bool        // anyone may read its reports
 }
 
 // SiteDraft is what a person says of a site. ReadSite makes it fit to be stored.
@@ -48,23 +49,24 @@ type SiteDraft struct {
 	Name     string // the domain, when empty
 	Timezone string
 	Rules    rules.Rules
+	Public   bool
 }
 
 // ErrNoSite means that there is no such site (any more).
 var ErrNoSite = errors.New("no such site")
 
 const (
-	siteColumns = `id, public_id, domain, name, timezone, created_at, previous_timezone, timezone_since, rules`
+	siteColumns = `id, public_id, domain, name, timezone, created_at, previous_timezone, timezone_since, rules, public`
 
 	selectSites = `SELECT ` + siteColumns + ` FROM sites ORDER BY domain`
 	selectSite  = `SELECT ` + siteColumns + ` FROM sites WHERE domain = $1 OR public_id = $1`
 	insertSite  = `
-INSERT INTO sites (public_id, domain, name, timezone, rules)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO sites (public_id, domain, name, timezone, rules, public)
+VALUES ($1, $2, $3, $4, $5, $6)
 RETURNING ` + siteColumns
 	holdSite   = `SELECT ` + siteColumns + ` FROM sites WHERE id = $1 FOR NO KEY UPDATE`
 	updateSite = `
-UPDATE sites SET domain = $2, name = $3, timezone = $4, previous_timezone = $5, timezone_since = $6, rules = $7
+UPDATE sites SET domain = $2, name = $3, timezone = $4, previous_timezone = $5, timezone_since = $6, rules = $7, public = $8
 WHERE id = $1
 RETURNING ` + siteColumns
 
@@ -76,7 +78,7 @@ RETURNING ` + siteColumns
 // deleteSite are the statements that delete a site, given its id. The first waits for
 // the transactions that are storing something for it (see HoldSites), so that nothing
 // comes after it. A key that may see this site only goes too: with no site left it
-// would be a key to all.
+// would be a key to all. Goals and the like go with the row of the site, by themselves.
 func deleteSite() []string {
 	return []string{
 		`SELECT FROM sites WHERE id = $1 FOR UPDATE`,
@@ -104,8 +106,8 @@ func ReadSite(draft SiteDraft) (SiteDraft, error) {
 	if name == "" {
 		name = domain
 	}
-	if utf8.RuneCountInString(name) > MaxSiteName || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
-		return draft, problem.Invalid("name", fmt.Sprintf("must be at most %d characters, none of them a control character", MaxSiteName))
+	if name, err = label.Read("name", name, MaxSiteName); err != nil {
+		return draft, err
 	}
 	if !isTimezone(draft.Timezone) {
 		return draft, problem.Invalid("timezone", "must be an IANA time zone such as Europe/Paris or UTC")
@@ -114,7 +116,7 @@ func ReadSite(draft SiteDraft) (SiteDraft, error) {
 	if err != nil {
 		return draft, err
 	}
-	return SiteDraft{Domain: domain, Name: name, Timezone: draft.Timezone, Rules: read}, nil
+	return SiteDraft{Domain: domain, Name: name, Timezone: draft.Timezone, Rules: read, Public: draft.Public}, nil
 }
 
 // isTimezone refuses what LoadLocation takes for this machine's own zone.
@@ -191,7 +193,7 @@ func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 
 // problem.
 func CreateSite(ctx context.Context, db DB, draft SiteDraft) (Site, error) {
 	publicID := publicPrefix + strings.ToLower(rand.Text()[:16])
-	site, err := oneSite(ctx, db, insertSite, publicID, draft.Domain, draft.Name, draft.Timezone, draft.Rules)
+	site, err := oneSite(ctx, db, insertSite, publicID, draft.Domain, draft.Name, draft.Timezone, draft.Rules, draft.Public)
 	return site, siteError("create site", draft, err)
 }
 
@@ -210,7 +212,7 @@ func UpdateSite(ctx context.Context, db DB, id int32, draft SiteDraft, now time.
 		if err := site.choose(draft.Timezone, now); err != nil {
 			return err
 		}
-		site, err = oneSite(ctx, tx, updateSite, id, draft.Domain, draft.Name, site.Timezone, site.PreviousTimezone, site.TimezoneSince, draft.Rules)
+		site, err = oneSite(ctx, tx, updateSite, id, draft.Domain, draft.Name, site.Timezone, site.PreviousTimezone, site.TimezoneSince, draft.Rules, draft.Public)
 		return err
 	})
 	return site, siteError("update site", draft, err)

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// MaxAnnotations is how many annotations a site may have.
+	MaxAnnotations = 1000
+	// MaxText is how many characters the text of one may have.
+	MaxText = 500
+)
+
+// Annotation says what happened on a day of a site, such as a release.
+type Annotation struct {
+	ID        int32
+	Day       time.Time // midnight in UTC of a local day of the site
+	Text      string
+	CreatedAt time.Time
+}
+
+const (
+	annotationColumns = `id, day, text, created_at`
+
+	selectAnnotations = `SELECT ` + annotationColumns + ` FROM annotations WHERE site_id = $1 ORDER BY day, id`
+	selectAnnotation  = `SELECT ` + annotationColumns + ` FROM annotations WHERE site_id = $1 AND id = $2`
+	countAnnotations  = `SELECT count(*) FROM annotations WHERE site_id = $1`
+	insertAnnotation  = `
+INSERT INTO annotations (site_id, day, text)
+VALUES ($1, $2, $3)
+RETURNING ` + annotationColumns
+	updateAnnotation = `
+UPDATE annotations SET day = $3, text = $4
+WHERE site_id = $1 AND id = $2
+RETURNING ` + annotationColumns
+	deleteAnnotation = `DELETE FROM annotations WHERE site_id = $1 AND id = $2`
+)
+
+// Annotations returns the annotations of a site in the order of their days.
+func Annotations(ctx context.Context, db DB, site int32) ([]Annotation, error) {
+	annotations, err := many[Annotation](ctx, db, selectAnnotations, site)
+	return annotations, belongingError("read annotations", err)
+}
+
+// AnnotationOf returns an annotation of a site, or ErrNotThere.
+func AnnotationOf(ctx context.Context, db DB, site, id int32) (Annotation, error) {
+	found, err := one[Annotation](ctx, db, selectAnnotation, site, id)
+	return found, belongingError("read an annotation", err)
+}
+
+// CreateAnnotation adds an annotation. It may return ErrNoSite or ErrFull.
+func CreateAnnotation(ctx context.Context, db DB, site int32, day time.Time, text string) (Annotation, error) {
+	created, err := add[Annotation](ctx, db, site, countAnnotations, MaxAnnotations, insertAnnotation, site, day, text)
+	return created, belongingError("create an annotation", err)
+}
+
+// UpdateAnnotation changes an annotation. It may return ErrNotThere.
+func UpdateAnnotation(ctx context.Context, db DB, site, id int32, day time.Time, text string) (Annotation, error) {
+	changed, err := one[Annotation](ctx, db, updateAnnotation, site, id, day, text)
+	return changed, belongingError("update an annotation", err)
+}
+
+// DeleteAnnotation deletes an annotation, or returns ErrNotThere.
+func DeleteAnnotation(ctx context.Context, db DB, site, id int32) error {
+	return belongingError("delete an annotation", remove(ctx, db, deleteAnnotation, site, id))
+}
