@@ -69,7 +69,7 @@ func (f *function) listSites(_ http.ResponseWriter, r *http.Request) (answer, er
 	grant := access.Of(r.Context())
 	list := siteList{Sites: []site{}}
 	for _, s := range all {
-		if grant.Sees(s.ID) {
+		if grant.Sees(s) {
 			list.Sites = append(list.Sites, f.siteOf(s))
 		}
 	}

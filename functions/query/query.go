@@ -7,6 +7,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -23,6 +24,7 @@ import (
 // Config is what the function can be told.
 type Config struct {
 	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 16 characters"`
+	Rate       int    `env:"QUERY_RATE" envDefault:"600" envDoc:"how many questions a minute are answered with one key, with one share link, and without either about one public site; 0 for no limit"`
 }
 
 type function struct {
@@ -37,6 +39,9 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err := env.Parse(&config); err != nil {
 		return nil, err
 	}
+	if config.Rate < 0 {
+		return nil, errors.New("QUERY_RATE must be 0 or more")
+	}
 	db, err := env.Database(ctx)
 	if err != nil {
 		return nil, err
@@ -45,9 +50,13 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
+	questions, err := access.NewRate(config.Rate, time.Now)
+	if err != nil {
+		return nil, err
+	}
 	f := &function{db: db, log: env.Logger(), now: time.Now}
 	mux := http.NewServeMux()
-	mux.Handle("POST /api/v2/query", gate.Require(store.ScopeQuery, http.HandlerFunc(f.query)))
+	mux.Handle("POST /api/v2/query", gate.RequireOrPublic(store.ScopeQuery, questions.Limit(http.HandlerFunc(f.query))))
 	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: report.MaxBody, Ready: db.Ping}, nil
 }
 

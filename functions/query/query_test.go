@@ -35,7 +35,7 @@ type installation struct {
 	site    store.Site
 }
 
-func install(t *testing.T, database string) *installation {
+func install(t *testing.T, database string, variables ...string) *installation {
 	t.Helper()
 	address, err := url.Parse(database)
 	if err != nil {
@@ -44,7 +44,8 @@ func install(t *testing.T, database string) *installation {
 	options := address.Query()
 	options.Set("pool_max_conns", "1") // nothing may need a second while it holds one
 	address.RawQuery = options.Encode()
-	process := host.NewProcess(map[string]string{"DATABASE_URL": address.String(), "ADMIN_TOKEN": token}, slog.New(slog.DiscardHandler))
+	environ := append([]string{"DATABASE_URL=" + address.String(), "ADMIN_TOKEN=" + token}, variables...)
+	process := host.NewProcess(host.Variables(environ), slog.New(slog.DiscardHandler))
 	t.Cleanup(process.Close)
 	env := process.Env("query")
 	db, err := env.Database(t.Context())
@@ -127,12 +128,14 @@ func record(t *testing.T, db *pgxpool.Pool, events []event.Event) {
 	}
 }
 
-// ask asks with a secret and returns the status and the body.
+// ask asks with a secret, if any, and returns the status and the body.
 func (i *installation) ask(t *testing.T, secret, body string) (int, string) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/api/v2/query", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Authorization", "Bearer "+secret)
+	if secret != "" {
+		r.Header.Set("Authorization", "Bearer "+secret)
+	}
 	w := httptest.NewRecorder()
 	i.handler.ServeHTTP(w, r)
 	return w.Code, w.Body.String()
@@ -294,11 +297,33 @@ func TestAccess(t *testing.T) {
 		}
 		return secret
 	}
+	if _, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "public.example", Name: "Public", Timezone: "UTC", Public: true}); err != nil {
+		t.Fatal(err)
+	}
+	link := func(ends *time.Time) string {
+		_, secret, err := store.CreateShareLink(t.Context(), i.db, other.ID, "test", ends)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
 	for name, test := range map[string]struct {
 		secret, site string
 		status       int
 		code         string
 	}{
+		"a share link":                       {link(nil), "other.example", 200, ""},
+		"a share link that will end":         {link(new(time.Now().Add(time.Hour))), "other.example", 200, ""},
+		"a share link that has ended":        {link(new(time.Now())), "other.example", 401, "unauthorized"},
+		"a share link, another site":         {link(nil), "example.com", 403, "forbidden"},
+		"a share link, a public site":        {link(nil), "public.example", 403, "forbidden"},
+		"a share link, no such site":         {link(nil), "no.example", 403, "forbidden"},
+		"a share link that isn't there":      {"sl_nothing", "other.example", 401, "unauthorized"},
+		"nobody, a public site":              {"", "public.example", 200, ""},
+		"nobody, another site":               {"", "other.example", 401, "unauthorized"},
+		"nobody, no such site":               {"", "no.example", 401, "unauthorized"},
+		"a wrong token, a public site":       {"wrong", "public.example", 401, "unauthorized"},
+		"a wrong key, a public site":         {"ak_nothing", "public.example", 401, "unauthorized"},
 		"the owner":                          {token, "other.example", 200, ""},
 		"a key":                              {key(store.ScopeQuery), "other.example", 200, ""},
 		"a key for the site":                 {key(store.ScopeQuery, other.ID), other.PublicID, 200, ""},
@@ -314,6 +339,35 @@ func TestAccess(t *testing.T) {
 		var p struct{ Code string }
 		if err := json.Unmarshal([]byte(body), &p); err != nil || status != test.status || p.Code != test.code {
 			t.Errorf("%s: status %d: %s", name, status, body)
+		}
+	}
+}
+
+func TestRate(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t), "QUERY_RATE=1")
+	_, secret, err := store.CreateKey(t.Context(), i.db, "test", []store.Scope{store.ScopeQuery}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const question = `{"site_id":"example.com","metrics":["visitors"],"date_range":"30d"}`
+	for n, want := range []int{200, 429} {
+		if status, body := i.ask(t, secret, question); status != want {
+			t.Errorf("question %d of a key: status %d: %s", n+1, status, body)
+		}
+		if status, body := i.ask(t, token, question); status != 200 {
+			t.Errorf("question %d of the owner: status %d: %s", n+1, status, body)
+		}
+	}
+}
+
+func TestBadRate(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"-1", "many", "1.5"} {
+		process := host.NewProcess(map[string]string{"DATABASE_URL": "postgres://127.0.0.1:1/none", "ADMIN_TOKEN": token, "QUERY_RATE": value}, slog.New(slog.DiscardHandler))
+		t.Cleanup(process.Close)
+		if _, err := host.Build(t.Context(), process.Env("query"), query.New); err == nil || !strings.Contains(err.Error(), "QUERY_RATE") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one line that names QUERY_RATE", value, err)
 		}
 	}
 }

@@ -357,7 +357,7 @@ func (f *function) tellLimited() {
 // tooMany asks the client to send the same again in the next minute.
 func (f *function) tooMany(w http.ResponseWriter, of format) {
 	w.Header().Set("Retry-After", strconv.Itoa(1+int(f.limiter.Left().Seconds())))
-	of.refuse(w, problem.New(http.StatusTooManyRequests, "rate_limited",
+	of.refuse(w, problem.New(http.StatusTooManyRequests, problem.CodeRateLimited,
 		"more events than are taken in a minute: send the same again later, with the same ids"))
 }
 

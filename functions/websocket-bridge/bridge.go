@@ -74,7 +74,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	work.Go(func() { f.tick(running) })
 
 	mux := http.NewServeMux()
-	mux.Handle("GET /v1/live", gate.Require(store.ScopeLive, http.HandlerFunc(f.live)))
+	mux.Handle("GET /v1/live", gate.RequireOrPublic(store.ScopeLive, http.HandlerFunc(f.live)))
 	return &host.Function{
 		Handler: jsonhttp.Routes(mux),
 		Ready:   follower.ready,

@@ -142,9 +142,12 @@ type socket struct{ conn *websocket.Conn }
 
 func dial(t *testing.T, b *bridge) *socket {
 	t.Helper()
-	conn, response, err := websocket.Dial(t.Context(), b.url+"/v1/live?site=example.com", &websocket.DialOptions{
-		HTTPHeader: http.Header{"Authorization": {"Bearer " + token}},
-	})
+	return dialWith(t, b, http.Header{"Authorization": {"Bearer " + token}})
+}
+
+func dialWith(t *testing.T, b *bridge, header http.Header) *socket {
+	t.Helper()
+	conn, response, err := websocket.Dial(t.Context(), b.url+"/v1/live?site=example.com", &websocket.DialOptions{HTTPHeader: header})
 	if err != nil {
 		t.Fatalf("%v: %v", err, response)
 	}
@@ -284,6 +287,57 @@ func TestStreams(t *testing.T) {
 			t.Error(diff)
 		}
 		expect(t, from, fmt.Sprint("visitors ", visitor+1))
+	}
+}
+
+// TestGuests: whoever has a share link follows its site for as long as the link is good,
+// and anyone a public site.
+func TestGuests(t *testing.T) {
+	t.Parallel()
+	b := start(t, localtest.Redis(t), nil)
+	other, err := store.CreateSite(t.Context(), b.db, store.SiteDraft{Domain: "public.example", Name: "Public", Timezone: "UTC", Public: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := func(site int32, ends *time.Time) string {
+		_, secret, err := store.CreateShareLink(t.Context(), b.db, site, "test", ends)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "Bearer " + secret
+	}
+	for name, test := range map[string]struct {
+		header, site string
+		status       int
+	}{
+		"a link":                {link(b.site.ID, nil), "example.com", 200},
+		"a link, another site":  {link(b.site.ID, nil), "public.example", 403},
+		"no link":               {"Bearer sl_nothing", "public.example", 401},
+		"nobody":                {"", "public.example", 200},
+		"nobody, another site":  {"", "example.com", 401},
+		"nobody, no such site":  {"", "no.example", 401},
+		"nobody, by public id":  {"", other.PublicID, 200},
+		"nobody, of no site":    {"", "", 400},
+		"a wrong token, public": {"Bearer wrong", "public.example", 401},
+	} {
+		response, err := http.DefaultClient.Do(request(t, "GET", b.url+"/v1/live?site="+test.site, map[string]string{
+			"Accept": "text/event-stream", "Authorization": test.header,
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != test.status {
+			t.Errorf("%s: status %d, want %d", name, response.StatusCode, test.status)
+		}
+	}
+
+	s := dialWith(t, b, http.Header{"Authorization": {link(b.site.ID, new(time.Now().Add(3*time.Second)))}})
+	first(t, s)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if _, err := s.next(ctx); err == nil || ctx.Err() != nil {
+		t.Errorf("the stream outlasts its link: %v", err)
 	}
 }
 

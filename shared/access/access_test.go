@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
@@ -39,19 +41,19 @@ func (c *clock) pass(d time.Duration) {
 // keys are API keys by secret, which count how often they are looked up.
 type keys struct {
 	mu      sync.Mutex
-	known   map[string]store.Key
+	known   map[string]access.Credential
 	lookUps int
 	err     error
 }
 
-func (k *keys) lookUp(_ context.Context, secret string) (store.Key, error) {
+func (k *keys) lookUp(_ context.Context, secret string) (access.Credential, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.lookUps++
-	if key, ok := k.known[secret]; ok || k.err != nil {
-		return key, k.err
+	if found, ok := k.known[secret]; ok || k.err != nil {
+		return found, k.err
 	}
-	return store.Key{}, store.ErrNoKey
+	return access.Credential{}, store.ErrNoKey
 }
 
 func newAccess(t *testing.T, k *keys) (*access.Access, *clock) {
@@ -69,7 +71,7 @@ func ask(a *access.Access, scope store.Scope, r *http.Request) *httptest.Respons
 	w := httptest.NewRecorder()
 	a.Require(scope, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		grant := access.Of(r.Context())
-		_, _ = fmt.Fprintf(w, "everything %t, site 1 %t, site 2 %t", grant.Everything(), grant.Sees(1), grant.Sees(2))
+		_, _ = fmt.Fprintf(w, "everything %t, site 1 %t, site 2 %t", grant.Everything(), grant.Sees(store.Site{ID: 1}), grant.Sees(store.Site{ID: 2}))
 	})).ServeHTTP(w, r)
 	return w
 }
@@ -105,7 +107,7 @@ func TestRequire(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, _ := newAccess(t, &keys{known: map[string]store.Key{
+			a, _ := newAccess(t, &keys{known: map[string]access.Credential{
 				"ak_all": {Scopes: []store.Scope{store.ScopeQuery}},
 				"ak_one": {Scopes: []store.Scope{store.ScopeLive}, Sites: []int32{1}},
 			}})
@@ -135,7 +137,7 @@ func TestRequire(t *testing.T) {
 
 func TestWithoutGrantNothingIsSeen(t *testing.T) {
 	t.Parallel()
-	if g := access.Of(t.Context()); g.Everything() || g.Sees(1) {
+	if g := access.Of(t.Context()); g.Everything() || g.Sees(store.Site{ID: 1, Public: true}) {
 		t.Errorf("a request that nobody checked sees %+v", g)
 	}
 }
@@ -150,7 +152,7 @@ func TestShortTokenIsRefused(t *testing.T) {
 
 func TestKeysAreRememberedForSeconds(t *testing.T) {
 	t.Parallel()
-	k := &keys{known: map[string]store.Key{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
+	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
 	a, c := newAccess(t, k)
 	for range 10 {
 		if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 200 {
@@ -178,7 +180,7 @@ func TestKeysThatCantBeLookedUp(t *testing.T) {
 
 func TestTooManyWrongTokens(t *testing.T) {
 	t.Parallel()
-	k := &keys{known: map[string]store.Key{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
+	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
 	a, c := newAccess(t, k)
 	session := signIn(t, a)
 	for range 50 {
@@ -208,7 +210,7 @@ func TestTooManyWrongTokens(t *testing.T) {
 
 func TestTooManyUnknownKeys(t *testing.T) {
 	t.Parallel()
-	k := &keys{known: map[string]store.Key{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
+	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
 	a, c := newAccess(t, k)
 	if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 200 {
 		t.Fatalf("status %d", w.Code)
@@ -356,5 +358,171 @@ func TestSignInFromAnotherSite(t *testing.T) {
 	w := httptest.NewRecorder()
 	if err := a.SignIn(w, r, token); err == nil || len(w.Result().Cookies()) != 0 {
 		t.Errorf("another site signs in: %v", err)
+	}
+}
+
+// askAbout sends a request through RequireOrPublic to a handler that says which of the
+// sites 1, which is public, 2 and 3 it may see.
+func askAbout(a *access.Access, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	a.RequireOrPublic(store.ScopeQuery, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		grant := access.Of(r.Context())
+		_, _ = fmt.Fprintf(w, "%t %t %t, everything %t, owner %t",
+			grant.Sees(store.Site{ID: 1, Public: true}), grant.Sees(store.Site{ID: 2}), grant.Sees(store.Site{ID: 3}), grant.Everything(), grant.Owner())
+	})).ServeHTTP(w, r)
+	return w
+}
+
+func TestRequireOrPublic(t *testing.T) {
+	t.Parallel()
+	k := &keys{known: map[string]access.Credential{
+		"ak_all":  {Scopes: []store.Scope{store.ScopeQuery}},
+		"ak_live": {Scopes: []store.Scope{store.ScopeLive}},
+		"sl_two":  {Scopes: []store.Scope{store.ScopeQuery, store.ScopeLive}, Sites: []int32{2}},
+	}}
+	for name, test := range map[string]struct {
+		header string
+		cookie bool // of another session
+		status int
+		sees   string
+	}{
+		"no secret":                {"", false, 200, "true false false, everything false, owner false"},
+		"the owner":                {"Bearer " + token, false, 200, "true true true, everything true, owner true"},
+		"a key":                    {"Bearer ak_all", false, 200, "true true true, everything true, owner false"},
+		"a share link":             {"Bearer sl_two", false, 200, "false true false, everything false, owner false"},
+		"a share link that is not": {"Bearer sl_x", false, 401, ""},
+		"a wrong token":            {"Bearer wrong", false, 401, ""},
+		"another scheme":           {"Basic wrong", false, 401, ""},
+		"a key for other things":   {"Bearer ak_live", false, 403, ""},
+		"a session that has ended": {"", true, 401, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, _ := newAccess(t, k)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			if test.header != "" {
+				r.Header.Set("Authorization", test.header)
+			}
+			if test.cookie {
+				r.AddCookie(&http.Cookie{Name: access.CookieName, Value: "ended"})
+			}
+			if w := askAbout(a, r); w.Code != test.status || test.status == 200 && w.Body.String() != test.sees {
+				t.Errorf("status %d: %s, want %d: %s", w.Code, w.Body, test.status, test.sees)
+			}
+		})
+	}
+}
+
+// TestNobodyAdministers: what is for administrators is not for those with a link or none.
+func TestNobodyAdministers(t *testing.T) {
+	t.Parallel()
+	a, _ := newAccess(t, &keys{known: map[string]access.Credential{"sl_1": {Scopes: []store.Scope{store.ScopeQuery, store.ScopeLive}, Sites: []int32{1}}}})
+	if w := ask(a, store.ScopeAdmin, bearer("sl_1")); w.Code != 403 {
+		t.Errorf("a share link gets %d, want 403", w.Code)
+	}
+	w := httptest.NewRecorder()
+	a.RequireOrPublic(store.ScopeAdmin, http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if w.Code != 403 {
+		t.Errorf("no secret gets %d, want 403", w.Code)
+	}
+}
+
+// TestShareLinkEnds: a link that is remembered is still no good once it has ended, and
+// what it let in ends with it.
+func TestShareLinkEnds(t *testing.T) {
+	t.Parallel()
+	k := &keys{known: map[string]access.Credential{}}
+	a, c := newAccess(t, k)
+	ends := c.now().Add(time.Minute)
+	k.known["sl_1"] = access.Credential{Scopes: []store.Scope{store.ScopeQuery}, Sites: []int32{1}, Ends: &ends}
+	var left time.Duration
+	w := httptest.NewRecorder()
+	a.Require(store.ScopeQuery, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		deadline, _ := r.Context().Deadline()
+		left = time.Until(deadline)
+	})).ServeHTTP(w, bearer("sl_1"))
+	if w.Code != 200 || left <= 0 || left > time.Minute {
+		t.Errorf("status %d, and the request may go on for %s, want a minute", w.Code, left)
+	}
+	c.pass(time.Minute - time.Second)
+	if w := ask(a, store.ScopeQuery, bearer("sl_1")); w.Code != 200 {
+		t.Errorf("a second before its end a link gets %d, want 200", w.Code)
+	}
+	c.pass(time.Second)
+	delete(k.known, "sl_1") // the record finds it no more
+	if w := ask(a, store.ScopeQuery, bearer("sl_1")); w.Code != 401 {
+		t.Errorf("at its end a link gets %d, want 401", w.Code)
+	}
+}
+
+func TestRate(t *testing.T) {
+	t.Parallel()
+	db := localtest.Record(t, localtest.Postgres(t))
+	var names []string
+	for _, public := range []bool{true, true, false} {
+		site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: fmt.Sprint("s", len(names), ".example"), Name: "s", Timezone: "UTC", Public: public})
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, site.PublicID)
+	}
+	scopes := []store.Scope{store.ScopeQuery}
+	a, c := newAccess(t, &keys{known: map[string]access.Credential{"ak_1": {Scopes: scopes}, "ak_2": {Scopes: scopes}, "sl_1": {Scopes: scopes, Sites: []int32{1}}}})
+	limited, err := access.NewRate(120, c.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlimited, err := access.NewRate(0, c.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	question := func(rate *access.Rate, secret, site string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if secret != "" {
+			r = bearer(secret)
+		}
+		w := httptest.NewRecorder()
+		a.RequireOrPublic(store.ScopeQuery, rate.Limit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := access.Site(r.Context(), db, "site", site); err != nil {
+				problem.Write(w, problem.Of(err))
+			}
+		}))).ServeHTTP(w, r)
+		return w
+	}
+	for name, asker := range map[string]struct{ secret, site string }{
+		"a key": {"ak_1", names[0]}, "another key": {"ak_2", names[2]}, "a link": {"sl_1", names[0]},
+		"anyone": {"", names[0]}, "anyone, of another site": {"", names[1]},
+	} {
+		for range 100 {
+			if w := question(limited, asker.secret, asker.site); w.Code != 200 {
+				t.Fatalf("%s: status %d: %s", name, w.Code, w.Body)
+			}
+		}
+		w := question(limited, asker.secret, asker.site)
+		if w.Code != 429 || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), `"rate_limited"`) {
+			t.Errorf("%s, after 100: status %d, Retry-After %q: %s", name, w.Code, w.Header().Get("Retry-After"), w.Body)
+		}
+	}
+	if w := question(limited, "ak_1", names[1]); w.Code != 429 {
+		t.Errorf("a key about another site: status %d, want 429", w.Code)
+	}
+	for range 101 {
+		if w := question(limited, token, names[0]); w.Code != 200 {
+			t.Fatalf("the owner: status %d", w.Code)
+		}
+		if w := question(unlimited, "ak_1", names[0]); w.Code != 200 {
+			t.Fatalf("without a limit: status %d", w.Code)
+		}
+	}
+	c.pass(500 * time.Millisecond) // a question's worth
+	for _, status := range []int{200, 429} {
+		if w := question(limited, "ak_1", names[0]); w.Code != status {
+			t.Errorf("half a second later: status %d, want %d", w.Code, status)
+		}
+	}
+	// What anyone may not see is told in the same words as what isn't there.
+	private, none := question(limited, "", names[2]), question(limited, "", "no.example")
+	if private.Code != 401 || private.Header().Get("WWW-Authenticate") == "" || private.Body.String() != none.Body.String() {
+		t.Errorf("a site that isn't public: %d: %s; none: %d: %s", private.Code, private.Body, none.Code, none.Body)
 	}
 }

@@ -54,7 +54,7 @@ func (a *Access) SignedIn(w http.ResponseWriter, r *http.Request) error { return
 func (a *Access) session(w http.ResponseWriter, r *http.Request) error {
 	cookie, err := r.Cookie(CookieName)
 	if err != nil {
-		return unauthorized("sign in, or send a key as: Authorization: Bearer KEY")
+		return unauthorized(signIn)
 	}
 	now := a.now()
 	end, ok := a.readSession(cookie.Value)

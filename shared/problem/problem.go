@@ -12,6 +12,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // ContentType is the media type of a problem document.
@@ -36,6 +37,8 @@ const (
 	CodeInvalid = "invalid"
 	// CodeUnavailable: something the function needs is away; try again.
 	CodeUnavailable = "unavailable"
+	// CodeRateLimited: too much was asked for or sent; try again later.
+	CodeRateLimited = "rate_limited"
 )
 
 // Problem is one problem document. Only Status and Code are needed: Write fills
@@ -62,6 +65,9 @@ type Problem struct { //nolint:errname // it is a document first, and RFC 9457 n
 	Index *int `json:"index,omitempty"`
 	// Errors are the single problems when there are several.
 	Errors []Problem `json:"errors,omitempty"`
+	// RetryAfter is how soon it is worth trying again, which Write says in the header of
+	// that name; 0 says nothing.
+	RetryAfter time.Duration `json:"-"`
 }
 
 // New returns a problem with no field to blame.
@@ -101,8 +107,8 @@ func Of(err error) Problem {
 		"something went wrong on our side; it has been logged")
 }
 
-// Write answers a request with p. Headers that belong to the problem, such as
-// Retry-After, are set by the caller before.
+// Write answers a request with p. A 401 says, as it must, how to come with a secret:
+// all of the platform's are bearer tokens.
 func Write(w http.ResponseWriter, p Problem) {
 	if p.Status < 400 || p.Status > 599 {
 		p.Status = http.StatusInternalServerError
@@ -117,6 +123,12 @@ func Write(w http.ResponseWriter, p Problem) {
 		panic(err) // no field of a Problem can fail to encode
 	}
 	header := w.Header()
+	if p.Status == http.StatusUnauthorized {
+		header.Set("WWW-Authenticate", `Bearer realm="analytics"`)
+	}
+	if p.RetryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int((p.RetryAfter + time.Second - 1).Seconds())))
+	}
 	header.Del("Content-Encoding")
 	header.Del("Etag")
 	header.Del("Last-Modified")
