@@ -113,10 +113,9 @@ func simple(pattern, page string) bool {
 		}
 		next := make([]bool, len(page)+1)
 		for i := range at {
-			switch {
-			case stars == 0:
+			if stars == 0 {
 				next[i] = i > 0 && at[i-1] && page[i-1] == pattern[0]
-			default:
+			} else {
 				next[i] = at[i] || i > 0 && next[i-1] && (stars == 2 || page[i-1] != '/')
 			}
 		}

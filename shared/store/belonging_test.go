@@ -3,7 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -100,23 +100,23 @@ func TestFull(t *testing.T) {
 		add  func(context.Context, int) error
 	}{
 		"goals": {store.MaxGoals, func(ctx context.Context, i int) error {
-			_, err := store.CreateGoal(ctx, db, one, goal.Goal{Name: fmt.Sprint(i), Event: "a"})
+			_, err := store.CreateGoal(ctx, db, one, goal.Goal{Name: strconv.Itoa(i), Event: "a"})
 			return err
 		}},
 		"segments": {store.MaxSegments, func(ctx context.Context, i int) error {
-			_, err := store.CreateSegment(ctx, db, one, fmt.Sprint(i), jsontext.Value(`[]`))
+			_, err := store.CreateSegment(ctx, db, one, strconv.Itoa(i), jsontext.Value(`[]`))
 			return err
 		}},
 		"funnels": {store.MaxFunnels, func(ctx context.Context, i int) error {
-			_, err := store.CreateFunnel(ctx, db, one, fmt.Sprint(i), jsontext.Value(`{}`))
+			_, err := store.CreateFunnel(ctx, db, one, strconv.Itoa(i), jsontext.Value(`{}`))
 			return err
 		}},
 		"annotations": {store.MaxAnnotations, func(ctx context.Context, i int) error {
-			_, err := store.CreateAnnotation(ctx, db, one, time.Unix(0, 0).UTC(), fmt.Sprint(i))
+			_, err := store.CreateAnnotation(ctx, db, one, time.Unix(0, 0).UTC(), strconv.Itoa(i))
 			return err
 		}},
 		"share links": {store.MaxShareLinks, func(ctx context.Context, i int) error {
-			_, _, err := store.CreateShareLink(ctx, db, one, fmt.Sprint(i), nil)
+			_, _, err := store.CreateShareLink(ctx, db, one, strconv.Itoa(i), nil)
 			return err
 		}},
 	} {
