@@ -1,5 +1,5 @@
-// Package admin is the function through which an installation is run: its sites,
-// its API keys, its dead letters, and facts about how it is doing.
+// Package admin is the function through which an installation is run: its sites and
+// what belongs to each, its API keys, its dead letters, and facts about how it is doing.
 //
 // It holds the HTTP surface only; what may be stored is decided in shared/store. Redis
 // is there to put dead letters back and to tell track of sites at once, and may be away
@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
@@ -37,6 +38,10 @@ type function struct {
 	log   *slog.Logger
 	now   func() time.Time
 	gate  *access.Access
+
+	// What the reports of a site must be able to read.
+	filters    check // of a segment
+	definition check // of a funnel
 }
 
 // New makes the function.
@@ -58,6 +63,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, err
 	}
 	f := &function{db: db, redis: client, log: env.Logger(), now: time.Now, gate: gate}
+	f.filters, f.definition = bounded(jsontext.KindBeginArray), bounded(jsontext.KindBeginObject)
 	return &host.Function{Handler: f.routes(), BodyLimit: maxBody, Ready: db.Ping}, nil
 }
 
@@ -68,6 +74,11 @@ func (f *function) routes() http.Handler {
 	mux.Handle("GET /v1/sites/{site}", f.serve(f.showSite))
 	mux.Handle("PATCH /v1/sites/{site}", f.serve(f.changeSite))
 	mux.Handle("DELETE /v1/sites/{site}", f.serve(f.deleteSite))
+	serveAll(f, mux, f.goals())
+	serveAll(f, mux, f.segments())
+	serveAll(f, mux, f.funnels())
+	serveAll(f, mux, f.annotations())
+	serveAll(f, mux, f.shareLinks())
 	mux.Handle("GET /v1/keys", f.serve(f.listKeys))
 	mux.Handle("POST /v1/keys", f.serve(f.createKey))
 	mux.Handle("DELETE /v1/keys/{id}", f.serve(f.deleteKey))
@@ -83,9 +94,17 @@ type answer struct {
 	body   any
 }
 
+// action does what a request asks for.
+type action func(http.ResponseWriter, *http.Request) (answer, error)
+
 // serve lets those in who may administer, and answers for fn.
-func (f *function) serve(fn func(http.ResponseWriter, *http.Request) (answer, error)) http.Handler {
-	return f.gate.Require(store.ScopeAdmin, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (f *function) serve(fn action) http.Handler {
+	return f.serveTo([]store.Scope{store.ScopeAdmin}, fn)
+}
+
+// serveTo lets those in who have one of the scopes, and answers for fn.
+func (f *function) serveTo(scopes []store.Scope, fn action) http.Handler {
+	return f.gate.RequireAny(scopes, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a, err := fn(w, r)
 		switch {
 		case err != nil:
@@ -98,6 +117,14 @@ func (f *function) serve(fn func(http.ResponseWriter, *http.Request) (answer, er
 			jsonhttp.Fail(w, r, f.log, err)
 		}
 	}))
+}
+
+// inUTC is a time as it is answered.
+func inUTC(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	return new(t.UTC())
 }
 
 // publishTimeout bounds how long a change waits for Redis.

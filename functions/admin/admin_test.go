@@ -293,6 +293,7 @@ func TestNobodyElse(t *testing.T) {
 	for _, request := range []string{
 		"GET /v1/sites", "POST /v1/sites", "GET /v1/sites/x", "PATCH /v1/sites/x", "DELETE /v1/sites/x",
 		"GET /v1/keys", "POST /v1/keys", "DELETE /v1/keys/1", "GET /v1/status",
+		"GET /v1/sites/x/goals", "POST /v1/sites/x/segments", "PATCH /v1/sites/x/funnels/1", "DELETE /v1/sites/x/annotations/1", "GET /v1/sites/x/share-links",
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		i.must(t, 401, "wrong", method, path, `{}`)
@@ -382,6 +383,12 @@ func TestDeleteSite(t *testing.T) {
 					t.Fatal(err)
 				}
 				record(t, i.db, site.ID, time.Now())
+				for kind, body := range map[string]string{
+					"goals": `{"name":"a","event":"a"}`, "segments": `{"name":"a","filters":[]}`, "funnels": `{"name":"a","definition":{}}`,
+					"annotations": `{"day":"2026-03-01","text":"a"}`, "share-links": `{"name":"a"}`,
+				} {
+					i.must(t, 201, token, "POST", "/v1/sites/"+domain+"/"+kind, body)
+				}
 			}
 			i.must(t, 201, token, "POST", "/v1/keys", `{"name":"of one","scopes":["query"],"sites":["gone.example"]}`)
 			i.must(t, 201, token, "POST", "/v1/keys", `{"name":"of two","scopes":["query"],"sites":["gone.example","stays.example"]}`)
@@ -394,7 +401,10 @@ func TestDeleteSite(t *testing.T) {
 			}
 			i.must(t, 204, token, "DELETE", "/v1/sites/gone.example?confirm=gone.example", "")
 			i.must(t, 404, token, "GET", "/v1/sites/gone.example", "")
-			for _, table := range []string{"events", "visits", "rollup_hour", "rollup_day", "rollup_month", "drops", "day_checks"} {
+			for _, table := range []string{
+				"events", "visits", "rollup_hour", "rollup_day", "rollup_month", "drops", "day_checks",
+				"goals", "segments", "funnels", "annotations", "share_links",
+			} {
 				var gone, stays int
 				err := i.db.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE site_id = 1), count(*) FILTER (WHERE site_id = 2) FROM `+table).Scan(&gone, &stays)
 				if err != nil || gone != 0 || stays == 0 {

@@ -43,12 +43,9 @@ type keyList struct {
 
 // keyOf shows a key, given the domains of all sites.
 func keyOf(k store.Key, domains map[int32]string) key {
-	out := key{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Sites: []string{}, CreatedAt: k.CreatedAt.UTC()}
+	out := key{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Sites: []string{}, CreatedAt: k.CreatedAt.UTC(), LastUsedAt: inUTC(k.LastUsedAt)}
 	for _, id := range k.Sites {
 		out.Sites = append(out.Sites, domains[id])
-	}
-	if k.LastUsedAt != nil {
-		out.LastUsedAt = new(k.LastUsedAt.UTC())
 	}
 	return out
 }

@@ -53,11 +53,7 @@ func (f *function) status(_ http.ResponseWriter, r *http.Request) (answer, error
 		DaysChecked: facts.Checks.Checked, DaysWrong: facts.Checks.Wrong, DaysUnchecked: facts.Checks.Unchecked,
 	}
 	for _, s := range facts.Sites {
-		shown := siteFacts{ID: s.PublicID, Domain: s.Domain, EventsToday: s.EventsToday}
-		if s.LastEventAt != nil {
-			shown.LastEventAt = new(s.LastEventAt.UTC())
-		}
-		out.Sites = append(out.Sites, shown)
+		out.Sites = append(out.Sites, siteFacts{ID: s.PublicID, Domain: s.Domain, EventsToday: s.EventsToday, LastEventAt: inUTC(s.LastEventAt)})
 	}
 	for _, d := range facts.Drops {
 		out.Drops = append(out.Drops, drop{Site: d.Domain, Reason: d.Reason, Events: d.Events})

@@ -29,7 +29,7 @@ type Goal struct {
 	// Page is a pattern, as package glob reads it, of the pages whose views reach it.
 	Page string `json:"page,omitzero"`
 	// Props are properties that the event or view must have, with exactly these values.
-	Props map[string]string `json:"props,omitzero"`
+	Props map[string]string `json:"props,omitempty"`
 	// Currency makes it a revenue goal: the amounts of its events in this currency (ISO
 	// 4217) are what it has brought in.
 	Currency string `json:"currency,omitzero"`

@@ -1,0 +1,63 @@
+package admin
+
+import (
+	"context"
+	"time"
+
+	"github.com/analytics-platform/analytics/shared/label"
+	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+// annotation is an annotation as it is answered.
+type annotation struct {
+	ID int32 `json:"id"`
+	annotationBody
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// annotationBody is the body that makes or changes an annotation.
+type annotationBody struct {
+	Day  string `json:"day"` // YYYY-MM-DD, local to the site
+	Text string `json:"text"`
+}
+
+func bodyOfAnnotation(a store.Annotation) annotationBody {
+	return annotationBody{a.Day.Format(time.DateOnly), a.Text}
+}
+
+func showAnnotation(a store.Annotation) any {
+	return annotation{a.ID, bodyOfAnnotation(a), a.CreatedAt.UTC()}
+}
+
+// read is the day, and the text as it is stored.
+func (b *annotationBody) read() (day time.Time, text string, err error) {
+	if day, err = time.Parse(time.DateOnly, b.Day); err != nil {
+		return day, "", problem.Invalid("day", "must be a day such as 2026-03-01")
+	}
+	text, err = label.Read("text", b.Text, store.MaxText)
+	return day, text, err
+}
+
+func (f *function) annotations() belonging[store.Annotation, annotationBody] {
+	return belonging[store.Annotation, annotationBody]{
+		one: "annotation", many: "annotations", most: store.MaxAnnotations, readers: readers(),
+		show: showAnnotation, list: store.Annotations, find: store.AnnotationOf, remove: store.DeleteAnnotation,
+		add: func(ctx context.Context, db store.DB, site int32, body annotationBody) (any, error) {
+			day, text, err := body.read()
+			if err != nil {
+				return nil, err
+			}
+			created, err := store.CreateAnnotation(ctx, db, site, day, text)
+			return showAnnotation(created), err
+		},
+		body: bodyOfAnnotation,
+		change: func(ctx context.Context, db store.DB, site int32, row store.Annotation, body annotationBody) (store.Annotation, error) {
+			day, text, err := body.read()
+			if err != nil {
+				return row, err
+			}
+			return store.UpdateAnnotation(ctx, db, site, row.ID, day, text)
+		},
+	}
+}

@@ -1,0 +1,57 @@
+package admin
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/analytics-platform/analytics/shared/label"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+// segment is a segment as it is answered.
+type segment struct {
+	ID        int32          `json:"id"`
+	Name      string         `json:"name"`
+	Filters   jsontext.Value `json:"filters"`
+	CreatedAt time.Time      `json:"created_at"`
+	UpdatedAt time.Time      `json:"updated_at"`
+}
+
+// segmentBody is the body that makes or changes a segment.
+type segmentBody struct {
+	Name    string         `json:"name"`
+	Filters jsontext.Value `json:"filters"` // as a question has them
+}
+
+func showSegment(s store.Segment) any {
+	return segment{s.ID, s.Name, s.Filters, s.CreatedAt.UTC(), s.UpdatedAt.UTC()}
+}
+
+func (f *function) segments() belonging[store.Segment, segmentBody] {
+	read := func(b *segmentBody) (err error) {
+		if b.Name, err = label.Read("name", b.Name, store.MaxName); err != nil {
+			return err
+		}
+		return f.filters("filters", b.Filters)
+	}
+	return belonging[store.Segment, segmentBody]{
+		one: "segment", many: "segments", most: store.MaxSegments, readers: readers(),
+		show: showSegment, list: store.Segments, find: store.SegmentOf, remove: store.DeleteSegment,
+		add: func(ctx context.Context, db store.DB, site int32, body segmentBody) (any, error) {
+			if err := read(&body); err != nil {
+				return nil, err
+			}
+			created, err := store.CreateSegment(ctx, db, site, body.Name, body.Filters)
+			return showSegment(created), err
+		},
+		body: func(s store.Segment) segmentBody { return segmentBody{s.Name, s.Filters} },
+		change: func(ctx context.Context, db store.DB, site int32, row store.Segment, body segmentBody) (store.Segment, error) {
+			if err := read(&body); err != nil {
+				return row, err
+			}
+			return store.UpdateSegment(ctx, db, site, row.ID, body.Name, body.Filters)
+		},
+	}
+}
