@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -209,6 +210,40 @@ func TestRunWithoutRedis(t *testing.T) {
 	}
 	if log := p.cmd.Stderr.(*bytes.Buffer).String(); !strings.Contains(log, "the queue is in memory only") {
 		t.Errorf("the log does not warn: %s", log)
+	}
+}
+
+// TestTheCommandsOfTheDocuments runs each command of docs/access.md and docs/goals.md.
+func TestTheCommandsOfTheDocuments(t *testing.T) {
+	t.Parallel()
+	p := start(t, "DATA_DIR="+t.TempDir(), "DATABASE_URL="+localtest.Postgres(t), "REDIS_URL="+localtest.Redis(t))
+	create := func(path, body string) (created struct{ Key, Secret string }) {
+		status, answer := p.do(t, "POST", "/function/admin"+path, body)
+		if err := json.Unmarshal([]byte(answer), &created); status != http.StatusCreated || err != nil {
+			t.Fatalf("%s: %d %s", path, status, answer)
+		}
+		return created
+	}
+	create("/v1/sites", `{"domain":"example.com","timezone":"UTC"}`)
+	variables := append(os.Environ(), "ADMIN="+p.url+"/function/admin", "QUERY="+p.url+"/function/query", "ADMIN_TOKEN="+p.token,
+		"KEY="+create("/v1/keys", `{"name":"test","scopes":["query"]}`).Key,
+		"SECRET="+create("/v1/sites/example.com/share-links", `{"name":"test"}`).Secret)
+	for document, want := range map[string]int{"access.md": 6, "goals.md": 4} {
+		text, err := os.ReadFile("../../docs/" + document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commands := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+		if len(commands) != want {
+			t.Errorf("%s has %d commands, want %d", document, len(commands), want)
+		}
+		for _, command := range commands {
+			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", command[1])
+			cmd.Env = variables
+			if output, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", command[1], err, output)
+			}
+		}
 	}
 }
 

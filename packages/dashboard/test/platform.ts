@@ -7,6 +7,7 @@ export const site: Site = {
   domain: 'example.com',
   name: 'Example',
   timezone: 'UTC',
+  public: false,
   created_at: '2026-01-01T00:00:00Z',
 };
 

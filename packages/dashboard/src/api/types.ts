@@ -15,6 +15,8 @@ export interface Site {
   readonly previous_timezone?: string;
   /** While a change of the time zone waits: when `timezone` takes effect, RFC 3339. */
   readonly timezone_since?: string;
+  /** Anyone may read its reports. */
+  readonly public: boolean;
   /** RFC 3339. */
   readonly created_at: string;
 }
