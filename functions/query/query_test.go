@@ -350,10 +350,16 @@ func TestRate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := i.db.Exec(t.Context(), `UPDATE sites SET public = true`); err != nil {
+		t.Fatal(err)
+	}
 	const question = `{"site_id":"example.com","metrics":["visitors"],"date_range":"30d"}`
 	for n, want := range []int{200, 429} {
 		if status, body := i.ask(t, secret, question); status != want {
 			t.Errorf("question %d of a key: status %d: %s", n+1, status, body)
+		}
+		if status, body := i.ask(t, "", question); status != want {
+			t.Errorf("question %d without a key: status %d: %s", n+1, status, body)
 		}
 		if status, body := i.ask(t, token, question); status != 200 {
 			t.Errorf("question %d of the owner: status %d: %s", n+1, status, body)

@@ -177,7 +177,7 @@ func Site(ctx context.Context, db store.DB, field, name string) (store.Site, err
 		if grant.public {
 			return store.Site{}, unauthorized(signIn)
 		}
-		p := problem.New(http.StatusForbidden, problem.CodeForbidden, "this key is for other sites")
+		p := problem.New(http.StatusForbidden, problem.CodeForbidden, "this key or link is for other sites")
 		p.Field = field
 		return store.Site{}, p
 	case err != nil:
@@ -215,7 +215,7 @@ func (a *Access) through(scopes []store.Scope, grantOf func(http.ResponseWriter,
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		grant, err := grantOf(w, r)
 		if err == nil && !slices.ContainsFunc(scopes, grant.allows) {
-			err = problem.New(http.StatusForbidden, problem.CodeForbidden, "this key has not the scope "+oneOf(scopes))
+			err = problem.New(http.StatusForbidden, problem.CodeForbidden, "this key or link has not the scope "+oneOf(scopes))
 		}
 		if err != nil {
 			a.Refuse(w, r, err)

@@ -216,13 +216,15 @@ func TestTooManyUnknownKeys(t *testing.T) {
 		t.Fatalf("status %d", w.Code)
 	}
 	for i := range 200 {
-		if w := ask(a, store.ScopeQuery, bearer(fmt.Sprint("ak_x", i))); w.Code != 401 {
+		if w := ask(a, store.ScopeQuery, bearer(fmt.Sprint([]string{"ak_x", "sl_x"}[i%2], i))); w.Code != 401 {
 			t.Fatalf("status %d, want 401", w.Code)
 		}
 	}
 	before := k.lookUps
-	if w := ask(a, store.ScopeQuery, bearer("ak_y")); w.Code != 429 || k.lookUps != before {
-		t.Errorf("status %d after %d look-ups, want 429 without one", w.Code, k.lookUps-before)
+	for _, secret := range []string{"ak_y", "sl_y"} {
+		if w := ask(a, store.ScopeQuery, bearer(secret)); w.Code != 429 || k.lookUps != before {
+			t.Errorf("status %d after %d look-ups, want 429 without one", w.Code, k.lookUps-before)
+		}
 	}
 	c.pass(10 * time.Millisecond) // too little for another unknown key
 	if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 200 {

@@ -21,8 +21,8 @@ type Scope string
 
 // The scopes of keys. Their names are stored.
 const (
-	ScopeQuery Scope = "query" // reports
-	ScopeAdmin Scope = "admin" // sites, keys, status
+	ScopeQuery Scope = "query" // reports, and reading what they are made with
+	ScopeAdmin Scope = "admin" // sites and what belongs to them, keys, status
 	ScopeLive  Scope = "live"  // live numbers
 )
 
