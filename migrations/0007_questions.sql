@@ -3,6 +3,11 @@
 
 -- +goose Up
 
+-- First, since it takes the strongest lock on sites: a migration that came to it from a
+-- weaker one could meet a change of a site that waits for that.
+ALTER TABLE sites ADD COLUMN public boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN sites.public IS 'anyone may read its reports';
+
 CREATE TABLE goals (
     id           integer     GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     site_id      integer     NOT NULL REFERENCES sites ON DELETE CASCADE,
@@ -61,9 +66,6 @@ CREATE TABLE share_links (
 );
 CREATE INDEX share_links_site ON share_links (site_id);
 COMMENT ON COLUMN share_links.hash IS 'SHA-256 of the secret; the secret itself is shown once and never stored';
-
-ALTER TABLE sites ADD COLUMN public boolean NOT NULL DEFAULT false;
-COMMENT ON COLUMN sites.public IS 'anyone may read its reports';
 
 -- +goose Down
 ALTER TABLE sites DROP COLUMN public;
