@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
@@ -40,8 +39,6 @@ type function struct {
 	gate  *access.Access
 
 	// What the reports of a site must be able to read.
-	filters    check // of a segment
-	definition check // of a funnel
 }
 
 // New makes the function.
@@ -63,7 +60,6 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, err
 	}
 	f := &function{db: db, redis: client, log: env.Logger(), now: time.Now, gate: gate}
-	f.filters, f.definition = bounded(jsontext.KindBeginArray), bounded(jsontext.KindBeginObject)
 	return &host.Function{Handler: f.routes(), BodyLimit: maxBody, Ready: db.Ping}, nil
 }
 

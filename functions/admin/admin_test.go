@@ -384,7 +384,7 @@ func TestDeleteSite(t *testing.T) {
 				}
 				record(t, i.db, site.ID, time.Now())
 				for kind, body := range map[string]string{
-					"goals": `{"name":"a","event":"a"}`, "segments": `{"name":"a","filters":[]}`, "funnels": `{"name":"a","definition":{}}`,
+					"goals": `{"name":"a","event":"a"}`, "segments": `{"name":"a","filters":[]}`, "funnels": `{"name":"a","definition":` + definition + `}`,
 					"annotations": `{"day":"2026-03-01","text":"a"}`, "share-links": `{"name":"a"}`,
 				} {
 					i.must(t, 201, token, "POST", "/v1/sites/"+domain+"/"+kind, body)

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -60,9 +61,9 @@ func TestBelongings(t *testing.T) {
 			object{"id": 1., "name": "Phones", "filters": []any{}},
 		},
 		"funnels": {
-			`{"name":"Order","definition":{"steps":[{"goal":1}]}}`, `{"name":"Buy"}`,
-			object{"id": 1., "name": "Order", "definition": object{"steps": []any{object{"goal": 1.}}}},
-			object{"id": 1., "name": "Buy", "definition": object{"steps": []any{object{"goal": 1.}}}},
+			`{"name":"Order","definition":` + definition + `}`, `{"name":"Buy"}`,
+			object{"id": 1., "name": "Order", "definition": decoded(definition)},
+			object{"id": 1., "name": "Buy", "definition": decoded(definition)},
 		},
 		"annotations": {
 			`{"day":"2026-03-01","text":" Version 2 "}`, `{"day":"2026-03-02"}`,
@@ -120,7 +121,7 @@ func TestBelongings(t *testing.T) {
 func TestNamesAreTakenOnce(t *testing.T) {
 	t.Parallel()
 	i := withSites(t, localtest.Postgres(t))
-	for kind, rest := range map[string]string{"goals": `"event":"a"`, "segments": `"filters":[]`, "funnels": `"definition":{}`} {
+	for kind, rest := range map[string]string{"goals": `"event":"a"`, "segments": `"filters":[]`, "funnels": `"definition":` + definition} {
 		address := "/v1/sites/one.example/" + kind
 		i.must(t, 201, token, "POST", address, `{"name":"a",`+rest+`}`)
 		second := i.must(t, 201, token, "POST", address, `{"name":"b",`+rest+`}`)
@@ -140,46 +141,48 @@ func TestTooMany(t *testing.T) {
 	if _, err := i.db.Exec(t.Context(), `INSERT INTO funnels (site_id, name, definition) SELECT 1, n, '{}' FROM generate_series(1, $1) AS n`, store.MaxFunnels); err != nil {
 		t.Fatal(err)
 	}
-	if p := i.must(t, 409, token, "POST", "/v1/sites/one.example/funnels", `{"name":"a","definition":{}}`); p["code"] != "too_many" || !strings.Contains(fmt.Sprint(p["detail"]), "50") {
+	if p := i.must(t, 409, token, "POST", "/v1/sites/one.example/funnels", `{"name":"a","definition":`+definition+`}`); p["code"] != "too_many" || !strings.Contains(fmt.Sprint(p["detail"]), "50") {
 		t.Errorf("got %v", p)
 	}
 	i.must(t, 204, token, "DELETE", "/v1/sites/one.example/funnels/7", "")
-	i.must(t, 201, token, "POST", "/v1/sites/one.example/funnels", `{"name":"a","definition":{}}`)
+	i.must(t, 201, token, "POST", "/v1/sites/one.example/funnels", `{"name":"a","definition":`+definition+`}`)
 }
 
 func TestBadBelongings(t *testing.T) {
 	t.Parallel()
 	i := withSites(t, localtest.Postgres(t))
 	for request, field := range map[string]any{
-		`goals {"event":"a"}`:                                          "name",
-		`goals {"name":"a"}`:                                           "event",
-		`goals {"name":"a","event":"a","page":"/"}`:                    "page",
-		`goals {"name":"a","page":"blog"}`:                             "page",
-		`goals {"name":"a","page":"/","currency":"EUR"}`:               "currency",
-		`goals {"name":"a","event":"a","props":{"plan":7}}`:            "props.plan",
-		`goals {"name":"a","event":"a","props":["plan"]}`:              "props",
-		`goals {"name":"a","event":"a","id":7}`:                        "id",
-		`segments {"name":"a"}`:                                        "filters",
-		`segments {"filters":[]}`:                                      "name",
-		`segments {"name":"a","filters":null}`:                         "filters",
-		`segments {"name":"a","filters":{}}`:                           "filters",
-		`segments {"name":"a","filters":["a\u0000"]}`:                  "filters",
-		`segments {"name":"a","filters":[1e400000]}`:                   "filters",
-		`segments {"name":"a","filters":[{"a":1,"a":2}]}`:              "filters.0.a",
-		`segments {"name":"a","filters":[[[[[[[[[[[]]]]]]]]]]]}`:       "filters",
-		`segments {"name":"a","filters":["` + long(16<<10) + `"]}`:     "filters",
-		`funnels {"name":"a","definition":[]}`:                         "definition",
-		`funnels {"name":"a","definition":{"\u0000":1}}`:               "definition",
-		`funnels {"name":"` + long(101) + `","definition":{}}`:         "name",
-		`annotations {"text":"a"}`:                                     "day",
-		`annotations {"day":"2026-02-30","text":"a"}`:                  "day",
-		`annotations {"day":"2026-03-01"}`:                             "text",
-		`annotations {"day":"2026-03-01","text":"` + long(501) + `"}`:  "text",
-		`annotations {"day":"2026-03-01","text":"a\u0000b"}`:           "text",
-		`share-links {"expires_at":"2126-03-01T00:00:00Z"}`:            "name",
-		`share-links {"name":"a","expires_at":"2026-03-01T00:00:00Z"}`: "expires_at",
-		`share-links {"name":"a","expires_at":"tomorrow"}`:             "expires_at",
-		`share-links {"name":"a","sites":["two.example"]}`:             "sites",
+		`goals {"event":"a"}`:                                                  "name",
+		`goals {"name":"a"}`:                                                   "event",
+		`goals {"name":"a","event":"a","page":"/"}`:                            "page",
+		`goals {"name":"a","page":"blog"}`:                                     "page",
+		`goals {"name":"a","page":"/","currency":"EUR"}`:                       "currency",
+		`goals {"name":"a","event":"a","props":{"plan":7}}`:                    "props.plan",
+		`goals {"name":"a","event":"a","props":["plan"]}`:                      "props",
+		`goals {"name":"a","event":"a","id":7}`:                                "id",
+		`segments {"name":"a"}`:                                                "filters",
+		`segments {"filters":[]}`:                                              "name",
+		`segments {"name":"a","filters":null}`:                                 "filters",
+		`segments {"name":"a","filters":{}}`:                                   "filters",
+		`segments {"name":"a","filters":["a\u0000"]}`:                          "filters",
+		`segments {"name":"a","filters":[1e400000]}`:                           "filters",
+		`segments {"name":"a","filters":[{"a":1,"a":2}]}`:                      "filters.0.a",
+		`segments {"name":"a","filters":["` + long(16<<10) + `"]}`:             "filters",
+		`funnels {"name":"a","definition":[]}`:                                 "definition",
+		`funnels {"name":"a","definition":{"\u0000":1}}`:                       "definition",
+		`funnels {"name":"a","definition":{}}`:                                 "definition.steps",
+		`funnels {"name":"a","definition":{"steps":[{"goal":1}]}}`:             "definition.steps.0.goal",
+		`segments {"name":"a","filters":[["is","event:page",[]]]}`:             "filters.0.2",
+		`funnels {"name":"` + long(101) + `","definition":` + definition + `}`: "name",
+		`annotations {"text":"a"}`:                                             "day",
+		`annotations {"day":"2026-02-30","text":"a"}`:                          "day",
+		`annotations {"day":"2026-03-01"}`:                                     "text",
+		`annotations {"day":"2026-03-01","text":"` + long(501) + `"}`:          "text",
+		`annotations {"day":"2026-03-01","text":"a\u0000b"}`:                   "text",
+		`share-links {"expires_at":"2126-03-01T00:00:00Z"}`:                    "name",
+		`share-links {"name":"a","expires_at":"2026-03-01T00:00:00Z"}`:         "expires_at",
+		`share-links {"name":"a","expires_at":"tomorrow"}`:                     "expires_at",
+		`share-links {"name":"a","sites":["two.example"]}`:                     "sites",
 		`annotations `: nil,
 	} {
 		kind, body, _ := strings.Cut(request, " ")
@@ -189,7 +192,7 @@ func TestBadBelongings(t *testing.T) {
 	}
 	// At the bounds they are taken.
 	for _, request := range []string{
-		`segments {"name":"a","filters":[[[[[[[[[[]]]]]]]]]]}`, `segments {"name":"b","filters":["` + long(16<<10-4) + `"]}`,
+		`segments {"name":"b","filters":[["is","event:page",["` + long(16<<10-26) + `"]]]}`,
 		`annotations {"day":"0001-01-01","text":"a"}`, `annotations {"day":"9999-12-31","text":"a"}`,
 	} {
 		kind, body, _ := strings.Cut(request, " ")
@@ -218,7 +221,7 @@ func TestWhoMayTouchBelongings(t *testing.T) {
 	i.must(t, 200, token, "PATCH", "/v1/sites/one.example", `{"public":true}`)
 
 	bodies := map[string]string{
-		"goals": `{"name":"a","event":"a"}`, "segments": `{"name":"a","filters":[]}`, "funnels": `{"name":"a","definition":{}}`,
+		"goals": `{"name":"a","event":"a"}`, "segments": `{"name":"a","filters":[]}`, "funnels": `{"name":"a","definition":` + definition + `}`,
 		"annotations": `{"day":"2026-03-01","text":"a"}`, "share-links": `{"name":"a"}`,
 	}
 	for kind, body := range bodies {
@@ -280,4 +283,14 @@ func TestShareLinks(t *testing.T) {
 	if p := i.must(t, 404, token, "DELETE", address+"/1", ""); p["code"] != "share_link_unknown" {
 		t.Errorf("revoking it again: %v", p)
 	}
+}
+
+// definition is one of a funnel.
+const definition = `{"steps":[{"name":"In","filters":[["is","event:page",["/"]]]},{"filters":[["is","event:name",["a"]]]}]}`
+
+func decoded(document string) (value any) {
+	if err := json.Unmarshal([]byte(document), &value); err != nil {
+		panic(err)
+	}
+	return value
 }

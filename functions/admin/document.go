@@ -11,42 +11,54 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/report"
 )
 
-// What a document that is kept for the reports may be at most.
-const (
-	maxDocument = 16 << 10 // bytes
-	maxDepth    = 10       // arrays and objects in one another
-)
+// maxDocument is how many bytes a document may have that is kept for the reports.
+const maxDocument = 16 << 10
 
-// check says what is wrong with a document that is kept for the reports, as a problem of
-// its field.
-type check func(field string, document jsontext.Value) error
+// checkFilters says what is wrong with the filters of a segment.
+func checkFilters(field string, filters jsontext.Value) error {
+	if err := checkDocument(field, filters, jsontext.KindBeginArray); err != nil {
+		return err
+	}
+	_, err := report.ParseFilters(filters)
+	return err
+}
 
-// bounded checks that a document is of a kind and that the record can hold it.
-func bounded(kind jsontext.Kind) check {
-	return func(field string, document jsontext.Value) error {
-		if document.Kind() != kind {
-			return problem.Invalid(field, "must be "+jsonhttp.KindName(kind))
-		}
-		if len(document) > maxDocument {
-			return problem.Invalid(field, fmt.Sprintf("may have at most %d bytes", maxDocument))
-		}
-		tokens := jsontext.NewDecoder(bytes.NewReader(document))
-		for {
-			token, err := tokens.ReadToken()
-			switch {
-			case errors.Is(err, io.EOF):
-				return nil
-			case err != nil:
-				return problem.Invalid(field, "is not valid JSON")
-			case tokens.StackDepth() > maxDepth:
-				return problem.Invalid(field, fmt.Sprintf("may have at most %d arrays and objects in one another", maxDepth))
-			case token.Kind() == jsontext.KindString && strings.IndexByte(token.String(), 0) >= 0:
-				return problem.Invalid(field, "must not hold a NUL character")
-			case token.Kind() == jsontext.KindNumber && strings.ContainsAny(token.String(), "eE"):
-				return problem.Invalid(field, "must write its numbers without an exponent") // the record would write them out
-			}
+// checkDefinition says what is wrong with the definition of a funnel.
+func checkDefinition(field string, definition jsontext.Value) error {
+	if err := checkDocument(field, definition, jsontext.KindBeginObject); err != nil {
+		return err
+	}
+	err := report.CheckFunnel(definition)
+	if p, ok := errors.AsType[problem.Problem](err); ok {
+		p.Field = strings.TrimSuffix(field+"."+p.Field, ".")
+		return p
+	}
+	return err
+}
+
+// checkDocument says whether a document is of a kind, and the record can hold it.
+func checkDocument(field string, document jsontext.Value, kind jsontext.Kind) error {
+	if document.Kind() != kind {
+		return problem.Invalid(field, "must be "+jsonhttp.KindName(kind))
+	}
+	if len(document) > maxDocument {
+		return problem.Invalid(field, fmt.Sprintf("may have at most %d bytes", maxDocument))
+	}
+	tokens := jsontext.NewDecoder(bytes.NewReader(document))
+	for {
+		token, err := tokens.ReadToken()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return problem.Invalid(field, "is not valid JSON")
+		case token.Kind() == jsontext.KindString && strings.IndexByte(token.String(), 0) >= 0:
+			return problem.Invalid(field, "must not hold a NUL character")
+		case token.Kind() == jsontext.KindNumber && strings.ContainsAny(token.String(), "eE"):
+			return problem.Invalid(field, "must write its numbers without an exponent") // the record would write them out
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (f *function) funnels() belonging[store.Funnel, funnelBody] {
 		if b.Name, err = label.Read("name", b.Name, store.MaxName); err != nil {
 			return err
 		}
-		return f.definition("definition", b.Definition)
+		return checkDefinition("definition", b.Definition)
 	}
 	return belonging[store.Funnel, funnelBody]{
 		one: "funnel", many: "funnels", most: store.MaxFunnels, readers: readers(),

@@ -34,7 +34,7 @@ func (f *function) segments() belonging[store.Segment, segmentBody] {
 		if b.Name, err = label.Read("name", b.Name, store.MaxName); err != nil {
 			return err
 		}
-		return f.filters("filters", b.Filters)
+		return checkFilters("filters", b.Filters)
 	}
 	return belonging[store.Segment, segmentBody]{
 		one: "segment", many: "segments", most: store.MaxSegments, readers: readers(),

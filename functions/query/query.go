@@ -17,6 +17,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/access"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/report"
 	"github.com/analytics-platform/analytics/shared/store"
 )
@@ -28,9 +29,11 @@ type Config struct {
 }
 
 type function struct {
-	db  *pgxpool.Pool
-	log *slog.Logger
-	now func() time.Time
+	db      *pgxpool.Pool
+	reports *report.Reporter
+	answers *answers
+	log     *slog.Logger
+	now     func() time.Time
 }
 
 // New makes the function.
@@ -54,34 +57,67 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &function{db: db, log: env.Logger(), now: time.Now}
+	reports, err := report.NewReporter()
+	if err != nil {
+		return nil, err
+	}
+	answers, err := newAnswers()
+	if err != nil {
+		return nil, err
+	}
+	f := &function{db: db, reports: reports, answers: answers, log: env.Logger(), now: time.Now}
 	mux := http.NewServeMux()
-	mux.Handle("POST /api/v2/query", gate.RequireOrPublic(store.ScopeQuery, questions.Limit(http.HandlerFunc(f.query))))
+	handle := func(pattern string, handler http.Handler) {
+		mux.Handle(pattern, gate.RequireOrPublic(store.ScopeQuery, questions.Limit(handler)))
+	}
+	for path, read := range kinds() {
+		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.answer(w, r, read) })
+		handle("POST "+path, handler)
+		handle("GET "+path, handler)
+	}
+	handle("GET /v1/realtime", f.serve(f.realtime))
+	handle("GET /v1/visits/{id}", f.serve(f.timeline))
 	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: report.MaxBody, Ready: db.Ping}, nil
 }
 
-func (f *function) query(w http.ResponseWriter, r *http.Request) {
-	answer, err := f.answer(w, r)
-	if err == nil {
-		err = jsonhttp.Write(w, http.StatusOK, answer)
-	}
-	if err != nil {
-		jsonhttp.Fail(w, r, f.log, err)
-	}
+// serve answers with what fn returns, a document or an error.
+func (f *function) serve(fn func(*http.Request) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		document, err := fn(r)
+		if err == nil {
+			err = jsonhttp.Write(w, http.StatusOK, document)
+		}
+		if err != nil {
+			jsonhttp.Fail(w, r, f.log, err)
+		}
+	})
 }
 
-func (f *function) answer(w http.ResponseWriter, r *http.Request) (report.Answer, error) {
-	body, err := jsonhttp.Body(w, r, report.MaxBody)
-	if err != nil {
-		return report.Answer{}, err
+// site is the site that a parameter of the address names.
+func (f *function) site(r *http.Request) (store.Site, error) {
+	name := r.URL.Query().Get("site_id")
+	if name == "" {
+		return store.Site{}, problem.Invalid("site_id", "say which site: ?site_id= its domain or its public id")
 	}
-	question, err := report.Parse(body)
+	return access.Site(r.Context(), f.db, "site_id", name)
+}
+
+func (f *function) realtime(r *http.Request) (any, error) {
+	site, err := f.site(r)
 	if err != nil {
-		return report.Answer{}, err
+		return nil, err
 	}
-	site, err := access.Site(r.Context(), f.db, "site_id", question.SiteID)
+	return f.reports.Realtime(r.Context(), f.db, site, f.now())
+}
+
+func (f *function) timeline(r *http.Request) (any, error) {
+	site, err := f.site(r)
 	if err != nil {
-		return report.Answer{}, err
+		return nil, err
 	}
-	return question.Answer(r.Context(), f.db, site, f.now())
+	id, err := report.ParseVisitID(r.PathValue("id"))
+	if err != nil {
+		return nil, problem.Invalid("id", "must be the id of a visit, as /v1/visits lists them")
+	}
+	return f.reports.Timeline(r.Context(), f.db, site, f.now(), id)
 }

@@ -106,18 +106,24 @@ func fieldOf(p jsontext.Pointer) string {
 func members(into any, at jsontext.Pointer) []string {
 	t := reflect.TypeOf(into).Elem()
 	for token := range at.Tokens() {
-		field, ok := fieldNamed(t, token)
-		if !ok {
-			return nil
+		if t.Kind() != reflect.Slice { // of which all elements are alike
+			field, ok := fieldNamed(t, token)
+			if !ok {
+				return nil
+			}
+			t = field.Type
+		} else {
+			t = t.Elem()
 		}
-		t = field.Type
 		for t.Kind() == reflect.Pointer {
 			t = t.Elem()
 		}
 	}
 	var names []string
-	for i := range t.NumField() {
-		names = append(names, nameOf(t.Field(i)))
+	for _, f := range reflect.VisibleFields(t) {
+		if !f.Anonymous { // the fields of those are there themselves
+			names = append(names, nameOf(f))
+		}
 	}
 	return names
 }

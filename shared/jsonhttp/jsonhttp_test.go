@@ -20,10 +20,13 @@ import (
 type document struct {
 	Name  string   `json:"name"`
 	Tags  []string `json:"tags"`
-	Inner struct {
-		Count *int `json:"count"`
-		Open  bool `json:"open"`
-	} `json:"inner"`
+	Inner inner    `json:"inner"`
+	Many  []inner  `json:"many"`
+}
+
+type inner struct {
+	Count *int `json:"count"`
+	Open  bool `json:"open"`
 }
 
 func TestDecode(t *testing.T) {
@@ -46,9 +49,10 @@ func TestDecode(t *testing.T) {
 		`{"inner":{"count":1.5}}`:     `400 invalid (inner.count): must be a whole number, not a number`,
 		`{"inner":{"open":"yes"}}`:    `400 invalid (inner.open): must be true or false, not a string`,
 		`{"inner":{"shut":1}}`:        `400 invalid (inner.shut): is not a known field; known are count, open`,
-		`{"secret":"x","name":"a"}`:   `400 invalid (secret): is not a known field; known are name, tags, inner`,
+		`{"many":[{},{"shut":1}]}`:    `400 invalid (many.1.shut): is not a known field; known are count, open`,
+		`{"secret":"x","name":"a"}`:   `400 invalid (secret): is not a known field; known are name, tags, inner, many`,
 		`{"name":"a","name":"b"}`:     `400 invalid (name): appears twice`,
-		`{"` + longName() + `":true}`: `400 invalid (` + longName()[:100] + `...): is not a known field; known are name, tags, inner`,
+		`{"` + longName() + `":true}`: `400 invalid (` + longName()[:100] + `...): is not a known field; known are name, tags, inner, many`,
 	} {
 		if err := jsonhttp.Decode([]byte(body), new(document)); err == nil || err.Error() != want {
 			t.Errorf("%s:\n got %v\nwant %s", body, err, want)

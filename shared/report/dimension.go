@@ -1,56 +1,97 @@
 package report
 
-import "github.com/analytics-platform/analytics/shared/visit"
+import (
+	"strings"
+
+	"github.com/analytics-platform/analytics/shared/columns"
+	"github.com/analytics-platform/analytics/shared/visit"
+)
 
 // Dimension is something that a question groups or filters by: a property of
-// events or visits, or time.
+// events or visits, a goal, or time.
 type Dimension struct {
 	Name string // as questions call it, e.g. visit:source
 
-	value visit.Dimension // of a property
-	none  string          // what answers call a value that is not known
-	skip  bool            // a row whose value is not known is left out
-	grain grain           // of time; noGrain for a property
+	column columns.Column  // of a property
+	rollup visit.Dimension // that has its values; Total when none has
+	none   string          // what answers call a value that is not known
+	skip   bool            // a row whose value is not known is left out
+	grain  grain           // of time; noGrain for all else
 }
 
-// dimensions lists all that a question can group by. A value that is not known is
-// left out where it would only say that there is nothing, as of a page of an event
-// without one; where it is a share of the whole, as of visits from no known
+// The dimensions that are neither a column nor time.
+const (
+	goalName   = "event:goal"
+	propPrefix = "event:props:"
+	// segmentName is only there in filters.
+	segmentName = "segment"
+)
+
+// maxPropKey is how many bytes the key of a property has at most.
+const maxPropKey = 300
+
+// dimensions lists all that a question can group by, but for properties of events. A value
+// that is not known is left out where it would only say that there is nothing, as of a page
+// of an event without one; where it is a share of the whole, as of visits from no known
 // country, it stays, as "" or by the name it has here.
 func dimensions() []Dimension {
 	return []Dimension{
 		{Name: "time", grain: autoGrain},
+		{Name: "time:minute", grain: minuteGrain},
 		{Name: "time:hour", grain: hourGrain},
 		{Name: "time:day", grain: dayGrain},
 		{Name: "time:week", grain: weekGrain},
 		{Name: "time:month", grain: monthGrain},
-		{Name: "event:page", value: visit.Page, skip: true},
-		{Name: "event:name", value: visit.Name, skip: true},
-		{Name: "event:hostname", value: visit.Hostname},
-		{Name: "visit:entry_page", value: visit.EntryPage, skip: true},
-		{Name: "visit:exit_page", value: visit.ExitPage, skip: true},
-		{Name: "visit:referrer", value: visit.Referrer, skip: true},
-		{Name: "visit:source", value: visit.Source, none: "Direct / None"},
-		{Name: "visit:channel", value: visit.Channel},
-		{Name: "visit:utm_source", value: visit.UTMSource, skip: true},
-		{Name: "visit:utm_medium", value: visit.UTMMedium, skip: true},
-		{Name: "visit:utm_campaign", value: visit.UTMCampaign, skip: true},
-		{Name: "visit:utm_term", value: visit.UTMTerm, skip: true},
-		{Name: "visit:utm_content", value: visit.UTMContent, skip: true},
-		{Name: "visit:country", value: visit.Country},
-		{Name: "visit:region", value: visit.Region, skip: true},
-		{Name: "visit:city", value: visit.City, skip: true},
-		{Name: "visit:browser", value: visit.Browser},
-		{Name: "visit:os", value: visit.OS},
-		{Name: "visit:device", value: visit.Device},
-		{Name: "visit:language", value: visit.Language},
-		{Name: "visit:screen", value: visit.Screen},
+		{Name: goalName, skip: true},
+		{Name: "event:page", column: columns.Page, rollup: visit.Page, skip: true},
+		{Name: "event:name", column: columns.Name, rollup: visit.Name, skip: true},
+		{Name: "event:hostname", column: columns.Hostname, rollup: visit.Hostname},
+		{Name: "event:currency", column: columns.Currency, skip: true},
+		{Name: "visit:entry_page", column: columns.EntryPage, rollup: visit.EntryPage, skip: true},
+		{Name: "visit:exit_page", column: columns.ExitPage, rollup: visit.ExitPage, skip: true},
+		{Name: "visit:entry_page_hostname", column: columns.EntryHostname, skip: true},
+		{Name: "visit:exit_page_hostname", column: columns.ExitHostname, skip: true},
+		{Name: "visit:referrer", column: columns.Referrer, rollup: visit.Referrer, skip: true},
+		{Name: "visit:source", column: columns.Source, rollup: visit.Source, none: "Direct / None"},
+		{Name: "visit:channel", column: columns.Channel, rollup: visit.Channel},
+		{Name: "visit:utm_source", column: columns.UTMSource, rollup: visit.UTMSource, skip: true},
+		{Name: "visit:utm_medium", column: columns.UTMMedium, rollup: visit.UTMMedium, skip: true},
+		{Name: "visit:utm_campaign", column: columns.UTMCampaign, rollup: visit.UTMCampaign, skip: true},
+		{Name: "visit:utm_term", column: columns.UTMTerm, rollup: visit.UTMTerm, skip: true},
+		{Name: "visit:utm_content", column: columns.UTMContent, rollup: visit.UTMContent, skip: true},
+		{Name: "visit:country", column: columns.Country, rollup: visit.Country},
+		{Name: "visit:region", column: columns.Region, rollup: visit.Region, skip: true},
+		{Name: "visit:city", column: columns.City, rollup: visit.City, skip: true},
+		{Name: "visit:browser", column: columns.Browser, rollup: visit.Browser},
+		{Name: "visit:browser_version", column: columns.BrowserVer},
+		{Name: "visit:os", column: columns.OS, rollup: visit.OS},
+		{Name: "visit:os_version", column: columns.OSVersion},
+		{Name: "visit:device", column: columns.Device, rollup: visit.Device},
+		{Name: "visit:language", column: columns.Language, rollup: visit.Language},
+		{Name: "visit:screen", column: columns.Screen, rollup: visit.Screen},
 	}
 }
 
 func (d *Dimension) isTime() bool { return d.grain != noGrain }
 
+func (d *Dimension) isGoal() bool { return d.Name == goalName }
+
+// ofEvent tells whether two events of one visit may differ in the dimension.
+func (d *Dimension) ofEvent() bool { return strings.HasPrefix(d.Name, "event:") }
+
+// named is the value as answers show it.
+func (d *Dimension) named(value string) string {
+	if value == "" {
+		return d.none
+	}
+	return value
+}
+
 func dimensionNamed(name string) (Dimension, bool) {
+	if key, ok := strings.CutPrefix(name, propPrefix); ok {
+		valid := key != "" && len(key) <= maxPropKey && strings.IndexByte(key, 0) < 0
+		return Dimension{Name: name, column: columns.Prop(key), none: "(none)"}, valid
+	}
 	for _, d := range dimensions() {
 		if d.Name == name {
 			return d, true
@@ -59,6 +100,7 @@ func dimensionNamed(name string) (Dimension, bool) {
 	return Dimension{}, false
 }
 
+// dimensionNames are for messages and documents.
 func dimensionNames(properties bool) []string {
 	var names []string
 	for _, d := range dimensions() {
@@ -66,5 +108,5 @@ func dimensionNames(properties bool) []string {
 			names = append(names, d.Name)
 		}
 	}
-	return names
+	return append(names, propPrefix+"KEY")
 }

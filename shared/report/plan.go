@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/visit"
@@ -11,10 +12,9 @@ import (
 type source int
 
 const (
-	fromDays   source = iota // rollups of days, and of months where they are whole
-	fromHours                // rollups of hours
-	fromVisits               // visits, of whole days
-	fromEvents               // events and the visits they belong to; answers everything
+	fromDays  source = iota // rollups of days, and of months where they are whole
+	fromHours               // rollups of hours
+	fromScan                // days, scanned in columns; answers everything
 )
 
 // resolved is a question about a known stretch of time.
@@ -28,8 +28,8 @@ type resolved struct {
 // resolve fixes what depends on the span.
 func (q *Question) resolve(s span) *resolved {
 	r := &resolved{Question: *q, span: s}
-	r.Dimensions = append([]Dimension(nil), q.Dimensions...)
-	r.Order = append([]Order(nil), q.Order...)
+	r.Dimensions = slices.Clone(q.Dimensions)
+	r.Order = slices.Clone(q.Order)
 	if d := r.time(); d != nil {
 		asked := d.Name
 		if r.grain = d.grain; r.grain == autoGrain {
@@ -42,6 +42,7 @@ func (q *Question) resolve(s span) *resolved {
 			}
 		}
 	}
+	r.properties = nil
 	for _, d := range r.Dimensions {
 		if !d.isTime() {
 			r.properties = append(r.properties, d)
@@ -53,61 +54,68 @@ func (q *Question) resolve(s span) *resolved {
 // sources are those that can answer the question exactly, the best first.
 func (r *resolved) sources() []source {
 	var out []source
-	if _, ok := r.rollup(); ok {
+	if _, _, ok := r.rollup(); ok {
 		out = append(out, fromDays)
 	}
-	if r.grain == hourGrain && len(r.properties) == 0 && len(r.Filters) == 0 && r.span.wholeHours() {
+	if r.grain == hourGrain && len(r.properties) == 0 && len(r.Filters) == 0 && r.span.wholeHours() && !r.onlyScanned() {
 		out = append(out, fromHours)
 	}
-	if r.wholeDays() && !r.aboutEvents() {
-		out = append(out, fromVisits)
-	}
-	return append(out, fromEvents)
+	return append(out, fromScan)
 }
 
 // wholeDays tells whether visitor-days are never cut by the range or a period: a
 // visitor-day is of one local day.
-func (r *resolved) wholeDays() bool { return r.span.whole && r.grain != hourGrain }
+func (r *resolved) wholeDays() bool { return r.span.whole && !r.grain.cutsDays() }
 
-// aboutEvents tells whether the question needs to look into visits.
-func (r *resolved) aboutEvents() bool {
-	for _, d := range r.properties {
-		if d.value.OfEvent() {
-			return true
-		}
-	}
-	for _, f := range r.Filters {
-		if f.Dimension.value.OfEvent() {
-			return true
-		}
-	}
-	return false
+// onlyScanned tells whether a metric is of what rollups don't hold.
+func (r *resolved) onlyScanned() bool {
+	return slices.ContainsFunc(r.Metrics, func(m Metric) bool { return m == ScrollDepth || m.moneyed() })
 }
 
-// rollup is the dimension whose day and month rollups answer the question. Its
-// rows are sums for one value each. So the filters must be on the dimension that
-// is grouped by; without one, a filter must name a single value, since a
+// rollup is the dimension whose day and month rollups answer the question, and the filters
+// on its values. Its rows are sums for one value each. So the filters must be on the
+// dimension that is grouped by; without one, a filter must name a single value, since a
 // visitor-day can count under several.
-func (r *resolved) rollup() (visit.Dimension, bool) {
-	if !r.wholeDays() || len(r.properties) > 1 {
-		return 0, false
+func (r *resolved) rollup() (visit.Dimension, []Filter, bool) {
+	if !r.wholeDays() || len(r.properties) > 1 || r.onlyScanned() {
+		return 0, nil, false
+	}
+	filters := make([]Filter, len(r.Filters))
+	for i := range r.Filters {
+		var ok bool
+		if filters[i], ok = r.Filters[i].simple(); !ok {
+			return 0, nil, false
+		}
 	}
 	if len(r.properties) == 0 {
 		switch {
-		case len(r.Filters) == 0:
-			return visit.Total, true
-		case len(r.Filters) == 1 && r.Filters[0].Operator == Is && len(r.Filters[0].Values) == 1:
-			return r.Filters[0].Dimension.value, true
+		case len(filters) == 0:
+			return visit.Total, nil, true
+		case len(filters) == 1 && filters[0].Operator == Is && len(filters[0].Values) == 1:
+			return filters[0].Dimension.rollup, filters, true
 		default:
-			return 0, false
+			return 0, nil, false
 		}
 	}
-	for _, f := range r.Filters {
-		if f.Dimension.value != r.properties[0].value {
-			return 0, false
+	grouped := r.properties[0].rollup
+	for _, f := range filters {
+		if f.Dimension.rollup != grouped {
+			return 0, nil, false
 		}
 	}
-	return r.properties[0].value, true
+	return grouped, filters, grouped != visit.Total
+}
+
+// simple is the filter in a form that compares the values of a rollup in SQL, where only
+// bytes are compared.
+func (f *Filter) simple() (Filter, bool) {
+	if f.Dimension.isGoal() && f.Operator == Is && len(f.goals) == 1 && f.goals[0].plain() {
+		name, _ := dimensionNamed("event:name")
+		return Filter{Operator: Is, Dimension: name, Values: []string{f.goals[0].Event}}, true
+	}
+	ok := f.Dimension.rollup != visit.Total && !f.AnyCase &&
+		slices.Contains([]Operator{Is, IsNot, Contains, NotContain}, f.Operator)
+	return *f, ok
 }
 
 // stretches cut whole days into days, whole months and days again. A stretch
@@ -150,10 +158,8 @@ func (s source) String() string {
 		return "days"
 	case fromHours:
 		return "hours"
-	case fromVisits:
-		return "visits"
-	case fromEvents:
-		return "events"
+	case fromScan:
+		return "scan"
 	default:
 		return fmt.Sprintf("source(%d)", int(s))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ func TestEverySourceAnswersTheSame(t *testing.T) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			db := migrated(t, database.URL)
+			reports := must(NewReporter())
 			var id int32
 			used := map[source]int{}
 			rapid.Check(t, func(rt *rapid.T) {
@@ -37,11 +39,16 @@ func TestEverySourceAnswersTheSame(t *testing.T) {
 				if err := save(context.Background(), db, w); err != nil {
 					rt.Fatal(err)
 				}
+				for _, day := range must(store.DaysWithEvents(context.Background(), db, id, 0, 30_000)) {
+					if rapid.Bool().Draw(rt, "kept") {
+						keep(rt, reports, db, id, day)
+					}
+				}
 				for range 8 {
-					ask(rt, db, w, used)
+					ask(rt, reports, db, w, used)
 				}
 			})
-			for s := fromDays; s <= fromEvents; s++ {
+			for s := fromDays; s <= fromScan; s++ {
 				if used[s] == 0 {
 					t.Errorf("no generated question was answered from %s", s)
 				}
@@ -50,10 +57,13 @@ func TestEverySourceAnswersTheSame(t *testing.T) {
 	}
 }
 
-func ask(t *rapid.T, db store.DB, w *world, used map[source]int) {
+func ask(t *rapid.T, reports *Reporter, db store.DB, w *world, used map[source]int) {
 	text := drawQuestion(t, w)
 	q, err := Parse([]byte(text))
 	if err != nil {
+		t.Fatalf("%s\n%v", text, err)
+	}
+	if err := q.define(context.Background(), testNames{}); err != nil {
 		t.Fatalf("%s\n%v", text, err)
 	}
 	now := w.local(w.base.Add(time.Duration(rapid.IntRange(0, 40*24).Draw(t, "now")) * time.Hour))
@@ -65,7 +75,7 @@ func ask(t *rapid.T, db store.DB, w *world, used map[source]int) {
 	want, total := w.oracle.answer(r)
 	for _, from := range r.sources() {
 		used[from]++
-		got, err := r.answer(context.Background(), db, w.site, from)
+		got, err := asked{reports, db, w.site}.answer(context.Background(), r, &from)
 		if err != nil {
 			t.Fatalf("%s\nfrom %s: %v", text, from, err)
 		}
@@ -76,6 +86,38 @@ func ask(t *rapid.T, db store.DB, w *world, used map[source]int) {
 			t.Fatalf("%s\nfrom %s: %d rows in all, want %d", text, from, *got.Meta.TotalRows, total)
 		}
 	}
+}
+
+// keep keeps a day in columns.
+func keep(t *rapid.T, reports *Reporter, db store.DB, site int32, day event.Day) {
+	d, err := store.ScanDay(context.Background(), db, site, day)
+	if err == nil {
+		err = store.KeepDayColumns(context.Background(), db, site, day, reports.codec.Encode(d))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// testNames are the goals and segments of every site of the tests.
+type testNames struct{}
+
+func (testNames) Goals(context.Context) ([]Goal, error) { return testGoals(), nil }
+
+func (testNames) Funnel(_ context.Context, name string) ([]byte, bool, error) {
+	return []byte(`{"steps":[{"name":"In","filters":[["is","event:page",["/"]]]},{"filters":[["is","event:goal",["Named"]]]}],"window":3600}`), name == "Kept", nil
+}
+
+func (testNames) Segment(_ context.Context, name string) ([]byte, bool, error) {
+	switch name {
+	case "Slashes", "7":
+		return []byte(`[["contains","event:page",["/"]],["is_not","visit:country",["/a"]]]`), true, nil
+	case "Nothing":
+		return []byte(`[]`), true, nil
+	case "Itself":
+		return []byte(`[["is","segment",["Itself"]]]`), true, nil
+	}
+	return nil, false, nil
 }
 
 // world is a site with events.
@@ -139,11 +181,28 @@ func drawEvent(t *rapid.T, w *world, at time.Time, visitor int64) event.Event {
 	}
 	if e.Type == event.Engagement {
 		e.Engaged = rapid.Int32Range(1, event.MaxEngaged).Draw(t, "engaged")
+		e.Scroll = rapid.Int16Range(0, 100).Draw(t, "scroll")
+	}
+	if rapid.Bool().Draw(t, "consented") {
+		e.Subject = uuid.UUID{byte(rapid.IntRange(1, 3).Draw(t, "subject"))}
+	}
+	e.Passive = rapid.IntRange(0, 3).Draw(t, "passive") == 0
+	if rapid.IntRange(0, 2).Draw(t, "worth") == 0 {
+		e.Amount = rapid.SampledFrom([]string{"0", "12.5", "-0.0001", "999999999999.9999"}).Draw(t, "amount")
+		e.Currency = rapid.SampledFrom([]string{"EUR", "EUR", "EUR", "USD"}).Draw(t, "currency")
+	}
+	for _, key := range []string{"plan", "who"} {
+		if rapid.Bool().Draw(t, "has prop") {
+			if e.Props == nil {
+				e.Props = map[string]string{}
+			}
+			e.Props[key] = rapid.SampledFrom(texts()[1:]).Draw(t, key)
+		}
 	}
 	a := &e.Attributes
 	for _, value := range []*string{
 		&e.Name, &e.Hostname, &a.Referrer, &a.Source, &a.Channel, &a.UTMSource, &a.UTMMedium, &a.UTMCampaign, &a.UTMTerm,
-		&a.UTMContent, &a.Country, &a.Region, &a.City, &a.Browser, &a.OS, &a.Device, &a.Language, &a.Screen,
+		&a.UTMContent, &a.Country, &a.Region, &a.City, &a.Browser, &a.BrowserVersion, &a.OS, &a.OSVersion, &a.Device, &a.Language, &a.Screen,
 	} {
 		if rapid.Bool().Draw(t, "known") {
 			*value = text.Draw(t, "value")
@@ -182,14 +241,11 @@ func drawQuestion(t *rapid.T, w *world) string {
 	var columns []string
 	question := map[string]any{"site_id": "example.com", "date_range": drawRange(t, w)}
 
-	chosen := rapid.SliceOfNDistinct(rapid.SampledFrom(metricNames()), 1, 7, rapid.ID).Draw(t, "metrics")
-	question["metrics"], columns = chosen, append(columns, chosen...)
-
-	properties := rapid.SampledFrom(dimensionNames(true))
+	properties := rapid.SampledFrom(propertyNames())
 	grouped := rapid.SliceOfNDistinct(properties, 0, rapid.SampledFrom([]int{0, 1, 1, 1, 2, 3}).Draw(t, "properties"), rapid.ID).Draw(t, "dimensions")
 	if rapid.Bool().Draw(t, "has time") {
 		at := rapid.IntRange(0, len(grouped)).Draw(t, "place of time")
-		named := rapid.SampledFrom([]string{"time", "time:hour", "time:day", "time:week", "time:month"}).Draw(t, "time")
+		named := rapid.SampledFrom([]string{"time", "time:minute", "time:hour", "time:day", "time:week", "time:month"}).Draw(t, "time")
 		grouped = append(grouped[:at:at], append([]string{named}, grouped[at:]...)...)
 	}
 	question["dimensions"], columns = grouped, append(columns, grouped...)
@@ -200,14 +256,21 @@ func drawQuestion(t *rapid.T, w *world) string {
 		if len(grouped) > 0 && !strings.HasPrefix(grouped[0], "time") && rapid.Bool().Draw(t, "same") {
 			on = rapid.Just(grouped[0])
 		}
-		operator := rapid.SampledFrom(operators()).Draw(t, "operator")
-		value := rapid.SampledFrom(append(texts(), "Direct / None", "Direct", "b"))
-		if operator == Contains || operator == ContainsNot {
-			value = value.Filter(func(s string) bool { return s != "" })
-		}
-		filters = append(filters, []any{operator, on.Draw(t, "filtered"), rapid.SliceOfN(value, 1, 3).Draw(t, "values")})
+		filters = append(filters, drawFilter(t, on, 0))
 	}
 	question["filters"] = filters
+
+	allowed := slices.DeleteFunc(metricNames(), func(m string) bool {
+		q := Question{Metrics: []Metric{Metric(m)}}
+		for _, name := range grouped {
+			q.Dimensions = append(q.Dimensions, must2(dimensionNamed(name)))
+		}
+		q.Filters = must(ParseFilters(must(json.Marshal(filters))))
+		_, lacks := q.checkMetrics()
+		return lacks != ""
+	})
+	chosen := rapid.SliceOfNDistinct(rapid.SampledFrom(allowed), 1, len(allowed), rapid.ID).Draw(t, "metrics")
+	question["metrics"], columns = chosen, append(columns, chosen...)
 
 	if rapid.Bool().Draw(t, "ordered") {
 		order := [][2]string{}
@@ -221,6 +284,52 @@ func drawQuestion(t *rapid.T, w *world) string {
 	}
 	question["include"] = map[string]bool{"total_rows": rapid.Bool().Draw(t, "total")}
 	return string(must(json.Marshal(question)))
+}
+
+// propertyNames are all dimensions but time.
+func propertyNames() []string {
+	names := slices.DeleteFunc(dimensionNames(true), func(name string) bool { return name == "event:props:KEY" })
+	return append(names, "event:props:plan", "event:props:nobody has it", goalName)
+}
+
+// drawFilter draws a filter, or a combination of some.
+func drawFilter(t *rapid.T, on *rapid.Generator[string], depth int) []any {
+	if depth < 3 && rapid.IntRange(0, 4).Draw(t, "combined") == 0 {
+		operator := rapid.SampledFrom(combinations()).Draw(t, "combination")
+		if operator != And && operator != Or {
+			return []any{operator, drawFilter(t, on, depth+1)}
+		}
+		var inner [][]any
+		for range rapid.IntRange(1, 3).Draw(t, "inner") {
+			inner = append(inner, drawFilter(t, rapid.SampledFrom(propertyNames()), depth+1))
+		}
+		return []any{operator, inner}
+	}
+	if rapid.IntRange(0, 9).Draw(t, "segmented") == 0 {
+		segments := rapid.SampledFrom([]any{"Slashes", 7, "Nothing"})
+		return []any{rapid.SampledFrom([]Operator{Is, IsNot}).Draw(t, "operator"), "segment", rapid.SliceOfN(segments, 1, 2).Draw(t, "segments")}
+	}
+	operator := rapid.SampledFrom(comparisons()).Draw(t, "operator")
+	filtered := on.Draw(t, "filtered")
+	values := append(texts(), "Direct / None", "Direct", "(none)", "b", "/A", "EUR")
+	if filtered == goalName {
+		values = []string{"Named", "Named, with a plan", "Below a", "Root"}
+		if operator != Is && operator != IsNot {
+			values = append(values, "a", "named", "x")
+		}
+	}
+	value := rapid.SampledFrom(values)
+	switch operator {
+	case Contains, NotContain:
+		value = value.Filter(func(s string) bool { return s != "" })
+	case Matches, MatchesNot:
+		value = rapid.SampledFrom([]string{"", "^/a", "a$", "^$", "[/%]", "_", "^Named", "(?i)A"})
+	}
+	filter := []any{operator, filtered, rapid.SliceOfN(value, 1, 3).Draw(t, "values")}
+	if rapid.IntRange(0, 3).Draw(t, "modified") == 0 {
+		filter = append(filter, map[string]bool{"case_sensitive": rapid.Bool().Draw(t, "case sensitive")})
+	}
+	return filter
 }
 
 func drawRange(t *rapid.T, w *world) any {
@@ -256,6 +365,13 @@ func migrated(t *testing.T, url string) *pgxpool.Pool {
 		t.Fatal(err)
 	}
 	return db
+}
+
+func must2[T any](value T, ok bool) T {
+	if !ok {
+		panic("a test is wrong")
+	}
+	return value
 }
 
 func must[T any](value T, err error) T {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,6 +18,8 @@ const (
 	MaxBody   = 64 << 10 // bytes of a question
 	MaxLimit  = 10_000   // rows of an answer
 	MaxValues = 1_000    // values of a filter
+
+	maxDimensions = 8
 )
 
 // Question is one question about one site, checked but for what depends on the
@@ -31,27 +34,8 @@ type Question struct {
 	Pagination Pagination
 
 	dateRange dateRange
+	goals     []Goal // of the site, once they are defined and if they are asked for
 }
-
-// Filter says which values of a property count.
-type Filter struct {
-	Operator  Operator
-	Dimension Dimension
-	Values    []string // not empty
-}
-
-// Operator is how a filter compares. Case matters.
-type Operator string
-
-// The operators. Each compares with all values of the filter.
-const (
-	Is          Operator = "is"           // equal to any
-	IsNot       Operator = "is_not"       // equal to none
-	Contains    Operator = "contains"     // with any in it
-	ContainsNot Operator = "contains_not" // with none in it
-)
-
-func operators() []Operator { return []Operator{Is, IsNot, Contains, ContainsNot} }
 
 // Order is one criterion of the order of rows.
 type Order struct {
@@ -64,6 +48,8 @@ type Include struct {
 	TimeLabels bool `json:"time_labels"` // all periods of the time dimension
 	TotalRows  bool `json:"total_rows"`  // how many rows there are without pagination
 	Imports    bool `json:"imports"`     // taken for Plausible's sake; nothing is imported
+
+	Comparisons *Comparisons `json:"comparisons,omitempty"`
 }
 
 // Pagination is which of the rows are answered.
@@ -74,14 +60,14 @@ type Pagination struct {
 
 // body is a question as it is sent.
 type body struct {
-	SiteID     string           `json:"site_id"`
-	Metrics    []string         `json:"metrics"`
-	DateRange  jsontext.Value   `json:"date_range"`
-	Dimensions []string         `json:"dimensions"`
-	Filters    []jsontext.Value `json:"filters"`
-	OrderBy    [][]string       `json:"order_by"`
-	Include    Include          `json:"include"`
-	Pagination Pagination       `json:"pagination"`
+	SiteID     string         `json:"site_id"`
+	Metrics    []string       `json:"metrics"`
+	DateRange  jsontext.Value `json:"date_range"`
+	Dimensions []string       `json:"dimensions"`
+	Filters    jsontext.Value `json:"filters"`
+	OrderBy    [][]string     `json:"order_by"`
+	Include    Include        `json:"include"`
+	Pagination Pagination     `json:"pagination"`
 }
 
 // Parse reads a question. It is strict: what is wrong, missing or unknown is a
@@ -109,7 +95,21 @@ func Parse(data []byte) (Question, error) {
 	if q.Include.TimeLabels && q.time() == nil {
 		return q, problem.Invalid("include.time_labels", "needs a time dimension")
 	}
+	if i, lacks := q.checkMetrics(); lacks != "" {
+		return q, problem.Invalid(fmt.Sprintf("metrics.%d", i), lacks)
+	}
+	if err := q.Include.Comparisons.check(); err != nil {
+		return q, err
+	}
 	return q, nil
+}
+
+// Span is the stretch of time that the question is about at now, which is in the time zone
+// of the site, in words of its own: two that differ are two stretches. Of all that there is
+// it is the current day.
+func (q *Question) Span(now time.Time) string {
+	s := q.dateRange.at(now)
+	return fmt.Sprint(q.dateRange.name, " ", s.from.UnixMilli(), " ", s.to.UnixMilli(), " ", now.Location())
 }
 
 // time is the question's time dimension, nil when it has none.
@@ -159,6 +159,9 @@ func (q *Question) readDateRange(b *body) (err error) {
 }
 
 func (q *Question) readDimensions(b *body) error {
+	if len(b.Dimensions) > maxDimensions {
+		return problem.Invalid(fmt.Sprintf("dimensions.%d", maxDimensions), fmt.Sprintf("is one too many: at most %d", maxDimensions))
+	}
 	for i, name := range b.Dimensions {
 		field := fmt.Sprintf("dimensions.%d", i)
 		d, ok := dimensionNamed(name)
@@ -176,55 +179,42 @@ func (q *Question) readDimensions(b *body) error {
 	return nil
 }
 
-func (q *Question) readFilters(b *body) error {
-	for i, raw := range b.Filters {
-		f, err := readFilter(fmt.Sprintf("filters.%d", i), raw)
-		if err != nil {
-			return err
+// dimension is the dimension of the question with a name, nil when it has none.
+func (q *Question) dimension(name string) *Dimension {
+	for i := range q.Dimensions {
+		if q.Dimensions[i].Name == name {
+			return &q.Dimensions[i]
 		}
-		q.Filters = append(q.Filters, f)
 	}
 	return nil
 }
 
-func readFilter(field string, raw jsontext.Value) (Filter, error) {
-	shape := problem.Invalid(field, `must be [operator, dimension, values], e.g. ["is","visit:country",["FR","DE"]]`)
-	var parts []jsontext.Value
-	if raw.Kind() != jsontext.KindBeginArray || json.Unmarshal(raw, &parts) != nil || len(parts) == 0 {
-		return Filter{}, shape
+func (q *Question) readFilters(b *body) (err error) {
+	if len(b.Filters) > 0 {
+		q.Filters, err = ParseFilters(b.Filters)
 	}
-	var f Filter
-	if json.Unmarshal(parts[0], &f.Operator) != nil || !slices.Contains(operators(), f.Operator) {
-		return f, problem.Invalid(field+".0", fmt.Sprintf("must be one of %s, %s, %s, %s", Is, IsNot, Contains, ContainsNot))
+	return err
+}
+
+// ParseFilters reads the filters of a question or a segment, a JSON array. What is wrong is
+// a problem that names it.
+func ParseFilters(data []byte) ([]Filter, error) { return parseFilters("filters", data) }
+
+func parseFilters(field string, data []byte) ([]Filter, error) {
+	var all []jsontext.Value
+	if err := json.Unmarshal(data, &all); err != nil || jsontext.Value(data).Kind() != jsontext.KindBeginArray {
+		return nil, problem.Invalid(field, "must be an array of filters, each of which "+filterShape)
 	}
-	if len(parts) == 4 {
-		return f, problem.Invalid(field+".3", "must be left out: filters have no modifiers, case always matters")
-	}
-	if len(parts) != 3 {
-		return f, shape
-	}
-	var name string
-	_ = json.Unmarshal(parts[1], &name) // what is no string is no dimension either
-	var ok bool
-	if f.Dimension, ok = dimensionNamed(name); !ok || f.Dimension.isTime() {
-		return f, problem.Invalid(field+".1", "must be one of "+strings.Join(dimensionNames(true), ", "))
-	}
-	if parts[2].Kind() != jsontext.KindBeginArray || json.Unmarshal(parts[2], &f.Values) != nil {
-		return f, problem.Invalid(field+".2", "must be an array of strings")
-	}
-	if len(f.Values) == 0 || len(f.Values) > MaxValues {
-		return f, problem.Invalid(field+".2", fmt.Sprintf("must hold 1 to %d values", MaxValues))
-	}
-	for i, value := range f.Values {
-		at := fmt.Sprintf("%s.2.%d", field, i)
-		if strings.IndexByte(value, 0) >= 0 {
-			return f, problem.Invalid(at, "must not hold a NUL character")
+	var r reader
+	var filters []Filter
+	for i, raw := range all {
+		f, err := r.read(fmt.Sprintf("%s.%d", field, i), raw, 1)
+		if err != nil {
+			return nil, err
 		}
-		if value == "" && (f.Operator == Contains || f.Operator == ContainsNot) {
-			return f, problem.Invalid(at, "must not be empty: every value contains it")
-		}
+		filters = append(filters, f)
 	}
-	return f, nil
+	return filters, nil
 }
 
 func (q *Question) readOrder(b *body) error {

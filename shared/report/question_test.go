@@ -29,15 +29,15 @@ func TestParse(t *testing.T) {
 		SiteID: "example.com", Metrics: []Metric{Visitors, BounceRate},
 		Dimensions: []Dimension{dimension("time:day"), dimension("visit:source")},
 		Filters: []Filter{
-			{Is, dimension("visit:country"), []string{"FR", ""}},
-			{ContainsNot, dimension("event:page"), []string{"/admin"}},
+			{Operator: Is, Dimension: dimension("visit:country"), Values: []string{"FR", ""}},
+			{Operator: NotContain, Dimension: dimension("event:page"), Values: []string{"/admin"}},
 		},
 		Order:      []Order{{"bounce_rate", true}, {"visit:source", false}},
 		Include:    Include{TimeLabels: true, TotalRows: true},
 		Pagination: Pagination{7, 14},
 		dateRange:  dateRange{name: days, first: 20454, last: 20484},
 	}
-	if diff := cmp.Diff(want, q, cmp.AllowUnexported(Question{}, Dimension{}, dateRange{})); diff != "" {
+	if diff := cmp.Diff(want, q, cmp.AllowUnexported(Question{}, Dimension{}, Filter{}, dateRange{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -94,7 +94,7 @@ func TestParseRefuses(t *testing.T) {
 		"no site":                  {`{"metrics":["visitors"],"date_range":"7d"}`, "site_id", "domain"},
 		"a number for a site":      {with(`"site_id":7`), "site_id", "a string, not a number"},
 		"no metrics":               {with(`"metrics":[]`), "metrics", "visitors, visits"},
-		"an unknown metric":        {with(`"metrics":["visitors","scroll_depth"]`), "metrics.1", "views_per_visit"},
+		"an unknown metric":        {with(`"metrics":["visitors","sessions"]`), "metrics.1", "views_per_visit"},
 		"a metric twice":           {with(`"metrics":["visitors","visitors"]`), "metrics.1", "twice"},
 		"one metric, no list":      {with(`"metrics":"visitors"`), "metrics", "an array, not a string"},
 		"a number for a metric":    {with(`"metrics":[7]`), "metrics.0", "a string"},
@@ -114,17 +114,39 @@ func TestParseRefuses(t *testing.T) {
 		"a time without a zone":    {with(`"date_range":["2026-02-01T10:00:00","2026-02-01T11:00:00"]`), "date_range.0", "+01:00"},
 		"days backwards":           {with(`"date_range":["2026-02-02","2026-02-01"]`), "date_range", "before it ends"},
 		"times backwards":          {with(`"date_range":["2026-02-01T10:00:00Z","2026-02-01T10:00:00+01:00"]`), "date_range", "before it ends"},
-		"an unknown dimension":     {with(`"dimensions":["event:props:plan"]`), "dimensions.0", "visit:source"},
-		"time by the minute":       {with(`"dimensions":["time:minute"]`), "dimensions.0", "time:hour"},
+		"an unknown dimension":     {with(`"dimensions":["event:plan"]`), "dimensions.0", "visit:source"},
+		"a property without a key": {with(`"dimensions":["event:props:"]`), "dimensions.0", "event:props:KEY"},
+		"a property with NUL":      {with(`"dimensions":["event:props:\u0000"]`), "dimensions.0", "event:props:KEY"},
+		"time by the second":       {with(`"dimensions":["time:second"]`), "dimensions.0", "time:minute"},
+		"a segment to group by":    {with(`"dimensions":["segment"]`), "dimensions.0", "visit:source"},
+		"too many dimensions":      {with(`"dimensions":["time","visit:os","visit:city","visit:device","visit:source","visit:region","visit:screen","visit:channel","event:page"]`), "dimensions.8", "at most 8"},
+		"scroll depth of no page":  {`{"site_id":"a","metrics":["scroll_depth"],"date_range":"7d"}`, "metrics.0", "event:page"},
+		"time on no page":          {`{"site_id":"a","metrics":["visits","time_on_page"],"date_range":"7d","dimensions":["visit:os"]}`, "metrics.1", "event:page"},
+		"a share of nothing":       {`{"site_id":"a","metrics":["percentage"],"date_range":"7d"}`, "metrics.0", "dimension"},
+		"a rate of no goal":        {with(`"metrics":["conversion_rate"]`), "metrics.0", "event:goal"},
+		"a rate of a hidden goal":  {`{"site_id":"a","metrics":["conversion_rate"],"date_range":"7d","filters":[["or",[["is","event:goal",["a"]]]]]}`, "metrics.0", "not inside"},
+		"a group rate of no group": {`{"site_id":"a","metrics":["group_conversion_rate"],"date_range":"7d","dimensions":["event:goal"]}`, "metrics.0", "besides event:goal"},
 		"a dimension twice":        {with(`"dimensions":["visit:os","visit:os"]`), "dimensions.1", "twice"},
 		"time twice":               {with(`"dimensions":["time","time:day"]`), "dimensions.1", "time dimension"},
 		"a filter of no kind":      {with(`"filters":["is"]`), "filters.0", `["is",`},
 		"a filter of nothing":      {with(`"filters":[[]]`), "filters.0", `["is",`},
 		"a filter cut":             {with(`"filters":[["is","visit:os"]]`), "filters.0", `["is",`},
-		"an operator to come":      {with(`"filters":[["or",[]]]`), "filters.0.0", "is, is_not, contains, contains_not"},
-		"a modifier":               {with(`"filters":[["is","visit:os",["a"],{"case_sensitive":false}]]`), "filters.0.3", "case"},
+		"an operator of no kind":   {with(`"filters":[["equals","visit:os",["a"]]]`), "filters.0.0", "is, is_not, contains, contains_not, matches, matches_not, and, or, not, has_done, has_not_done"},
+		"or of nothing":            {with(`"filters":[["or",[]]]`), "filters.0", "at least one"},
+		"or of one, no list":       {with(`"filters":[["or",["is","visit:os",["a"]]]]`), "filters.0.1.0", `["is",`},
+		"not of two":               {with(`"filters":[["not",["is","visit:os",["a"]],["is","visit:os",["b"]]]]`), "filters.0", `["not",FILTER]`},
+		"a wrong filter deep down": {with(`"filters":[["and",[["not",["has_done",["is","event:name",[]]]]]]]`), "filters.0.1.0.1.1.2", "1 to 1000"},
+		"filters too deep":         {with(`"filters":[` + strings.Repeat(`["not",`, 10) + `["is","visit:os",["a"]]` + strings.Repeat(`]`, 10) + `]`), "filters.0" + strings.Repeat(".1", 10), "10 times"},
+		"too many filters":         {with(`"filters":[["or",[` + strings.Repeat(`["is","visit:os",["a"]],`, 100) + `["is","visit:os",["a"]]]]]`), "filters.0.1.99", "at most 100"},
+		"a pattern that is none":   {with(`"filters":[["matches","event:page",["^/a","("]]]`), "filters.0.2.1", "RE2"},
+		"a pattern too long":       {with(`"filters":[["matches","event:page",["` + strings.Repeat("a", 1001) + `"]]]`), "filters.0.2.0", "1000 bytes"},
+		"an unknown modifier":      {with(`"filters":[["is","visit:os",["a"],{"case":false}]]`), "filters.0.3", "case_sensitive"},
+		"two modifiers":            {with(`"filters":[["is","visit:os",["a"],{},{}]]`), "filters.0", `["is",`},
+		"a segment that contains":  {with(`"filters":[["contains","segment",["a"]]]`), "filters.0.0", "is or is_not"},
+		"a segment of no name":     {with(`"filters":[["is","segment",[""]]]`), "filters.0.2.0", "name or the id"},
+		"no segments":              {with(`"filters":[["is","segment",[]]]`), "filters.0.2", "1 to 100"},
+		"filters that are none":    {with(`"filters":{}`), "filters", "an array of filters"},
 		"a filter on time":         {with(`"filters":[["is","time:day",["2026-01-01"]]]`), "filters.0.1", "event:page"},
-		"a filter on goals":        {with(`"filters":[["is","event:goal",["Signup"]]]`), "filters.0.1", "event:page"},
 		"a filter on a number":     {with(`"filters":[["is",7,["a"]]]`), "filters.0.1", "event:page"},
 		"a filter by one value":    {with(`"filters":[["is","visit:os","Linux"]]`), "filters.0.2", "an array of strings"},
 		"a filter by a number":     {with(`"filters":[["is","visit:os",[7]]]`), "filters.0.2", "an array of strings"},
@@ -144,7 +166,11 @@ func TestParseRefuses(t *testing.T) {
 		"labels without time": {
 			`{"site_id":"a","metrics":["visitors"],"date_range":"7d","include":{"time_labels":true}}`, "include.time_labels", "time dimension",
 		},
-		"comparisons": {with(`"include":{"comparisons":{}}`), "include.comparisons", "time_labels, total_rows"},
+		"a comparison of no kind":  {with(`"include":{"comparisons":{}}`), "include.comparisons.mode", "previous_period"},
+		"a comparison with no day": {with(`"include":{"comparisons":{"mode":"custom"}}`), "include.comparisons.date_range", "two days"},
+		"a comparison backwards":   {with(`"include":{"comparisons":{"mode":"custom","date_range":["2026-01-02","2026-01-01"]}}`), "include.comparisons.date_range", "the first one first"},
+		"a comparison with both":   {with(`"include":{"comparisons":{"mode":"year_over_year","date_range":["2026-01-01","2026-01-02"]}}`), "include.comparisons.date_range", "custom only"},
+		"an unknown comparison":    {with(`"include":{"comparisons":{"mode":"previous_period","by":1}}`), "include.comparisons.by", "match_day_of_week"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -186,7 +212,7 @@ func FuzzValuesStayOutOfSQL(f *testing.F) {
 		if value == "" || strings.Contains(value, "\x00") {
 			return
 		}
-		for _, operator := range operators() {
+		for _, operator := range []Operator{Is, IsNot, Contains, NotContain} {
 			got, want := statementsFor(t, operator, value), statementsFor(t, operator, "x")
 			if got != want {
 				t.Errorf("%s %q changes the statement: %s", operator, value, cmp.Diff(want, got))
@@ -199,13 +225,16 @@ func statementsFor(t *testing.T, operator Operator, value string) string {
 	t.Helper()
 	d, _ := dimensionNamed("visit:source")
 	q := Question{
-		SiteID: value, Metrics: []Metric{Visitors}, Dimensions: []Dimension{d}, Filters: []Filter{{operator, d, []string{value}}},
+		SiteID: value, Metrics: []Metric{Visitors}, Dimensions: []Dimension{d}, Filters: []Filter{{Operator: operator, Dimension: d, Values: []string{value}}},
 		Order: []Order{{By: "visit:source"}}, Pagination: Pagination{Limit: 1},
 	}
 	r := q.resolve(wholeDays(event.Day(20454), event.Day(20484), time.UTC))
 	var all []string
 	for _, from := range r.sources() {
-		sql, _ := r.statement(1, from, r.Pagination)
+		if from == fromScan {
+			continue // it has no values in its statements
+		}
+		sql, _ := r.statement(1, from, &window{Pagination: r.Pagination})
 		all = append(all, fmt.Sprint(from, sql))
 	}
 	return strings.Join(all, "\n")

@@ -42,13 +42,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/analytics-platform/analytics/shared/columns"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/store"
@@ -57,15 +61,15 @@ import (
 // Timeout is how long the database may work on one question.
 const Timeout = 10 * time.Second
 
-// The settings of a question's transaction: it can't write, can't run for long,
-// and is planned for its values, which differ too much for one plan. Compiling a
+// The settings of a question's transaction: it sees one moment, can't write, can't run for
+// long, and is planned for its values, which differ too much for one plan. Compiling a
 // statement takes longer than nearly all of them run.
 const (
 	settings = `
-SELECT set_config('transaction_read_only', 'on', true),
-       set_config('statement_timeout', $1, true),
+SELECT set_config('statement_timeout', $1, true),
        set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('jit', 'off', true)`
+	snapshot = `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY`
 	firstDay = `SELECT min(day) FROM rollup_day WHERE site_id = $1 AND dimension = 0`
 )
 
@@ -81,57 +85,103 @@ type Answer struct {
 
 // Row is one row of an answer.
 type Row struct {
-	Metrics    []float64 `json:"metrics"`    // in the order of the question's metrics
-	Dimensions []string  `json:"dimensions"` // in the order of the question's dimensions
+	Metrics    []Value   `json:"metrics"`              // in the order of the question's metrics
+	Dimensions []string  `json:"dimensions"`           // in the order of the question's dimensions
+	Comparison *Compared `json:"comparison,omitempty"` // when the question includes comparisons
 }
 
 // Meta is what the question asked to know about the answer.
 type Meta struct {
-	TimeLabels      []string `json:"time_labels,omitempty"`      // of all periods in the range, in order
-	TotalRows       *int64   `json:"total_rows,omitempty"`       // without limit and offset
-	ImportsIncluded *bool    `json:"imports_included,omitempty"` // never true: nothing is imported
+	TimeLabels           []string           `json:"time_labels,omitempty"`            // of all periods in the range, in order
+	ComparisonTimeLabels []string           `json:"comparison_time_labels,omitempty"` // of the other stretch of time
+	TotalRows            *int64             `json:"total_rows,omitempty"`             // without limit and offset
+	ImportsIncluded      *bool              `json:"imports_included,omitempty"`       // never true: nothing is imported
+	MetricWarnings       map[Metric]Warning `json:"metric_warnings,omitempty"`        // why a metric has no values
+}
+
+// Warning says why a metric has no value where it could have one.
+type Warning struct {
+	Code    string `json:"code"` // stable
+	Warning string `json:"warning"`
 }
 
 // Resolved is the question as it was understood.
 type Resolved struct {
-	SiteID     string      `json:"site_id"`
-	Metrics    []Metric    `json:"metrics"`
-	DateRange  [2]string   `json:"date_range"` // first and last second, RFC 3339, local to the site
-	Dimensions []string    `json:"dimensions"`
-	Filters    [][]any     `json:"filters"`
-	OrderBy    [][2]string `json:"order_by"`
-	Include    Include     `json:"include"`
-	Pagination Pagination  `json:"pagination"`
+	SiteID              string      `json:"site_id"`
+	Metrics             []Metric    `json:"metrics"`
+	DateRange           [2]string   `json:"date_range"` // first and last second, RFC 3339, local to the site
+	ComparisonDateRange *[2]string  `json:"comparison_date_range,omitempty"`
+	Dimensions          []string    `json:"dimensions"`
+	Filters             [][]any     `json:"filters"`
+	OrderBy             [][2]string `json:"order_by"`
+	Include             Include     `json:"include"`
+	Pagination          Pagination  `json:"pagination"`
+}
+
+// Reporter answers questions. It is safe for concurrent use.
+type Reporter struct {
+	codec *columns.Codec
+}
+
+// NewReporter makes one.
+func NewReporter() (*Reporter, error) {
+	codec, err := columns.NewCodec()
+	if err != nil {
+		return nil, err
+	}
+	return &Reporter{codec}, nil
+}
+
+// asked is where a question is asked: of a site, in a transaction.
+type asked struct {
+	*Reporter
+	tx   store.DB
+	site store.Site
 }
 
 // Answer answers the question about a site at now. What is wrong with the question
 // is a problem.
-func (q *Question) Answer(ctx context.Context, db store.DB, site store.Site, now time.Time) (Answer, error) {
-	location, err := site.LocationAt(now)
-	if err != nil {
-		return Answer{}, fmt.Errorf("answer a question: %w", err)
-	}
-	var answer Answer
-	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, settings, strconv.FormatInt(Timeout.Milliseconds(), 10)); err != nil {
-			return fmt.Errorf("begin: %w", err)
+func (p *Reporter) Answer(ctx context.Context, db store.DB, site store.Site, names Names, now time.Time, q *Question) (answer Answer, err error) {
+	err = p.ask(ctx, db, site, now, func(ctx context.Context, at asked, now time.Time) error {
+		if err := q.define(ctx, names); err != nil {
+			return err
 		}
-		span, err := q.span(ctx, tx, site, now.In(location))
+		s, err := q.span(ctx, at.tx, site, now)
 		if err != nil {
 			return err
 		}
-		r := q.resolve(span)
-		answer, err = r.answer(ctx, tx, site, r.sources()[0])
+		answer, err = at.answer(ctx, q.resolve(s), nil)
 		return err
 	})
-	if canceled, ok := errors.AsType[*pgconn.PgError](err); ok && canceled.Code == queryCanceled {
-		return answer, problem.New(http.StatusUnprocessableEntity, "query_too_slow",
+	return answer, err
+}
+
+// ask begins what a question is answered in: a snapshot, and for a limited time.
+func (p *Reporter) ask(ctx context.Context, db store.DB, site store.Site, now time.Time, fn func(context.Context, asked, time.Time) error) error {
+	location, err := site.LocationAt(now)
+	if err != nil {
+		return fmt.Errorf("answer a question: %w", err)
+	}
+	limited, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	err = pgx.BeginFunc(limited, db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(limited, snapshot); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		if _, err := tx.Exec(limited, settings, strconv.FormatInt(Timeout.Milliseconds(), 10)); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		return fn(limited, asked{p, tx, site}, now.In(location))
+	})
+	canceled, ok := errors.AsType[*pgconn.PgError](err)
+	if ok && canceled.Code == queryCanceled || err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return problem.New(http.StatusUnprocessableEntity, "query_too_slow",
 			fmt.Sprintf("the answer takes longer than %s: ask for a shorter date_range, fewer dimensions or fewer filters", Timeout))
 	}
 	if err != nil {
-		return answer, fmt.Errorf("answer a question: %w", err)
+		return fmt.Errorf("answer a question: %w", err)
 	}
-	return answer, nil
+	return nil
 }
 
 // span is the stretch of time that the question is about.
@@ -160,13 +210,14 @@ func everything(ctx context.Context, db store.DB, site store.Site, now time.Time
 	return wholeDays(min(event.DayOf(*first), today), today, now.Location()), nil
 }
 
-// answer answers from one of the question's sources.
-func (r *resolved) answer(ctx context.Context, db store.DB, site store.Site, from source) (Answer, error) {
-	rows, total, err := r.rows(ctx, db, site.ID, from)
+// answer answers from the best source, or from a given one.
+func (a asked) answer(ctx context.Context, r *resolved, from *source) (Answer, error) {
+	rows, total, err := a.rows(ctx, r, from)
 	if err != nil {
 		return Answer{}, err
 	}
-	answer := Answer{Results: rows, Query: r.echo(site)}
+	answer := Answer{Results: r.shape(rows), Query: r.echo(a.site)}
+	answer.Meta.MetricWarnings = r.warnings(rows)
 	if r.Include.TotalRows {
 		answer.Meta.TotalRows = &total
 	}
@@ -178,7 +229,281 @@ func (r *resolved) answer(ctx context.Context, db store.DB, site store.Site, fro
 	if r.Include.Imports {
 		answer.Meta.ImportsIncluded = new(false)
 	}
-	return answer, nil
+	if r.Include.Comparisons != nil {
+		err = a.compare(ctx, r, &answer, from)
+	}
+	return answer, err
+}
+
+// rows are the rows of the answer in order, and how many there are without pagination.
+func (a asked) rows(ctx context.Context, r *resolved, from *source) (rows []*group, total int64, err error) {
+	best := r.sources()[0]
+	if from != nil {
+		best = *from
+	}
+	if best != fromScan && r.sorted() {
+		rows, total, err = r.rolledUp(ctx, a.tx, a.site.ID, best, &window{r.Pagination, r.Include.TotalRows})
+		if err == nil && len(r.Dimensions) == 0 {
+			if total = 1; len(rows) == 0 && r.Pagination.Offset == 0 {
+				rows = []*group{{}}
+			}
+		}
+		if err == nil {
+			err = a.relate(ctx, r, rows, from)
+		}
+		return rows, total, err
+	}
+	if rows, err = a.all(ctx, r, best); err != nil {
+		return nil, 0, err
+	}
+	if err := a.relate(ctx, r, rows, from); err != nil {
+		return nil, 0, err
+	}
+	definitions := map[string]metricDefinition{}
+	for _, m := range metrics() {
+		definitions[string(m.metric)] = m
+	}
+	slices.SortFunc(rows, r.compare(definitions))
+	total = int64(len(rows))
+	rows = rows[min(r.Pagination.Offset, len(rows)):]
+	return rows[:min(r.Pagination.Limit, len(rows))], total, nil
+}
+
+// maxGroups bounds how many rows are in memory.
+const maxGroups = 1_000_000
+
+// all are all rows, in no order. Without dimensions there is always one.
+func (a asked) all(ctx context.Context, r *resolved, from source) (rows []*group, err error) {
+	if from == fromScan {
+		rows, err = a.scanned(ctx, r)
+	} else {
+		rows, _, err = r.rolledUp(ctx, a.tx, a.site.ID, from, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(r.properties) > 0 && r.properties[0].skip && from != fromScan {
+		rows = slices.DeleteFunc(rows, func(g *group) bool { return g.values[0] == "" })
+	}
+	if len(rows) == 0 && len(r.Dimensions) == 0 {
+		rows = []*group{{}}
+	}
+	r.keepCurrencies(rows)
+	return rows, nil
+}
+
+// keepCurrencies leaves of the revenue of goals that in their currency.
+func (r *resolved) keepCurrencies(rows []*group) {
+	at := slices.IndexFunc(r.properties, func(d Dimension) bool { return d.isGoal() })
+	if at < 0 {
+		return
+	}
+	currencies := map[string]string{}
+	for i := range r.goals {
+		currencies[r.goals[i].Name] = r.goals[i].Currency
+	}
+	for _, g := range rows {
+		if currency := currencies[g.values[at]]; currency != "" {
+			maps.DeleteFunc(g.revenue, func(other string, _ revenue) bool { return other != currency })
+		}
+	}
+}
+
+// relate finds the numbers that rates of the rows are of.
+func (a asked) relate(ctx context.Context, r *resolved, rows []*group, from *source) error {
+	wants := func(m Metric) bool { return slices.Contains(r.Metrics, m) }
+	if wants(Percentage) {
+		all, err := a.visitors(ctx, r.without(true, false, false), from)
+		if err != nil {
+			return err
+		}
+		for _, g := range rows {
+			for _, visitors := range all {
+				g.all = visitors
+			}
+		}
+	}
+	if wants(ConversionRate) {
+		base, err := a.visitors(ctx, r.without(true, true, true), from)
+		if err != nil {
+			return err
+		}
+		for _, g := range rows {
+			g.base = base[(&group{period: g.period}).key()]
+		}
+	}
+	if wants(GroupConversionRate) {
+		same, err := a.visitors(ctx, r.without(false, true, true), from)
+		if err != nil {
+			return err
+		}
+		goal := slices.IndexFunc(r.properties, func(d Dimension) bool { return d.isGoal() })
+		for _, g := range rows {
+			values := slices.Clone(g.values)
+			if goal >= 0 {
+				values = slices.Delete(values, goal, goal+1)
+			}
+			g.same = same[(&group{period: g.period, values: values}).key()]
+		}
+	}
+	return nil
+}
+
+// visitors are those of each row.
+func (a asked) visitors(ctx context.Context, r *resolved, from *source) (map[string]int64, error) {
+	best := r.sources()[0]
+	if from != nil && slices.Contains(r.sources(), *from) {
+		best = *from
+	}
+	rows, err := a.all(ctx, r, best)
+	if err != nil {
+		return nil, err
+	}
+	visitors := map[string]int64{}
+	for _, g := range rows {
+		visitors[g.key()] = g.visitors
+	}
+	return visitors, nil
+}
+
+// without is the question for visitors without its properties, without its goals, or
+// without its time dimension.
+func (r *resolved) without(properties, goals, keepTime bool) *resolved {
+	q := r.Question
+	q.Metrics, q.Order, q.Include = []Metric{Visitors}, nil, Include{}
+	q.Dimensions = slices.DeleteFunc(slices.Clone(r.Dimensions), func(d Dimension) bool {
+		return d.isTime() && !keepTime || !d.isTime() && (properties || goals && d.isGoal())
+	})
+	if goals {
+		q.Filters = slices.DeleteFunc(slices.Clone(r.Filters), func(f Filter) bool { return f.Dimension.isGoal() })
+	}
+	return q.resolve(r.span)
+}
+
+// shape is rows as answers show them.
+func (r *resolved) shape(rows []*group) []Row {
+	var definitions []metricDefinition
+	for _, name := range r.Metrics {
+		m, _ := metricNamed(string(name))
+		definitions = append(definitions, m)
+	}
+	shaped := make([]Row, len(rows))
+	for i, g := range rows {
+		row := Row{Metrics: make([]Value, len(definitions)), Dimensions: r.labels(g)}
+		for n := range definitions {
+			row.Metrics[n] = definitions[n].value(&g.tallied)
+		}
+		shaped[i] = row
+	}
+	return shaped
+}
+
+// labels are the values of a row's dimensions as answers show them.
+func (r *resolved) labels(g *group) []string {
+	labels := make([]string, 0, len(r.Dimensions))
+	next := 0
+	for i := range r.Dimensions {
+		if d := &r.Dimensions[i]; d.isTime() {
+			labels = append(labels, r.grain.label(g.period, r.span.from.Location()))
+		} else {
+			labels = append(labels, d.named(g.values[next]))
+			next++
+		}
+	}
+	return labels
+}
+
+// warnings say why metrics of money have no value.
+func (r *resolved) warnings(rows []*group) map[Metric]Warning {
+	var out map[Metric]Warning
+	for _, m := range r.Metrics {
+		if m.moneyed() && slices.ContainsFunc(rows, func(g *group) bool { return len(g.revenue) > 1 }) {
+			if out == nil {
+				out = map[Metric]Warning{}
+			}
+			out[m] = Warning{"no_single_revenue_currency", "amounts of several currencies have no sum: ask for the dimension event:currency, or filter by it"}
+		}
+	}
+	return out
+}
+
+// compare puts the numbers of the other stretch of time beside the rows.
+func (a asked) compare(ctx context.Context, r *resolved, answer *Answer, from *source) error {
+	other := r.Include.Comparisons.other(r.span)
+	q := r.Question
+	q.Include, q.Pagination = Include{}, Pagination{Limit: maxGroups}
+	for i := range q.Dimensions {
+		if q.Dimensions[i].isTime() {
+			q.Dimensions[i].grain = r.grain
+		}
+	}
+	second := q.resolve(other)
+	if from != nil && !slices.Contains(second.sources(), *from) {
+		from = nil
+	}
+	rows, _, err := a.rows(ctx, second, from)
+	if err != nil {
+		return err
+	}
+	answer.Query.ComparisonDateRange = new(other.String())
+	labels, counterpart, err := r.counterparts(other)
+	if err != nil {
+		return err
+	}
+	if r.Include.TimeLabels {
+		answer.Meta.ComparisonTimeLabels = labels
+	}
+	shaped := map[string]Row{}
+	for _, row := range second.shape(rows) {
+		shaped[strings.Join(row.Dimensions, "\x00")] = row
+	}
+	nothing := second.shape([]*group{{values: make([]string, len(r.properties))}})[0].Metrics
+	for i := range answer.Results {
+		row := &answer.Results[i]
+		dimensions, ok := counterpart(row.Dimensions)
+		if !ok {
+			continue
+		}
+		before, ok := shaped[strings.Join(dimensions, "\x00")]
+		if !ok {
+			before = Row{Metrics: nothing}
+		}
+		row.Comparison = &Compared{Metrics: before.Metrics, Dimensions: dimensions, Change: make([]*float64, len(r.Metrics))}
+		for n, m := range r.Metrics {
+			row.Comparison.Change[n] = change(m, row.Metrics[n], before.Metrics[n])
+		}
+	}
+	return nil
+}
+
+// counterparts finds which row of another span a row is compared with: the one with the
+// same values and, in the order of periods, the same place. ok is false when the other
+// span has no period in that place. labels are those of the other's periods.
+func (r *resolved) counterparts(other span) (labels []string, counterpart func([]string) ([]string, bool), err error) {
+	at := slices.IndexFunc(r.Dimensions, func(d Dimension) bool { return d.isTime() })
+	if at < 0 {
+		return nil, func(dimensions []string) ([]string, bool) { return dimensions, true }, nil
+	}
+	own, err := r.span.labels(r.grain)
+	if err != nil {
+		return nil, nil, err
+	}
+	if labels, err = other.labels(r.grain); err != nil {
+		return nil, nil, err
+	}
+	places := map[string]int{}
+	for i := range slices.Backward(own) { // an hour that comes twice: the first
+		places[own[i]] = i
+	}
+	return labels, func(dimensions []string) ([]string, bool) {
+		place, ok := places[dimensions[at]]
+		if !ok || place >= len(labels) {
+			return nil, false
+		}
+		theirs := slices.Clone(dimensions)
+		theirs[at] = labels[place]
+		return theirs, true
+	}, nil
 }
 
 func (r *resolved) echo(site store.Site) Resolved {
@@ -190,8 +515,8 @@ func (r *resolved) echo(site store.Site) Resolved {
 	for _, d := range r.Dimensions {
 		out.Dimensions = append(out.Dimensions, d.Name)
 	}
-	for _, f := range r.Filters {
-		out.Filters = append(out.Filters, []any{f.Operator, f.Dimension.Name, f.Values})
+	for i := range r.Filters {
+		out.Filters = append(out.Filters, r.Filters[i].echo())
 	}
 	for _, o := range r.Order {
 		direction := "asc"

@@ -14,17 +14,20 @@ import (
 type grain int
 
 const (
-	noGrain    grain = iota
-	autoGrain        // chosen by the length of the range
-	hourGrain        // local hours of the site
-	dayGrain         // local days
-	weekGrain        // from Monday
-	monthGrain       // calendar months
+	noGrain   grain = iota
+	autoGrain       // chosen by the length of the range
+	minuteGrain
+	hourGrain  // local hours of the site
+	dayGrain   // local days
+	weekGrain  // from Monday
+	monthGrain // calendar months
 )
 
 // dimension is the name of the time dimension of the grain.
 func (g grain) dimension() string {
 	switch g {
+	case minuteGrain:
+		return "time:minute"
 	case hourGrain:
 		return "time:hour"
 	case dayGrain:
@@ -41,10 +44,23 @@ func (g grain) dimension() string {
 // label is how answers name the period that began at t: in the time zone of the
 // site, or, for a calendar day, in UTC.
 func (g grain) label(t time.Time, location *time.Location) string {
-	if g == hourGrain {
+	if g.cutsDays() {
 		return t.In(location).Format(time.DateTime)
 	}
 	return t.Format(time.DateOnly)
+}
+
+// cutsDays tells whether a day has several periods of the grain.
+func (g grain) cutsDays() bool { return g == hourGrain || g == minuteGrain }
+
+// of is when the period began that has t in it, given how many minutes local time was
+// ahead of UTC; the grain cuts days.
+func (g grain) of(t time.Time, offset int64) time.Time {
+	if g == minuteGrain {
+		return t.Truncate(time.Minute)
+	}
+	e := event.Event{Time: t, UTCOffset: int16(offset)}
+	return e.Hour()
 }
 
 // span is a stretch of time, up to but not with its end, as a site sees it.
@@ -121,7 +137,7 @@ func (s span) labels(g grain) ([]string, error) {
 	var labels []string
 	var last string
 	add := func(label string) error {
-		if g != hourGrain && label == last {
+		if !g.cutsDays() && label == last {
 			return nil
 		}
 		if len(labels) == most {
@@ -130,8 +146,12 @@ func (s span) labels(g grain) ([]string, error) {
 		labels, last = append(labels, label), label
 		return nil
 	}
-	if g == hourGrain {
-		for t := hourOf(s.from); t.Before(s.to); t = hourOf(t.Add(time.Hour)) {
+	if g.cutsDays() {
+		start, step := hourOf, time.Hour
+		if g == minuteGrain {
+			start, step = func(t time.Time) time.Time { return t.Truncate(time.Minute) }, time.Minute
+		}
+		for t := start(s.from); t.Before(s.to); t = start(t.Add(step)) {
 			if err := add(g.label(t, s.from.Location())); err != nil {
 				return nil, err
 			}

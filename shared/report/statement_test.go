@@ -92,7 +92,7 @@ type planNode struct {
 // index for a bitmap counts for its table.
 func planOf(t *testing.T, db store.DB, r *resolved) []planNode {
 	t.Helper()
-	sql, args := r.statement(7, r.sources()[0], r.Pagination)
+	sql, args := r.statement(7, r.sources()[0], &window{Pagination: r.Pagination})
 	var nodes []planNode
 	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), settings, "10000"); err != nil {
@@ -148,7 +148,7 @@ func TestTooSlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = q.Answer(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, time.Now())
+	_, err = must(NewReporter()).Answer(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, testNames{}, time.Now(), &q)
 	if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != 422 || p.Code != "query_too_slow" {
 		t.Errorf("got %v, want query_too_slow", err)
 	}
@@ -160,6 +160,9 @@ func TestAnswersOnlyRead(t *testing.T) {
 	t.Parallel()
 	db := migrated(t, localtest.Postgres(t))
 	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), snapshot); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(t.Context(), settings, "10000"); err != nil {
 			return err
 		}

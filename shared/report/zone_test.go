@@ -42,25 +42,25 @@ func TestAZoneThatChanges(t *testing.T) {
 		"today, until then": {
 			`"date_range":"day"`, before,
 			[2]string{"2026-03-02T00:00:00+05:45", "2026-03-02T23:59:59+05:45"},
-			[]Row{{Dimensions: []string{}, Metrics: []float64{34}}},
+			[]Row{{Dimensions: []string{}, Metrics: []Value{number(34)}}},
 		},
 		"today, from then on": {
 			`"date_range":"day"`, after,
 			[2]string{"2026-03-02T00:00:00-05:00", "2026-03-02T23:59:59-05:00"},
-			[]Row{{Dimensions: []string{}, Metrics: []float64{34}}},
+			[]Row{{Dimensions: []string{}, Metrics: []Value{number(34)}}},
 		},
 		"days": {
 			`"date_range":["2026-03-01","2026-03-03"],"dimensions":["time:day"]`, after,
 			[2]string{"2026-03-01T00:00:00-05:00", "2026-03-03T23:59:59-05:00"},
 			[]Row{
-				{Dimensions: []string{"2026-03-01"}, Metrics: []float64{24}}, {Dimensions: []string{"2026-03-02"}, Metrics: []float64{34}},
-				{Dimensions: []string{"2026-03-03"}, Metrics: []float64{14}},
+				{Dimensions: []string{"2026-03-01"}, Metrics: []Value{number(24)}}, {Dimensions: []string{"2026-03-02"}, Metrics: []Value{number(34)}},
+				{Dimensions: []string{"2026-03-03"}, Metrics: []Value{number(14)}},
 			},
 		},
 		"hours that began earlier than those of now": {
 			`"date_range":["2026-03-01T12:00:00-05:00","2026-03-01T12:59:59-05:00"],"dimensions":["time:hour"]`, after,
 			[2]string{"2026-03-01T12:00:00-05:00", "2026-03-01T12:59:59-05:00"},
-			[]Row{{Dimensions: []string{"2026-03-01 11:15:00"}, Metrics: []float64{1}}},
+			[]Row{{Dimensions: []string{"2026-03-01 11:15:00"}, Metrics: []Value{number(1)}}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestAZoneThatChanges(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := q.Answer(t.Context(), db, w.site, test.now)
+			got, err := must(NewReporter()).Answer(t.Context(), db, w.site, testNames{}, test.now, &q)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package visit
 
 import (
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/analytics-platform/analytics/shared/event"
@@ -15,21 +16,36 @@ type Decimal struct {
 	parts int64 // ten-thousandths above that, 0 to 9999
 }
 
-// add adds an amount, and tells whether it is one.
-func (d *Decimal) add(amount string) bool {
+// ParseDecimal reads an amount of an event; ok is false when it is none.
+func ParseDecimal(amount string) (d Decimal, ok bool) {
 	units, parts, ok := event.ReadAmount(amount)
-	if !ok {
-		return false
+	if ok {
+		d.Add(Decimal{units, parts})
 	}
-	d.units += units
-	d.parts += parts
+	return d, ok
+}
+
+// Add adds another.
+func (d *Decimal) Add(o Decimal) {
+	d.units += o.units
+	d.parts += o.parts
 	switch {
 	case d.parts < 0:
 		d.units, d.parts = d.units-1, d.parts+10_000
 	case d.parts >= 10_000:
 		d.units, d.parts = d.units+1, d.parts-10_000
 	}
-	return true
+}
+
+// Mean is the number divided by n, which is 1 or more, to the nearest ten-thousandth; a
+// half is rounded up.
+func (d Decimal) Mean(n int64) Decimal {
+	parts := new(big.Int).Mul(big.NewInt(d.units), big.NewInt(10_000))
+	parts.Add(parts, big.NewInt(d.parts))
+	parts.Add(parts.Lsh(parts, 1), big.NewInt(n)) // (2 parts + n) / 2n, rounded down
+	parts.Div(parts, big.NewInt(2*n))
+	units, rest := new(big.Int).DivMod(parts, big.NewInt(10_000), new(big.Int))
+	return Decimal{units.Int64(), rest.Int64()}
 }
 
 // String is the number with as many digits after the point as it needs.

@@ -129,15 +129,20 @@ func foldVisit(events []*event.Event) Visit {
 
 // earn adds what an event is worth, if anything.
 func (v *Visit) earn(e *event.Event) {
-	sum := v.Revenue[e.Currency]
-	if !sum.add(e.Amount) {
+	amount, ok := ParseDecimal(e.Amount)
+	if !ok {
 		return
 	}
+	sum := v.Revenue[e.Currency]
+	sum.Add(amount)
 	if v.Revenue == nil {
 		v.Revenue = map[string]Decimal{}
 	}
 	v.Revenue[e.Currency] = sum
 }
+
+// Sequence are the events of a visit that Fold returned, in order, engagements among them.
+func (v *Visit) Sequence() []*event.Event { return v.events }
 
 // Key is the identity of a visit as it is stored.
 type Key struct {

@@ -1,0 +1,69 @@
+package query
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/analytics-platform/analytics/shared/glob"
+	"github.com/analytics-platform/analytics/shared/report"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+// names are what the owner of a site has given names to.
+type names struct {
+	db   store.DB
+	site int32
+}
+
+// Goals are for questions.
+func (n names) Goals(ctx context.Context) ([]report.Goal, error) {
+	stored, err := store.Goals(ctx, n.db, n.site)
+	if err != nil {
+		return nil, err
+	}
+	goals := make([]report.Goal, len(stored))
+	for i, g := range stored {
+		goals[i] = report.Goal{Name: g.Name, Event: g.Event, Props: g.Props, Currency: g.Currency}
+		if g.Page != "" {
+			pages, err := glob.Compile(g.Page)
+			if err != nil {
+				return nil, err
+			}
+			goals[i].Page = pages.MatchString
+		}
+	}
+	return goals, nil
+}
+
+// Segment is the filters of the segment with a name, or with an id.
+func (n names) Segment(ctx context.Context, name string) (filters []byte, ok bool, err error) {
+	segments, err := store.Segments(ctx, n.db, n.site)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, s := range segments {
+		if s.Name == name {
+			return s.Filters, true, nil
+		}
+	}
+	for _, s := range segments {
+		if strconv.Itoa(int(s.ID)) == name {
+			return s.Filters, true, nil
+		}
+	}
+	return nil, false, nil
+}
+
+// Funnel is the definition of the funnel with a name.
+func (n names) Funnel(ctx context.Context, name string) (definition []byte, ok bool, err error) {
+	funnels, err := store.Funnels(ctx, n.db, n.site)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, f := range funnels {
+		if f.Name == name {
+			return f.Definition, true, nil
+		}
+	}
+	return nil, false, nil
+}
