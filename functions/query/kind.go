@@ -26,31 +26,31 @@ func kinds() map[string]kind {
 		"/api/v2/query": func(body []byte) (question, error) {
 			q, err := report.Parse(body)
 			return question{q.SiteID, q.Span, func(ctx context.Context, f *function, site store.Site, now time.Time) (any, error) {
-				return f.reports.Answer(ctx, f.db, site, names{f.db, site.ID}, now, &q)
+				return f.reports.Answer(ctx, f.db, site, now, &q)
 			}}, err
 		},
 		"/v1/funnels": func(body []byte) (question, error) {
 			q, err := report.ParseFunnel(body)
 			return question{q.SiteID, q.Span, func(ctx context.Context, f *function, site store.Site, now time.Time) (any, error) {
-				return f.reports.Funnel(ctx, f.db, site, names{f.db, site.ID}, now, &q)
+				return f.reports.Funnel(ctx, f.db, site, now, &q)
 			}}, err
 		},
 		"/v1/cohorts": func(body []byte) (question, error) {
 			q, err := report.ParseCohorts(body)
 			return question{q.SiteID, q.Span, func(ctx context.Context, f *function, site store.Site, now time.Time) (any, error) {
-				return f.reports.Cohorts(ctx, f.db, site, names{f.db, site.ID}, now, &q)
+				return f.reports.Cohorts(ctx, f.db, site, now, &q)
 			}}, err
 		},
 		"/v1/journeys": func(body []byte) (question, error) {
 			q, err := report.ParseJourneys(body)
 			return question{q.SiteID, q.Span, func(ctx context.Context, f *function, site store.Site, now time.Time) (any, error) {
-				return f.reports.Journeys(ctx, f.db, site, names{f.db, site.ID}, now, &q)
+				return f.reports.Journeys(ctx, f.db, site, now, &q)
 			}}, err
 		},
 		"/v1/visits": func(body []byte) (question, error) {
 			q, err := report.ParseVisitList(body)
 			return question{q.SiteID, q.Span, func(ctx context.Context, f *function, site store.Site, now time.Time) (any, error) {
-				return f.reports.Visits(ctx, f.db, site, names{f.db, site.ID}, now, &q)
+				return f.reports.Visits(ctx, f.db, site, now, &q)
 			}}, err
 		},
 	}

@@ -9,15 +9,12 @@ import (
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
-// names are what the owner of a site has given names to.
-type names struct {
-	db   store.DB
-	site int32
-}
+// names finds what the owners of sites have given names to.
+type names struct{}
 
 // Goals are for questions.
-func (n names) Goals(ctx context.Context) ([]report.Goal, error) {
-	stored, err := store.Goals(ctx, n.db, n.site)
+func (names) Goals(ctx context.Context, db store.DB, site int32) ([]report.Goal, error) {
+	stored, err := store.Goals(ctx, db, site)
 	if err != nil {
 		return nil, err
 	}
@@ -36,8 +33,8 @@ func (n names) Goals(ctx context.Context) ([]report.Goal, error) {
 }
 
 // Segment is the filters of the segment with a name, or with an id.
-func (n names) Segment(ctx context.Context, name string) (filters []byte, ok bool, err error) {
-	segments, err := store.Segments(ctx, n.db, n.site)
+func (names) Segment(ctx context.Context, db store.DB, site int32, name string) (filters []byte, ok bool, err error) {
+	segments, err := store.Segments(ctx, db, site)
 	if err != nil {
 		return nil, false, err
 	}
@@ -55,8 +52,8 @@ func (n names) Segment(ctx context.Context, name string) (filters []byte, ok boo
 }
 
 // Funnel is the definition of the funnel with a name.
-func (n names) Funnel(ctx context.Context, name string) (definition []byte, ok bool, err error) {
-	funnels, err := store.Funnels(ctx, n.db, n.site)
+func (names) Funnel(ctx context.Context, db store.DB, site int32, name string) (definition []byte, ok bool, err error) {
+	funnels, err := store.Funnels(ctx, db, site)
 	if err != nil {
 		return nil, false, err
 	}

@@ -57,7 +57,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	reports, err := report.NewReporter()
+	reports, err := report.NewReporter(names{})
 	if err != nil {
 		return nil, err
 	}

@@ -166,17 +166,17 @@ func share(name string, n, of int64) Share {
 }
 
 // Cohorts answers a question about cohorts of a site at now.
-func (p *Reporter) Cohorts(ctx context.Context, db store.DB, site store.Site, names Names, now time.Time, c *Cohorts) (answer CohortsAnswer, err error) {
+func (p *Reporter) Cohorts(ctx context.Context, db store.DB, site store.Site, now time.Time, c *Cohorts) (answer CohortsAnswer, err error) {
 	err = p.ask(ctx, db, site, now, func(ctx context.Context, at asked, now time.Time) error {
-		if err := c.define(ctx, names); err != nil {
+		if err := at.define(ctx, &c.Question); err != nil {
 			return err
 		}
 		for field, filters := range map[string][]Filter{"first": c.First, "again": c.Again} {
-			if err := defineAll(ctx, names, field, filters); err != nil {
+			if err := at.defineAll(ctx, field, filters); err != nil {
 				return err
 			}
 		}
-		if err := defineSteps(ctx, names, "did", c.Did); err != nil {
+		if err := at.defineSteps(ctx, "did", c.Did); err != nil {
 			return err
 		}
 		s, err := c.span(ctx, at.tx, site, now)

@@ -203,13 +203,13 @@ type Reached struct {
 }
 
 // Funnel answers a funnel about a site at now.
-func (p *Reporter) Funnel(ctx context.Context, db store.DB, site store.Site, names Names, now time.Time, f *Funnel) (answer FunnelAnswer, err error) {
+func (p *Reporter) Funnel(ctx context.Context, db store.DB, site store.Site, now time.Time, f *Funnel) (answer FunnelAnswer, err error) {
 	err = p.ask(ctx, db, site, now, func(ctx context.Context, at asked, now time.Time) error {
-		if err := f.define(ctx, names); err != nil {
+		if err := at.define(ctx, &f.Question); err != nil {
 			return err
 		}
 		if f.named != "" {
-			definition, ok, err := names.Funnel(ctx, f.named)
+			definition, ok, err := at.names.Funnel(ctx, at.tx, site.ID, f.named)
 			if err != nil {
 				return err
 			}
@@ -220,7 +220,7 @@ func (p *Reporter) Funnel(ctx context.Context, db store.DB, site store.Site, nam
 				return fmt.Errorf("read the definition of a funnel: %w", err)
 			}
 		}
-		if err := defineSteps(ctx, names, "steps", f.Steps); err != nil {
+		if err := at.defineSteps(ctx, "steps", f.Steps); err != nil {
 			return err
 		}
 		s, err := f.span(ctx, at.tx, site, now)
@@ -233,9 +233,9 @@ func (p *Reporter) Funnel(ctx context.Context, db store.DB, site store.Site, nam
 	return answer, err
 }
 
-func defineSteps(ctx context.Context, names Names, field string, steps []Step) error {
+func (a asked) defineSteps(ctx context.Context, field string, steps []Step) error {
 	for i := range steps {
-		if err := defineAll(ctx, names, fmt.Sprintf("%s.%d.filters", field, i), steps[i].Filters); err != nil {
+		if err := a.defineAll(ctx, fmt.Sprintf("%s.%d.filters", field, i), steps[i].Filters); err != nil {
 			return err
 		}
 	}

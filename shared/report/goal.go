@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/store"
 )
 
 // Goal is something that visitors are to reach: an event of a name, or a view of certain
@@ -23,33 +24,34 @@ type Goal struct {
 // plain tells whether the name of an event says all.
 func (g *Goal) plain() bool { return g.Event != "" && len(g.Props) == 0 }
 
-// Names knows what a site's owner has given names to.
+// Names knows what a site's owner has given names to. It is asked within the transaction
+// that answers the question.
 type Names interface {
 	// Goals are all goals of the site.
-	Goals(ctx context.Context) ([]Goal, error)
+	Goals(ctx context.Context, db store.DB, site int32) ([]Goal, error)
 	// Segment is the filters of a segment, a JSON array, by its name or its id; ok is
 	// false when there is none.
-	Segment(ctx context.Context, name string) (filters []byte, ok bool, err error)
+	Segment(ctx context.Context, db store.DB, site int32, name string) (filters []byte, ok bool, err error)
 	// Funnel is the definition of a funnel by its name; ok is false when there is none.
-	Funnel(ctx context.Context, name string) (definition []byte, ok bool, err error)
+	Funnel(ctx context.Context, db store.DB, site int32, name string) (definition []byte, ok bool, err error)
 }
 
 // maxDefined bounds how many filters the segments of a question may hold, altogether.
 const maxDefined = 1000
 
 // define puts in the place of names what they stand for.
-func (q *Question) define(ctx context.Context, names Names) (err error) {
+func (a asked) define(ctx context.Context, q *Question) (err error) {
 	if q.dimension(goalName) != nil {
-		if q.goals, err = names.Goals(ctx); err != nil {
+		if q.goals, err = a.names.Goals(ctx, a.tx, a.site.ID); err != nil {
 			return err
 		}
 	}
-	return defineAll(ctx, names, "filters", q.Filters)
+	return a.defineAll(ctx, "filters", q.Filters)
 }
 
 // defineAll does so in filters.
-func defineAll(ctx context.Context, names Names, field string, filters []Filter) error {
-	d := definer{names: names}
+func (a asked) defineAll(ctx context.Context, field string, filters []Filter) error {
+	d := definer{asked: a}
 	ofGoals := false
 	for i := range filters {
 		if err := d.segments(ctx, &filters[i], fmt.Sprintf("%s.%d", field, i)); err != nil {
@@ -60,7 +62,7 @@ func defineAll(ctx context.Context, names Names, field string, filters []Filter)
 	if !ofGoals {
 		return nil
 	}
-	goals, err := names.Goals(ctx)
+	goals, err := a.names.Goals(ctx, a.tx, a.site.ID)
 	if err != nil {
 		return err
 	}
@@ -74,7 +76,7 @@ func defineAll(ctx context.Context, names Names, field string, filters []Filter)
 
 // definer puts the filters of segments in their place.
 type definer struct {
-	names   Names
+	asked
 	filters int // that it has gone through
 }
 
@@ -92,7 +94,7 @@ func (d *definer) segments(ctx context.Context, f *Filter, field string) error {
 	}
 	either := Filter{Operator: Or}
 	for i, name := range f.Values {
-		text, ok, err := d.names.Segment(ctx, name)
+		text, ok, err := d.names.Segment(ctx, d.tx, d.site.ID, name)
 		if err != nil {
 			return err
 		}

@@ -111,16 +111,16 @@ type Link struct {
 }
 
 // Journeys answers a question about journeys of a site at now.
-func (p *Reporter) Journeys(ctx context.Context, db store.DB, site store.Site, names Names, now time.Time, j *Journeys) (answer JourneysAnswer, err error) {
+func (p *Reporter) Journeys(ctx context.Context, db store.DB, site store.Site, now time.Time, j *Journeys) (answer JourneysAnswer, err error) {
 	err = p.ask(ctx, db, site, now, func(ctx context.Context, at asked, now time.Time) error {
-		if err := j.define(ctx, names); err != nil {
+		if err := at.define(ctx, &j.Question); err != nil {
 			return err
 		}
 		field := "from"
 		if j.To {
 			field = "to"
 		}
-		if err := defineAll(ctx, names, field, j.Anchor); err != nil {
+		if err := at.defineAll(ctx, field, j.Anchor); err != nil {
 			return err
 		}
 		s, err := j.span(ctx, at.tx, site, now)

@@ -30,7 +30,7 @@ func TestEverySourceAnswersTheSame(t *testing.T) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			db := migrated(t, database.URL)
-			reports := must(NewReporter())
+			reports := must(NewReporter(testNames{}))
 			var id int32
 			used := map[source]int{}
 			rapid.Check(t, func(rt *rapid.T) {
@@ -63,7 +63,8 @@ func ask(t *rapid.T, reports *Reporter, db store.DB, w *world, used map[source]i
 	if err != nil {
 		t.Fatalf("%s\n%v", text, err)
 	}
-	if err := q.define(context.Background(), testNames{}); err != nil {
+	at := asked{reports, db, w.site}
+	if err := at.define(context.Background(), &q); err != nil {
 		t.Fatalf("%s\n%v", text, err)
 	}
 	now := w.local(w.base.Add(time.Duration(rapid.IntRange(0, 40*24).Draw(t, "now")) * time.Hour))
@@ -75,7 +76,7 @@ func ask(t *rapid.T, reports *Reporter, db store.DB, w *world, used map[source]i
 	want, total := w.oracle.answer(r)
 	for _, from := range r.sources() {
 		used[from]++
-		got, err := asked{reports, db, w.site}.answer(context.Background(), r, &from)
+		got, err := at.answer(context.Background(), r, &from)
 		if err != nil {
 			t.Fatalf("%s\nfrom %s: %v", text, from, err)
 		}
@@ -102,13 +103,13 @@ func keep(t *rapid.T, reports *Reporter, db store.DB, site int32, day event.Day)
 // testNames are the goals and segments of every site of the tests.
 type testNames struct{}
 
-func (testNames) Goals(context.Context) ([]Goal, error) { return testGoals(), nil }
+func (testNames) Goals(context.Context, store.DB, int32) ([]Goal, error) { return testGoals(), nil }
 
-func (testNames) Funnel(_ context.Context, name string) ([]byte, bool, error) {
+func (testNames) Funnel(_ context.Context, _ store.DB, _ int32, name string) ([]byte, bool, error) {
 	return []byte(`{"steps":[{"name":"In","filters":[["is","event:page",["/"]]]},{"filters":[["is","event:goal",["Named"]]]}],"window":3600}`), name == "Kept", nil
 }
 
-func (testNames) Segment(_ context.Context, name string) ([]byte, bool, error) {
+func (testNames) Segment(_ context.Context, _ store.DB, _ int32, name string) ([]byte, bool, error) {
 	switch name {
 	case "Slashes", "7":
 		return []byte(`[["contains","event:page",["/"]],["is_not","visit:country",["/a"]]]`), true, nil

@@ -7,7 +7,8 @@
 // A question selects events: those of the site, in the range, that match every
 // filter, where a filter on a visit's dimension looks at the visit that the event
 // belongs to. Engagements are no events here. The events of one row share a period
-// (of the time dimension) and a value of each other dimension. Of these events
+// (of the time dimension) and a value of each other dimension; an event that reaches
+// several goals is in the row of each. Of these events
 //
 //   - visitors are the visitor-days: identity lasts for one local day of the site,
 //     so a person who comes on two days counts twice;
@@ -15,24 +16,39 @@
 //   - visits are the visits that any of the events belongs to. A visit counts in
 //     the period (and range) in which it began, and only there;
 //   - bounce_rate is the percentage, rounded, of those visits that had a single
-//     event;
+//     event, passive ones left out;
 //   - visit_duration is the mean duration of those visits from their first to
 //     their last event, in whole seconds;
-//   - views_per_visit is pageviews / visits, to two decimals.
+//   - views_per_visit is pageviews / visits, to two decimals;
+//   - total_revenue is the sum of the amounts, average_revenue that divided by the
+//     number of events with one, to four decimals. In the row of a goal with a
+//     currency only its amounts count. Without amounts, and with those of several
+//     currencies, it is null;
+//   - percentage is the share of the question's visitors, without its dimensions, to
+//     two decimals;
+//   - conversion_rate is the share of the visitors of the period whom the question
+//     without its other dimensions, and without its filters by goals, has;
+//     group_conversion_rate is that of the visitors of the row whom it has without
+//     the goals alone.
 //
-// A quotient without visits is 0.
+// Two are of engagements: of those in the range that match the filters themselves
+// and have the row's values, in visits that count in the row.
+//
+//   - time_on_page is the sum of the time that they say, divided by those visits, in
+//     whole seconds;
+//   - scroll_depth is the mean, over those visits of which any says how far it
+//     scrolled, of the farthest, in whole percent; null without any.
+//
+// A quotient without visits or visitors is 0, where nothing else is said.
 //
 // # Sources
 //
 // Every source that can answer a question gives the same answer: rollups of
-// months, days and hours, else visits, else events. That is checked against a
-// plain evaluation of the sentences above.
+// months, days and hours, else days, which are scanned in columns. That is checked
+// against a plain evaluation of the sentences above.
 //
-// # Not there yet
-//
-// Filters are a list of is, is_not, contains and contains_not, all of which must
-// hold; there are no and, or, not, matches, has_done and no goals, segments or
-// properties. Asking for those is a problem that says what there is.
+// Funnels, cohorts, journeys and lists of visits have questions of their own, whose
+// meaning stands at their types.
 //
 // The package must never put a value of a question into SQL: values are
 // parameters, and names of columns come from a closed list.
@@ -121,15 +137,16 @@ type Resolved struct {
 // Reporter answers questions. It is safe for concurrent use.
 type Reporter struct {
 	codec *columns.Codec
+	names Names
 }
 
-// NewReporter makes one.
-func NewReporter() (*Reporter, error) {
+// NewReporter makes one, that asks names for what names stand for.
+func NewReporter(names Names) (*Reporter, error) {
 	codec, err := columns.NewCodec()
 	if err != nil {
 		return nil, err
 	}
-	return &Reporter{codec}, nil
+	return &Reporter{codec, names}, nil
 }
 
 // asked is where a question is asked: of a site, in a transaction.
@@ -141,9 +158,9 @@ type asked struct {
 
 // Answer answers the question about a site at now. What is wrong with the question
 // is a problem.
-func (p *Reporter) Answer(ctx context.Context, db store.DB, site store.Site, names Names, now time.Time, q *Question) (answer Answer, err error) {
+func (p *Reporter) Answer(ctx context.Context, db store.DB, site store.Site, now time.Time, q *Question) (answer Answer, err error) {
 	err = p.ask(ctx, db, site, now, func(ctx context.Context, at asked, now time.Time) error {
-		if err := q.define(ctx, names); err != nil {
+		if err := at.define(ctx, q); err != nil {
 			return err
 		}
 		s, err := q.span(ctx, at.tx, site, now)

@@ -148,7 +148,7 @@ func TestTooSlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = must(NewReporter()).Answer(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, testNames{}, time.Now(), &q)
+	_, err = must(NewReporter(testNames{})).Answer(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, time.Now(), &q)
 	if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != 422 || p.Code != "query_too_slow" {
 		t.Errorf("got %v, want query_too_slow", err)
 	}

@@ -138,9 +138,9 @@ type VisitSummary struct {
 }
 
 // Visits lists visits of a site.
-func (p *Reporter) Visits(ctx context.Context, db store.DB, site store.Site, names Names, now time.Time, v *VisitList) (answer VisitsAnswer, err error) {
+func (p *Reporter) Visits(ctx context.Context, db store.DB, site store.Site, now time.Time, v *VisitList) (answer VisitsAnswer, err error) {
 	err = p.ask(ctx, db, site, now, func(ctx context.Context, at asked, now time.Time) error {
-		if err := v.define(ctx, names); err != nil {
+		if err := at.define(ctx, &v.Question); err != nil {
 			return err
 		}
 		s, err := v.span(ctx, at.tx, site, now)

@@ -30,7 +30,7 @@ func TestVisits(t *testing.T) {
 		for {
 			v := must(ParseVisitList(must(json.Marshal(body))))
 			s = must(v.span(context.Background(), db, w.site, now))
-			answer, err := reports.Visits(context.Background(), db, w.site, testNames{}, now, &v)
+			answer, err := reports.Visits(context.Background(), db, w.site, now, &v)
 			if err != nil || len(answer.Visits) > v.Limit {
 				t.Fatalf("%v: %d visits, %v", body, len(answer.Visits), err)
 			}
@@ -44,7 +44,7 @@ func TestVisits(t *testing.T) {
 			body["cursor"] = answer.Next
 		}
 		q := must(ParseVisitList(must(json.Marshal(body))))
-		_ = q.define(context.Background(), testNames{})
+		_ = asked{reports, db, w.site}.define(context.Background(), &q.Question)
 		want := map[*visit.Visit]bool{}
 		for _, day := range w.days(&q.Question, s) {
 			for _, e := range day {

@@ -29,7 +29,7 @@ func inWorlds(t *testing.T, check func(*rapid.T, *Reporter, *pgxpool.Pool, *worl
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			db := migrated(t, database.URL)
-			reports := must(NewReporter())
+			reports := must(NewReporter(testNames{}))
 			var id int32
 			rapid.Check(t, func(rt *rapid.T) {
 				id++
@@ -105,7 +105,7 @@ func TestFunnels(t *testing.T) {
 		text := string(must(json.Marshal(body)))
 		f := must(ParseFunnel([]byte(text)))
 		now := w.asking(t)
-		got, err := reports.Funnel(context.Background(), db, w.site, testNames{}, now, &f)
+		got, err := reports.Funnel(context.Background(), db, w.site, now, &f)
 		if err != nil {
 			t.Fatalf("%s\n%v", text, err)
 		}
@@ -230,7 +230,7 @@ func TestAcquisitionCohorts(t *testing.T) {
 		text := string(must(json.Marshal(body)))
 		c := must(ParseCohorts([]byte(text)))
 		now := w.asking(t)
-		got, err := reports.Cohorts(context.Background(), db, w.site, testNames{}, now, &c)
+		got, err := reports.Cohorts(context.Background(), db, w.site, now, &c)
 		if err != nil {
 			t.Fatalf("%s\n%v", text, err)
 		}
@@ -295,7 +295,7 @@ func TestRetentionCohorts(t *testing.T) {
 		text := string(must(json.Marshal(body)))
 		c := must(ParseCohorts([]byte(text)))
 		now := w.asking(t)
-		got, err := reports.Cohorts(context.Background(), db, w.site, testNames{}, now, &c)
+		got, err := reports.Cohorts(context.Background(), db, w.site, now, &c)
 		if err != nil {
 			t.Fatalf("%s\n%v", text, err)
 		}
@@ -366,7 +366,7 @@ func TestJourneys(t *testing.T) {
 		text := string(must(json.Marshal(body)))
 		j := must(ParseJourneys([]byte(text)))
 		now := w.asking(t)
-		got, err := reports.Journeys(context.Background(), db, w.site, testNames{}, now, &j)
+		got, err := reports.Journeys(context.Background(), db, w.site, now, &j)
 		if err != nil {
 			t.Fatalf("%s\n%v", text, err)
 		}

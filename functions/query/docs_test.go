@@ -1,0 +1,163 @@
+package query_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/goal"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+// TestTheDocument stores the events of docs/query.md and asks each of its questions. Its
+// answers, which are short and were counted by hand, must be part of the real ones.
+func TestTheDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/query.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			i := install(t, database.URL)
+			site, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "shop.example", Timezone: "UTC"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			events := regexp.MustCompile("(?s)```events\n(.*?)```").FindSubmatch(text)
+			record(t, i.db, readEvents(t, site.ID, string(events[1])))
+			for _, g := range []goal.Goal{{Name: "Signup", Event: "signup"}, {Name: "Purchase", Event: "purchase", Currency: "EUR"}, {Name: "Read docs", Page: "/docs**"}} {
+				if _, err := store.CreateGoal(t.Context(), i.db, site.ID, g); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := store.CreateSegment(t.Context(), i.db, site.ID, "Phones", []byte(`[["is","visit:device",["Mobile"]]]`)); err != nil {
+				t.Fatal(err)
+			}
+			examples := regexp.MustCompile("(?s)```json\nPOST (\\S+)\n(.*?)```\\s+```json\n(.*?)```").FindAllSubmatch(text, -1)
+			asked := map[string]bool{}
+			for _, example := range examples {
+				path, question := string(example[1]), string(example[2])
+				asked[path] = true
+				r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(question))
+				r.Header.Set("Authorization", "Bearer "+token)
+				w := httptest.NewRecorder()
+				i.handler.ServeHTTP(w, r)
+				var want, got any
+				if err := json.Unmarshal(example[3], &want); err != nil {
+					t.Fatalf("%s is answered with %v", question, err)
+				}
+				if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
+					t.Errorf("%s: status %d: %s", question, w.Code, w.Body)
+					continue
+				}
+				if diff := cmp.Diff(want, partOf(got, want)); diff != "" {
+					t.Errorf("%s%s: -document +answer\n%s", path, question, diff)
+				}
+			}
+			for _, path := range []string{"/api/v2/query", "/v1/funnels", "/v1/cohorts", "/v1/journeys", "/v1/visits"} {
+				if !asked[path] {
+					t.Errorf("the document has no example of %s", path)
+				}
+			}
+		})
+	}
+}
+
+// partOf leaves of an answer the members that the wanted one has.
+func partOf(got, want any) any {
+	switch want := want.(type) {
+	case map[string]any:
+		got, ok := got.(map[string]any)
+		if !ok {
+			return got
+		}
+		part := map[string]any{}
+		for name := range want {
+			if value, ok := got[name]; ok {
+				part[name] = partOf(value, want[name])
+			}
+		}
+		return part
+	case []any:
+		got, ok := got.([]any)
+		if !ok {
+			return got
+		}
+		part := slices.Clone(got)
+		for i := range part {
+			if i < len(want) {
+				part[i] = partOf(got[i], want[i])
+			}
+		}
+		return part
+	default:
+		return got
+	}
+}
+
+// readEvents reads the events as the document lists them.
+func readEvents(t *testing.T, site int32, text string) []event.Event {
+	t.Helper()
+	var events []event.Event
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		at, err := time.Parse(time.DateTime, fields[0]+" "+fields[1])
+		kind, ok := event.ParseType(fields[3])
+		if err != nil || !ok {
+			t.Fatalf("%q is no event: %v", line, err)
+		}
+		e := event.Event{
+			ID: uuid.New(), Site: site, Time: at, Day: event.DayOf(at), Visitor: int64(fields[2][0]), Type: kind,
+			Hostname: "shop.example", Page: fields[4],
+		}
+		for _, more := range fields[5:] {
+			name, value, _ := strings.Cut(more, "=")
+			switch name {
+			case "source":
+				e.Source = value
+			case "campaign":
+				e.UTMCampaign = value
+			case "country":
+				e.Country = value
+			case "device":
+				e.Device = value
+			case "subject":
+				e.Subject = uuid.NewSHA1(uuid.Nil, []byte(value))
+			case "name":
+				e.Name = value
+			case "amount":
+				e.Amount = value
+			case "currency":
+				e.Currency = value
+			case "engaged", "scroll":
+				n, err := strconv.ParseInt(value, 10, 16)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if name == "scroll" {
+					e.Scroll = int16(n)
+				} else {
+					e.Engaged = int32(n) * 1000
+				}
+			default:
+				e.Props = map[string]string{name: value}
+			}
+		}
+		events = append(events, e)
+	}
+	return events
+}
