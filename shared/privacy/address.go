@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/realclientip/realclientip-go"
@@ -17,7 +18,8 @@ const ForwardedFor = "X-Forwarded-For"
 // pass on. The zero value trusts none.
 type Proxies struct {
 	header   string
-	strategy realclientip.Strategy
+	hops     int                   // of X-Forwarded-For
+	strategy realclientip.Strategy // of all other headers
 }
 
 // TrustProxies trusts so many proxies, hops, each of which appends the address it saw to a
@@ -38,7 +40,9 @@ func TrustProxies(hops int, header string) (Proxies, error) {
 	var strategy realclientip.Strategy
 	var err error
 	switch header {
-	case ForwardedFor, "Forwarded":
+	case ForwardedFor:
+		return Proxies{header: header, hops: hops}, nil
+	case "Forwarded":
 		strategy, err = realclientip.NewRightmostTrustedCountStrategy(header, hops)
 	default:
 		strategy, err = realclientip.NewSingleIPHeaderStrategy(header)
@@ -46,27 +50,61 @@ func TrustProxies(hops int, header string) (Proxies, error) {
 	if err != nil {
 		return Proxies{}, fmt.Errorf("trust the header %q of proxies: %w", header, err)
 	}
-	return Proxies{header, strategy}, nil
+	return Proxies{header: header, strategy: strategy}, nil
 }
 
 // ClientAddress is the address of the client of a request from peer, "address:port". Where
 // the trusted proxies name none that can be read it is the peer's own. The zero Addr
 // means that not even the peer has an address.
 func (p Proxies) ClientAddress(peer string, h http.Header) netip.Addr {
-	if p.strategy != nil && len(h[p.header]) > 0 {
-		if a, ok := ParseAddress(p.strategy.ClientIP(h, peer)); ok {
-			return a
-		}
+	if a, ok := p.named(peer, h); ok {
+		return a
 	}
 	a, _ := ParseAddress(peer)
 	return a
 }
 
+// named is the address that the trusted proxies name.
+func (p Proxies) named(peer string, h http.Header) (a netip.Addr, ok bool) {
+	values := h[p.header]
+	switch {
+	case len(values) == 0:
+		return a, false
+	case p.strategy != nil:
+		return ParseAddress(p.strategy.ClientIP(h, peer))
+	}
+	// The header of nearly all proxies, and so of every event: the library would read all
+	// of the list.
+	entry, ok := fromRight(values, p.hops)
+	if !ok {
+		return a, false
+	}
+	a, ok = ParseAddress(entry)
+	return a, ok && !a.IsUnspecified()
+}
+
+// fromRight is the nth entry from the right, from 1, of a list with commas between that
+// several values hold.
+func fromRight(values []string, n int) (entry string, ok bool) {
+	for _, value := range slices.Backward(values) {
+		for more := true; more; n-- {
+			comma := strings.LastIndexByte(value, ',')
+			if n == 1 {
+				return value[comma+1:], true
+			}
+			value, more = value[:max(comma, 0)], comma >= 0
+		}
+	}
+	return "", false
+}
+
 // ParseAddress reads an address with or without a port, and IPv4 in whichever form.
 func ParseAddress(s string) (netip.Addr, bool) {
 	s = strings.TrimSpace(s)
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap().WithZone(""), true
+	if strings.HasPrefix(s, "[") || strings.Count(s, ":") == 1 { // of others an error would have to be made
+		if ap, err := netip.ParseAddrPort(s); err == nil {
+			return ap.Addr().Unmap().WithZone(""), true
+		}
 	}
 	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
 	if err != nil {

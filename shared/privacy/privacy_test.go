@@ -57,6 +57,10 @@ func TestClientAddress(t *testing.T) {
 		"with a port, as OpenFaaS does":       {gateway, 1, "X-Forwarded-For", []string{"203.0.113.7:5000"}, "203.0.113.7"},
 		"fewer entries than proxies":          {gateway, 3, "X-Forwarded-For", []string{"203.0.113.7"}, "10.0.0.1"},
 		"no header although there is a proxy": {gateway, 1, "X-Forwarded-For", nil, "10.0.0.1"},
+		"three proxies in two headers":        {gateway, 3, "X-Forwarded-For", []string{"198.51.100.1, 203.0.113.7", "10.0.0.3,10.0.0.2"}, "203.0.113.7"},
+		"nothing behind the last comma":       {gateway, 1, "X-Forwarded-For", []string{"203.0.113.7,"}, "10.0.0.1"},
+		"a header that is empty":              {gateway, 2, "X-Forwarded-For", []string{"203.0.113.7", ""}, "203.0.113.7"},
+		"an address that stands for any":      {gateway, 1, "X-Forwarded-For", []string{"0.0.0.0"}, "10.0.0.1"},
 		"an entry that is no address":         {gateway, 1, "X-Forwarded-For", []string{"unknown"}, "10.0.0.1"},
 		"IPv6":                                {"[2001:db8::1]:80", 0, "X-Forwarded-For", nil, "2001:db8::1"},
 		"IPv6 without brackets":               {gateway, 1, "X-Forwarded-For", []string{"2001:db8::1"}, "2001:db8::1"},
@@ -107,8 +111,12 @@ func FuzzClientAddress(f *testing.F) {
 		}
 		h := http.Header{}
 		h.Set(header, value)
-		if a := proxies.ClientAddress(peer, h); a.Zone() != "" || a.Is4In6() {
+		a := proxies.ClientAddress(peer, h)
+		if a.Zone() != "" || a.Is4In6() {
 			t.Errorf("%s is not the one form of an address", a)
+		}
+		if own, _ := privacy.ParseAddress(peer); hops == 0 && a != own {
+			t.Errorf("%s was heard when nobody is trusted", a)
 		}
 	})
 }
