@@ -100,10 +100,16 @@ const (
 // Decode reads one event of the native form. It is strict: an unknown field, a
 // wrong type, a duplicate key or bad UTF-8 is a *FieldError.
 func Decode(data []byte) (Input, error) {
-	var in Input
 	if len(data) > MaxEvent {
-		return in, &FieldError{Code: CodeTooLong, Detail: fmt.Sprintf("an event may have at most %d bytes", MaxEvent)}
+		return Input{}, &FieldError{Code: CodeTooLong, Detail: fmt.Sprintf("an event may have at most %d bytes", MaxEvent)}
 	}
+	if in, ok := quick(data); ok {
+		return in, nil
+	}
+	return strict(data)
+}
+
+func strict(data []byte) (in Input, err error) {
 	if err := json.Unmarshal(data, &in, json.RejectUnknownMembers(true)); err != nil {
 		return in, decodeError(err)
 	}
@@ -231,7 +237,7 @@ func property(key string, raw jsontext.Value) (value string, bad *FieldError) {
 	}
 	switch raw.Kind() {
 	case jsontext.KindString:
-		unquoted, err := jsontext.AppendUnquote(nil, raw)
+		unquoted, err := jsontext.AppendUnquote(make([]byte, 0, 64), raw)
 		if err != nil {
 			return "", &FieldError{Code: CodeMalformed, Detail: "is not a valid string"}
 		}

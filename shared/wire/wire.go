@@ -67,8 +67,10 @@ func before(path string) string {
 
 // Native reads one event of our own form, or an array of them.
 func Native(r Request) (Batch, error) {
-	if one, err := event.Decode(r.Body); err == nil { // as nearly always: it need not be split first
-		return Batch{Events: []Event{{Input: one}}}, nil
+	one := make([]Event, 1)
+	var err error
+	if one[0].Input, err = event.Decode(r.Body); err == nil { // as nearly always: it need not be split first
+		return Batch{Events: one}, nil
 	}
 	values, array, err := event.Split(r.Body)
 	if err != nil {
