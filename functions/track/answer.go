@@ -48,7 +48,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 
 // write writes a JSON document. The server says its length.
 func write(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
+	w.Header()["Content-Type"] = []string{"application/json"}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that has gone away is nobody's error
 }

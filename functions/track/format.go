@@ -34,7 +34,7 @@ func (native) answer(w http.ResponseWriter, a answer) {
 		return
 	}
 	if a.size() == a.Accepted && len(a.Warnings) == 0 { // nearly always
-		write(w, http.StatusAccepted, append(strconv.AppendInt([]byte(`{"accepted":`), int64(a.Accepted), 10), '}'))
+		write(w, http.StatusAccepted, append(strconv.AppendInt(append(make([]byte, 0, 24), `{"accepted":`...), int64(a.Accepted), 10), '}'))
 		return
 	}
 	writeJSON(w, http.StatusAccepted, a)
@@ -74,8 +74,8 @@ func (pixel) write(w http.ResponseWriter, outcome string) {
 	// One transparent pixel: GIF89a, a palette of two colours, the first of them transparent.
 	const image = "GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff" +
 		"!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+	tell(w, outcomeHeader, outcome)
 	h := w.Header()
-	h.Set(outcomeHeader, outcome)
 	h.Set("Content-Type", "image/gif")
 	h.Set("Content-Length", strconv.Itoa(len(image)))
 	h.Set("Cache-Control", "no-store, no-cache, must-revalidate, private")
@@ -100,7 +100,7 @@ func (p plausible) answer(w http.ResponseWriter, a answer) {
 		dropped = true // Plausible doesn't tell strangers which sites there are
 	}
 	if dropped {
-		w.Header().Set("X-Plausible-Dropped", "1")
+		tell(w, "X-Plausible-Dropped", "1")
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -163,7 +163,7 @@ func (u umami) answer(w http.ResponseWriter, a answer) {
 	case len(a.Errors) > 0:
 		u.refuse(w, a.problem())
 	case len(a.Dropped) > 0:
-		w.Header().Set(outcomeHeader, "dropped: "+string(a.Dropped[0].Reason))
+		tell(w, outcomeHeader, "dropped: "+string(a.Dropped[0].Reason))
 		writeJSON(w, http.StatusOK, map[string]string{"beep": "boop"})
 	default:
 		writeJSON(w, http.StatusOK, map[string]string{"cache": umamiToken, "sessionId": umamiSession, "visitId": umamiSession})

@@ -185,17 +185,25 @@ func notFound(w http.ResponseWriter) {
 // anyOrigin lets pages of every site send events and load the script: neither
 // carries credentials.
 func anyOrigin(next http.Handler) http.Handler {
-	// The values are the same for all answers, which only read them.
-	origins, exposed, policy := []string{"*"}, []string{"Retry-After, X-Analytics-Outcome, X-Plausible-Dropped"}, []string{"cross-origin"}
+	origins, policy := []string{"*"}, []string{"cross-origin"} // the same for all answers, which only read them
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h["Access-Control-Allow-Origin"], h["Access-Control-Expose-Headers"], h["Cross-Origin-Resource-Policy"] = origins, exposed, policy
+		h["Access-Control-Allow-Origin"] = origins
+		if r.Method == http.MethodGet { // only what pages hold needs it, not what they send
+			h["Cross-Origin-Resource-Policy"] = policy
+		}
 		if r.Method == http.MethodOptions {
 			preflight(w)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// tell sets a header that scripts of any site may read.
+func tell(w http.ResponseWriter, name, value string) {
+	w.Header().Set(name, value)
+	w.Header().Add("Access-Control-Expose-Headers", name)
 }
 
 func preflight(w http.ResponseWriter) {
@@ -356,7 +364,7 @@ func (f *function) tellLimited() {
 
 // tooMany asks the client to send the same again in the next minute.
 func (f *function) tooMany(w http.ResponseWriter, of format) {
-	w.Header().Set("Retry-After", strconv.Itoa(1+int(f.limiter.Left().Seconds())))
+	tell(w, "Retry-After", strconv.Itoa(1+int(f.limiter.Left().Seconds())))
 	of.refuse(w, problem.New(http.StatusTooManyRequests, problem.CodeRateLimited,
 		"more events than are taken in a minute: send the same again later, with the same ids"))
 }
@@ -401,7 +409,7 @@ func (f *function) collect(ctx context.Context, sender collect.Request, sent *wi
 func (f *function) unavailable(w http.ResponseWriter, of format, err error) {
 	f.log.Error("events could not be queued", "error", err)
 	f.metrics.unavailable.Inc()
-	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	tell(w, "Retry-After", strconv.Itoa(retryAfter))
 	of.refuse(w, problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable,
 		"the events could not be queued: send the same again, with the same ids"))
 }
@@ -413,7 +421,7 @@ const codeOverloaded = "overloaded"
 // the Room that logs it, once.
 func (f *function) shed(w http.ResponseWriter, of format) {
 	f.metrics.shed.Inc()
-	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	tell(w, "Retry-After", strconv.Itoa(retryAfter))
 	of.refuse(w, problem.New(http.StatusServiceUnavailable, codeOverloaded,
 		"too many events are queued: send the same again later, with the same ids"))
 }

@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,22 +18,22 @@ type Hints struct {
 }
 
 // ReadHints takes the hints from a request's headers. Their names are written as net/http
-// keeps them, which spares it to write them anew.
+// keeps them, so that none has to be looked through.
 func ReadHints(h http.Header) Hints {
-	hints := Hints{
-		Brands:          h.Get("Sec-Ch-Ua"),
-		Mobile:          h.Get("Sec-Ch-Ua-Mobile"),
-		Platform:        strings.Trim(h.Get("Sec-Ch-Ua-Platform"), `"`),
-		PlatformVersion: strings.Trim(h.Get("Sec-Ch-Ua-Platform-Version"), `"`),
-		Purpose:         h.Get("Sec-Purpose"),
+	return Hints{
+		Brands:          first(h["Sec-Ch-Ua"]),
+		Mobile:          first(h["Sec-Ch-Ua-Mobile"]),
+		Platform:        strings.Trim(first(h["Sec-Ch-Ua-Platform"]), `"`),
+		PlatformVersion: strings.Trim(first(h["Sec-Ch-Ua-Platform-Version"]), `"`),
+		Purpose:         cmp.Or(first(h["Sec-Purpose"]), first(h["Purpose"]), first(h["X-Moz"])),
 	}
-	if hints.Purpose == "" {
-		hints.Purpose = h.Get("Purpose")
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
 	}
-	if hints.Purpose == "" {
-		hints.Purpose = h.Get("X-Moz")
-	}
-	return hints
+	return values[0]
 }
 
 // refine sets what the user agent hides: Brave calls itself Chrome, Windows 11 calls
