@@ -252,7 +252,7 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 	limited := f.senderKey(sender)
 	var left []leftOut
 	over := 0 // the rate
-	accepted := make([]*event.Event, 0, len(batch.Events))
+	accepted := f.writer.Group()
 	for i := range batch.Events {
 		sent := &batch.Events[i]
 		collected, err := f.collect(r.Context(), sender, sent)
@@ -288,10 +288,11 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 			for _, path := range sent.LeftOut {
 				out.Warnings = append(out.Warnings, warning{i, path, "left out: a property must be a string, a number or a boolean"})
 			}
-			accepted = append(accepted, &collected.Event)
+			accepted.Add(&collected.Event)
 		}
 	}
-	if err := f.writer.Append(r.Context(), accepted...); err != nil {
+	out.Accepted = accepted.Len()
+	if err := f.writer.AppendGroup(r.Context(), accepted); err != nil {
 		f.unavailable(w, of, err)
 		return
 	}
@@ -302,7 +303,6 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 		f.tooMany(w, of)
 		return
 	}
-	out.Accepted = len(accepted)
 	f.metrics.accepted.Add(float64(out.Accepted))
 	of.answer(w, out)
 }
@@ -395,8 +395,7 @@ func (f *function) collect(ctx context.Context, sender collect.Request, sent *wi
 	}
 	in := sent.Input
 	collected, err := f.collector.Collect(f.registry.Directory(), sender, in)
-	var bad *event.FieldError
-	if errors.As(err, &bad) && bad.Code == event.CodeUnknownSite || errors.Is(err, collect.ErrNoSalt) {
+	if bad, ok := errors.AsType[*event.FieldError](err); ok && bad.Code == event.CodeUnknownSite || errors.Is(err, collect.ErrNoSalt) {
 		if asked := f.registry.Ask(ctx); asked != nil {
 			f.log.Warn("the record could not be asked for a site", "error", asked)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,11 +13,13 @@ import (
 	"github.com/analytics-platform/analytics/shared/event"
 )
 
-// maxGroup bounds how many events go to Redis in one pipeline.
-const maxGroup = 4096
+// maxEvents is how many events go to Redis in one pipeline; more only when they are of
+// one group.
+const maxEvents = 4096
 
-// eventSize is how many bytes an event seldom has more of.
-const eventSize = 512
+// maxKept is how many bytes a group may have that is kept for the next request: more than
+// the events of one need but seldom.
+const maxKept = 64 << 10
 
 // noteEvery is how often it is noted at most that events of a site are appended to a
 // shard.
@@ -37,9 +40,11 @@ type Writer struct {
 	done    chan struct{}  // closed when the loop has ended
 	noted   map[note]int64 // when, in milliseconds of Redis's clock; of the loop alone
 
+	groups sync.Pool // of *Group
+
 	mu      sync.Mutex
-	waiting []pending
-	spare   []pending // what the last batch was, for the next to gather in
+	waiting []*Group
+	spare   []*Group // what the last batch was, for the next to gather in
 	drops   map[dropKey]int64
 	due     bool // drops are to be appended
 	closed  bool
@@ -51,30 +56,27 @@ type note struct {
 	site  int32
 }
 
-type pending struct {
+// Group is the events of one request, on their way to the queue. It is for one goroutine.
+type Group struct {
+	events []waiting
+	buf    []byte     // the forms that the events have in the queue, one behind the other
+	done   chan error // what became of it, once
+}
+
+// waiting is an event of a group.
+type waiting struct {
 	note
-	payload []byte
-	group   *group
+	end int // of its form in the group's
 }
 
-// group is what one Append waits for.
-type group struct {
-	mu   sync.Mutex
-	left int
-	err  error
-	done chan struct{}
+// Add adds an event, of which it keeps nothing but the form that it has in the queue.
+func (g *Group) Add(e *event.Event) {
+	g.buf = e.Encode(g.buf)
+	g.events = append(g.events, waiting{note{ShardOf(e), e.Site}, len(g.buf)})
 }
 
-func (g *group) finish(err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.err == nil { // what one event fails for fails the others too
-		g.err = err
-	}
-	if g.left--; g.left == 0 {
-		close(g.done)
-	}
-}
+// Len is how many events were added.
+func (g *Group) Len() int { return len(g.events) }
 
 // NewWriter starts a writer. Close ends it.
 func NewWriter(client redis.UniversalClient) *Writer {
@@ -86,32 +88,61 @@ func NewWriter(client redis.UniversalClient) *Writer {
 	return w
 }
 
-// Append returns nil once Redis has taken all the events. After an error some of
-// them may have been taken: an event that is sent again with the same id is still
-// one event.
-func (w *Writer) Append(ctx context.Context, events ...*event.Event) error {
-	if len(events) == 0 {
-		return nil
+// Group returns an empty group.
+func (w *Writer) Group() *Group {
+	if g, ok := w.groups.Get().(*Group); ok {
+		return g
 	}
-	g := &group{left: len(events), done: make(chan struct{})}
-	batch := make([]pending, len(events))
-	for i, e := range events {
-		batch[i] = pending{note{ShardOf(e), e.Site}, e.Encode(make([]byte, 0, eventSize)), g}
+	return &Group{done: make(chan error, 1)}
+}
+
+// Append is AppendGroup for events that are at hand.
+func (w *Writer) Append(ctx context.Context, events ...*event.Event) error {
+	for some := range slices.Chunk(events, maxEvents) {
+		g := w.Group()
+		for _, e := range some {
+			g.Add(e)
+		}
+		if err := w.AppendGroup(ctx, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AppendGroup returns nil once Redis has taken all the events of a group, which must not
+// be used afterwards. After an error some of them may have been taken: an event that is
+// sent again with the same id is still one event.
+func (w *Writer) AppendGroup(ctx context.Context, g *Group) error {
+	if g.Len() == 0 {
+		w.keep(g)
+		return nil
 	}
 	w.mu.Lock()
 	if w.closed {
 		w.mu.Unlock()
 		return ErrClosed
 	}
-	w.waiting = append(w.waiting, batch...)
+	w.waiting = append(w.waiting, g)
 	w.awake()
 	w.mu.Unlock()
 	select {
-	case <-g.done:
-		return g.err
-	case <-ctx.Done():
+	case err := <-g.done:
+		w.keep(g)
+		return err
+	case <-ctx.Done(): // and the loop still has the group
 		return fmt.Errorf("wait for the queue: %w", ctx.Err())
 	}
+}
+
+// keep keeps a group for another request.
+func (w *Writer) keep(g *Group) {
+	if cap(g.buf) > maxKept {
+		return
+	}
+	clear(g.buf) // what is there of people is not kept
+	g.buf, g.events = g.buf[:0], g.events[:0]
+	w.groups.Put(g)
 }
 
 // awake wakes the loop. It is called with the lock, before Close.
@@ -147,25 +178,24 @@ func (w *Writer) loop() {
 // flush sends what waits, and tells whether there was something.
 func (w *Writer) flush() bool {
 	w.mu.Lock()
-	batch := w.waiting
-	if len(batch) > maxGroup {
-		batch, w.waiting = batch[:maxGroup:maxGroup], batch[maxGroup:]
-	} else {
-		w.waiting, w.spare = w.spare[:0], nil
-	}
+	groups := w.takeGroups()
 	drops := w.takeDrops()
 	w.mu.Unlock()
-	if len(batch) == 0 && len(drops) == 0 {
-		w.reuse(batch)
+	if len(groups) == 0 && len(drops) == 0 {
+		w.reuse(groups)
 		return false
 	}
 	// The callers' contexts end their waiting, not the pipeline that others share;
 	// the client's own timeouts bound it.
 	ctx := context.Background()
 	pipe := w.client.Pipeline()
-	commands := make([]*redis.StringCmd, len(batch))
-	for i, p := range batch {
-		commands[i] = w.xadd(ctx, pipe, p.shard, p.payload)
+	var commands []*redis.StringCmd
+	for _, g := range groups {
+		start := 0
+		for _, e := range g.events {
+			commands = append(commands, w.xadd(ctx, pipe, e.shard, g.buf[start:e.end]))
+			start = e.end
+		}
 	}
 	counts := make([]*redis.StringCmd, len(drops))
 	for i, d := range drops {
@@ -173,19 +203,29 @@ func (w *Writer) flush() bool {
 	}
 	_, err := pipe.Exec(ctx)
 	w.keepDrops(drops, counts)
-	w.note(ctx, batch, commands)
-	for i, p := range batch {
-		failure := commands[i].Err()
-		if failure == nil && commands[i].Val() == "" {
-			failure = err // never sent
-		}
-		if failure != nil {
-			failure = fmt.Errorf("append to the queue: %w", failure)
-		}
-		p.group.finish(failure)
+	w.note(ctx, groups, commands)
+	for _, g := range groups {
+		of := commands[:g.Len()]
+		commands = commands[g.Len():]
+		g.done <- failure(of, err) // and now the group is another's
 	}
-	w.reuse(batch)
+	w.reuse(groups)
 	return true
+}
+
+// failure is why Redis did not take all of what commands append, if it did not: what one
+// event fails for fails the others of its group too. sent is what became of the pipeline.
+func failure(commands []*redis.StringCmd, sent error) error {
+	for _, command := range commands {
+		err := command.Err()
+		if err == nil && command.Val() == "" {
+			err = sent // the command never was
+		}
+		if err != nil {
+			return fmt.Errorf("append to the queue: %w", err)
+		}
+	}
+	return nil
 }
 
 // xadd is the client's XAdd with a quarter of its memory.
@@ -195,25 +235,44 @@ func (w *Writer) xadd(ctx context.Context, pipe redis.Pipeliner, shard int, payl
 	return command
 }
 
-// reuse lets the next events gather where a batch was.
-func (w *Writer) reuse(batch []pending) {
-	clear(batch) // the payloads are not to be kept
+// takeGroups is called with the lock. It returns the groups that are to be sent now.
+func (w *Writer) takeGroups() []*Group {
+	taken, events := 0, 0
+	for taken < len(w.waiting) && events < maxEvents {
+		events += w.waiting[taken].Len()
+		taken++
+	}
+	groups := w.waiting[:taken:taken]
+	if taken < len(w.waiting) {
+		w.waiting = w.waiting[taken:]
+	} else {
+		w.waiting, w.spare = w.spare[:0], nil
+	}
+	return groups
+}
+
+// reuse lets the next groups gather where some were.
+func (w *Writer) reuse(groups []*Group) {
+	clear(groups) // who waits for them has them now
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.spare = batch[:0]
+	w.spare = groups[:0]
 }
 
 // note notes the sites of what was appended. A failure is nobody's error: an entry
 // without a note is stored all the same, in its turn.
-func (w *Writer) note(ctx context.Context, batch []pending, appended []*redis.StringCmd) {
+func (w *Writer) note(ctx context.Context, groups []*Group, appended []*redis.StringCmd) {
 	pipe := w.client.Pipeline()
-	for i, p := range batch {
-		ms, _, err := split(appended[i].Val())
-		if err != nil || ms-w.noted[p.note] < noteEvery.Milliseconds() {
-			continue
+	for _, g := range groups {
+		for i, e := range g.events {
+			ms, _, err := split(appended[i].Val())
+			if err != nil || ms-w.noted[e.note] < noteEvery.Milliseconds() {
+				continue
+			}
+			w.noted[e.note] = ms
+			pipe.ZAdd(ctx, sitesKey(e.shard), redis.Z{Score: float64(ms), Member: e.site})
 		}
-		w.noted[p.note] = ms
-		pipe.ZAdd(ctx, sitesKey(p.shard), redis.Z{Score: float64(ms), Member: p.site})
+		appended = appended[g.Len():]
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		clear(w.noted)
