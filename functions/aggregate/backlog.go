@@ -45,7 +45,7 @@ func newQueueCollector(client redis.UniversalClient, log *slog.Logger) queueColl
 	return queueCollector{
 		client: client, log: log,
 		up:      desc("analytics_queue_up", "1 when the queue could be measured, else 0, and then the figures of the queue are missing."),
-		events:  desc("analytics_queue_events", "Events that wait in the queue to be stored."),
+		events:  desc("analytics_queue_events", "Events that wait in the queue to be stored; estimated from the oldest where there are many."),
 		express: desc("analytics_queue_express_events", "How many of them are in the express lane, on their way past the events of a site that floods the queue."),
 		age:     desc("analytics_queue_age_seconds", "How long the oldest of them has waited; 0 when none waits."),
 	}

@@ -87,7 +87,7 @@ func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
 	for count := min(most, d.atOnce()); ctx.Err() == nil; {
 		done, read, err := d.batch(ctx, shard, count)
 		switch {
-		case isPoison(err) && len(read.Entries) > 1:
+		case isPoison(err) && !read.Single():
 			// One entry is to blame; halves lead to it, and the good ones go in.
 			count = (len(read.Entries) + 1) / 2
 			continue
@@ -104,7 +104,7 @@ func (d *Drainer) shard(ctx context.Context, shard int) (Result, error) {
 		if err := queue.Trim(ctx, d.Redis, shard, done.batch); err != nil {
 			return total, err
 		}
-		if len(done.batch.Entries) < count {
+		if !done.batch.More {
 			break
 		}
 		count = min(2*count, most)
@@ -150,14 +150,75 @@ func (d *Drainer) batch(ctx context.Context, shard, count int) (done batchResult
 	return done, read, err
 }
 
-// bury keeps the one entry of a batch aside: cause says why it can't be stored.
+// bury keeps aside what can't be stored of a single entry of the stream, and stores the rest
+// of it: cause says why it can't be stored as it is.
 func (d *Drainer) bury(ctx context.Context, shard int, batch queue.Batch, cause error) (batchResult, error) {
 	return d.transaction(ctx, shard, func(tx pgx.Tx, _ time.Time) (queue.Batch, Result, error) {
-		entry := &batch.Entries[0]
-		return batch, Result{DeadLetters: 1}, store.AddDeadLetters(ctx, tx, []store.DeadLetter{{
-			Shard: shard, Entry: entry.ID, Payload: []byte(entry.Payload), Reason: reason(cause),
-		}})
+		good, bad, err := d.sift(ctx, tx, shard, batch.Entries, cause)
+		if err != nil {
+			return queue.Batch{}, Result{}, err
+		}
+		if err := store.AddDeadLetters(ctx, tx, bad); err != nil {
+			return queue.Batch{}, Result{}, err
+		}
+		result, err := record(ctx, tx, shard, good, d.atOnce()) // which waits for others' rollup rows last
+		result.DeadLetters += int64(len(bad))
+		return batch, result, err
 	})
+}
+
+// sift tells which of the entries of a pack can be stored. Where it is not one or the other
+// that can't be, but only all together, or where there is but one, all are to blame.
+func (d *Drainer) sift(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, cause error) (good []queue.Entry, bad []store.DeadLetter, err error) {
+	for _, entry := range entries {
+		failure := cause
+		if len(entries) > 1 {
+			failure = d.try(ctx, tx, shard, entry)
+		}
+		switch {
+		case failure == nil:
+			good = append(good, entry)
+		case isPoison(failure):
+			bad = append(bad, letter(shard, entry, reason(failure)))
+		default:
+			return nil, nil, failure
+		}
+	}
+	if len(bad) > 0 {
+		cause = d.try(ctx, tx, shard, good...)
+	}
+	if cause == nil {
+		return good, bad, nil
+	}
+	if !isPoison(cause) {
+		return nil, nil, cause
+	}
+	for _, entry := range good {
+		bad = append(bad, letter(shard, entry, reason(cause)))
+	}
+	return nil, bad, nil
+}
+
+// try tells why entries can't be stored, nil when they can. It leaves nothing behind, and no
+// lock either, so that rollup rows are still touched last and in their order.
+func (d *Drainer) try(ctx context.Context, tx pgx.Tx, shard int, entries ...queue.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	attempt, err := tx.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("try to store less: %w", err)
+	}
+	_, failure := record(ctx, attempt, shard, entries, d.atOnce())
+	if err := attempt.Rollback(ctx); err != nil {
+		return fmt.Errorf("try to store less: %w", err)
+	}
+	return failure
+}
+
+// letter is an entry that is kept aside.
+func letter(shard int, entry queue.Entry, reason string) store.DeadLetter {
+	return store.DeadLetter{Shard: shard, Entry: entry.Name(), Payload: []byte(entry.Payload), Reason: reason}
 }
 
 // transaction lets handle deal with a batch of a shard, and notes in the same

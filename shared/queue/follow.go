@@ -79,9 +79,10 @@ func follow(ctx context.Context, client redis.UniversalClient, shard int, from s
 		}
 		for _, message := range streams[0].Messages {
 			from = message.ID
-			var e event.Event
-			if err := e.Decode(payload(message)); err == nil {
-				fn(e)
+			for _, entry := range appendEntries(nil, message) {
+				if e, err := entry.Event(); err == nil {
+					fn(*e)
+				}
 			}
 		}
 	}

@@ -45,7 +45,8 @@ return moved`
 // found is what a shard's lanes begin with, and what there is to know of the rest.
 type found struct {
 	main, express []Entry
-	length        int64     // of the whole main lane
+	more          bool      // there may be more of a lane
+	length        int64     // of the whole main lane, in entries of the stream
 	noted         []redis.Z // the two sites that were noted last
 	looked        string    // the id up to which the main lane was looked through; "" at first
 }
@@ -60,57 +61,73 @@ func peek(ctx context.Context, client redis.UniversalClient, shard, count int) (
 	}
 	f.length, f.noted, f.looked = length.Val(), noted.Val(), looked.Val()
 	// The main lane first: what moves in between is then seen twice, not never.
-	if f.main, err = read(ctx, client, stream(shard), "-", count); err == nil {
-		f.express, err = read(ctx, client, expressStream(shard), "-", count)
+	var more bool
+	if f.main, f.more, err = read(ctx, client, stream(shard), "-", count); err == nil {
+		f.express, more, err = read(ctx, client, expressStream(shard), "-", count)
 	}
 	if err != nil {
 		return found{}, fmt.Errorf("read the queue's shard %d: %w", shard, err)
 	}
+	f.more = f.more || more
 	return f, nil
 }
 
-// read returns the entries of a lane from an id on, count at most.
-func read(ctx context.Context, client redis.UniversalClient, lane, from string, count int) (entries []Entry, err error) {
+// read returns the entries of a lane from an id on, count at most but for the first pack,
+// and whether there may be more.
+func read(ctx context.Context, client redis.UniversalClient, lane, from string, count int) (entries []Entry, more bool, err error) {
 	for len(entries) < count {
 		n := min(count-len(entries), readAtOnce)
 		page, err := client.XRangeN(ctx, lane, from, "+", int64(n)).Result()
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if entries == nil && len(page) == n {
 			entries = make([]Entry, 0, count)
 		}
 		for _, m := range page {
-			entries = append(entries, Entry{m.ID, payload(m)})
+			before := len(entries)
+			if entries = appendEntries(entries, m); before > 0 && len(entries) > count {
+				return entries[:before], true, nil
+			}
 		}
 		if len(page) < n {
-			break
+			return entries, false, nil
 		}
 		if from, err = after(page[n-1].ID); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	return entries, nil
+	return entries, true, nil
 }
 
-// mainShare is how many of the count entries of a batch are the main lane's: all but
-// those that the express lane has, of which it may have half.
+// shares is how many of the entries of each lane are in a batch of count: half of it, and
+// what the other lane has no use for.
 //
-// The odd one is given by what the lanes begin with. So whoever searches an entry
-// that can't be stored by reading less and less finds it sooner or later, whichever
-// lane it is in.
-func (f found) mainShare(count int) int {
-	half := count / 2
-	if count%2 == 1 && len(f.main) > 0 && len(f.express) > 0 {
-		half += int(crc32.ChecksumIEEE([]byte(f.main[0].ID+f.express[0].ID)) & 1)
+// Where count is too small for both lanes, what they begin with decides which one it is
+// for. So whoever searches an entry that can't be stored by reading less and less finds it
+// sooner or later, whichever lane it is in.
+func (f found) shares(count int) (main, express int) {
+	m, e := firstPack(f.main), firstPack(f.express)
+	switch {
+	case e == 0:
+		return fit(f.main, count), 0
+	case m == 0:
+		return 0, fit(f.express, count)
+	case m+e > count && crc32.ChecksumIEEE([]byte(f.main[0].ID+f.express[0].ID))&1 == 0:
+		return fit(f.main, count), 0
+	case m+e > count:
+		return 0, fit(f.express, count)
 	}
-	return count - min(len(f.express), half)
+	express = fit(f.express, min(count/2, count-m))
+	main = fit(f.main, count-express)
+	return main, fit(f.express, count-main)
 }
 
 // flood returns the site that floods a main lane, which is longer than a few batches
 // and in which others wait; ok is false when there is none.
 func (f found) flood(count int) (site int32, ok bool) {
-	if f.length <= int64(patience*count) {
+	// As long in events as what it begins with lets expect.
+	if f.length*int64(len(f.main)) <= int64(patience*count*packs(f.main)) {
 		return 0, false
 	}
 	site, alone, ok := most(f.main, count)
@@ -138,7 +155,7 @@ func most(entries []Entry, count int) (site int32, alone, ok bool) {
 
 // overtake looks through a main lane that a site floods, window by window from where
 // the last look ended, and moves the entries of other sites to the express lane, but
-// of a site that floods a window itself. It returns how many.
+// of a site that floods a window itself. It returns how many entries of the stream it moved.
 //
 // It leaves the first batch of the lane alone, which is read now or next. So what Read
 // has of the lane stays its beginning, on which Trim relies.
@@ -157,14 +174,14 @@ func overtake(ctx context.Context, client redis.UniversalClient, shard int, site
 		if err != nil {
 			return moved, err
 		}
-		window, err := read(ctx, client, stream(shard), next, count)
+		window, more, err := read(ctx, client, stream(shard), next, count)
 		if err != nil {
 			return moved, fmt.Errorf("look further: %w", err)
 		}
 		another, _, ok := most(window, count)
 		var others []any // ids
 		for _, e := range window {
-			if s := e.site(); s != site && (!ok || s != another) {
+			if s := e.site(); e.Part == 0 && s != site && (!ok || s != another) { // packs go as they are
 				others = append(others, e.ID)
 			}
 		}
@@ -176,7 +193,7 @@ func overtake(ctx context.Context, client redis.UniversalClient, shard int, site
 		if len(window) > 0 {
 			looked = window[len(window)-1].ID
 		}
-		if len(window) < count || n < len(others) { // the end, or Redis moves no more
+		if !more || n < len(others) { // the end, or Redis moves no more
 			break
 		}
 	}

@@ -6,12 +6,16 @@
 // events are appended, and the express one, to which Read moves the events of other
 // sites when one site floods the main lane, so that they needn't wait behind it.
 //
+// An entry of a stream holds an event, or a pack of them, all of one site, which Redis keeps,
+// moves and forgets together. Whoever reads gets them one by one.
+//
 // An entry leaves its shard only by Trim, which a worker calls after the transaction
 // that stored it has been committed; nothing else may ever take one out. When Redis
 // runs out of memory it is track that takes no more (see Room).
 package queue
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,7 +34,8 @@ import (
 // events in streams that nobody drains.
 const Shards = 4
 
-// field is the one field of an entry: an event, or a count of dropped ones, in MessagePack.
+// field is the one field of an entry: an event, a pack of them, or a count of dropped ones,
+// in MessagePack.
 const field = "e"
 
 // stream is the key of a shard's main lane.
@@ -53,11 +58,16 @@ func key(shard int, name string) string { return "analytics:{" + strconv.Itoa(sh
 // ShardOf is the shard that an event belongs to.
 func ShardOf(e *event.Event) int { return int(uint64(e.Visitor) % Shards) }
 
-// Entry is one entry of a shard, in the order of the stream.
+// Entry is an event that a shard holds, or a count of dropped ones.
 type Entry struct {
-	ID      string // of the stream entry, "milliseconds-sequence"
+	ID      string // of the stream's entry, "milliseconds-sequence"
+	Part    int    // which one of a pack it is, from 0
 	Payload string // "" when it is not one of ours
+	pack    string // all that the stream's entry holds, where that is a pack
 }
+
+// whole is all that the stream's entry holds.
+func (entry Entry) whole() string { return cmp.Or(entry.pack, entry.Payload) }
 
 // Event is the event of the entry, whose texts are parts of the payload.
 func (entry Entry) Event() (*event.Event, error) {
@@ -87,7 +97,12 @@ type Batch struct {
 	Entries []Entry
 	// Main is how many of Entries are in the main lane.
 	Main int
+	// More tells that there may be more in the shard.
+	More bool
 }
+
+// Single tells whether the batch is one entry of the stream, so that no less can be read.
+func (b Batch) Single() bool { return len(b.Entries) > 0 && packs(b.Entries) == 1 }
 
 // Mark names a batch, by where it ends in each lane and what is there: enough to know
 // it again, even if another Redis has taken the place of the one that it was read from.
@@ -103,7 +118,7 @@ func (b Batch) Mark() Mark {
 			continue
 		}
 		last := &lane[len(lane)-1]
-		fields = append(fields, last.ID, digest(last.Payload))
+		fields = append(fields, last.ID, digest(last.whole()))
 	}
 	return Mark(strings.Join(fields, " "))
 }
@@ -142,7 +157,8 @@ func Settle(ctx context.Context, client redis.UniversalClient, shard int, mark M
 }
 
 // Read returns count entries of a shard, or all when it has fewer, and leaves them
-// in the queue. Only one worker may work on a shard at a time.
+// in the queue. Only one worker may work on a shard at a time. No pack is cut: it returns
+// fewer, or, where the first pack has more than count, that one alone.
 //
 // Each lane gets half of the batch, and what the other has no use for. Before, Read
 // looks whether entries must be moved to the express lane: that is when a main lane
@@ -159,18 +175,19 @@ func Read(ctx context.Context, client redis.UniversalClient, shard, count int) (
 			return Batch{}, fmt.Errorf("look through the queue's shard %d: %w", shard, err)
 		}
 		if moved > 0 {
-			if f.express, err = read(ctx, client, expressStream(shard), "-", count); err != nil {
+			if f.express, _, err = read(ctx, client, expressStream(shard), "-", count); err != nil {
 				return Batch{}, fmt.Errorf("read the queue's shard %d: %w", shard, err)
 			}
+			f.more = true
 		}
 	}
-	main := f.main[:min(len(f.main), f.mainShare(count))]
-	express := f.express[:min(len(f.express), count-len(main))]
-	return Batch{append(main, express...), len(main)}, nil
+	main, express := f.shares(count)
+	more := f.more || main < len(f.main) || express < len(f.express)
+	return Batch{append(f.main[:main], f.express[:express]...), main, more}, nil
 }
 
-// Peek returns the oldest entries of a shard, count of each lane at most. Unlike Read
-// it changes nothing, so anyone may call it at any time.
+// Peek returns the oldest entries of a shard, count of each lane at most but for its first
+// pack. Unlike Read it changes nothing, so anyone may call it at any time.
 func Peek(ctx context.Context, client redis.UniversalClient, shard, count int) ([]Entry, error) {
 	f, err := peek(ctx, client, shard, count)
 	if err != nil {
@@ -205,12 +222,16 @@ func Trim(ctx context.Context, client redis.UniversalClient, shard int, batch Ba
 	return nil
 }
 
-// Backlog says how much of a shard waits to be stored.
+// Backlog says how much of a shard waits to be stored. A lane of more than countUpTo entries
+// of the stream has as many events as the oldest of them let expect.
 type Backlog struct {
-	Length  int64         // entries, of both lanes
+	Length  int64         // events, of both lanes
 	Express int64         // how many of them are in the express lane
 	Age     time.Duration // of the oldest entry; 0 when empty
 }
+
+// countUpTo is how many entries of a lane are counted event by event.
+const countUpTo = 100
 
 // Backlogs returns the backlog of every shard at now.
 func Backlogs(ctx context.Context, client redis.UniversalClient, now time.Time) ([Shards]Backlog, error) {
@@ -223,7 +244,7 @@ func Backlogs(ctx context.Context, client redis.UniversalClient, now time.Time) 
 	pipe := client.Pipeline()
 	for shard := range Shards {
 		for i, stream := range []string{stream(shard), expressStream(shard)} {
-			lanes[shard][i] = lane{pipe.XLen(ctx, stream), pipe.XRangeN(ctx, stream, "-", "+", 1)}
+			lanes[shard][i] = lane{pipe.XLen(ctx, stream), pipe.XRangeN(ctx, stream, "-", "+", countUpTo)}
 		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
@@ -231,19 +252,32 @@ func Backlogs(ctx context.Context, client redis.UniversalClient, now time.Time) 
 	}
 	for shard := range Shards {
 		backlog := &out[shard]
-		backlog.Express = lanes[shard][1].length.Val()
-		for _, lane := range lanes[shard] {
-			backlog.Length += lane.length.Val()
-			for _, first := range lane.oldest.Val() {
-				ms, _, err := split(first.ID)
-				if err != nil {
-					return out, err
-				}
-				backlog.Age = max(backlog.Age, now.Sub(time.UnixMilli(ms)))
+		for i, lane := range lanes[shard] {
+			oldest := lane.oldest.Val()
+			if len(oldest) == 0 {
+				continue
+			}
+			ms, _, err := split(oldest[0].ID)
+			if err != nil {
+				return out, err
+			}
+			backlog.Age = max(backlog.Age, now.Sub(time.UnixMilli(ms)))
+			events := lane.length.Val() * int64(countEvents(oldest)) / int64(len(oldest))
+			backlog.Length += events
+			if i == 1 {
+				backlog.Express = events
 			}
 		}
 	}
 	return out, nil
+}
+
+func countEvents(messages []redis.XMessage) int {
+	var events []Entry
+	for _, m := range messages {
+		events = appendEntries(events, m)
+	}
+	return len(events)
 }
 
 // payload is what a stream entry holds; "" when it is not one of ours.

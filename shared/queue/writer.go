@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -29,7 +30,8 @@ const noteEvery = 10 * time.Second
 var ErrClosed = errors.New("the queue's writer is closed")
 
 // Writer appends events with group commit: while one pipeline is on its way to
-// Redis, the events of all requests that arrive meanwhile gather for the next.
+// Redis, the events of all requests that arrive meanwhile gather for the next. Those of
+// one shard and one site become one entry of the stream.
 //
 // It also notes in Redis of which sites it appends, so that Read knows whether events
 // of other sites wait behind those that it sees.
@@ -39,6 +41,7 @@ type Writer struct {
 	wake    chan struct{}  // holds a token while something waits; closed by Close
 	done    chan struct{}  // closed when the loop has ended
 	noted   map[note]int64 // when, in milliseconds of Redis's clock; of the loop alone
+	packer  *packer        // of the loop alone
 
 	groups sync.Pool // of *Group
 
@@ -80,7 +83,7 @@ func (g *Group) Len() int { return len(g.events) }
 
 // NewWriter starts a writer. Close ends it.
 func NewWriter(client redis.UniversalClient) *Writer {
-	w := &Writer{client: client, wake: make(chan struct{}, 1), done: make(chan struct{}), noted: map[note]int64{}, drops: map[dropKey]int64{}}
+	w := &Writer{client: client, wake: make(chan struct{}, 1), done: make(chan struct{}), noted: map[note]int64{}, packer: newPacker(), drops: map[dropKey]int64{}}
 	for shard := range Shards {
 		w.streams[shard] = stream(shard)
 	}
@@ -177,6 +180,8 @@ func (w *Writer) loop() {
 
 // flush sends what waits, and tells whether there was something.
 func (w *Writer) flush() bool {
+	// Those first that can append now: the more there are in a pipeline the less each costs.
+	runtime.Gosched()
 	w.mu.Lock()
 	groups := w.takeGroups()
 	drops := w.takeDrops()
@@ -189,13 +194,11 @@ func (w *Writer) flush() bool {
 	// the client's own timeouts bound it.
 	ctx := context.Background()
 	pipe := w.client.Pipeline()
-	var commands []*redis.StringCmd
-	for _, g := range groups {
-		start := 0
-		for _, e := range g.events {
-			commands = append(commands, w.xadd(ctx, pipe, e.shard, g.buf[start:e.end]))
-			start = e.end
-		}
+	w.pack(groups)
+	commands := make([]*redis.StringCmd, len(w.packer.packs))
+	for i := range w.packer.packs {
+		p := &w.packer.packs[i]
+		commands[i] = w.xadd(ctx, pipe, p.shard, w.packer.payload(p))
 	}
 	counts := make([]*redis.StringCmd, len(drops))
 	for i, d := range drops {
@@ -203,20 +206,34 @@ func (w *Writer) flush() bool {
 	}
 	_, err := pipe.Exec(ctx)
 	w.keepDrops(drops, counts)
-	w.note(ctx, groups, commands)
+	w.note(ctx, commands)
+	events := w.packer.events
 	for _, g := range groups {
-		of := commands[:g.Len()]
-		commands = commands[g.Len():]
-		g.done <- failure(of, err) // and now the group is another's
+		own := events[:g.Len()]
+		events = events[g.Len():]
+		g.done <- failure(commands, own, err) // and now the group is another's
 	}
+	w.packer.reset()
 	w.reuse(groups)
 	return true
 }
 
-// failure is why Redis did not take all of what commands append, if it did not: what one
-// event fails for fails the others of its group too. sent is what became of the pipeline.
-func failure(commands []*redis.StringCmd, sent error) error {
-	for _, command := range commands {
+// pack packs the events of groups.
+func (w *Writer) pack(groups []*Group) {
+	for _, g := range groups {
+		start := 0
+		for _, e := range g.events {
+			w.packer.add(e.note, g.buf[start:e.end])
+			start = e.end
+		}
+	}
+}
+
+// failure is why Redis did not take all the events of a group, if it did not: what one fails
+// for fails the others too. Each pack has its command, and sent is what became of all.
+func failure(commands []*redis.StringCmd, events []packed, sent error) error {
+	for i := range events {
+		command := commands[events[i].pack]
 		err := command.Err()
 		if err == nil && command.Val() == "" {
 			err = sent // the command never was
@@ -261,18 +278,16 @@ func (w *Writer) reuse(groups []*Group) {
 
 // note notes the sites of what was appended. A failure is nobody's error: an entry
 // without a note is stored all the same, in its turn.
-func (w *Writer) note(ctx context.Context, groups []*Group, appended []*redis.StringCmd) {
+func (w *Writer) note(ctx context.Context, appended []*redis.StringCmd) {
 	pipe := w.client.Pipeline()
-	for _, g := range groups {
-		for i, e := range g.events {
-			ms, _, err := split(appended[i].Val())
-			if err != nil || ms-w.noted[e.note] < noteEvery.Milliseconds() {
-				continue
-			}
-			w.noted[e.note] = ms
-			pipe.ZAdd(ctx, sitesKey(e.shard), redis.Z{Score: float64(ms), Member: e.site})
+	for i := range w.packer.packs {
+		p := &w.packer.packs[i]
+		ms, _, err := split(appended[i].Val())
+		if err != nil || ms-w.noted[p.note] < noteEvery.Milliseconds() {
+			continue
 		}
-		appended = appended[g.Len():]
+		w.noted[p.note] = ms
+		pipe.ZAdd(ctx, sitesKey(p.shard), redis.Z{Score: float64(ms), Member: p.site})
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		clear(w.noted)
