@@ -42,17 +42,11 @@ const MaxCampaign = 200
 // of the query, where names, tokens and searches stand, is dropped. ok is false
 // when raw is no absolute http or https address.
 func ReadPage(raw string) (p Page, ok bool) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	a, ok := readAddress(raw)
+	if !ok {
 		return Page{}, false
 	}
-	p.Hostname = hostname(u)
-	p.Path = u.EscapedPath()
-	if p.Path == "" {
-		p.Path = "/"
-	}
-	p.Campaign = readCampaign(u.RawQuery)
-	return p, true
+	return Page{hostname(a.host), cmp.Or(a.path, "/"), readCampaign(a.query)}, true
 }
 
 // readCampaign reads the parameters of the allow list, of each the first that is not empty.
@@ -97,15 +91,67 @@ func readCampaign(query string) (c Campaign) {
 // ReadReferrer keeps of a referrer its host and path. ok is false when raw is no
 // absolute http or https address; browsers send others, so that is no error.
 func ReadReferrer(raw string) (host, path string, ok bool) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	a, ok := readAddress(raw)
+	if !ok {
 		return "", "", false
 	}
-	return hostname(u), strings.TrimSuffix(u.EscapedPath(), "/"), true
+	return hostname(a.host), strings.TrimSuffix(a.path, "/"), true
 }
 
-func hostname(u *url.URL) string {
-	return strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), "www.")
+func hostname(host string) string {
+	return strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(host), "."), "www.")
+}
+
+// address is the parts of an absolute http or https address.
+type address struct {
+	host  string // without port
+	path  string // escaped
+	query string
+}
+
+func readAddress(raw string) (a address, ok bool) {
+	if a, ok := plainAddress(raw); ok {
+		return a, true
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return address{}, false
+	}
+	return address{u.Hostname(), u.EscapedPath(), u.RawQuery}, true
+}
+
+// plainAddress reads an address as most are, with nothing in it that has a meaning of its
+// own. It must never read one otherwise than url.Parse, which is left all others.
+func plainAddress(raw string) (a address, ok bool) {
+	rest, ok := strings.CutPrefix(raw, "https://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(raw, "http://"); !ok {
+			return a, false
+		}
+	}
+	a.host, rest = while(rest, func(c byte) bool { return isAlphanumeric(c) || c == '.' || c == '-' })
+	if strings.HasPrefix(rest, "/") {
+		a.path, rest = while(rest, func(c byte) bool {
+			return isAlphanumeric(c) || c == '/' || c == '.' || c == '-' || c == '_' || c == '~'
+		})
+	}
+	if strings.HasPrefix(rest, "?") {
+		a.query, rest = while(rest[1:], func(c byte) bool { return c > ' ' && c < 0x7f && c != '#' })
+	}
+	return a, a.host != "" && rest == ""
+}
+
+// while cuts a text where a byte is not of a kind.
+func while(text string, is func(byte) bool) (before, rest string) {
+	n := 0
+	for n < len(text) && is(text[n]) {
+		n++
+	}
+	return text[:n], text[n:]
+}
+
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z'
 }
 
 // clip keeps a value short and storable.

@@ -279,7 +279,7 @@ func (w *Writer) reuse(groups []*Group) {
 // note notes the sites of what was appended. A failure is nobody's error: an entry
 // without a note is stored all the same, in its turn.
 func (w *Writer) note(ctx context.Context, appended []*redis.StringCmd) {
-	pipe := w.client.Pipeline()
+	var pipe redis.Pipeliner
 	for i := range w.packer.packs {
 		p := &w.packer.packs[i]
 		ms, _, err := split(appended[i].Val())
@@ -287,7 +287,13 @@ func (w *Writer) note(ctx context.Context, appended []*redis.StringCmd) {
 			continue
 		}
 		w.noted[p.note] = ms
+		if pipe == nil { // seldom
+			pipe = w.client.Pipeline()
+		}
 		pipe.ZAdd(ctx, sitesKey(p.shard), redis.Z{Score: float64(ms), Member: p.site})
+	}
+	if pipe == nil {
+		return
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		clear(w.noted)
