@@ -100,6 +100,30 @@ func TestAPackIsNoEvent(t *testing.T) {
 	}
 }
 
+// TestAPackIsReturned: one that was put aside whole is read as a pack when it comes again.
+func TestAPackIsReturned(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	writer := queue.NewWriter(client)
+	t.Cleanup(writer.Close)
+	if err := writer.Append(t.Context(), of(1, 5)...); err != nil {
+		t.Fatal(err)
+	}
+	aside := queue.Returned{Shard: 0, Payload: []byte(stored(t, client)[0])}
+	if err := queue.Return(t.Context(), client, []queue.Returned{aside}); err != nil {
+		t.Fatal(err)
+	}
+	entries := all(t, client)[0]
+	if len(entries) != 10 {
+		t.Fatalf("%d entries, want 5 twice", len(entries))
+	}
+	for i := range 5 {
+		if read(t, entries[i]).ID != read(t, entries[i+5]).ID {
+			t.Error("another event came back")
+		}
+	}
+}
+
 // TestPacksAreBounded: large events are not packed without end.
 func TestPacksAreBounded(t *testing.T) {
 	t.Parallel()
