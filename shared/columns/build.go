@@ -2,6 +2,7 @@ package columns
 
 import (
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,7 +14,8 @@ import (
 // Builder makes a Day. The zero value is not usable; see NewBuilder.
 type Builder struct {
 	day      *Day
-	midnight int64
+	midnight int64           // Unix seconds
+	began    []time.Time     // when each visitor-day did
 	props    bool            // all of them
 	keys     []string        // of the properties that are wanted
 	numbers  map[Column]bool // wanted
@@ -47,12 +49,16 @@ func (d *dictionary) upTo(n int) {
 	}
 }
 
+// MaxProps is how many properties a day has that has all columns: whoever sends events
+// chooses their keys, and must not make of a day as many columns as he likes.
+const MaxProps = 50
+
 // NewBuilder begins a day with some columns, or with all that there are when none are
-// named.
+// named: of properties, with the first MaxProps.
 func NewBuilder(date event.Day, wanted ...Column) *Builder {
 	b := &Builder{
 		day:      &Day{Date: date, visits: []uint32{0}, events: []uint32{0}, texts: map[Column]Text{}, numbers: map[Column][]int64{}},
-		midnight: date.Date().UnixMilli(), props: len(wanted) == 0,
+		midnight: date.Date().Unix(), props: len(wanted) == 0,
 		numbers: map[Column]bool{}, texts: map[Column]*dictionary{},
 	}
 	if b.props {
@@ -65,12 +71,10 @@ func NewBuilder(date event.Day, wanted ...Column) *Builder {
 }
 
 func (b *Builder) want(c Column) {
-	for _, number := range numbers() {
-		if c == number {
-			b.numbers[c] = true
-			b.day.numbers[c] = []int64{}
-			return
-		}
+	if c.OfNumbers() {
+		b.numbers[c] = true
+		b.day.numbers[c] = []int64{}
+		return
 	}
 	if b.texts[c] != nil {
 		return
@@ -86,6 +90,7 @@ func (b *Builder) Add(visits []visit.Visit) {
 	if len(visits) == 0 {
 		return
 	}
+	b.began = append(b.began, visits[0].Start)
 	for i := range visits {
 		b.addVisit(&visits[i])
 	}
@@ -146,6 +151,10 @@ func (b *Builder) addEvent(e *event.Event) {
 	before := b.eventsAdded()
 	for key, value := range e.Props {
 		column := b.texts[Prop(key)]
+		if column == nil && len(b.keys) == MaxProps {
+			b.day.more = true
+			continue
+		}
 		if column == nil {
 			b.want(Prop(key))
 			column = b.texts[Prop(key)]
@@ -170,7 +179,8 @@ func (b *Builder) text(c Column, value string) {
 	}
 }
 
-func (b *Builder) since(t time.Time) int64 { return t.UnixMilli() - b.midnight }
+// since is the time since midnight, to the second.
+func (b *Builder) since(t time.Time) int64 { return (t.Unix() - b.midnight) * second }
 
 func truth(is bool) int64 {
 	if is {
@@ -187,6 +197,51 @@ func (b *Builder) Day() *Day {
 		}
 		b.day.texts[c] = column.Text
 	}
-	b.day.hasProps = b.props
-	return b.day
+	b.day.hasProps = b.props && !b.day.more
+	order := make([]int, len(b.began))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return b.began[x].Compare(b.began[y]) })
+	return b.day.inOrder(order)
+}
+
+// inOrder is the day with its visitor-days in another order.
+func (d *Day) inOrder(order []int) *Day {
+	out := &Day{Date: d.Date, visits: []uint32{0}, events: []uint32{0}, texts: d.texts, numbers: d.numbers, hasProps: d.hasProps, more: d.more}
+	ofVisits, ofEvents := make([]uint32, 0, d.Visits()), make([]uint32, 0, d.Events()) // which row comes there
+	for _, visitorDay := range order {
+		firstVisit, endVisit := d.VisitsOf(visitorDay)
+		for visit := firstVisit; visit < endVisit; visit++ {
+			ofVisits = append(ofVisits, uint32(visit))
+			first, end := d.EventsOf(visit)
+			for i := first; i < end; i++ {
+				ofEvents = append(ofEvents, uint32(i))
+			}
+			out.events = append(out.events, uint32(len(ofEvents)))
+		}
+		out.visits = append(out.visits, uint32(len(ofVisits)))
+	}
+	rows := func(c Column) []uint32 {
+		if c.OfVisits() {
+			return ofVisits
+		}
+		return ofEvents
+	}
+	for c, values := range out.numbers {
+		out.numbers[c] = picked(values, rows(c))
+	}
+	for c, text := range out.texts {
+		text.Index = picked(text.Index, rows(c))
+		out.texts[c] = text
+	}
+	return out
+}
+
+func picked[T any](values []T, rows []uint32) []T {
+	out := make([]T, len(rows))
+	for i, row := range rows {
+		out[i] = values[row]
+	}
+	return out
 }

@@ -4,27 +4,38 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/visit"
 )
 
 // Frame is the name under which it is kept which visits a visitor-day and which events a
 // visit has. A day that is kept has it.
 const Frame Column = "frame"
 
-// maxDecoded bounds how many bytes a column may have once it is unpacked.
-const maxDecoded = 1 << 30
+// MoreProps is the name under which it is kept that a day has properties that are not kept,
+// since there are more than MaxProps: the other properties without a piece may be such.
+const MoreProps Column = "more_props"
 
-// The kinds of columns, which begin what is kept of one. A new form of one is a new kind.
+// MaxEvents is how many events a day may have to be kept.
+const MaxEvents = 1 << 23
+
+// maxUnpacked bounds how many bytes a piece may have once it is unpacked.
+const maxUnpacked = 1 << 26
+
+// The kinds of pieces, each of which begins with its kind. A new form of one is a new
+// kind; so is another guess (see guess.go).
 const (
-	kindFrame   = 1
-	kindNumbers = 2 // each as a varint
-	kindTimes   = 3 // the first of a visit so, then differences
-	kindText    = 4 // the values, then an index of one, two or four bytes a row
+	kindFrame   = 1 // numbers of visits, then of events
+	kindNumbers = 2 // differences from the guess
+	kindTimes   = 3 // seconds from a visit's beginning to that of the next, then those between its events
+	kindText    = 4 // the values, then which of them a row has
+	kindTextBy  = 5 // the same, where a row has 0 when it is as guessed
+	kindTextOf  = 6 // the values that are not among those of the other column, then as before
+	kindMore    = 7 // nothing
 )
 
 // Codec keeps days as bytes, a piece for each column. It is safe for concurrent use.
@@ -35,102 +46,143 @@ type Codec struct {
 
 // NewCodec makes one.
 func NewCodec() (*Codec, error) {
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault))
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderCRC(false))
 	if err != nil {
 		return nil, fmt.Errorf("set up compression: %w", err)
 	}
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxDecoded))
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxUnpacked))
 	if err != nil {
 		return nil, fmt.Errorf("set up decompression: %w", err)
 	}
 	return &Codec{encoder, decoder}, nil
 }
 
-// Encode yields the pieces of a day that has all columns, Frame first. Columns that say
-// the same for every row, that it is not known or 0, are left out.
-func (c *Codec) Encode(d *Day) iter.Seq2[Column, []byte] {
-	return func(yield func(Column, []byte) bool) {
-		if !yield(Frame, c.pack(encodeFrame(d))) {
-			return
-		}
-		for _, column := range numbers() {
-			values := d.Numbers(column)
-			if column == Time {
-				if !yield(column, c.pack(encodeTimes(d, values))) {
-					return
-				}
-				continue
-			}
-			if slices.ContainsFunc(values, func(n int64) bool { return n != 0 }) && !yield(column, c.pack(encodeNumbers(values))) {
-				return
-			}
-		}
-		texts := make([]Column, 0, len(d.texts))
-		for column := range d.texts {
-			texts = append(texts, column)
-		}
-		slices.Sort(texts)
-		for _, column := range texts {
-			text := d.texts[column]
-			if len(text.Values) > 1 && !yield(column, c.pack(encodeText(text))) {
-				return
-			}
+// ErrTooLarge means that a day is too large to be kept.
+var ErrTooLarge = errors.New("the day is too large to be kept in columns")
+
+// Encode returns the pieces of a day that has all columns. Columns that are in all rows as
+// one would guess are left out. The error is ErrTooLarge, when Decode would refuse it.
+func (c *Codec) Encode(d *Day) (map[Column][]byte, error) {
+	if d.Events() > MaxEvents {
+		return nil, ErrTooLarge
+	}
+	pieces := map[Column][]byte{}
+	fits := true
+	pack := func(column Column, data []byte, says bool) {
+		fits = fits && len(data) <= maxUnpacked
+		if says && fits {
+			pieces[column] = c.encoder.EncodeAll(data, nil)
 		}
 	}
+	pack(Frame, encodeFrame(d), true)
+	pack(MoreProps, []byte{kindMore}, d.more)
+	for _, column := range numbers() {
+		data, says := encodeNumbers(d, column)
+		pack(column, data, says)
+	}
+	sorted := &Day{Date: d.Date, visits: d.visits, events: d.events, texts: map[Column]Text{}}
+	for column, text := range d.texts {
+		sorted.texts[column] = text.byFrequency()
+	}
+	for column := range sorted.texts {
+		data, says := encodeText(sorted, column)
+		pack(column, data, says)
+	}
+	if !fits {
+		return nil, ErrTooLarge
+	}
+	return pieces, nil
 }
 
-// Decode makes a day with the wanted columns of the pieces that were kept of it.
+// Decode makes a day with the wanted columns of the pieces that were kept of it. It needs
+// those that Needed tells.
 func (c *Codec) Decode(date event.Day, pieces map[Column][]byte, wanted ...Column) (*Day, error) {
-	d := &Day{Date: date, texts: map[Column]Text{}, numbers: map[Column][]int64{}, hasProps: true}
-	if err := c.unpack(Frame, pieces, d.decodeFrame); err != nil {
-		return nil, err
+	d := &Day{Date: date, texts: map[Column]Text{}, numbers: map[Column][]int64{}}
+	kind, data, err := c.unpack(pieces[Frame])
+	if err == nil {
+		err = d.decodeFrame(kind, data)
+	}
+	if err != nil {
+		return nil, wrong(Frame, err)
 	}
 	for _, column := range wanted {
-		rows := d.Events()
-		if column.OfVisits() {
-			rows = d.Visits()
-		}
-		var err error
-		if slices.Contains(numbers(), column) {
-			d.numbers[column] = make([]int64, rows)
-			if pieces[column] != nil {
-				err = c.unpack(column, pieces, func(kind byte, data []byte) error { return d.decodeNumbers(kind, data, d.numbers[column]) })
-			}
-		} else {
-			text := Text{Values: []string{""}, Index: make([]uint32, rows)}
-			if pieces[column] != nil {
-				err = c.unpack(column, pieces, text.decode)
-			}
-			d.texts[column] = text
-		}
-		if err != nil {
+		if err := c.decode(d, pieces, column); err != nil {
 			return nil, err
+		}
+	}
+	for column := range d.texts {
+		if !slices.Contains(wanted, column) {
+			delete(d.texts, column)
+		}
+	}
+	for column := range d.numbers {
+		if !slices.Contains(wanted, column) {
+			delete(d.numbers, column)
 		}
 	}
 	return d, nil
 }
 
-func (c *Codec) pack(data []byte) []byte { return c.encoder.EncodeAll(data, nil) }
-
-func (c *Codec) unpack(column Column, pieces map[Column][]byte, fn func(kind byte, data []byte) error) error {
-	data, err := c.decoder.DecodeAll(pieces[column], nil)
-	if err == nil && len(data) == 0 {
-		err = errShort
+// decode adds a column to the day, and those from which it is guessed.
+func (c *Codec) decode(d *Day, pieces map[Column][]byte, column Column) error {
+	if _, ok := d.texts[column]; ok || d.numbers[column] != nil {
+		return nil
 	}
-	if err == nil {
-		err = fn(data[0], data[1:])
+	if from := column.guessedFrom(); from != "" {
+		if err := c.decode(d, pieces, from); err != nil {
+			return err
+		}
+	}
+	var kind byte
+	var data []byte
+	var err error
+	if piece := pieces[column]; piece != nil {
+		if kind, data, err = c.unpack(piece); err != nil {
+			return wrong(column, err)
+		}
+	} else if _, ok := column.Key(); ok && pieces[MoreProps] != nil {
+		return wrong(column, errMore)
+	}
+	if column.OfNumbers() {
+		d.numbers[column], err = d.decodeNumbers(column, kind, data)
+	} else {
+		d.texts[column], err = d.decodeText(column, kind, data)
 	}
 	if err != nil {
-		return fmt.Errorf("read the column %.100q: %w", string(column), err)
+		return wrong(column, err)
 	}
 	return nil
+}
+
+func (c *Codec) unpack(piece []byte) (kind byte, data []byte, err error) {
+	data, err = c.decoder.DecodeAll(piece, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(data) == 0 || data[0] == 0 {
+		return 0, nil, errShort
+	}
+	return data[0], data[1:], nil
 }
 
 var (
 	errShort = errors.New("it ends too early")
 	errKind  = errors.New("it is of a kind that this version does not know")
 	errWrong = errors.New("it does not fit the other columns")
+	errMore  = errors.New("it may be one of those that were too many to be kept")
 )
+
+func wrong(column Column, err error) error {
+	return fmt.Errorf("read the column %.100q: %w", string(column), err)
+}
+
+// rows is how many a column has.
+func (d *Day) rows(c Column) int {
+	if c.OfVisits() {
+		return d.Visits()
+	}
+	return d.Events()
+}
 
 func encodeFrame(d *Day) []byte {
 	out := []byte{kindFrame}
@@ -159,6 +211,7 @@ func (d *Day) decodeFrame(kind byte, data []byte) (err error) {
 	return nil
 }
 
+// readBounds reads the lengths of runs, none of which is empty.
 func readBounds(data []byte) (bounds []uint32, rest []byte, err error) {
 	n, data, err := readUvarint(data)
 	if err != nil || n > uint64(len(data)) {
@@ -168,10 +221,12 @@ func readBounds(data []byte) (bounds []uint32, rest []byte, err error) {
 	at := uint64(0)
 	for i := range n {
 		var length uint64
-		if length, data, err = readUvarint(data); err != nil {
+		if len(data) > 0 && data[0] < 0x80 { // most are that small
+			length, data = uint64(data[0]), data[1:]
+		} else if length, data, err = readUvarint(data); err != nil {
 			return nil, nil, err
 		}
-		if at += length; length > maxDecoded || at > maxDecoded {
+		if at += length; length == 0 || length > visit.MaxEvents || at > MaxEvents {
 			return nil, nil, errWrong
 		}
 		bounds[i+1] = uint32(at)
@@ -187,34 +242,44 @@ func readUvarint(data []byte) (n uint64, rest []byte, err error) {
 	return n, data[length:], nil
 }
 
-func encodeNumbers(values []int64) []byte {
-	out := []byte{kindNumbers}
-	for _, n := range values {
-		out = binary.AppendVarint(out, n)
+// encodeNumbers returns what is kept of a column of numbers; says is false when that says
+// nothing.
+func encodeNumbers(d *Day, c Column) (out []byte, says bool) {
+	values := d.Numbers(c)
+	if c == Time {
+		return encodeTimes(d, values), len(values) > 0
 	}
-	return out
+	guess := d.guessNumbers(c)
+	out = []byte{kindNumbers}
+	for i, n := range values {
+		difference := n - guess[i]
+		says = says || difference != 0
+		out = binary.AppendVarint(out, difference)
+	}
+	return out, says
 }
 
-func encodeTimes(d *Day, values []int64) []byte {
-	out := []byte{kindTimes}
-	for visit := range d.Visits() {
-		before := int64(0)
-		first, end := d.EventsOf(visit)
-		for _, at := range values[first:end] {
-			out = binary.AppendVarint(out, at-before)
-			before = at
-		}
+// decodeNumbers reads a column of numbers, of which nothing is kept when kind is 0.
+func (d *Day) decodeNumbers(c Column, kind byte, data []byte) ([]int64, error) {
+	if kind == kindTimes && c == Time {
+		return d.decodeTimes(data)
 	}
-	return out
+	values := d.guessNumbers(c)
+	switch kind {
+	case 0:
+		return values, nil
+	case kindNumbers:
+		return values, addVarints(values, data)
+	default:
+		return nil, errKind
+	}
 }
 
-func (d *Day) decodeNumbers(kind byte, data []byte, into []int64) error {
-	if kind != kindNumbers && kind != kindTimes {
-		return errKind
-	}
-	for i := range into {
+// addVarints adds to each of the values one that it reads.
+func addVarints(values []int64, data []byte) error {
+	for i := range values {
 		if len(data) > 0 && data[0] < 0x80 { // most are that small
-			into[i] = int64(data[0]>>1) ^ -int64(data[0]&1)
+			values[i] += int64(data[0]>>1) ^ -int64(data[0]&1)
 			data = data[1:]
 			continue
 		}
@@ -222,98 +287,83 @@ func (d *Day) decodeNumbers(kind byte, data []byte, into []int64) error {
 		if length <= 0 {
 			return errShort
 		}
-		into[i], data = n, data[length:]
+		values[i] += n
+		data = data[length:]
 	}
 	if len(data) > 0 {
 		return errWrong
 	}
-	if kind == kindTimes {
-		if len(into) != d.Events() {
-			return errWrong
-		}
-		for visit := range d.Visits() {
-			first, end := d.EventsOf(visit)
-			for i := first + 1; i < end; i++ {
-				into[i] += into[i-1]
-			}
-		}
-	}
 	return nil
 }
 
-func encodeText(t Text) []byte {
-	out := []byte{kindText}
-	out = binary.AppendUvarint(out, uint64(len(t.Values)))
-	for _, value := range t.Values {
-		out = binary.AppendUvarint(out, uint64(len(value)))
-		out = append(out, value...)
+// A day's times are kept in seconds: when a visitor-day began after the one before, when
+// another visit of it began after the event before, then of each visit's further events
+// how long after the one before they were.
+func encodeTimes(d *Day, values []int64) []byte {
+	out := []byte{kindTimes}
+	before := int64(0)
+	for visitorDay := range d.VisitorDays() {
+		firstVisit, endVisit := d.VisitsOf(visitorDay)
+		for visit := firstVisit; visit < endVisit; visit++ {
+			first, end := d.EventsOf(visit)
+			out = binary.AppendVarint(out, (values[first]-before)/second)
+			before = values[end-1]
+		}
+		first, _ := d.EventsOf(firstVisit)
+		before = values[first]
 	}
-	width := widthOf(len(t.Values))
-	for _, n := range t.Index {
-		switch width {
-		case 1:
-			out = append(out, byte(n))
-		case 2:
-			out = binary.LittleEndian.AppendUint16(out, uint16(n))
-		default:
-			out = binary.LittleEndian.AppendUint32(out, n)
+	for visit := range d.Visits() {
+		first, end := d.EventsOf(visit)
+		for i := first + 1; i < end; i++ {
+			out = binary.AppendUvarint(out, uint64((values[i]-values[i-1])/second))
 		}
 	}
 	return out
 }
 
-// widthOf is how many bytes the number of one of n values takes.
-func widthOf(n int) int {
-	switch {
-	case n <= 1<<8:
-		return 1
-	case n <= 1<<16:
-		return 2
-	default:
-		return 4
-	}
-}
+const second = 1000 // milliseconds
 
-// decode fills in the values, and the index, which has its length.
-func (t *Text) decode(kind byte, data []byte) error {
-	if kind != kindText {
-		return errKind
-	}
-	n, data, err := readUvarint(data)
-	if err != nil || n > uint64(len(data)) || n == 0 {
-		return errShort
-	}
-	t.Values = make([]string, n)
-	for i := range t.Values {
-		var length uint64
-		if length, data, err = readUvarint(data); err != nil || length > uint64(len(data)) {
-			return errShort
+func (d *Day) decodeTimes(data []byte) ([]int64, error) {
+	starts := make([]int64, d.Visits())
+	for visit := range starts {
+		n, length := binary.Varint(data)
+		if length <= 0 {
+			return nil, errShort
 		}
-		t.Values[i], data = string(data[:length]), data[length:]
+		starts[visit], data = n*second, data[length:]
 	}
-	if t.Values[0] != "" {
-		return errWrong
-	}
-	width := widthOf(len(t.Values))
-	if len(data) != width*len(t.Index) {
-		return errWrong
-	}
-	most := uint32(0)
-	for i := range t.Index {
-		var value uint32
-		switch width {
-		case 1:
-			value = uint32(data[i])
-		case 2:
-			value = uint32(binary.LittleEndian.Uint16(data[2*i:]))
-		default:
-			value = binary.LittleEndian.Uint32(data[4*i:])
+	values := make([]int64, d.Events())
+	for visit := range starts {
+		first, end := d.EventsOf(visit)
+		for i := first + 1; i < end; i++ {
+			if len(data) > 0 && data[0] < 0x80 {
+				values[i], data = int64(data[0])*second, data[1:]
+				continue
+			}
+			n, length := binary.Uvarint(data)
+			if length <= 0 {
+				return nil, errShort
+			}
+			values[i], data = int64(n)*second, data[length:]
 		}
-		t.Index[i] = value
-		most = max(most, value)
 	}
-	if uint64(most) >= n {
-		return errWrong
+	if len(data) > 0 {
+		return nil, errWrong
 	}
-	return nil
+	before := int64(0)
+	for visitorDay := range d.VisitorDays() {
+		firstVisit, endVisit := d.VisitsOf(visitorDay)
+		for visit := firstVisit; visit < endVisit; visit++ {
+			first, end := d.EventsOf(visit)
+			before += starts[visit]
+			values[first] = before
+			for i := first + 1; i < end; i++ {
+				before += values[i]
+				values[i] = before
+			}
+		}
+		first, _ := d.EventsOf(firstVisit)
+		before = values[first]
+	}
+	return values, nil
 }

@@ -11,6 +11,7 @@
 package columns
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/analytics-platform/analytics/shared/event"
@@ -21,7 +22,7 @@ type Column string
 
 // Columns of events. In those of texts "" stands for what is not known.
 const (
-	Time      Column = "time"       // milliseconds since midnight, UTC, of the date that the day has
+	Time      Column = "time"       // milliseconds since midnight, UTC, of the date that the day has; of the whole second
 	UTCOffset Column = "utc_offset" // minutes that local time is ahead of UTC
 	Type      Column = "type"       // see event.Type
 	Passive   Column = "passive"    // 1 when the visitor did nothing for it
@@ -80,6 +81,9 @@ func (c Column) Key() (key string, ok bool) { return strings.CutPrefix(string(c)
 // OfVisits tells whether the column has a value for each visit, not for each event.
 func (c Column) OfVisits() bool { return strings.HasPrefix(string(c), "visit_") }
 
+// OfNumbers tells whether the column holds numbers, not texts.
+func (c Column) OfNumbers() bool { return slices.Contains(numbers(), c) }
+
 // Attributes are the columns of a visit's attributes, in the order of
 // event.Attributes.AttributeValues.
 func Attributes() [18]Column {
@@ -122,6 +126,7 @@ type Day struct {
 	texts    map[Column]Text
 	numbers  map[Column][]int64
 	hasProps bool // that a property has no column means that no event has it
+	more     bool // there are properties without a column, of which there would have been too many
 }
 
 // VisitorDays is how many there are.

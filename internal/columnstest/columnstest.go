@@ -1,0 +1,118 @@
+// Package columnstest helps to test what makes days in columns, keeps or reads them.
+package columnstest
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/analytics-platform/analytics/shared/columns"
+	"github.com/analytics-platform/analytics/shared/event"
+)
+
+// Day is the local day of what is drawn.
+const Day = event.Day(20_512)
+
+// genEvent draws an event of a day that begins 14 hours before midnight, UTC, and ends 12
+// hours after the next one; it leaves room for some half hours more.
+func genEvent(number int) *rapid.Generator[*event.Event] {
+	return rapid.Custom(func(t *rapid.T) *event.Event {
+		of := func(label string, values ...string) string { return rapid.SampledFrom(values).Draw(t, label) }
+		e := &event.Event{
+			ID: uuid.UUID{byte(number), byte(number >> 8)}, Site: 1, Day: Day,
+			Time:      Day.Date().Add(time.Duration(rapid.IntRange(-14*3600_000, 32*3600_000-1).Draw(t, "at")) * time.Millisecond),
+			UTCOffset: rapid.SampledFrom([]int16{0, 60, -210}).Draw(t, "offset"),
+			Type:      event.Type(rapid.IntRange(1, 5).Draw(t, "type")),
+			Passive:   rapid.Bool().Draw(t, "passive"),
+			Name:      of("name", "", "Signup", "ä"),
+			Hostname:  of("hostname", "", "one.example", "shop.one.example"),
+			Page:      of("page", "", "/", "/a", "/b", "/c"),
+		}
+		for _, value := range e.AttributeValues() {
+			*value = of("attribute", "", "", "x", "y", "/a")
+		}
+		if rapid.Bool().Draw(t, "with properties") {
+			e.Props = map[string]string{of("key", "plan", "", "visit_city"): of("value", "", "pro", "free")}
+		}
+		if e.Type == event.Engagement {
+			e.Engaged, e.Scroll = rapid.Int32Range(1, event.MaxEngaged).Draw(t, "engaged"), rapid.Int16Range(0, 100).Draw(t, "scroll")
+		} else if e.Amount = of("amount", "", "12.5", "-0.1"); e.Amount != "" {
+			e.Currency = of("currency", "EUR", "USD")
+		}
+		if rapid.Bool().Draw(t, "with a subject") {
+			e.Subject = uuid.UUID{1, byte(rapid.IntRange(0, 3).Draw(t, "subject"))}
+		}
+		return e
+	})
+}
+
+// VisitorDays draws the events of visitor-days of a site with the id 1, some of which have
+// none that counts, in the order of visitors.
+func VisitorDays() *rapid.Generator[[][]*event.Event] {
+	return rapid.Custom(func(t *rapid.T) [][]*event.Event {
+		days := make([][]*event.Event, rapid.IntRange(0, 6).Draw(t, "visitor-days"))
+		number := 0
+		for i := range days {
+			for range rapid.IntRange(0, 8).Draw(t, "events") {
+				number++
+				e := genEvent(number).Draw(t, "event")
+				if n := len(days[i]); n > 0 && rapid.IntRange(0, 3).Draw(t, "same visit") > 0 {
+					e.Time = days[i][n-1].Time.Add(time.Duration(rapid.IntRange(0, 1800_000).Draw(t, "later")) * time.Millisecond)
+				}
+				e.Visitor = int64(i - 3)
+				days[i] = append(days[i], e)
+			}
+		}
+		return days
+	})
+}
+
+// Properties are the columns of properties that are drawn, and one that never is.
+func Properties() []columns.Column {
+	return []columns.Column{columns.Prop("plan"), columns.Prop(""), columns.Prop("visit_city"), columns.Prop("never")}
+}
+
+// Columns are all columns, with those of Properties.
+func Columns() []columns.Column { return append(columns.All(), Properties()...) }
+
+// Some draws some of them.
+func Some() *rapid.Generator[[]columns.Column] {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom(Columns()), 1, 6, rapid.ID)
+}
+
+// Shown is a day, or some columns of it, as plain values.
+type Shown struct {
+	Date   event.Day
+	Bounds [][]int // of each visitor-day its visits' numbers of events
+	Rows   map[columns.Column][]any
+}
+
+// Show shows a day with some columns.
+func Show(d *columns.Day, wanted ...columns.Column) Shown {
+	s := Shown{Date: d.Date, Rows: map[columns.Column][]any{}}
+	for visitorDay := range d.VisitorDays() {
+		var lengths []int
+		firstVisit, endVisit := d.VisitsOf(visitorDay)
+		for visit := firstVisit; visit < endVisit; visit++ {
+			first, end := d.EventsOf(visit)
+			lengths = append(lengths, end-first)
+		}
+		s.Bounds = append(s.Bounds, lengths)
+	}
+	for _, c := range wanted {
+		rows := []any{}
+		if c.OfNumbers() {
+			for _, n := range d.Numbers(c) {
+				rows = append(rows, n)
+			}
+		} else {
+			text := d.Text(c)
+			for row := range text.Index {
+				rows = append(rows, text.At(row))
+			}
+		}
+		s.Rows[c] = rows
+	}
+	return s
+}
