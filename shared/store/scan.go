@@ -23,7 +23,8 @@ const (
 	scanDayStart = `SELECT id, time, utc_offset, visitor, type, passive, engaged, scroll`
 	scanDayEnd   = `
 FROM events
-WHERE site_id = $1 AND day = $2 AND time >= $3 AND time < $4`
+WHERE site_id = $1 AND day = $2 AND time >= $3 AND time < $4
+ORDER BY visitor, time`
 
 	selectDaysWithEvents = `
 SELECT day FROM rollup_day
@@ -35,24 +36,37 @@ SELECT day, name, data FROM day_columns
 WHERE site_id = $1 AND day = ANY($2) AND name = ANY($3)
 ORDER BY day`
 
-	insertDayColumn = `
-INSERT INTO day_columns (site_id, day, name, data) VALUES ($1, $2, $3, $4)
-ON CONFLICT (site_id, day, name) DO UPDATE SET data = excluded.data`
+	insertDayColumns = `
+INSERT INTO day_columns (site_id, day, name, data)
+SELECT $1, $2, name, data FROM unnest($3::text[], $4::bytea[]) AS piece (name, data)`
+
+	// The name, which no column has, says that the day can't be kept.
+	passedOver  = `passed_over`
+	passOverDay = `
+INSERT INTO day_columns (site_id, day, name, data)
+SELECT id, $2, '` + passedOver + `', '' FROM sites WHERE id = $1 FOR KEY SHARE
+ON CONFLICT DO NOTHING`
 
 	deleteDayColumns = `
 DELETE FROM day_columns c USING unnest($1::int[], $2::date[]) AS changed (site_id, day)
 WHERE c.site_id = changed.site_id AND c.day = changed.day`
 
+	// The first number, which is arbitrary, sets these locks apart from others of two
+	// numbers; the second is the day.
+	shareDays     = `SELECT pg_advisory_xact_lock_shared(1684108385, day) FROM unnest($1::int[]) AS day`
+	holdDay       = `SELECT pg_try_advisory_xact_lock(1684108385, $1)`
+	holdSiteOfDay = `SELECT FROM sites WHERE id = $1 FOR KEY SHARE`
+
 	selectDaysWithoutColumns = `
 SELECT ` + siteColumns + `, r.day
 FROM rollup_day r JOIN sites ON sites.id = r.site_id
-WHERE r.dimension = 0 AND r.day BETWEEN $1 AND $2
-  AND NOT EXISTS (SELECT FROM day_columns c WHERE c.site_id = r.site_id AND c.day = r.day AND c.name = 'frame')
+WHERE r.dimension = 0 AND r.day <= $1
+  AND NOT EXISTS (SELECT FROM day_columns c WHERE c.site_id = r.site_id AND c.day = r.day AND c.name IN ('frame', '` + passedOver + `'))
   AND EXISTS (SELECT FROM events e WHERE e.site_id = r.site_id AND e.day = r.day
               AND e.time >= r.day::timestamp AT TIME ZONE 'UTC' - interval '14 hours'
               AND e.time < r.day::timestamp AT TIME ZONE 'UTC' + interval '36 hours')
 ORDER BY r.day DESC, r.site_id
-LIMIT $3`
+LIMIT $2`
 )
 
 // texts are texts of which few differ: each is in memory once.
@@ -111,34 +125,27 @@ func scanFields() []field {
 }
 
 // ScanDay makes a local day of a site from its events, with some columns, or with all when
-// none are named.
+// none are named. The events of one visitor are in memory at once, and the columns.
 func ScanDay(ctx context.Context, db DB, site int32, day event.Day, wanted ...columns.Column) (*columns.Day, error) {
-	events, err := scanEvents(ctx, db, site, day, wanted)
+	builder := columns.NewBuilder(day, wanted...)
+	var events []*event.Event // of one visitor
+	err := scanEvents(ctx, db, site, day, wanted, func(e *event.Event) {
+		if len(events) > 0 && events[0].Visitor != e.Visitor {
+			builder.Add(visit.Fold(events))
+			events = events[:0]
+		}
+		events = append(events, e)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the events of %s: %w", day, err)
 	}
-	slices.SortFunc(events, func(a, b *event.Event) int {
-		switch {
-		case a.Visitor < b.Visitor:
-			return -1
-		case a.Visitor > b.Visitor:
-			return 1
-		}
-		return visit.Compare(a, b)
-	})
-	builder := columns.NewBuilder(day, wanted...)
-	for len(events) > 0 {
-		n := 1
-		for n < len(events) && events[n].Visitor == events[0].Visitor {
-			n++
-		}
-		builder.Add(visit.Fold(events[:n]))
-		events = events[n:]
-	}
+	builder.Add(visit.Fold(events))
 	return builder.Day(), nil
 }
 
-func scanEvents(ctx context.Context, db DB, site int32, day event.Day, wanted []columns.Column) ([]*event.Event, error) {
+// scanEvents calls fn with the events of a day, visitor by visitor, with what the wanted
+// columns are made of.
+func scanEvents(ctx context.Context, db DB, site int32, day event.Day, wanted []columns.Column, fn func(*event.Event)) error {
 	all := len(wanted) == 0
 	sql, at := scanDayStart, &scanned{}
 	e := &at.Event
@@ -165,9 +172,8 @@ func scanEvents(ctx context.Context, db DB, site int32, day event.Day, wanted []
 	from, to := span(day, day)
 	rows, err := db.Query(ctx, sql+scanDayEnd, site, day.Date(), from, to)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var events []*event.Event
 	props := map[string]map[string]string{"": nil}
 	_, err = pgx.ForEachRow(rows, into, func() error {
 		e.Site, e.Day, e.Time, e.Subject = site, day, e.Time.UTC(), uuid.Nil
@@ -184,10 +190,10 @@ func scanEvents(ctx context.Context, db DB, site int32, day event.Day, wanted []
 			}
 			e.Props = decoded
 		}
-		events = append(events, new(*e))
+		fn(new(*e))
 		return nil
 	})
-	return events, err
+	return err
 }
 
 // DaysWithEvents are the local days of a site from first to last that had events.
@@ -213,16 +219,16 @@ type Pieces struct {
 	Pieces map[columns.Column][]byte
 }
 
-// DayColumns reads what is kept of some days of a site, the wanted columns only, in the
-// order of days. Days that are not kept are left out.
+// DayColumns reads what is kept of some days of a site, no more of it than the wanted
+// columns need, in the order of days. Days of which those are not kept are left out.
 func DayColumns(ctx context.Context, db DB, site int32, days []event.Day, wanted ...columns.Column) iter.Seq2[Pieces, error] {
 	return func(yield func(Pieces, error) bool) {
 		dates := make([]time.Time, len(days))
 		for i, day := range days {
 			dates[i] = day.Date()
 		}
-		names := []string{string(columns.Frame)}
-		for _, column := range wanted {
+		var names []string
+		for _, column := range columns.Needed(wanted...) {
 			names = append(names, string(column))
 		}
 		rows, err := db.Query(ctx, selectDayColumns, site, dates, names)
@@ -241,7 +247,7 @@ func DayColumns(ctx context.Context, db DB, site int32, days []event.Day, wanted
 				return
 			}
 			if day := event.DayOf(date); pieces.Pieces == nil || day != pieces.Day {
-				if pieces.Pieces != nil && !yield(pieces, nil) {
+				if columns.Kept(pieces.Pieces, wanted...) && !yield(pieces, nil) {
 					return
 				}
 				pieces = Pieces{day, map[columns.Column][]byte{}}
@@ -252,21 +258,10 @@ func DayColumns(ctx context.Context, db DB, site int32, days []event.Day, wanted
 			yield(Pieces{}, fmt.Errorf("read days in columns: %w", err))
 			return
 		}
-		if pieces.Pieces != nil {
+		if columns.Kept(pieces.Pieces, wanted...) {
 			yield(pieces, nil)
 		}
 	}
-}
-
-// KeepDayColumns keeps a day in columns. It must be called in the transaction that
-// HoldRecord has begun and that read the day's events.
-func KeepDayColumns(ctx context.Context, tx DB, site int32, day event.Day, pieces iter.Seq2[columns.Column, []byte]) error {
-	for name, data := range pieces {
-		if _, err := tx.Exec(ctx, insertDayColumn, site, day.Date(), string(name), data); err != nil {
-			return fmt.Errorf("keep %s in columns: %w", day, err)
-		}
-	}
-	return nil
 }
 
 // SiteDay is a local day of a site.
@@ -275,12 +270,73 @@ type SiteDay struct {
 	Day  event.Day
 }
 
+// HoldDay makes the transaction the only one that may change the events of a local day
+// until it ends: what it reads of them from now on is all that there is, and stays so.
+// Whoever changes some meanwhile waits in ForgetDayColumns. ok is false when somebody is
+// changing events of the day just now. ErrNoSite says that the site is gone.
+//
+// The day is held for all sites: so a transaction that changes many takes few locks, of
+// which the database has room for some thousands only.
+func HoldDay(ctx context.Context, tx DB, d SiteDay) (ok bool, err error) {
+	if err := prepareDays(ctx, tx); err != nil {
+		return false, err
+	}
+	site, err := tx.Exec(ctx, holdSiteOfDay, d.Site)
+	if err != nil {
+		return false, fmt.Errorf("hold the site: %w", err)
+	}
+	if site.RowsAffected() == 0 {
+		return false, ErrNoSite
+	}
+	// It must not wait: others that come for the day would wait behind it.
+	if err := tx.QueryRow(ctx, holdDay, int32(d.Day)).Scan(&ok); err != nil {
+		return false, fmt.Errorf("hold %s: %w", d.Day, err)
+	}
+	return ok, nil
+}
+
+// KeepDayColumns keeps a day in columns, in the place of what was kept of it. The
+// transaction must have held the day before it read its events, see HoldDay.
+func KeepDayColumns(ctx context.Context, tx DB, d SiteDay, pieces map[columns.Column][]byte) error {
+	names, data := make([]string, 0, len(pieces)), make([][]byte, 0, len(pieces))
+	for name, piece := range pieces {
+		names, data = append(names, string(name)), append(data, piece)
+	}
+	_, err := tx.Exec(ctx, deleteDayColumns, []int32{d.Site}, []time.Time{d.Day.Date()})
+	if err == nil {
+		_, err = tx.Exec(ctx, insertDayColumns, d.Site, d.Day.Date(), names, data)
+	}
+	if err != nil {
+		return fmt.Errorf("keep %s in columns: %w", d.Day, err)
+	}
+	return nil
+}
+
+// PassOverDay notes that a day takes too long to be kept in columns: until its events
+// change, DaysWithoutColumns leaves it out.
+func PassOverDay(ctx context.Context, db DB, d SiteDay) error {
+	if _, err := db.Exec(ctx, passOverDay, d.Site, d.Day.Date()); err != nil {
+		return fmt.Errorf("note that %s can't be kept in columns: %w", d.Day, err)
+	}
+	return nil
+}
+
 // ForgetDayColumns takes away what is kept of days, to which the transaction adds events
-// or takes some from.
+// or takes some from. It must do so for each such day, before or after; and since it may
+// wait until a day has been kept (see HoldDay), before it writes to rows that others
+// write to.
 func ForgetDayColumns(ctx context.Context, tx DB, days []SiteDay) error {
-	sites, dates := make([]int32, len(days)), make([]time.Time, len(days))
+	if len(days) == 0 {
+		return nil
+	}
+	sites, dates, locks := make([]int32, len(days)), make([]time.Time, len(days)), make([]int32, len(days))
 	for i, d := range days {
-		sites[i], dates[i] = d.Site, d.Day.Date()
+		sites[i], dates[i], locks[i] = d.Site, d.Day.Date(), int32(d.Day)
+	}
+	slices.Sort(locks)
+	// A statement of its own: the next one must see what was kept while it waited.
+	if _, err := tx.Exec(ctx, shareDays, slices.Compact(locks)); err != nil {
+		return fmt.Errorf("hold the days of events: %w", err)
 	}
 	if _, err := tx.Exec(ctx, deleteDayColumns, sites, dates); err != nil {
 		return fmt.Errorf("forget days in columns: %w", err)
@@ -288,10 +344,10 @@ func ForgetDayColumns(ctx context.Context, tx DB, days []SiteDay) error {
 	return nil
 }
 
-// DaysWithoutColumns returns days from first to last that have events and are not kept in
-// columns, of all sites, newest first. They may not be all.
-func DaysWithoutColumns(ctx context.Context, db DB, first, last event.Day) ([]UncheckedDay, error) {
-	rows, err := db.Query(ctx, selectDaysWithoutColumns, first.Date(), last.Date(), maxUnchecked)
+// DaysWithoutColumns returns days up to last that have events and are not kept in columns,
+// of all sites, newest first. They may not be all.
+func DaysWithoutColumns(ctx context.Context, db DB, last event.Day) ([]UncheckedDay, error) {
+	rows, err := db.Query(ctx, selectDaysWithoutColumns, last.Date(), maxUnchecked)
 	if err != nil {
 		return nil, fmt.Errorf("look for days to keep in columns: %w", err)
 	}
