@@ -17,6 +17,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/internal/oracle"
 	"github.com/analytics-platform/analytics/shared/collect"
+	"github.com/analytics-platform/analytics/shared/columns"
 	"github.com/analytics-platform/analytics/shared/drain"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/queue"
@@ -29,6 +30,7 @@ type record struct {
 	db     *pgxpool.Pool
 	client *redis.Client
 	writer *queue.Writer
+	codec  *columns.Codec
 }
 
 func newRecord(t *testing.T, url string) *record {
@@ -41,7 +43,11 @@ func newRecord(t *testing.T, url string) *record {
 	client := localtest.Client(t, localtest.Redis(t))
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
-	return &record{db, client, writer}
+	codec, err := columns.NewCodec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &record{db, client, writer, codec}
 }
 
 func (r *record) drainer() *drain.Drainer {
@@ -55,7 +61,7 @@ func (r *record) reset(ctx context.Context) error {
 	}
 	_, err := r.db.Exec(ctx, `
 DELETE FROM events; DELETE FROM visits; DELETE FROM rollup_hour; DELETE FROM rollup_day; DELETE FROM rollup_month;
-DELETE FROM drops; DELETE FROM dead_letters`)
+DELETE FROM drops; DELETE FROM dead_letters; DELETE FROM day_columns`)
 	return err
 }
 
@@ -159,6 +165,7 @@ type scenario struct {
 	history  []event.Event
 	arrivals []event.Event // the history in some order, some of it more than once
 	cuts     []int         // how many of the arrivals are queued before each run
+	keeps    []bool        // whether all days are kept in columns after it
 	batch    int           // entries of a transaction
 	atOnce   int           // entries that are stored at once
 }
@@ -170,6 +177,7 @@ func genScenario() *rapid.Generator[scenario] {
 		s.arrivals = rapid.Permutation(append(slices.Clone(s.history), repeated...)).Draw(t, "arrivals")
 		for left := len(s.arrivals); left > 0; left -= s.cuts[len(s.cuts)-1] {
 			s.cuts = append(s.cuts, rapid.IntRange(min(10, left), left).Draw(t, "queued at once"))
+			s.keeps = append(s.keeps, rapid.Bool().Draw(t, "keep"))
 		}
 		return s
 	})
@@ -186,7 +194,7 @@ func (r *record) play(ctx context.Context, s scenario) (wrong []string, err erro
 	d.Batch, d.AtOnce = s.batch, s.atOnce
 	var stored int64
 	arrivals := s.arrivals
-	for _, cut := range s.cuts {
+	for i, cut := range s.cuts {
 		queued := make([]*event.Event, cut)
 		for i := range queued {
 			queued[i] = &arrivals[i]
@@ -200,6 +208,11 @@ func (r *record) play(ctx context.Context, s scenario) (wrong []string, err erro
 			return nil, err
 		}
 		stored += result.Events
+		if s.keeps[i] {
+			if _, err := r.keep(ctx); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if n, err := r.count(ctx, "events"); err != nil || n != len(s.history) || int(stored) != len(s.history) {
 		wrong = append(wrong, fmt.Sprintf("%d events are stored, the runs said %d, %d different ones were queued (%v)", n, stored, len(s.history), err))
@@ -207,8 +220,12 @@ func (r *record) play(ctx context.Context, s scenario) (wrong []string, err erro
 	if n, err := r.queued(ctx); err != nil || n != 0 {
 		wrong = append(wrong, fmt.Sprintf("%d entries are left in the queue (%v)", n, err))
 	}
+	kept, err := r.wrongDays(ctx)
+	if err != nil {
+		return nil, err
+	}
 	differences, err := oracle.Differences(ctx, r.db)
-	return append(wrong, differences...), err
+	return slices.Concat(wrong, kept, differences), err
 }
 
 func TestAnyHistory(t *testing.T) {

@@ -189,12 +189,16 @@ SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM dead_letters),
 	if n, err := r.queued(ctx); err != nil || n != 0 {
 		l.wrong = append(l.wrong, fmt.Sprintf("%d entries are left in the queue (%v)", n, err))
 	}
+	kept, err := r.wrongDays(ctx)
+	if err != nil {
+		return l, err
+	}
 	differences, err := oracle.Differences(ctx, r.db)
-	l.wrong = append(l.wrong, differences...)
+	l.wrong = slices.Concat(l.wrong, kept, differences)
 	return l, err
 }
 
-// everything queues what makes a drain do all it can: visits that grow and meet,
+// everything queues what makes a drain do all it can: a day that is kept, visits that grow and meet,
 // duplicates of the same and of another visitor, an event of a site that is gone,
 // counts of dropped events, and an entry that is no event. All of it is in one shard.
 func (r *record) everything(ctx context.Context) error {
@@ -212,6 +216,9 @@ func (r *record) everything(ctx context.Context) error {
 		return err
 	}
 	if _, err := r.drainer().Run(ctx); err != nil {
+		return err
+	}
+	if _, err := r.keep(ctx); err != nil {
 		return err
 	}
 	if err := r.writer.Append(ctx, append(late, early[0], late[1], &other, &gone)...); err != nil {
@@ -303,7 +310,7 @@ func TestAnyHistoryWithFailures(t *testing.T) {
 		s := genScenario().Draw(rt, "scenario")
 		drainer := drain.Drainer{Batch: s.batch, AtOnce: s.atOnce}
 		arrivals := s.arrivals
-		for _, cut := range s.cuts {
+		for i, cut := range s.cuts {
 			queued := make([]*event.Event, cut)
 			for i := range queued {
 				queued[i] = &arrivals[i]
@@ -315,6 +322,11 @@ func TestAnyHistoryWithFailures(t *testing.T) {
 			f := &fault{step: rapid.IntRange(1, 60).Draw(rt, "failing step"), after: rapid.Bool().Draw(rt, "after it was done")}
 			if _, err := r.run(ctx, drainer, f); err != nil && !f.reached() {
 				rt.Fatal(err)
+			}
+			if s.keeps[i] {
+				if _, err := r.keep(ctx); err != nil {
+					rt.Fatal(err)
+				}
 			}
 		}
 		if err := r.rest(ctx, drainer); err != nil {

@@ -3,6 +3,7 @@ package drain
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -35,6 +36,7 @@ type recorder struct {
 	result  Result
 	rollups *visit.Rollups
 	drops   map[store.DropKey]int64
+	changed map[store.SiteDay]struct{} // the days that got events
 	letters []store.DeadLetter
 }
 
@@ -46,7 +48,7 @@ func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, at
 	}
 	r := &recorder{
 		tx: tx, shard: shard, most: max(earlierPerEntry*atOnce, visit.MaxEvents), sites: sites,
-		rollups: visit.NewRollups(), drops: map[store.DropKey]int64{},
+		rollups: visit.NewRollups(), drops: map[store.DropKey]int64{}, changed: map[store.SiteDay]struct{}{},
 	}
 	for some := range slices.Chunk(entries, atOnce) {
 		at := time.Now()
@@ -98,6 +100,7 @@ func (r *recorder) store(ctx context.Context, days []*visitorDay) error {
 	var visits store.VisitChanges
 	for _, d := range days {
 		if len(d.events) > 0 {
+			r.changed[store.SiteDay{Site: d.key.Site, Day: d.key.Day}] = struct{}{}
 			before, after := visit.Fold(d.earlier), visit.Fold(slices.Concat(d.earlier, d.events))
 			r.rollups.Subtract(before)
 			r.rollups.Add(after)
@@ -113,10 +116,14 @@ func (r *recorder) store(ctx context.Context, days []*visitorDay) error {
 	return nil
 }
 
-// finish writes what was gathered of all entries. Here the transactions of other shards
-// are waited for: see store.ApplyRollups.
+// finish writes what was gathered of all entries. Here other transactions are waited for:
+// one that keeps a day, see store.ForgetDayColumns, and those of other shards, see
+// store.ApplyRollups.
 func (r *recorder) finish(ctx context.Context) error {
 	at := time.Now()
+	if err := store.ForgetDayColumns(ctx, r.tx, slices.Collect(maps.Keys(r.changed))); err != nil {
+		return err
+	}
 	if err := store.AddDeadLetters(ctx, r.tx, r.letters); err != nil {
 		return err
 	}

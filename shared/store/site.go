@@ -83,6 +83,7 @@ func deleteSite() []string {
 	return []string{
 		`SELECT FROM sites WHERE id = $1 FOR UPDATE`,
 		`DELETE FROM events WHERE site_id = $1`,
+		`DELETE FROM day_columns WHERE site_id = $1`,
 		`DELETE FROM visits WHERE site_id = $1`,
 		`DELETE FROM rollup_hour WHERE site_id = $1`,
 		`DELETE FROM rollup_day WHERE site_id = $1`,
