@@ -1,10 +1,11 @@
 // Package schemaguard is the function that keeps the database as the code expects
 // it: it applies the migrations when it starts and whenever it is called, destroys the
-// salts of days that are over, counts those days again from their events, and
-// compresses them.
+// salts of days that are over, counts those days again from their events, compresses
+// them, and keeps them in columns.
 //
 // It holds the HTTP surface and the metrics: what is done to the schema is in
-// shared/schema, how a day is counted again in shared/recompute.
+// shared/schema, how a day is counted again in shared/recompute, how it is kept in
+// shared/keep.
 package schemaguard
 
 import (
@@ -19,8 +20,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/columns"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/keep"
 	"github.com/analytics-platform/analytics/shared/recompute"
 	"github.com/analytics-platform/analytics/shared/schedule"
 	"github.com/analytics-platform/analytics/shared/schema"
@@ -37,9 +40,11 @@ type Config struct {
 type function struct {
 	db       *pgxpool.Pool
 	log      *slog.Logger
+	codec    *columns.Codec
 	deadline time.Duration
 	checked  prometheus.Counter
 	wrong    prometheus.Counter
+	kept     prometheus.Counter
 }
 
 // New makes the function and migrates the database, so that a new deployment works
@@ -57,7 +62,11 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := newFunction(db, env, config.Deadline)
+	codec, err := columns.NewCodec()
+	if err != nil {
+		return nil, err
+	}
+	f := newFunction(db, codec, env, config.Deadline)
 	if _, err := f.tidy(ctx, time.Now()); err != nil {
 		return nil, err
 	}
@@ -68,9 +77,9 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	return &host.Function{Handler: jsonhttp.Routes(mux), Ready: db.Ping}, nil
 }
 
-func newFunction(db *pgxpool.Pool, env *host.Env, deadline time.Duration) *function {
+func newFunction(db *pgxpool.Pool, codec *columns.Codec, env *host.Env, deadline time.Duration) *function {
 	f := &function{
-		db: db, log: env.Logger(), deadline: deadline,
+		db: db, log: env.Logger(), codec: codec, deadline: deadline,
 		checked: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_schema_guard_days_checked_total",
 			Help: "Days of sites that were counted again once they were over.",
@@ -79,8 +88,12 @@ func newFunction(db *pgxpool.Pool, env *host.Env, deadline time.Duration) *funct
 			Name: "analytics_schema_guard_days_wrong_total",
 			Help: "Days of them whose stored numbers were not what their events say, and were put right.",
 		}),
+		kept: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "analytics_schema_guard_days_kept_total",
+			Help: "Days of sites that were kept in columns once they were over.",
+		}),
 	}
-	env.Metrics().MustRegister(f.checked, f.wrong)
+	env.Metrics().MustRegister(f.checked, f.wrong, f.kept)
 	return f
 }
 
@@ -90,6 +103,7 @@ type result struct {
 	SaltsDestroyed   int64 `json:"salts_destroyed"`
 	ChunksCompressed int   `json:"chunks_compressed"`
 	recompute.Checked
+	keep.Kept
 }
 
 func (f *function) run(ctx context.Context) (any, error) {
@@ -98,18 +112,24 @@ func (f *function) run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	done.Checked, err = recompute.CheckClosed(ctx, f.db, now, func() bool { return f.half(ctx) }, f.log)
-	f.checked.Add(float64(done.Days))
+	more := func() bool { return f.half(ctx) }
+	done.Checked, err = recompute.CheckClosed(ctx, f.db, now, more, f.log)
+	f.checked.Add(float64(done.Checked.Days))
 	f.wrong.Add(float64(done.Wrong))
 	if err != nil {
 		return nil, err
 	}
-	if f.half(ctx) {
+	if more() {
 		done.ChunksCompressed, err = store.Compress(ctx, f.db, now)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("a chunk takes longer than a run may: raise SCHEMA_GUARD_DEADLINE, and the platform's timeout: %w", err)
 	}
+	if err != nil {
+		return done, err
+	}
+	done.Kept, err = keep.Closed(ctx, f.db, f.codec, now, more, f.log)
+	f.kept.Add(float64(done.Kept.Days))
 	return done, err
 }
 
