@@ -53,7 +53,7 @@ func TestMigrate(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if want := map[bool]int{true: 0, false: 3}[database.Name == "plain"]; hypertables != want {
+			if want := map[bool]int{true: 0, false: 4}[database.Name == "plain"]; hypertables != want {
 				t.Errorf("%d hypertables (TimescaleDB %q), want %d", hypertables, first.TimescaleDB, want)
 			}
 		})

@@ -17,10 +17,12 @@ const compressAfter = 3 * 24 * time.Hour
 const (
 	hasChunks = `SELECT to_regclass('timescaledb_information.chunks') IS NOT NULL`
 
+	// A month that begins before the end of a chunk may last 31 days more.
 	selectChunk = `
 SELECT format('%I.%I', chunk_schema, chunk_name)
 FROM timescaledb_information.chunks
-WHERE hypertable_name IN ('events', 'visits', 'rollup_day') AND NOT is_compressed AND range_end < $1
+WHERE hypertable_name IN ('events', 'visits', 'rollup_day', 'rollup_month') AND NOT is_compressed
+  AND range_end < $1::timestamptz - CASE hypertable_name WHEN 'rollup_month' THEN interval '31 days' ELSE '0' END
 ORDER BY range_end, hypertable_name
 LIMIT 1`
 
