@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -25,7 +26,9 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 	localredis "github.com/analytics-platform/analytics/infra/local/redis"
+	"github.com/analytics-platform/analytics/shared/columns"
 	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/keep"
 	"github.com/analytics-platform/analytics/shared/queue"
 	"github.com/analytics-platform/analytics/shared/store"
 )
@@ -145,9 +148,10 @@ func BenchmarkAggregate(b *testing.B) {
 	}
 }
 
-// BenchmarkStorage stores a month of three sites, 100,000 events a day, compresses it as schema-guard does, and
-// reports how many bytes of disk an event takes, with indexes and rollups; and what the
-// other ways to lay rows out would have taken.
+// BenchmarkStorage stores a month of three sites, 100,000 events a day, compresses it and
+// keeps its days in columns as schema-guard does, and reports how many bytes of disk an
+// event takes, with indexes and rollups; how many of them each column takes that is kept;
+// and what the other ways to lay rows out would have taken.
 func BenchmarkStorage(b *testing.B) {
 	if !postgres.TimescaleAvailable(b.Context()) {
 		b.Skip("nothing is compressed without TimescaleDB")
@@ -175,13 +179,15 @@ func BenchmarkStorage(b *testing.B) {
 	if _, err := store.Compress(b.Context(), db, month().AddDate(1, 0, 0)); err != nil {
 		b.Fatal(err)
 	}
+	keepDays(b, db)
 	total := 0.0
-	for _, table := range tables {
+	for _, table := range append(tables, "day_columns") {
 		size := s.perEvent(b, table)
 		b.ReportMetric(size, table+"-B/event")
 		total += size
 	}
 	b.ReportMetric(total, "B/event")
+	s.columns(b)
 	for _, l := range []layout{
 		{"events", "time", "7 days", "site_id", "time, id", 1000},
 		{"events", "time", "7 days", "site_id", "visitor, time, id", 10_000},
@@ -194,6 +200,19 @@ func BenchmarkStorage(b *testing.B) {
 	} {
 		name := fmt.Sprintf("%s-%s-by-%s-%d-B/event", l.table, l.chunk, l.order, l.batch)
 		b.ReportMetric(s.with(b, l), strings.NewReplacer(" ", "", ",", "+").Replace(name))
+	}
+}
+
+// keepDays keeps all days in columns.
+func keepDays(b *testing.B, db *pgxpool.Pool) {
+	b.Helper()
+	codec, err := columns.NewCodec()
+	if err != nil {
+		b.Fatal(err)
+	}
+	always := func() bool { return true }
+	if done, err := keep.Closed(b.Context(), db, codec, time.Now(), always, slog.New(slog.DiscardHandler)); err != nil || done.Days == 0 {
+		b.Fatal(done, err)
 	}
 }
 
@@ -216,6 +235,24 @@ func (s storage) perEvent(b *testing.B, table string) (bytes float64) {
 		b.Fatal(err)
 	}
 	return bytes / s.events
+}
+
+// columns reports what the columns take that are kept.
+func (s storage) columns(b *testing.B) {
+	b.Helper()
+	rows, err := s.db.Query(b.Context(), `SELECT name, sum(length(data))::float8 FROM day_columns GROUP BY name`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var name string
+	var bytes float64
+	_, err = pgx.ForEachRow(rows, []any{&name, &bytes}, func() error {
+		b.ReportMetric(bytes/s.events, name+"-kept-B/event")
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
 }
 
 // with is what a table takes in another layout, compressed.
