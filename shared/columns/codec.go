@@ -80,11 +80,11 @@ func (c *Codec) Encode(d *Day) (map[Column][]byte, error) {
 		data, says := encodeNumbers(d, column)
 		pack(column, data, says)
 	}
-	sorted := &Day{Date: d.Date, visits: d.visits, events: d.events, texts: map[Column]Text{}}
 	for column, text := range d.texts {
-		sorted.texts[column] = text.byFrequency()
-	}
-	for column := range sorted.texts {
+		sorted := &Day{visits: d.visits, events: d.events, texts: map[Column]Text{column: text.byFrequency()}}
+		if from := column.guessedFrom(); from != "" {
+			sorted.texts[from] = d.texts[from].byFrequency()
+		}
 		data, says := encodeText(sorted, column)
 		pack(column, data, says)
 	}

@@ -22,6 +22,10 @@ import (
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
+// maxEvents is how many events a day may have to be kept: so many take 600 MB of memory
+// meanwhile, and the functions' limit is 1 GB.
+const maxEvents = 1_000_000
+
 // noteTimeout bounds how long it takes to note that a day can't be kept when the run's
 // time is over.
 const noteTimeout = 5 * time.Second
@@ -73,7 +77,10 @@ func Closed(ctx context.Context, db store.DB, codec *columns.Codec, now time.Tim
 			break
 		}
 		d := store.SiteDay{Site: site.ID, Day: event.DayOf(site.Date)}
-		ok, err := Day(ctx, db, codec, d)
+		ok, err := false, columns.ErrTooLarge
+		if site.Events <= maxEvents {
+			ok, err = Day(ctx, db, codec, d)
+		}
 		switch {
 		case ok:
 			done.Days++

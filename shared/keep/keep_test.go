@@ -239,7 +239,7 @@ func TestADayThatTakesTooLong(t *testing.T) {
 		}
 		return done
 	}
-	// While its table is locked, reading takes as long as it may.
+	// While the table is locked, keeping takes as long as it may.
 	lock, err := r.db.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -268,6 +268,24 @@ func TestADayThatTakesTooLong(t *testing.T) {
 	}
 	if done := closed(t.Context()); done != (keep.Kept{Days: 1}) {
 		t.Errorf("%+v; want that the day is tried again", done)
+	}
+}
+
+// TestADayThatIsTooLarge for the memory of a function is passed over unread.
+func TestADayThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	r.add(t, view(1, event.DayOf(now)-2))
+	r.add(t, view(2, event.DayOf(now)-2))
+	if _, err := r.db.Exec(t.Context(), `UPDATE rollup_day SET events = 1000001 WHERE site_id = 1`); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []keep.Kept{{Days: 1, TooLarge: 1}, {}} {
+		done, err := keep.Closed(t.Context(), r.db, r.codec, now, func() bool { return true }, slog.New(slog.DiscardHandler))
+		if err != nil || done != want {
+			t.Errorf("%+v, %v; want %+v", done, err, want)
+		}
 	}
 }
 

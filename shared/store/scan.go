@@ -58,7 +58,7 @@ WHERE c.site_id = changed.site_id AND c.day = changed.day`
 	holdSiteOfDay = `SELECT FROM sites WHERE id = $1 FOR KEY SHARE`
 
 	selectDaysWithoutColumns = `
-SELECT ` + siteColumns + `, r.day
+SELECT ` + siteColumns + `, r.day, r.events
 FROM rollup_day r JOIN sites ON sites.id = r.site_id
 WHERE r.dimension = 0 AND r.day <= $1
   AND NOT EXISTS (SELECT FROM day_columns c WHERE c.site_id = r.site_id AND c.day = r.day AND c.name IN ('frame', '` + passedOver + `'))
@@ -344,14 +344,21 @@ func ForgetDayColumns(ctx context.Context, tx DB, days []SiteDay) error {
 	return nil
 }
 
+// UnkeptDay is a local day of a site that is not kept in columns.
+type UnkeptDay struct {
+	Site
+	Date   time.Time
+	Events int64 // engagements left out
+}
+
 // DaysWithoutColumns returns days up to last that have events and are not kept in columns,
 // of all sites, newest first. They may not be all.
-func DaysWithoutColumns(ctx context.Context, db DB, last event.Day) ([]UncheckedDay, error) {
+func DaysWithoutColumns(ctx context.Context, db DB, last event.Day) ([]UnkeptDay, error) {
 	rows, err := db.Query(ctx, selectDaysWithoutColumns, last.Date(), maxUnchecked)
 	if err != nil {
 		return nil, fmt.Errorf("look for days to keep in columns: %w", err)
 	}
-	days, err := pgx.CollectRows(rows, pgx.RowToStructByPos[UncheckedDay])
+	days, err := pgx.CollectRows(rows, pgx.RowToStructByPos[UnkeptDay])
 	if err != nil {
 		return nil, fmt.Errorf("look for days to keep in columns: %w", err)
 	}
