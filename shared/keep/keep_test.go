@@ -131,11 +131,6 @@ func TestClosed(t *testing.T) {
 	for _, d := range []store.SiteDay{at(1, today), at(1, today-1), at(1, today-2), at(2, today-2), at(1, today-3), at(1, today-700)} {
 		r.add(t, view(d.Site, d.Day))
 	}
-	gone := view(2, today-30)
-	r.add(t, gone)
-	if _, err := r.db.Exec(t.Context(), `DELETE FROM events WHERE day = $1`, gone.Day.Date()); err != nil {
-		t.Fatal(err)
-	}
 	closed := func(most int) keep.Kept {
 		done, err := keep.Closed(t.Context(), r.db, r.codec, now, func() bool { most--; return most >= -1 }, slog.New(slog.DiscardHandler))
 		if err != nil {

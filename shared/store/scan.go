@@ -62,9 +62,6 @@ SELECT ` + siteColumns + `, r.day, r.events
 FROM rollup_day r JOIN sites ON sites.id = r.site_id
 WHERE r.dimension = 0 AND r.day <= $1
   AND NOT EXISTS (SELECT FROM day_columns c WHERE c.site_id = r.site_id AND c.day = r.day AND c.name IN ('frame', '` + passedOver + `'))
-  AND EXISTS (SELECT FROM events e WHERE e.site_id = r.site_id AND e.day = r.day
-              AND e.time >= r.day::timestamp AT TIME ZONE 'UTC' - interval '14 hours'
-              AND e.time < r.day::timestamp AT TIME ZONE 'UTC' + interval '36 hours')
 ORDER BY r.day DESC, r.site_id
 LIMIT $2`
 )
@@ -321,10 +318,10 @@ func PassOverDay(ctx context.Context, db DB, d SiteDay) error {
 	return nil
 }
 
-// ForgetDayColumns takes away what is kept of days, to which the transaction adds events
-// or takes some from. It must do so for each such day, before or after; and since it may
-// wait until a day has been kept (see HoldDay), before it writes to rows that others
-// write to.
+// ForgetDayColumns takes away what is kept of days to which the transaction adds events, or
+// takes some from. It must do so for each such day, before or after, and see what others
+// commit meanwhile, as transactions do that are not told otherwise. Since it may wait until
+// a day has been kept (see HoldDay), it had better come before what others wait for.
 func ForgetDayColumns(ctx context.Context, tx DB, days []SiteDay) error {
 	if len(days) == 0 {
 		return nil
@@ -351,7 +348,7 @@ type UnkeptDay struct {
 	Events int64 // engagements left out
 }
 
-// DaysWithoutColumns returns days up to last that have events and are not kept in columns,
+// DaysWithoutColumns returns days up to last that had events and are not kept in columns,
 // of all sites, newest first. They may not be all.
 func DaysWithoutColumns(ctx context.Context, db DB, last event.Day) ([]UnkeptDay, error) {
 	rows, err := db.Query(ctx, selectDaysWithoutColumns, last.Date(), maxUnchecked)
