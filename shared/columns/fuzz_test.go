@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/analytics-platform/analytics/internal/columnstest"
 	"github.com/analytics-platform/analytics/shared/columns"
 	"github.com/analytics-platform/analytics/shared/event"
@@ -28,10 +30,14 @@ func FuzzDecode(f *testing.F) {
 		f.Add(encode(f, codec, b.Day())[columns.Frame], piece, piece, byte(0), false)
 	}
 	names := columnstest.Columns()
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, frame, other, piece []byte, number byte, pack bool) {
 		c := names[int(number)%len(names)]
 		if pack {
-			frame, other, piece = packed(t, frame...), packed(t, other...), packed(t, piece...)
+			frame, other, piece = encoder.EncodeAll(frame, nil), encoder.EncodeAll(other, nil), encoder.EncodeAll(piece, nil)
 		}
 		pieces := map[columns.Column][]byte{}
 		for _, needed := range columns.Needed(c) {

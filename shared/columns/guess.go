@@ -94,23 +94,24 @@ func (d *Day) guessNumbers(c Column) []int64 {
 	return out
 }
 
-// ofEvent tells whether a text of a visit is guessed to be that of its first or its last
-// event.
-func (c Column) ofEvent() (first, last bool) {
-	return c == EntryPage || c == EntryHostname, c == ExitPage || c == ExitHostname
-}
+// ofFirst and ofLast tell whether a text of a visit is guessed to be that of its first or
+// its last event.
+func (c Column) ofFirst() bool { return c == EntryPage || c == EntryHostname }
+func (c Column) ofLast() bool  { return c == ExitPage || c == ExitHostname }
 
-// guessOfEvents guesses a text of visits: the number that it has in a column of events.
+func (c Column) ofOneEvent() bool { return c.ofFirst() || c.ofLast() }
+
+// guessOfEvents guesses a text of visits that is that of one event: its number in the
+// column of events.
 func (d *Day) guessOfEvents(c Column) []uint32 {
 	from := d.texts[c.guessedFrom()].Index
-	_, last := c.ofEvent()
 	out := make([]uint32, d.Visits())
 	for visit := range out {
-		first, end := d.EventsOf(visit)
-		if last {
-			first = end - 1
+		at, end := d.EventsOf(visit)
+		if c.ofLast() {
+			at = end - 1
 		}
-		out[visit] = from[first]
+		out[visit] = from[at]
 	}
 	return out
 }

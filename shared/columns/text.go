@@ -36,10 +36,9 @@ func (t Text) byFrequency() Text {
 // encodeText returns what is kept of a column of texts; says is false when that says
 // nothing.
 func encodeText(d *Day, c Column) (out []byte, says bool) {
-	text := d.texts[c]
-	first, last := c.ofEvent()
-	switch from := d.texts[c.guessedFrom()]; {
-	case first || last:
+	text, from := d.texts[c], d.texts[c.guessedFrom()]
+	switch {
+	case c.ofOneEvent():
 		return encodeTextOf(text, from, d.guessOfEvents(c))
 	case c.guessedFrom() != "":
 		return encodeTextBy(text, from)
@@ -92,54 +91,60 @@ func encodeTextOf(text, from Text, guess []uint32) (out []byte, says bool) {
 }
 
 // decodeText reads a column of texts, of which nothing is kept when kind is 0.
-func (d *Day) decodeText(c Column, kind byte, data []byte) (text Text, err error) {
-	first, last := c.ofEvent()
-	from := d.texts[c.guessedFrom()]
-	var more []string
-	choices := make([]uint32, d.rows(c))
-	if kind != 0 {
-		if more, data, err = readValues(data, len(choices)); err != nil {
-			return text, err
+func (d *Day) decodeText(c Column, kind byte, data []byte) (Text, error) {
+	from, index := d.texts[c.guessedFrom()], make([]uint32, d.rows(c))
+	if kind == 0 {
+		if c.ofOneEvent() {
+			return Text{from.Values, d.guessOfEvents(c)}, nil
 		}
+		return Text{[]string{""}, index}, nil
+	}
+	values, data, err := readValues(data, len(index))
+	if err != nil {
+		return Text{}, err
 	}
 	switch {
-	case kind == 0 && !first && !last:
-		return Text{[]string{""}, choices}, nil
 	case kind == kindText:
-		text = Text{append([]string{""}, more...), choices}
-		return text, readChoices(choices, data, len(text.Values))
-	case kind == kindTextBy && c.guessedFrom() != "" && c.OfVisits() && !first && !last:
-		text = Text{append([]string{""}, more...), choices}
-		if err := readChoices(choices, data, len(text.Values)+1); err != nil {
-			return text, err
-		}
-		latest := make([]uint32, len(from.Values))
-		for row, choice := range choices {
-			guess := &latest[from.Index[row]]
-			if choice > 0 {
-				*guess = choice - 1
-			}
-			choices[row] = *guess
-		}
-		return text, nil
-	case kind == kindTextOf && (first || last), kind == 0:
-		text = Text{slices.Concat(from.Values, more), choices}
-		if kind != 0 {
-			if err := readChoices(choices, data, len(text.Values)+1); err != nil {
-				return text, err
-			}
-		}
-		for row, guess := range d.guessOfEvents(c) {
-			if choices[row] == 0 {
-				choices[row] = guess
-			} else {
-				choices[row]--
-			}
-		}
-		return text, nil
+		text := Text{append([]string{""}, values...), index}
+		return text, readChoices(index, data, len(text.Values))
+	case kind == kindTextBy && c.guessedFrom() != "" && !c.ofOneEvent():
+		text := Text{append([]string{""}, values...), index}
+		return text, decodeTextBy(text, data, from)
+	case kind == kindTextOf && c.ofOneEvent():
+		text := Text{slices.Concat(from.Values, values), index}
+		return text, decodeTextOf(text, data, d.guessOfEvents(c))
 	default:
-		return text, errKind
+		return Text{}, errKind
 	}
+}
+
+func decodeTextBy(text Text, data []byte, from Text) error {
+	if err := readChoices(text.Index, data, len(text.Values)+1); err != nil {
+		return err
+	}
+	latest := make([]uint32, len(from.Values))
+	for row, choice := range text.Index {
+		guess := &latest[from.Index[row]]
+		if choice > 0 {
+			*guess = choice - 1
+		}
+		text.Index[row] = *guess
+	}
+	return nil
+}
+
+func decodeTextOf(text Text, data []byte, guess []uint32) error {
+	if err := readChoices(text.Index, data, len(text.Values)+1); err != nil {
+		return err
+	}
+	for row, choice := range text.Index {
+		if choice > 0 {
+			text.Index[row] = choice - 1
+		} else {
+			text.Index[row] = guess[row]
+		}
+	}
+	return nil
 }
 
 func appendValues(out []byte, values []string) []byte {
