@@ -9,7 +9,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/visit"
 )
 
 // Frame is the name under which it is kept which visits a visitor-day and which events a
@@ -226,7 +225,7 @@ func readBounds(data []byte) (bounds []uint32, rest []byte, err error) {
 		} else if length, data, err = readUvarint(data); err != nil {
 			return nil, nil, err
 		}
-		if at += length; length == 0 || length > visit.MaxEvents || at > MaxEvents {
+		if at += length; length == 0 || length > MaxEvents || at > MaxEvents {
 			return nil, nil, errWrong
 		}
 		bounds[i+1] = uint32(at)

@@ -21,7 +21,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(two, []byte{2, 2, 2}, []byte{2, 1}, byte(3), true)
 	f.Add([]byte{1, 2, 2, 1, 3, 1, 2, 3}, []byte{3, 20, 30, 1, 2, 3, 4, 5}, []byte{2, 0, 0, 0}, byte(7), true)
 	f.Add([]byte{1, 1, 1, 1, 2}, []byte{4, 1, 1, 'a', 1}, []byte{5, 1, 1, 'b', 2}, byte(9), true)
-	f.Add([]byte{1, 1, 1, 1, 0x90, 0x4e}, []byte{2}, []byte{}, byte(1), true) // the most events of a visit
+	f.Add([]byte{1, 1, 1, 1, 0x90, 0x4e}, []byte{2}, []byte{}, byte(1), true) // a long visit
 	codec := newCodec(f)
 	e := event.Event{Time: day.Date(), Day: day, Type: event.View, Page: "/a"}
 	b := columns.NewBuilder(day)
