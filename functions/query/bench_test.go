@@ -26,6 +26,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/columns"
 	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/keep"
 	"github.com/analytics-platform/analytics/shared/recompute"
 	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/store"
@@ -93,7 +94,14 @@ func benchRecord(b *testing.B) (url string) {
 			b.Fatal(err)
 		}
 	}
-	localtest.Record(b, server.URL()) // with the migrations that have come since
+	db := localtest.Record(b, server.URL()) // with the migrations that have come since
+	codec, err := columns.NewCodec()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := keep.Closed(b.Context(), db, codec, time.Now(), func() bool { return true }, slog.New(slog.DiscardHandler)); err != nil {
+		b.Fatal(err)
+	}
 	return server.URL()
 }
 
@@ -107,10 +115,6 @@ func fill(b *testing.B, url string) {
 	}
 	defer db.Close()
 	if _, err := schema.Migrate(ctx, db); err != nil {
-		b.Fatal(err)
-	}
-	codec, err := columns.NewCodec()
-	if err != nil {
 		b.Fatal(err)
 	}
 	first, err := event.ParseDay(benchFirst)
@@ -128,13 +132,6 @@ func fill(b *testing.B, url string) {
 				b.Fatal(err)
 			}
 			if _, err := recompute.Day(ctx, db, site, day, true); err != nil {
-				b.Fatal(err)
-			}
-			d, err := store.ScanDay(ctx, db, site.ID, day)
-			if err == nil {
-				err = store.KeepDayColumns(ctx, db, site.ID, day, codec.Encode(d))
-			}
-			if err != nil {
 				b.Fatal(err)
 			}
 			fmt.Fprintf(os.Stderr, "\rmaking the traffic of %s: day %d of %d, %s so far ", s.domain, day-first+1, benchDays, time.Since(began).Round(time.Second))

@@ -39,7 +39,7 @@ const (
 // engagement is no event. With any order it reaches the nth step when its events have n of
 // the steps, whichever those are.
 //
-// A visitor-day may try several times. What counts is how far it got at the most; the times
+// Times are taken to the second. A visitor-day may try several times. What counts is how far it got at the most; the times
 // are those of the attempt that first got there, and of several that are under way at once
 // of the one that began last.
 type Funnel struct {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/event"
+	keeping "github.com/analytics-platform/analytics/shared/keep"
 	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/store"
 	"github.com/analytics-platform/analytics/shared/visit"
@@ -91,12 +92,8 @@ func ask(t *rapid.T, reports *Reporter, db store.DB, w *world, used map[source]i
 
 // keep keeps a day in columns.
 func keep(t *rapid.T, reports *Reporter, db store.DB, site int32, day event.Day) {
-	d, err := store.ScanDay(context.Background(), db, site, day)
-	if err == nil {
-		err = store.KeepDayColumns(context.Background(), db, site, day, reports.codec.Encode(d))
-	}
-	if err != nil {
-		t.Fatal(err)
+	if ok, err := keeping.Day(context.Background(), db, reports.codec, store.SiteDay{Site: site, Day: day}); err != nil || !ok {
+		t.Fatal(ok, err)
 	}
 }
 
@@ -227,6 +224,11 @@ func save(ctx context.Context, db *pgxpool.Pool, w *world) error {
 		}
 	}
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO sites (id, public_id, domain, timezone) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $2, $3) ON CONFLICT DO NOTHING`,
+			w.site.ID, fmt.Sprint("site-", w.site.ID), w.site.Timezone)
+		if err != nil {
+			return err
+		}
 		if _, err := store.AddEvents(ctx, tx, events); err != nil {
 			return err
 		}

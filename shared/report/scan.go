@@ -86,7 +86,7 @@ func (a asked) eachDay(ctx context.Context, s span, wanted []columns.Column, wor
 			if kept[day] {
 				continue
 			}
-			d, err := store.ScanDay(inner, a.tx, a.site.ID, day, wanted...)
+			d, err := a.read(inner, s, day, wanted)
 			if err == nil {
 				err = hand(func() (*columns.Day, error) { return d, nil })
 			}
@@ -100,6 +100,16 @@ func (a asked) eachDay(ctx context.Context, s span, wanted []columns.Column, wor
 		return fmt.Errorf("scan days: %w", err)
 	}
 	return nil
+}
+
+// read makes a day from its events: of one that the span cuts, the visitor-days that have
+// any there.
+func (a asked) read(ctx context.Context, s span, day event.Day, wanted []columns.Column) (*columns.Day, error) {
+	location := s.from.Location()
+	if s.whole || !s.from.After(day.Start(location)) && !s.to.Before((day+1).Start(location)) {
+		return store.ScanDay(ctx, a.tx, a.site.ID, day, wanted...)
+	}
+	return store.ScanPart(ctx, a.tx, a.site.ID, day, s.from, s.to, wanted...)
 }
 
 // looksIntoVisits tells whether the question is about single events, and not about whole

@@ -141,7 +141,7 @@ func TestFunnels(t *testing.T) {
 
 // farthest tries every beginning.
 func (w *world) farthest(f *Funnel, day []visited) (times []int64, first int) {
-	at := func(i int) int64 { return day[i].Time.UnixMilli() }
+	at := func(i int) int64 { return day[i].Time.Unix() * 1000 }
 	is := func(i, step int) bool { return w.oracle.matches(f.Steps[step].Filters, &day[i]) }
 	within := func(i, j int) bool { return at(j)-at(i) <= f.Window.Milliseconds() }
 	end := -1

@@ -23,7 +23,10 @@ const (
 	scanDayStart = `SELECT id, time, utc_offset, visitor, type, passive, engaged, scroll`
 	scanDayEnd   = `
 FROM events
-WHERE site_id = $1 AND day = $2 AND time >= $3 AND time < $4
+WHERE site_id = $1 AND day = $2 AND time >= $3 AND time < $4`
+	scanPartEnd = scanDayEnd + `
+  AND visitor IN (SELECT visitor FROM events WHERE site_id = $1 AND day = $2 AND time >= $5 AND time < $6)`
+	scanOrder = `
 ORDER BY visitor, time`
 
 	selectDaysWithEvents = `
@@ -124,9 +127,27 @@ func scanFields() []field {
 // ScanDay makes a local day of a site from its events, with some columns, or with all when
 // none are named. The events of one visitor are in memory at once, and the columns.
 func ScanDay(ctx context.Context, db DB, site int32, day event.Day, wanted ...columns.Column) (*columns.Day, error) {
+	from, to := span(day, day)
+	return scanDay(ctx, db, day, wanted, selection{scanDayEnd, []any{site, day.Date(), from, to}})
+}
+
+// ScanPart is as ScanDay, with the visitor-days only that have an event between two times,
+// the first of which is included.
+func ScanPart(ctx context.Context, db DB, site int32, day event.Day, from, to time.Time, wanted ...columns.Column) (*columns.Day, error) {
+	first, last := span(day, day)
+	return scanDay(ctx, db, day, wanted, selection{scanPartEnd, []any{site, day.Date(), first, last, from, to}})
+}
+
+// selection says which events are read.
+type selection struct {
+	sql  string
+	args []any
+}
+
+func scanDay(ctx context.Context, db DB, day event.Day, wanted []columns.Column, of selection) (*columns.Day, error) {
 	builder := columns.NewBuilder(day, wanted...)
 	var events []*event.Event // of one visitor
-	err := scanEvents(ctx, db, site, day, wanted, func(e *event.Event) {
+	err := scanEvents(ctx, db, day, wanted, of, func(e *event.Event) {
 		if len(events) > 0 && events[0].Visitor != e.Visitor {
 			builder.Add(visit.Fold(events))
 			events = events[:0]
@@ -142,7 +163,7 @@ func ScanDay(ctx context.Context, db DB, site int32, day event.Day, wanted ...co
 
 // scanEvents calls fn with the events of a day, visitor by visitor, with what the wanted
 // columns are made of.
-func scanEvents(ctx context.Context, db DB, site int32, day event.Day, wanted []columns.Column, fn func(*event.Event)) error {
+func scanEvents(ctx context.Context, db DB, day event.Day, wanted []columns.Column, of selection, fn func(*event.Event)) error {
 	all := len(wanted) == 0
 	sql, at := scanDayStart, &scanned{}
 	e := &at.Event
@@ -166,14 +187,13 @@ func scanEvents(ctx context.Context, db DB, site int32, day event.Day, wanted []
 		sql += `, subject`
 		into = append(into, &subject)
 	}
-	from, to := span(day, day)
-	rows, err := db.Query(ctx, sql+scanDayEnd, site, day.Date(), from, to)
+	rows, err := db.Query(ctx, sql+of.sql+scanOrder, of.args...)
 	if err != nil {
 		return err
 	}
 	props := map[string]map[string]string{"": nil}
 	_, err = pgx.ForEachRow(rows, into, func() error {
-		e.Site, e.Day, e.Time, e.Subject = site, day, e.Time.UTC(), uuid.Nil
+		e.Day, e.Time, e.Subject = day, e.Time.UTC(), uuid.Nil
 		if subject != nil {
 			e.Subject = *subject
 		}
