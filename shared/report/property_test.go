@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/event"
 	keeping "github.com/analytics-platform/analytics/shared/keep"
+	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/store"
 	"github.com/analytics-platform/analytics/shared/visit"
@@ -78,8 +80,14 @@ func ask(t *rapid.T, reports *Reporter, db store.DB, w *world, used map[source]i
 	for _, from := range r.sources() {
 		used[from]++
 		got, err := at.answer(context.Background(), r, &from)
+		if p, ok := errors.AsType[problem.Problem](err); ok && p.Field == comparisonsField && r.grain == minuteGrain {
+			return // there are too many minutes to compare
+		}
 		if err != nil {
 			t.Fatalf("%s\nfrom %s: %v", text, from, err)
+		}
+		if r.Include.Comparisons != nil {
+			want = w.compared(r, want)
 		}
 		if diff := gocmp.Diff(want, got.Results); diff != "" {
 			t.Fatalf("%s\nat %s in %s, %v\nfrom %s: -want +got\n%s", text, now, now.Location(), s.String(), from, diff)
@@ -88,6 +96,49 @@ func ask(t *rapid.T, reports *Reporter, db store.DB, w *world, used map[source]i
 			t.Fatalf("%s\nfrom %s: %d rows in all, want %d", text, from, *got.Meta.TotalRows, total)
 		}
 	}
+}
+
+// compared are rows with what they are compared with.
+func (w *world) compared(r *resolved, rows []Row) []Row {
+	other := r.Include.Comparisons.other(r.span)
+	q := r.Question
+	q.Pagination = Pagination{Limit: 1 << 40}
+	second := q.resolve(other)
+	if at := slices.IndexFunc(q.Dimensions, func(d Dimension) bool { return d.isTime() }); at >= 0 {
+		second.grain, second.Dimensions[at] = r.grain, r.Dimensions[at]
+	}
+	theirs, _ := w.oracle.answer(second)
+	nothing := newRow()
+	rows = slices.Clone(rows)
+	for i := range rows {
+		dimensions := slices.Clone(rows[i].Dimensions)
+		for n := range r.Dimensions {
+			if r.Dimensions[n].isTime() {
+				own, there := must(r.span.labels(r.grain, "")), must(other.labels(r.grain, ""))
+				place := slices.Index(own, dimensions[n])
+				if place < 0 || place >= len(there) {
+					dimensions = nil
+					break
+				}
+				dimensions[n] = there[place]
+			}
+		}
+		if dimensions == nil {
+			continue
+		}
+		c := &Compared{Dimensions: dimensions}
+		at := slices.IndexFunc(theirs, func(row Row) bool { return slices.Equal(row.Dimensions, dimensions) })
+		for n, m := range r.Metrics {
+			before := nothing.value(m)
+			if at >= 0 {
+				before = theirs[at].Metrics[n]
+			}
+			c.Metrics = append(c.Metrics, before)
+			c.Change = append(c.Change, change(m, rows[i].Metrics[n], before))
+		}
+		rows[i].Comparison = c
+	}
+	return rows
 }
 
 // keep keeps a day in columns.
@@ -285,7 +336,14 @@ func drawQuestion(t *rapid.T, w *world) string {
 	if rapid.Bool().Draw(t, "paged") {
 		question["pagination"] = map[string]int{"limit": rapid.IntRange(1, 4).Draw(t, "limit"), "offset": rapid.IntRange(0, 4).Draw(t, "offset")}
 	}
-	question["include"] = map[string]bool{"total_rows": rapid.Bool().Draw(t, "total")}
+	include := map[string]any{"total_rows": rapid.Bool().Draw(t, "total")}
+	if rapid.IntRange(0, 3).Draw(t, "compared") == 0 {
+		include["comparisons"] = rapid.SampledFrom([]map[string]any{
+			{"mode": previousPeriod}, {"mode": previousPeriod, "match_day_of_week": true}, {"mode": yearOverYear},
+			{"mode": custom, "date_range": []string{w.base.Format(time.DateOnly), w.base.AddDate(0, 0, 3).Format(time.DateOnly)}},
+		}).Draw(t, "comparison")
+	}
+	question["include"] = include
 	return string(must(json.Marshal(question)))
 }
 
@@ -355,7 +413,7 @@ func drawRange(t *rapid.T, w *world) any {
 	}
 }
 
-func migrated(t *testing.T, url string) *pgxpool.Pool {
+func migrated(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
 	config := must(pgxpool.ParseConfig(url))
 	config.MaxConns = 1 // nothing may need a second while it holds one

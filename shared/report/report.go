@@ -239,7 +239,7 @@ func (a asked) answer(ctx context.Context, r *resolved, from *source) (Answer, e
 		answer.Meta.TotalRows = &total
 	}
 	if r.Include.TimeLabels {
-		if answer.Meta.TimeLabels, err = r.span.labels(r.grain); err != nil {
+		if answer.Meta.TimeLabels, err = r.span.labels(r.grain, "include.time_labels"); err != nil {
 			return Answer{}, err
 		}
 	}
@@ -493,6 +493,9 @@ func (a asked) compare(ctx context.Context, r *resolved, answer *Answer, from *s
 	return nil
 }
 
+// comparisonsField is where a question asks for comparisons.
+const comparisonsField = "include.comparisons"
+
 // counterparts finds which row of another span a row is compared with: the one with the
 // same values and, in the order of periods, the same place. ok is false when the other
 // span has no period in that place. labels are those of the other's periods.
@@ -501,11 +504,11 @@ func (r *resolved) counterparts(other span) (labels []string, counterpart func([
 	if at < 0 {
 		return nil, func(dimensions []string) ([]string, bool) { return dimensions, true }, nil
 	}
-	own, err := r.span.labels(r.grain)
+	own, err := r.span.labels(r.grain, comparisonsField)
 	if err != nil {
 		return nil, nil, err
 	}
-	if labels, err = other.labels(r.grain); err != nil {
+	if labels, err = other.labels(r.grain, comparisonsField); err != nil {
 		return nil, nil, err
 	}
 	places := map[string]int{}

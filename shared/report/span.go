@@ -131,8 +131,9 @@ func (s span) period(g grain, day event.Day) event.Day {
 	}
 }
 
-// labels names all periods of the span in order.
-func (s span) labels(g grain) ([]string, error) {
+// labels names all periods of the span in order. Should there be too many it blames the
+// field of the question that needs them.
+func (s span) labels(g grain, field string) ([]string, error) {
 	const most = 10_000
 	var labels []string
 	var last string
@@ -141,7 +142,7 @@ func (s span) labels(g grain) ([]string, error) {
 			return nil
 		}
 		if len(labels) == most {
-			return problem.Invalid("include.time_labels", fmt.Sprintf("the range has more than %d periods: ask for a shorter date_range or a coarser time dimension", most))
+			return problem.Invalid(field, fmt.Sprintf("the range has more than %d periods: ask for a shorter date_range or a coarser time dimension", most))
 		}
 		labels, last = append(labels, label), label
 		return nil

@@ -130,7 +130,7 @@ func TestLabels(t *testing.T) {
 		"months, the first of them cut":    {between("2026-01-15", "2026-12-01"), monthGrain, 12, "2026-01-01 2026-02-01 2026-03-01"},
 		"days before there were computers": {between("1899-12-31", "1900-01-01"), weekGrain, 2, "1899-12-31 1900-01-01"},
 	} {
-		labels, err := test.span.labels(test.grain)
+		labels, err := test.span.labels(test.grain, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestLabels(t *testing.T) {
 			t.Errorf("%s: %d, beginning with %s", name, len(labels), got)
 		}
 	}
-	if _, err := between("2000-01-01", "2026-01-01").labels(hourGrain); err == nil || !strings.Contains(err.Error(), "include.time_labels") {
+	if _, err := between("2000-01-01", "2026-01-01").labels(hourGrain, "include.time_labels"); err == nil || !strings.Contains(err.Error(), "include.time_labels") {
 		t.Errorf("26 years of hours: %v", err)
 	}
 }

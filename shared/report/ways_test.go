@@ -300,7 +300,7 @@ func TestRetentionCohorts(t *testing.T) {
 			t.Fatalf("%s\n%v", text, err)
 		}
 		s := must(c.span(context.Background(), db, w.site, now))
-		labels := must(s.labels(c.grain))
+		labels := must(s.labels(c.grain, ""))
 		first, again := map[uuid.UUID]int{}, map[uuid.UUID]map[int]bool{}
 		for _, day := range w.days(&c.Question, s) {
 			for i := range day {
