@@ -259,11 +259,6 @@ test('an event is sent again as the same event when track asks for it', async ({
   expect((tries[2]?.at ?? 0) - (tries[1]?.at ?? 0)).toBeGreaterThanOrEqual(2900);
 });
 
-test('track lets pages of other sites read when to try again', async ({ platform }) => {
-  const response = await fetch(platform.function('track'), { method: 'POST', body: '' });
-  expect(response.headers.get('access-control-expose-headers')).toContain('Retry-After');
-});
-
 // Chromium decides whether it does make the page ahead of time; the test after this one
 // leaves it no choice.
 test('a page that is made ahead of time is viewed when it is shown', async ({

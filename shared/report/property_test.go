@@ -413,17 +413,17 @@ func drawRange(t *rapid.T, w *world) any {
 	}
 }
 
-func migrated(t testing.TB, url string) *pgxpool.Pool {
-	t.Helper()
+func migrated(tb testing.TB, url string) *pgxpool.Pool {
+	tb.Helper()
 	config := must(pgxpool.ParseConfig(url))
 	config.MaxConns = 1 // nothing may need a second while it holds one
-	db, err := pgxpool.NewWithConfig(t.Context(), config)
+	db, err := pgxpool.NewWithConfig(tb.Context(), config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(db.Close)
-	if _, err := schema.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
+	tb.Cleanup(db.Close)
+	if _, err := schema.Migrate(tb.Context(), db); err != nil {
+		tb.Fatal(err)
 	}
 	return db
 }
