@@ -218,7 +218,10 @@ func (a asked) acquisition(ctx context.Context, c *Cohorts, s span) (CohortsAnsw
 	for i := range counts {
 		counts[i] = map[cohortKey]*acquired{}
 	}
-	err := a.eachDay(ctx, s, needed, len(counts), func(worker int, d *columns.Day) { c.acquire(d, s, counts[worker]) })
+	err := a.eachDay(ctx, s, needed, len(counts), func(worker int, d *columns.Day) error {
+		c.acquire(d, s, counts[worker])
+		return bounded(len(counts[worker]))
+	})
 	if err != nil {
 		return CohortsAnswer{}, err
 	}
@@ -336,10 +339,9 @@ func (a asked) retention(ctx context.Context, c *Cohorts, s span) (CohortsAnswer
 	for i := range workers {
 		workers[i] = map[string]*seen{}
 	}
-	err := a.eachDay(ctx, s, needed, len(workers), func(worker int, d *columns.Day) {
-		if len(workers[worker]) <= maxSubjects {
-			c.follow(d, periods[s.period(c.grain, d.Date)], workers[worker])
-		}
+	err := a.eachDay(ctx, s, needed, len(workers), func(worker int, d *columns.Day) error {
+		c.follow(d, periods[s.period(c.grain, d.Date)], workers[worker])
+		return tooManySubjects(len(workers[worker]))
 	})
 	if err != nil {
 		return CohortsAnswer{}, err
@@ -357,9 +359,8 @@ func (a asked) retention(ctx context.Context, c *Cohorts, s span) (CohortsAnswer
 			known.again[1] |= o.again[1]
 		}
 	}
-	if len(subjects) > maxSubjects {
-		return CohortsAnswer{}, problem.New(http.StatusUnprocessableEntity, "query_too_large",
-			fmt.Sprintf("there are more than %d subjects: ask for a shorter date_range", maxSubjects))
+	if err := tooManySubjects(len(subjects)); err != nil {
+		return CohortsAnswer{}, err
 	}
 	sizes, returned := make([]int64, len(starts)), make([][]int64, len(starts))
 	for i := range returned {
@@ -390,6 +391,14 @@ func (a asked) retention(ctx context.Context, c *Cohorts, s span) (CohortsAnswer
 		answer.Cohorts = append(answer.Cohorts, cohort)
 	}
 	return answer, nil
+}
+
+func tooManySubjects(n int) error {
+	if n <= maxSubjects {
+		return nil
+	}
+	return problem.New(http.StatusUnprocessableEntity, "query_too_large",
+		fmt.Sprintf("there are more than %d subjects: ask for a shorter date_range", maxSubjects))
 }
 
 // follow notes which subjects had events on a day.

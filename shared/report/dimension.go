@@ -3,6 +3,9 @@ package report
 import (
 	"strings"
 
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
 	"github.com/analytics-platform/analytics/shared/columns"
 	"github.com/analytics-platform/analytics/shared/visit"
 )
@@ -16,6 +19,7 @@ type Dimension struct {
 	rollup visit.Dimension // that has its values; Total when none has
 	none   string          // what answers call a value that is not known
 	skip   bool            // a row whose value is not known is left out
+	names  bool            // answers show the names of countries, in English, not their codes
 	grain  grain           // of time; noGrain for all else
 }
 
@@ -60,8 +64,11 @@ func dimensions() []Dimension {
 		{Name: "visit:utm_term", column: columns.UTMTerm, rollup: visit.UTMTerm, skip: true},
 		{Name: "visit:utm_content", column: columns.UTMContent, rollup: visit.UTMContent, skip: true},
 		{Name: "visit:country", column: columns.Country, rollup: visit.Country},
+		{Name: "visit:country_name", column: columns.Country, rollup: visit.Country, names: true},
 		{Name: "visit:region", column: columns.Region, rollup: visit.Region, skip: true},
 		{Name: "visit:city", column: columns.City, rollup: visit.City, skip: true},
+		{Name: "visit:region_name", column: columns.Region, rollup: visit.Region, skip: true},
+		{Name: "visit:city_name", column: columns.City, rollup: visit.City, skip: true},
 		{Name: "visit:browser", column: columns.Browser, rollup: visit.Browser},
 		{Name: "visit:browser_version", column: columns.BrowserVer},
 		{Name: "visit:os", column: columns.OS, rollup: visit.OS},
@@ -81,10 +88,23 @@ func (d *Dimension) ofEvent() bool { return strings.HasPrefix(d.Name, "event:") 
 
 // named is the value as answers show it.
 func (d *Dimension) named(value string) string {
-	if value == "" {
+	switch {
+	case value == "":
 		return d.none
+	case d.names:
+		return countryName(value)
+	default:
+		return value
 	}
-	return value
+}
+
+// countryName is the English name of a country, or its code when it has none. The names
+// are those of the Unicode CLDR.
+func countryName(code string) string {
+	if region, err := language.ParseRegion(code); err == nil && region.IsCountry() {
+		return display.English.Regions().Name(region)
+	}
+	return code
 }
 
 func dimensionNamed(name string) (Dimension, bool) {

@@ -261,7 +261,10 @@ func (a asked) funnel(ctx context.Context, f *Funnel, s span) (FunnelAnswer, err
 	for i := range ways {
 		ways[i] = &way{funnel: f, span: s, all: newPassed(len(f.Steps)), branches: map[string]*passed{}}
 	}
-	err := a.eachDay(ctx, s, needed, workers, func(worker int, d *columns.Day) { ways[worker].scan(d) })
+	err := a.eachDay(ctx, s, needed, workers, func(worker int, d *columns.Day) error {
+		ways[worker].scan(d)
+		return bounded(len(ways[worker].branches))
+	})
 	if err != nil {
 		return FunnelAnswer{}, err
 	}

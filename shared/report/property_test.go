@@ -257,6 +257,9 @@ func drawEvent(t *rapid.T, w *world, at time.Time, visitor int64) event.Event {
 			*value = text.Draw(t, "value")
 		}
 	}
+	if rapid.Bool().Draw(t, "in a country") {
+		a.Country = rapid.SampledFrom([]string{"FR", "BO", "", "XX"}).Draw(t, "country")
+	}
 	return e
 }
 
@@ -372,7 +375,7 @@ func drawFilter(t *rapid.T, on *rapid.Generator[string], depth int) []any {
 	}
 	operator := rapid.SampledFrom(comparisons()).Draw(t, "operator")
 	filtered := on.Draw(t, "filtered")
-	values := append(texts(), "Direct / None", "Direct", "(none)", "b", "/A", "EUR")
+	values := append(texts(), "Direct / None", "Direct", "(none)", "b", "/A", "EUR", "FR", "France")
 	if filtered == goalName {
 		values = []string{"Named", "Named, with a plan", "Below a", "Root"}
 		if operator != Is && operator != IsNot {

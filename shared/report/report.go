@@ -286,9 +286,6 @@ func (a asked) rows(ctx context.Context, r *resolved, from *source) (rows []*gro
 	return rows[:min(r.Pagination.Limit, len(rows))], total, nil
 }
 
-// maxGroups bounds how many rows are in memory.
-const maxGroups = 1_000_000
-
 // all are all rows, in no order. Without dimensions there is always one.
 func (a asked) all(ctx context.Context, r *resolved, from source) (rows []*group, err error) {
 	if from == fromScan {

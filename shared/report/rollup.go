@@ -76,7 +76,7 @@ func (r *resolved) page(ctx context.Context, db store.DB, site int32, from sourc
 			g.values = []string{value}
 		}
 		rows = append(rows, g)
-		return nil
+		return bounded(len(rows))
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("ask for %s: %w", from, err)
@@ -91,7 +91,7 @@ func (r *resolved) sorted() bool {
 			return false
 		}
 	}
-	return len(r.properties) == 0 || !r.properties[0].isGoal()
+	return len(r.properties) == 0 || !r.properties[0].isGoal() && !r.properties[0].names
 }
 
 // statement is the SQL for one source, with its parameters.

@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"runtime"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/columns"
 	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
@@ -24,11 +26,27 @@ func (a asked) scanned(ctx context.Context, r *resolved) ([]*group, error) {
 	}
 	s := r.span
 	s.whole = r.wholeDays()
-	err := a.eachDay(ctx, s, r.columns(), len(tallies), func(worker int, d *columns.Day) { tallies[worker].scan(d) })
+	err := a.eachDay(ctx, s, r.columns(), len(tallies), func(worker int, d *columns.Day) error {
+		tallies[worker].scan(d)
+		return bounded(len(tallies[worker].groups.leaves))
+	})
 	if err != nil {
 		return nil, err
 	}
 	return merged(tallies), nil
+}
+
+// maxGroups is how many rows, or what else is counted one by one, a question may have in
+// memory before a page of them is answered.
+const maxGroups = 1_000_000
+
+// bounded says whether a question has too many of them.
+func bounded(groups int) error {
+	if groups <= maxGroups {
+		return nil
+	}
+	return problem.New(http.StatusUnprocessableEntity, "query_too_large",
+		fmt.Sprintf("the answer has more than %d rows before pagination: ask for a shorter date_range, fewer dimensions or more filters", maxGroups))
 }
 
 // scanWorkers is how many goroutines scan days.
@@ -36,7 +54,7 @@ func scanWorkers() int { return runtime.GOMAXPROCS(0) }
 
 // eachDay calls fn with every day that has events of a span, with some columns. It calls it
 // from several goroutines, of which each has a number below workers.
-func (a asked) eachDay(ctx context.Context, s span, wanted []columns.Column, workers int, fn func(worker int, d *columns.Day)) error {
+func (a asked) eachDay(ctx context.Context, s span, wanted []columns.Column, workers int, fn func(worker int, d *columns.Day) error) error {
 	first, last := s.first, s.last
 	if !s.whole { // in another time zone, which the site may have had, it was another day
 		first, last = first-1, last+1
@@ -57,7 +75,9 @@ func (a asked) eachDay(ctx context.Context, s span, wanted []columns.Column, wor
 				if inner.Err() != nil {
 					return inner.Err()
 				}
-				fn(worker, d)
+				if err := fn(worker, d); err != nil {
+					return err
+				}
 			}
 			return nil
 		})

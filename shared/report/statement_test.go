@@ -244,6 +244,23 @@ func TestTooSlow(t *testing.T) {
 	}
 }
 
+// TestTooLarge asks for more rows than are held, in an order that has to be made of all.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	db := migrated(t, localtest.Postgres(t))
+	if _, err := db.Exec(t.Context(), `INSERT INTO rollup_day SELECT 1, 30, '2026-03-01', 'C' || n, 1, 1, 1, 1, 1, 1 FROM generate_series(1, 1000001) AS n`); err != nil {
+		t.Fatal(err)
+	}
+	q, err := Parse([]byte(`{"site_id":"a","metrics":["visitors"],"date_range":["2026-03-01","2026-03-02"],"dimensions":["visit:country_name"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = must(NewReporter(testNames{})).Answer(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, time.Now(), &q)
+	if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != 422 || p.Code != "query_too_large" {
+		t.Errorf("got %v, want query_too_large", err)
+	}
+}
+
 // TestAnswersOnlyRead checks that the statements of a question can't write,
 // whatever they are.
 func TestAnswersOnlyRead(t *testing.T) {
