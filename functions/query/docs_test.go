@@ -47,6 +47,9 @@ func TestTheDocument(t *testing.T) {
 			if _, err := store.CreateSegment(t.Context(), i.db, site.ID, "Phones", []byte(`[["is","visit:device",["Mobile"]]]`)); err != nil {
 				t.Fatal(err)
 			}
+			if _, err := store.CreateAnnotation(t.Context(), i.db, site.ID, time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC), "Version 2"); err != nil {
+				t.Fatal(err)
+			}
 			examples := regexp.MustCompile("(?s)```json\nPOST (\\S+)\n(.*?)```\\s+```json\n(.*?)```").FindAllSubmatch(text, -1)
 			asked := map[string]bool{}
 			for _, example := range examples {
@@ -68,12 +71,50 @@ func TestTheDocument(t *testing.T) {
 					t.Errorf("%s%s: -document +answer\n%s", path, question, diff)
 				}
 			}
+			i.looksAtVisits(t)
 			for _, path := range []string{"/api/v2/query", "/v1/funnels", "/v1/cohorts", "/v1/journeys", "/v1/visits"} {
 				if !asked[path] {
 					t.Errorf("the document has no example of %s", path)
 				}
 			}
 		})
+	}
+}
+
+// looksAtVisits lists the visits and looks at the oldest, and at the last half hour.
+func (i *installation) looksAtVisits(t *testing.T) {
+	t.Helper()
+	ask := func(method, path, body string, into any) {
+		t.Helper()
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		i.handler.ServeHTTP(w, r)
+		if err := json.Unmarshal(w.Body.Bytes(), into); err != nil || w.Code != http.StatusOK {
+			t.Fatalf("%s: status %d: %s", path, w.Code, w.Body)
+		}
+	}
+	var list struct{ Visits []struct{ ID string } }
+	ask(http.MethodPost, "/v1/visits", `{"site_id":"shop.example","date_range":"all"}`, &list)
+	if len(list.Visits) != 5 {
+		t.Fatalf("%d visits", len(list.Visits))
+	}
+	var one struct{ Events []struct{ Type, Name string } }
+	ask(http.MethodGet, "/v1/visits/"+list.Visits[4].ID+"?site_id=shop.example", "", &one)
+	var happened []string
+	for _, e := range one.Events {
+		happened = append(happened, strings.TrimSpace(e.Type+" "+e.Name))
+	}
+	if got := strings.Join(happened, ", "); got != "view, engagement, view, engagement, conversion signup, conversion purchase" {
+		t.Errorf("in the first visit happened %s", got)
+	}
+	var now struct {
+		Visitors int
+		Minutes  []any
+	}
+	ask(http.MethodGet, "/v1/realtime?site_id=shop.example", "", &now)
+	if now.Visitors != 0 || len(now.Minutes) != 30 {
+		t.Errorf("the last half hour is %+v", now)
 	}
 }
 

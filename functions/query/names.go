@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/glob"
 	"github.com/analytics-platform/analytics/shared/report"
 	"github.com/analytics-platform/analytics/shared/store"
@@ -63,4 +64,19 @@ func (names) Funnel(ctx context.Context, db store.DB, site int32, name string) (
 		}
 	}
 	return nil, false, nil
+}
+
+// Annotations are those of the days from first to last.
+func (names) Annotations(ctx context.Context, db store.DB, site int32, first, last event.Day) ([]report.Annotation, error) {
+	stored, err := store.Annotations(ctx, db, site)
+	if err != nil {
+		return nil, err
+	}
+	annotations := []report.Annotation{}
+	for _, a := range stored {
+		if day := event.DayOf(a.Day); day >= first && day <= last {
+			annotations = append(annotations, report.Annotation{Day: day.String(), Text: a.Text})
+		}
+	}
+	return annotations, nil
 }

@@ -147,11 +147,11 @@ type CohortsAnswer struct {
 
 // Cohort is one cohort.
 type Cohort struct {
-	Period   string  `json:"period"`             // its first day
-	Value    *string `json:"value,omitempty"`    // of the dimension; left out without one
-	Visitors int64   `json:"visitors"`           // or subjects
-	Did      []Share `json:"did,omitempty"`      // of acquisition cohorts, in the order of the question
-	Returned []Share `json:"returned,omitempty"` // after 0, 1, 2 … periods, as far as the range goes
+	Period   string  `json:"period"`            // its first day
+	Value    *string `json:"value,omitzero"`    // of the dimension; left out without one
+	Visitors int64   `json:"visitors"`          // or subjects
+	Did      []Share `json:"did,omitzero"`      // of acquisition cohorts, in the order of the question
+	Returned []Share `json:"returned,omitzero"` // after 0, 1, 2 … periods, as far as the range goes
 }
 
 // Share is how many of a cohort there are.

@@ -16,7 +16,7 @@ type Comparisons struct {
 	DateRange *[2]string `json:"date_range,omitempty"`
 	// MatchDayOfWeek moves the other stretch, by three days at most, so that it begins on
 	// the same day of the week.
-	MatchDayOfWeek bool `json:"match_day_of_week,omitempty"`
+	MatchDayOfWeek bool `json:"match_day_of_week,omitzero"`
 }
 
 // The modes.

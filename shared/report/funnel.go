@@ -182,7 +182,7 @@ func readSteps(field string, bodies []stepBody) ([]Step, error) {
 // FunnelAnswer is how far visitors got, in all and for each value of the breakdown.
 type FunnelAnswer struct {
 	Steps     []Reached `json:"steps"`
-	Breakdown []Branch  `json:"breakdown,omitempty"` // most visitors first
+	Breakdown []Branch  `json:"breakdown,omitzero"` // most visitors first
 	DateRange [2]string `json:"date_range"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/store"
 )
@@ -34,6 +35,14 @@ type Names interface {
 	Segment(ctx context.Context, db store.DB, site int32, name string) (filters []byte, ok bool, err error)
 	// Funnel is the definition of a funnel by its name; ok is false when there is none.
 	Funnel(ctx context.Context, db store.DB, site int32, name string) (definition []byte, ok bool, err error)
+	// Annotations are what was noted of days, in their order.
+	Annotations(ctx context.Context, db store.DB, site int32, first, last event.Day) ([]Annotation, error)
+}
+
+// Annotation is what was noted of a day of a site.
+type Annotation struct {
+	Day  string `json:"day"` // YYYY-MM-DD
+	Text string `json:"text"`
 }
 
 // maxDefined bounds how many filters the segments of a question may hold, altogether.

@@ -157,6 +157,10 @@ func (testNames) Funnel(_ context.Context, _ store.DB, _ int32, name string) ([]
 	return []byte(`{"steps":[{"name":"In","filters":[["is","event:page",["/"]]]},{"filters":[["is","event:goal",["Named"]]]}],"window":3600}`), name == "Kept", nil
 }
 
+func (testNames) Annotations(context.Context, store.DB, int32, event.Day, event.Day) ([]Annotation, error) {
+	return []Annotation{{"2026-03-02", "Version 2"}}, nil
+}
+
 func (testNames) Segment(_ context.Context, _ store.DB, _ int32, name string) ([]byte, bool, error) {
 	switch name {
 	case "Slashes", "7":
@@ -167,6 +171,91 @@ func (testNames) Segment(_ context.Context, _ store.DB, _ int32, name string) ([
 		return []byte(`[["is","segment",["Itself"]]]`), true, nil
 	}
 	return nil, false, nil
+}
+
+// TestEveryMetricDimensionAndOperator asks for all metrics that have a meaning, by each
+// dimension and with a filter of each operator on each of some dimensions, of each source
+// that can answer it, and compares with the oracle.
+func TestEveryMetricDimensionAndOperator(t *testing.T) {
+	t.Parallel()
+	w := rapid.Custom(func(t *rapid.T) *world { return drawWorld(t, 1) }).Filter(func(w *world) bool { return len(w.events) > 25 }).Example(1)
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			db := migrated(t, database.URL)
+			if err := save(t.Context(), db, w); err != nil {
+				t.Fatal(err)
+			}
+			at := asked{must(NewReporter(testNames{})), db, w.site}
+			now := w.local(w.base.AddDate(0, 0, 3))
+			metrics := map[string]bool{}
+			for _, dimension := range append(propertyNames(), "time:minute", "time:hour", "time:day", "time:week", "time:month") {
+				for _, filter := range everyOperator(dimension) {
+					q := Question{SiteID: "a", dateRange: dateRange{name: allTime}, Pagination: Pagination{Limit: MaxLimit}}
+					q.Dimensions = []Dimension{must2(dimensionNamed(dimension))}
+					q.Filters = must(ParseFilters([]byte(filter)))
+					for _, name := range metricNames() {
+						one := q
+						one.Metrics = []Metric{Metric(name)}
+						if _, lacks := one.checkMetrics(); lacks == "" {
+							q.Metrics = append(q.Metrics, Metric(name))
+							metrics[name] = true
+						}
+					}
+					q.Order = []Order{q.defaultOrder()}
+					if err := at.define(t.Context(), &q); err != nil {
+						t.Fatal(err)
+					}
+					s := must(q.span(t.Context(), db, w.site, now))
+					r := q.resolve(s)
+					want, _ := w.oracle.answer(r)
+					for _, from := range r.sources() {
+						got, err := at.answer(t.Context(), r, &from)
+						if err != nil {
+							t.Fatalf("%s, %s from %s: %v", dimension, filter, from, err)
+						}
+						if diff := gocmp.Diff(want, got.Results); diff != "" {
+							t.Errorf("%s, %s from %s: -want +got\n%s", dimension, filter, from, diff)
+						}
+					}
+				}
+			}
+			for _, name := range metricNames() {
+				if !metrics[name] {
+					t.Errorf("no question was for %s", name)
+				}
+			}
+		})
+	}
+}
+
+// everyOperator are lists of filters: of each operator on the dimension itself, where it can
+// be filtered by, and on a page and a goal.
+func everyOperator(dimension string) []string {
+	lists := []string{`[]`, `[["is","segment",["Slashes"]]]`, `[["is_not","segment",[7]]]`}
+	on := map[string]string{"event:page": "/a", goalName: "Named"}
+	if !strings.HasPrefix(dimension, "time") {
+		on[dimension] = map[bool]string{true: "Named", false: "/a"}[dimension == goalName]
+	}
+	for name, value := range on {
+		for _, operator := range comparisons() {
+			lists = append(lists, fmt.Sprintf(`[["%s","%s",["%s"]]]`, operator, name, value))
+			if name == dimension {
+				lists = append(lists, fmt.Sprintf(`[["%s","%s",["%s"],{"case_sensitive":false}]]`, operator, name, strings.ToUpper(value)))
+			}
+		}
+		if name != dimension {
+			continue
+		}
+		for _, operator := range combinations() {
+			filter := fmt.Sprintf(`["contains","%s",["a"]]`, name)
+			if operator == And || operator == Or {
+				filter = `[` + filter + `,["is","visit:device",["/a"]]]`
+			}
+			lists = append(lists, fmt.Sprintf(`[["%s",%s]]`, operator, filter))
+		}
+	}
+	return lists
 }
 
 // world is a site with events.

@@ -49,6 +49,8 @@ type Include struct {
 	TotalRows  bool `json:"total_rows"`  // how many rows there are without pagination
 	Imports    bool `json:"imports"`     // taken for Plausible's sake; nothing is imported
 
+	Annotations bool `json:"annotations,omitzero"` // of the days of the range
+
 	Comparisons *Comparisons `json:"comparisons,omitempty"`
 }
 

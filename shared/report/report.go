@@ -112,6 +112,7 @@ type Meta struct {
 	ComparisonTimeLabels []string           `json:"comparison_time_labels,omitempty"` // of the other stretch of time
 	TotalRows            *int64             `json:"total_rows,omitempty"`             // without limit and offset
 	ImportsIncluded      *bool              `json:"imports_included,omitempty"`       // never true: nothing is imported
+	Annotations          []Annotation       `json:"annotations,omitzero"`             // of the days of the range, in order
 	MetricWarnings       map[Metric]Warning `json:"metric_warnings,omitempty"`        // why a metric has no values
 }
 
@@ -240,6 +241,11 @@ func (a asked) answer(ctx context.Context, r *resolved, from *source) (Answer, e
 	}
 	if r.Include.TimeLabels {
 		if answer.Meta.TimeLabels, err = r.span.labels(r.grain, "include.time_labels"); err != nil {
+			return Answer{}, err
+		}
+	}
+	if r.Include.Annotations {
+		if answer.Meta.Annotations, err = a.names.Annotations(ctx, a.tx, a.site.ID, r.span.first, r.span.last); err != nil {
 			return Answer{}, err
 		}
 	}

@@ -303,10 +303,10 @@ type Moment struct {
 	Page     string            `json:"page,omitempty"`
 	Title    string            `json:"title,omitempty"`
 	Props    map[string]string `json:"props,omitempty"`
-	Amount   jsontext.Value    `json:"amount,omitempty"`
+	Amount   jsontext.Value    `json:"amount,omitzero"`
 	Currency string            `json:"currency,omitempty"`
-	Engaged  float64           `json:"engaged,omitempty"` // seconds
-	Scroll   int16             `json:"scroll,omitempty"`  // percent
+	Engaged  float64           `json:"engaged,omitzero"` // seconds
+	Scroll   int16             `json:"scroll,omitzero"`  // percent
 }
 
 // Timeline shows a visit of a site.
@@ -344,9 +344,13 @@ func (p *Reporter) Timeline(ctx context.Context, db store.DB, site store.Site, n
 }
 
 func moment(e *event.Event, location *time.Location) Moment {
-	return Moment{
+	m := Moment{
 		Time: e.Time.In(location).Format("2006-01-02T15:04:05.000Z07:00"), Type: e.Type.String(), Name: e.Name,
-		Hostname: e.Hostname, Page: e.Page, Title: e.Title, Props: e.Props, Amount: jsontext.Value(e.Amount), Currency: e.Currency,
+		Hostname: e.Hostname, Page: e.Page, Title: e.Title, Props: e.Props, Currency: e.Currency,
 		Engaged: float64(e.Engaged) / 1000, Scroll: e.Scroll,
 	}
+	if e.Amount != "" {
+		m.Amount = jsontext.Value(e.Amount)
+	}
+	return m
 }

@@ -16,7 +16,8 @@ SELECT concat_ws('/',
     (SELECT max(checked_at) FROM day_checks WHERE site_id = $1 AND replaced),
     (SELECT string_agg(concat_ws(' ', id, xmin), ',' ORDER BY id) FROM goals WHERE site_id = $1),
     (SELECT string_agg(concat_ws(' ', id, xmin), ',' ORDER BY id) FROM segments WHERE site_id = $1),
-    (SELECT string_agg(concat_ws(' ', id, xmin), ',' ORDER BY id) FROM funnels WHERE site_id = $1))`
+    (SELECT string_agg(concat_ws(' ', id, xmin), ',' ORDER BY id) FROM funnels WHERE site_id = $1),
+    (SELECT string_agg(concat_ws(' ', id, xmin), ',' ORDER BY id) FROM annotations WHERE site_id = $1))`
 
 // SiteVersion is a text that is another one as soon as something has changed that answers
 // about a site depend on.
