@@ -54,15 +54,17 @@ type Filter struct {
 	AnyCase   bool      // upper and lower case are the same; else they differ
 	Filters   []Filter  // that are combined
 
-	goals   []Goal // that the values name, once they are defined
-	segment []any  // what it stands for, if it is in the place of segments
+	patterns []*regexp.Regexp // that the values are, when they are some
+	goals    []Goal           // that the values name, once they are defined
+	segment  []any            // what it stands for, if it is in the place of segments
 }
 
 // What filters may be at most.
 const (
-	maxDepth   = 10 // filters in filters
-	maxFilters = 100
-	maxPattern = 1000 // bytes of a regular expression
+	maxDepth    = 10 // filters in filters
+	maxFilters  = 100
+	maxPattern  = 1000 // bytes of a regular expression
+	maxPatterns = 20   // values of a filter that are some
 )
 
 // reader reads filters.
@@ -145,6 +147,10 @@ func (f *Filter) checkValues(field string) error {
 	if len(f.Values) == 0 || len(f.Values) > MaxValues {
 		return problem.Invalid(field+".2", fmt.Sprintf("must hold 1 to %d values", MaxValues))
 	}
+	isPattern := f.Operator == Matches || f.Operator == MatchesNot
+	if isPattern && len(f.Values) > maxPatterns {
+		return problem.Invalid(field+".2", fmt.Sprintf("must hold at most %d regular expressions", maxPatterns))
+	}
 	for i, value := range f.Values {
 		at := fmt.Sprintf("%s.2.%d", field, i)
 		if strings.IndexByte(value, 0) >= 0 {
@@ -156,9 +162,14 @@ func (f *Filter) checkValues(field string) error {
 				return problem.Invalid(at, "must not be empty: every value contains it")
 			}
 		case Matches, MatchesNot:
-			if _, err := regexp.Compile(value); err != nil || len(value) > maxPattern {
+			var pattern *regexp.Regexp
+			if len(value) <= maxPattern {
+				pattern, _ = regexp.Compile(map[bool]string{true: "(?i)"}[f.AnyCase] + value)
+			}
+			if pattern == nil {
 				return problem.Invalid(at, fmt.Sprintf("must be a regular expression (RE2 syntax) of at most %d bytes, e.g. ^/blog/[0-9]+$", maxPattern))
 			}
+			f.patterns = append(f.patterns, pattern)
 		}
 	}
 	return nil
@@ -234,15 +245,8 @@ func (f *Filter) accepts() func(value string) bool {
 	var found func(string) bool
 	switch f.Operator {
 	case Matches, MatchesNot:
-		var patterns []*regexp.Regexp
-		for _, value := range f.Values {
-			if f.AnyCase {
-				value = "(?i)" + value
-			}
-			patterns = append(patterns, regexp.MustCompile(value))
-		}
 		found = func(value string) bool {
-			return slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(value) })
+			return slices.ContainsFunc(f.patterns, func(p *regexp.Regexp) bool { return p.MatchString(value) })
 		}
 	case Contains, NotContain:
 		found = func(value string) bool {

@@ -139,6 +139,7 @@ func TestParseRefuses(t *testing.T) {
 		"filters too deep":         {with(`"filters":[` + strings.Repeat(`["not",`, 10) + `["is","visit:os",["a"]]` + strings.Repeat(`]`, 10) + `]`), "filters.0" + strings.Repeat(".1", 10), "10 times"},
 		"too many filters":         {with(`"filters":[["or",[` + strings.Repeat(`["is","visit:os",["a"]],`, 100) + `["is","visit:os",["a"]]]]]`), "filters.0.1.99", "at most 100"},
 		"a pattern that is none":   {with(`"filters":[["matches","event:page",["^/a","("]]]`), "filters.0.2.1", "RE2"},
+		"too many patterns":        {with(`"filters":[["matches","event:page",[` + strings.Repeat(`"a",`, 20) + `"a"]]]`), "filters.0.2", "20 regular"},
 		"a pattern too long":       {with(`"filters":[["matches","event:page",["` + strings.Repeat("a", 1001) + `"]]]`), "filters.0.2.0", "1000 bytes"},
 		"an unknown modifier":      {with(`"filters":[["is","visit:os",["a"],{"case":false}]]`), "filters.0.3", "case_sensitive"},
 		"two modifiers":            {with(`"filters":[["is","visit:os",["a"],{},{}]]`), "filters.0", `["is",`},
