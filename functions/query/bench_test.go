@@ -215,7 +215,7 @@ func BenchmarkQuery(b *testing.B) {
 			}
 		}
 		board = percentile(took, 50)
-		report(b, took)
+		reportTimes(b, took)
 	})
 	for _, filter := range filters() {
 		b.Run("filter="+filter, func(b *testing.B) {
@@ -225,7 +225,7 @@ func BenchmarkQuery(b *testing.B) {
 					took = append(took, ask(query2, month+question+`,"filters":[`+filter+`]`))
 				}
 			}
-			report(b, took)
+			reportTimes(b, took)
 		})
 	}
 	ways := map[string]string{
@@ -241,7 +241,7 @@ func BenchmarkQuery(b *testing.B) {
 					took = append(took, ask(path, month+ways[name]))
 				}
 			}
-			report(b, took)
+			reportTimes(b, took)
 		})
 	}
 	b.Run("year of 100 million", func(b *testing.B) {
@@ -251,7 +251,7 @@ func BenchmarkQuery(b *testing.B) {
 				took = append(took, ask(query2, `"site_id":"year.example","date_range":["2025-04-01","2026-03-31"],"metrics":["visitors","pageviews"],"dimensions":["time:month"]`))
 			}
 		}
-		report(b, took)
+		reportTimes(b, took)
 	})
 	b.Run("dashboard from rows", func(b *testing.B) {
 		db, err := pgxpool.New(b.Context(), url)
@@ -305,7 +305,7 @@ func percentile(took []time.Duration, p int) time.Duration {
 	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
 }
 
-func report(b *testing.B, took []time.Duration) {
+func reportTimes(b *testing.B, took []time.Duration) {
 	b.Helper()
 	b.ReportMetric(0, "ns/op")
 	for _, p := range []int{50, 95} {

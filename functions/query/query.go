@@ -77,6 +77,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	}
 	handle("GET /v1/realtime", f.serve(f.realtime))
 	handle("GET /v1/visits/{id}", f.serve(f.timeline))
+	mux.Handle("GET /openapi.json", serveDocument())
 	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: report.MaxBody, Ready: db.Ping}, nil
 }
 

@@ -120,7 +120,10 @@ func dimensionNamed(name string) (Dimension, bool) {
 	return Dimension{}, false
 }
 
-// dimensionNames are for messages and documents.
+// DimensionNames are those of all dimensions, where KEY stands for the key of a property.
+func DimensionNames() []string { return dimensionNames(false) }
+
+// dimensionNames are for messages: those to filter by, or all.
 func dimensionNames(properties bool) []string {
 	var names []string
 	for _, d := range dimensions() {

@@ -37,12 +37,13 @@ func comparisons() []Operator {
 
 func combinations() []Operator { return []Operator{And, Or, Not, HasDone, HasNotDone} }
 
-func operatorNames() string {
+// OperatorNames are those of all operators.
+func OperatorNames() []string {
 	var names []string
 	for _, o := range append(comparisons(), combinations()...) {
 		names = append(names, string(o))
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // Filter says which events count: those with certain values of a dimension, or those for
@@ -110,7 +111,7 @@ func (r *reader) read(field string, raw jsontext.Value, depth int) (f Filter, er
 		}
 		f.Filters = []Filter{part}
 	default:
-		err = problem.Invalid(field+".0", "must be one of "+operatorNames())
+		err = problem.Invalid(field+".0", "must be one of "+strings.Join(OperatorNames(), ", "))
 	}
 	return f, err
 }

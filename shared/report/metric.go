@@ -212,7 +212,8 @@ func metricNamed(name string) (metricDefinition, bool) {
 	return metricDefinition{}, false
 }
 
-func metricNames() []string {
+// MetricNames are those of all metrics.
+func MetricNames() []string {
 	var names []string
 	for _, m := range metrics() {
 		names = append(names, string(m.metric))

@@ -406,7 +406,7 @@ func drawQuestion(t *rapid.T, w *world) string {
 	}
 	question["filters"] = filters
 
-	allowed := slices.DeleteFunc(metricNames(), func(m string) bool {
+	allowed := slices.DeleteFunc(MetricNames(), func(m string) bool {
 		q := Question{Metrics: []Metric{Metric(m)}}
 		for _, name := range grouped {
 			q.Dimensions = append(q.Dimensions, must2(dimensionNamed(name)))

@@ -125,7 +125,7 @@ func (q *Question) time() *Dimension {
 }
 
 func (q *Question) readMetrics(b *body) error {
-	allowed := "must be one of " + strings.Join(metricNames(), ", ")
+	allowed := "must be one of " + strings.Join(MetricNames(), ", ")
 	if len(b.Metrics) == 0 {
 		return problem.Invalid("metrics", "name at least one metric; each "+allowed)
 	}
