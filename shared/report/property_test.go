@@ -194,7 +194,7 @@ func TestEveryMetricDimensionAndOperator(t *testing.T) {
 					q := Question{SiteID: "a", dateRange: dateRange{name: allTime}, Pagination: Pagination{Limit: MaxLimit}}
 					q.Dimensions = []Dimension{must2(dimensionNamed(dimension))}
 					q.Filters = must(ParseFilters([]byte(filter)))
-					for _, name := range metricNames() {
+					for _, name := range MetricNames() {
 						one := q
 						one.Metrics = []Metric{Metric(name)}
 						if _, lacks := one.checkMetrics(); lacks == "" {
@@ -220,7 +220,7 @@ func TestEveryMetricDimensionAndOperator(t *testing.T) {
 					}
 				}
 			}
-			for _, name := range metricNames() {
+			for _, name := range MetricNames() {
 				if !metrics[name] {
 					t.Errorf("no question was for %s", name)
 				}
