@@ -11,6 +11,7 @@ export default defineConfig(
     '**/node_modules/',
     '**/coverage/',
     'functions/dashboard/assets/',
+    'packages/types/openapi.d.ts',
     '.data/',
     'bin/',
   ]),

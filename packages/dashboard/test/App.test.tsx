@@ -6,7 +6,8 @@ import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiError } from '../src/api/client';
 import { createQueryClient } from '../src/api/queries';
-import type { Metric, StatsQuery, StatsRow } from '../src/api/types';
+import type { Question, Row } from '@analytics-platform/types';
+import type { Metric } from '../src/api/types';
 import { App } from '../src/App';
 import { addDays, localTime } from '../src/lib/days';
 import { problem, secret, site, startPlatform } from './platform';
@@ -38,13 +39,13 @@ const values: Readonly<Record<Metric, number>> = {
 };
 
 /** The last 28 days have twice the visitors of the days before them, and more bounces. */
-function visited(query: StatsQuery): StatsRow[] {
-  const row = (name: string | undefined, share: number): StatsRow => ({
+function visited(query: Question): Row[] {
+  const row = (name: string | undefined, share: number): Row => ({
     dimensions: name === undefined ? [] : [name],
     metrics: query.metrics.map((metric) => {
       const earlier = query.date_range !== 'all' && query.date_range[1] < today;
       if (metric === 'bounce_rate') return earlier ? 36.5 : values.bounce_rate;
-      return (values[metric] * share) / (earlier ? 2 : 1);
+      return ((metric in values ? values[metric as Metric] : 0) * share) / (earlier ? 2 : 1);
     }),
   });
   switch (query.dimensions?.[0]) {

@@ -1,6 +1,7 @@
 /** A platform of the tests' own: it answers `fetch` and carries the live feed. */
 import { vi } from 'vitest';
-import type { LeftOut, LiveMessage, Site, StatsQuery, StatsRow } from '../src/api/types';
+import type { Question, Row } from '@analytics-platform/types';
+import type { LeftOut, LiveMessage, Site } from '../src/api/types';
 
 export const site: Site = {
   id: 's_1',
@@ -14,14 +15,14 @@ export const site: Site = {
 export const secret = 'the right token';
 
 /** Answers a query with rows, or with a problem. */
-export type Answer = (query: StatsQuery) => readonly StatsRow[] | Response;
+export type Answer = (query: Question) => readonly Row[] | Response;
 
 export interface Platform {
   signedIn: boolean;
   sites: Site[];
   drops: readonly LeftOut[];
   answer: Answer;
-  readonly queries: StatsQuery[];
+  readonly queries: Question[];
   /** Whether the socket opens. */
   live: boolean;
   /** Sends to the page's open live feed. */
@@ -132,7 +133,7 @@ function handle(platform: Platform, url: URL, { method = 'GET', body }: RequestI
       return json(created, 201);
     }
     case 'POST /function/query/api/v2/query': {
-      const query = input as StatsQuery;
+      const query = input as Question;
       platform.queries.push(query);
       const answer = platform.answer(query);
       return answer instanceof Response ? answer : json({ results: answer });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { StatsRow } from '../src/api/types';
+import type { Row } from '@analytics-platform/types';
 import { overviewMetrics } from '../src/lib/metrics';
 import { toTotals, toTrend } from '../src/lib/trend';
 
-function row(at: string, visitors: number): StatsRow {
+function row(at: string, visitors: number): Row {
   return { dimensions: [at], metrics: [visitors, 0, 0, 0, 0, 0] };
 }
 

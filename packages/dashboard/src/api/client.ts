@@ -2,16 +2,8 @@
  * HTTP to the platform's functions, with the session cookie. Addresses are relative to the page,
  * so that the dashboard works under any prefix. Every failure is an `ApiError`.
  */
-import type {
-  NewSite,
-  Problem,
-  Session,
-  Site,
-  SiteList,
-  StatsAnswer,
-  StatsQuery,
-  Status,
-} from './types';
+import type { Answer, Question } from '@analytics-platform/types';
+import type { NewSite, Problem, Session, Site, SiteList, Status } from './types';
 
 /** A request that was not answered as hoped. `status` is 0 when there was no answer at all. */
 export class ApiError extends Error {
@@ -56,8 +48,8 @@ export function getStatus(signal?: AbortSignal): Promise<Status> {
   return answer<Status>(functionUrl('admin', 'v1/status'), { signal });
 }
 
-export function queryStats(query: StatsQuery, signal?: AbortSignal): Promise<StatsAnswer> {
-  return answer<StatsAnswer>(functionUrl('query', 'api/v2/query'), {
+export function queryStats(query: Question, signal?: AbortSignal): Promise<Answer> {
+  return answer<Answer>(functionUrl('query', 'api/v2/query'), {
     method: 'POST',
     body: query,
     signal,

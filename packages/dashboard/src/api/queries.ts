@@ -1,4 +1,5 @@
 /** The state that the server has, through TanStack Query: what is asked for and when again. */
+import type { Dimension } from '@analytics-platform/types';
 import {
   QueryCache,
   QueryClient,
@@ -10,7 +11,7 @@ import {
   useQueryClient,
   type UseQueryResult,
 } from '@tanstack/react-query';
-import { overviewMetrics } from '../lib/metrics';
+import { numberOf, overviewMetrics } from '../lib/metrics';
 import { intervalOf, type Period } from '../lib/range';
 import type { Breakdown } from '../lib/reports';
 import type { Totals } from '../lib/metrics';
@@ -26,7 +27,7 @@ import {
   signIn,
   signOut,
 } from './client';
-import type { Dimension, LeftOut, Session, Site } from './types';
+import type { LeftOut, Session, Site } from './types';
 
 /** After how many milliseconds a visible page asks again for what it shows. */
 export const refetchIntervals = {
@@ -196,7 +197,7 @@ export function useBreakdown(
       );
       return results.map((row) => ({
         value: row.dimensions[0] ?? '',
-        visitors: row.metrics[0] ?? 0,
+        visitors: numberOf(row.metrics[0]),
       }));
     },
     // The rows of another dimension must not be shown in its place.
@@ -232,7 +233,7 @@ export function useDetails(site: Site, period: Period, { dimension, metrics }: B
       );
       return results.map((row): DetailRow => ({
         value: row.dimensions[0] ?? '',
-        metrics: metrics.map((_, i) => row.metrics[i] ?? 0),
+        metrics: metrics.map((_, i) => numberOf(row.metrics[i])),
       }));
     },
     initialPageParam: 0,
@@ -261,7 +262,7 @@ export function useEverVisited(site: Site, ask: boolean): UseQueryResult<boolean
         { site_id: site.domain, metrics: ['pageviews', 'visitors'], date_range: 'all' },
         signal,
       );
-      return results.some((row) => row.metrics.some((value) => (value ?? 0) > 0));
+      return results.some((row) => row.metrics.some((value) => numberOf(value) > 0));
     },
     enabled: ask,
     refetchInterval: refetchIntervals.quiet,

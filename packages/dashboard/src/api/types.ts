@@ -1,7 +1,9 @@
 /**
- * What the platform's functions answer and ask for over HTTP. Written by hand until it is
- * generated from their OpenAPI documents; nothing here has behaviour.
+ * What the platform's functions answer and ask for over HTTP, but for `query`, whose types are
+ * those of @analytics-platform/types. Written by hand; nothing here has behaviour.
  */
+
+import type * as query from '@analytics-platform/types';
 
 /** A site whose visits are counted. Its days begin at midnight in its time zone, see `zoneOf`. */
 export interface Site {
@@ -55,55 +57,20 @@ export interface Problem {
   readonly status?: number;
 }
 
-/**
- * `bounce_rate` is a percentage from 0 to 100, `visit_duration` is in seconds, `views_per_visit`
- * is a fraction, the others are counts.
- */
-export type Metric =
+/** The metrics that the dashboard shows. */
+export type Metric = Extract<
+  query.Metric,
   | 'visitors'
   | 'visits'
   | 'pageviews'
   | 'events'
   | 'views_per_visit'
   | 'bounce_rate'
-  | 'visit_duration';
+  | 'visit_duration'
+>;
 
-export type TimeDimension = 'time:hour' | 'time:day' | 'time:month';
-
-export type Dimension =
-  | 'event:page'
-  | 'event:name'
-  | 'visit:entry_page'
-  | 'visit:exit_page'
-  | 'visit:source'
-  | 'visit:channel'
-  | 'visit:utm_campaign'
-  | 'visit:country'
-  | 'visit:browser'
-  | 'visit:os'
-  | 'visit:device';
-
-/** The body of `POST query/api/v2/query`. */
-export interface StatsQuery {
-  /** A site's domain or public id. */
-  readonly site_id: string;
-  readonly metrics: readonly Metric[];
-  /** `all`, or first and last local day, both `YYYY-MM-DD` and both included. */
-  readonly date_range: 'all' | readonly [from: string, to: string];
-  readonly dimensions?: readonly (Dimension | TimeDimension)[];
-  readonly order_by?: readonly (readonly [Metric | Dimension | TimeDimension, 'asc' | 'desc'])[];
-  readonly pagination?: { readonly limit: number; readonly offset: number };
-}
-
-/** Values in the order in which the query names its dimensions and metrics. */
-export interface StatsRow {
-  readonly dimensions: readonly string[];
-  readonly metrics: readonly (number | null)[];
-}
-
-export interface StatsAnswer {
-  readonly results: readonly StatsRow[];
-}
+/** The periods that it shows trends by. */
+export type TimeDimension = Extract<query.TimeDimension, 'time:hour' | 'time:day' | 'time:month'>;
 
 /** One event as the live feed shows it. Texts that are not known are empty. */
 export interface LiveEvent {

@@ -1,4 +1,5 @@
 /** The metrics on the dashboard: their names, how their values read, and which way is good. */
+import type { Value } from '@analytics-platform/types';
 import type { Metric } from '../api/types';
 import {
   formatCompact,
@@ -73,6 +74,11 @@ export type OverviewMetric = (typeof overviewMetrics)[number];
 
 export function isOverviewMetric(text: string): text is OverviewMetric {
   return overviewMetrics.some((metric) => metric === text);
+}
+
+/** The value of a metric that is no money; what is not known counts as 0. */
+export function numberOf(value: Value | undefined): number {
+  return typeof value === 'number' ? value : 0;
 }
 
 export interface Change {

@@ -1,5 +1,6 @@
 /** The reports on the dashboard: which dimensions each breaks visits down by, and how they read. */
-import type { Dimension, Metric } from '../api/types';
+import type { Dimension } from '@analytics-platform/types';
+import type { Metric } from '../api/types';
 import { formatCountry } from './format';
 
 export interface Breakdown {

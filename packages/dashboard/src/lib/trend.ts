@@ -1,7 +1,8 @@
 /** A trend: the answer of a query by time, with the points that the answer leaves out. */
-import type { StatsRow, TimeDimension } from '../api/types';
+import type { Row } from '@analytics-platform/types';
+import type { TimeDimension } from '../api/types';
 import { addDays, addMonths, hoursOfDay, localTime, startOfMonth, type Day } from './days';
-import { overviewMetrics, type OverviewMetric, type Totals } from './metrics';
+import { numberOf, overviewMetrics, type OverviewMetric, type Totals } from './metrics';
 import { intervalOf, type Period } from './range';
 
 export interface Point {
@@ -18,19 +19,14 @@ export interface Trend {
 }
 
 /** The metrics of a row that was asked for `overviewMetrics`; what is not known counts as 0. */
-export function toTotals(row: StatsRow | undefined): Totals {
+export function toTotals(row: Row | undefined): Totals {
   return Object.fromEntries(
-    overviewMetrics.map((metric, i) => [metric, row?.metrics[i] ?? 0]),
+    overviewMetrics.map((metric, i) => [metric, numberOf(row?.metrics[i])]),
   ) as Record<OverviewMetric, number>;
 }
 
 /** The trend over a period from the rows of a query for `overviewMetrics` by `intervalOf(period)`. */
-export function toTrend(
-  period: Period,
-  rows: readonly StatsRow[],
-  timezone: string,
-  now: Date,
-): Trend {
+export function toTrend(period: Period, rows: readonly Row[], timezone: string, now: Date): Trend {
   const interval = intervalOf(period);
   const byMoment = new Map(rows.map((row) => [row.dimensions[0], row]));
   const local = localTime(now, timezone);

@@ -3,7 +3,7 @@
  * address can be shared, and the back button goes back.
  */
 import { useSyncExternalStore } from 'react';
-import type { Dimension } from '../api/types';
+import type { Dimension } from '@analytics-platform/types';
 import { isOverviewMetric, type OverviewMetric } from './metrics';
 import { customRange, defaultRange, isRangeName, type Range } from './range';
 import { breakdownBy } from './reports';
