@@ -80,16 +80,16 @@ func readQuestion(_ context.Context, in *config.ContentParameterInput) (value an
 
 // exchange makes a request and holds both it and its answer to the document; fits tells
 // whether the document has the request.
-func (c *contract) exchange(t *testing.T, request func() *http.Request, fits bool) (*http.Response, []byte) {
+func (c *contract) exchange(t *testing.T, name string, request func() *http.Request, fits bool) (*http.Response, []byte) {
 	t.Helper()
 	if ok, errs := c.ValidateHttpRequest(request()); ok != fits {
-		t.Errorf("the document has the request: %t, want %t%s", ok, fits, lines(errs))
+		t.Errorf("%s: the document has the request: %t, want %t%s", name, ok, fits, lines(errs))
 	}
 	w := httptest.NewRecorder()
 	c.handler.ServeHTTP(w, request())
 	response := w.Result()
 	if ok, errs := c.ValidateHttpResponse(request(), response); !ok {
-		t.Errorf("the document has no such answer: %d %s%s", w.Code, w.Body, lines(errs))
+		t.Errorf("%s: the document has no such answer: %d %s%s", name, w.Code, w.Body, lines(errs))
 	}
 	return response, w.Body.Bytes()
 }
@@ -175,13 +175,13 @@ func TestDocument(t *testing.T) {
 	if ok, errs := c.ValidateDocument(); !ok {
 		t.Error(lines(errs))
 	}
-	response, _ := c.exchange(t, asking(http.MethodGet, "/openapi.json", "", ""), true)
+	response, _ := c.exchange(t, "a request", asking(http.MethodGet, "/openapi.json", "", ""), true)
 	again := func() *http.Request {
 		r := httptest.NewRequest(http.MethodGet, "/openapi.json", http.NoBody)
 		r.Header.Set("If-None-Match", response.Header.Get("ETag"))
 		return r
 	}
-	if response, body := c.exchange(t, again, true); response.StatusCode != http.StatusNotModified || len(body) > 0 {
+	if response, body := c.exchange(t, "the same again", again, true); response.StatusCode != http.StatusNotModified || len(body) > 0 {
 		t.Errorf("the same again: %d, %d bytes", response.StatusCode, len(body))
 	}
 }
@@ -263,9 +263,7 @@ func TestExamples(t *testing.T) {
 	for path := range paths {
 		item := paths.at(c.document, path)
 		for method := range item {
-			t.Run(method+path, func(t *testing.T) { //nolint:paralleltest // they share the database's one connection
-				c.tryExamples(t, strings.ToUpper(method), path, item.at(c.document, method))
-			})
+			c.tryExamples(t, strings.ToUpper(method), path, item.at(c.document, method))
 		}
 	}
 }
@@ -275,7 +273,7 @@ func (c *contract) tryExamples(t *testing.T, method, path string, operation node
 	ok := operation.at(c.document, "responses").at(c.document, "200")
 	answers := ok.at(c.document, "content").at(c.document, "application/json").at(c.document, "examples")
 	if len(answers) == 0 {
-		t.Error("has no example")
+		t.Errorf("%s %s has no example", method, path)
 	}
 	questions := operation.at(c.document, "requestBody").at(c.document, "content").at(c.document, "application/json").at(c.document, "examples")
 	parameters, _ := operation["parameters"].([]any)
@@ -306,7 +304,7 @@ func (c *contract) tryExamples(t *testing.T, method, path string, operation node
 			}
 		}
 		request := asking(method, address+"?"+values.Encode(), token, body)
-		response, got := c.exchange(t, request, true)
+		response, got := c.exchange(t, method+" "+path, request, true)
 		example := answers.at(c.document, name)["value"]
 		written, err := json.Marshal(example)
 		if err != nil {
@@ -314,7 +312,7 @@ func (c *contract) tryExamples(t *testing.T, method, path string, operation node
 		}
 		response.Body = io.NopCloser(bytes.NewReader(written))
 		if ok, errs := c.ValidateHttpResponse(request(), response); !ok {
-			t.Errorf("%s: the example of the answer is none%s", name, lines(errs))
+			t.Errorf("%s %s: the example of the answer %s is none%s", method, path, name, lines(errs))
 		}
 		if path == "/v1/realtime" || path == "/openapi.json" { // which differ each time, or are long
 			continue
@@ -324,7 +322,7 @@ func (c *contract) tryExamples(t *testing.T, method, path string, operation node
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, example); diff != "" {
-			t.Errorf("%s: the answer and its example:\n%s\n%s", name, diff, got)
+			t.Errorf("%s %s: the answer %s and its example:\n%s\n%s", method, path, name, diff, got)
 		}
 	}
 }
@@ -420,12 +418,9 @@ func TestAsDescribed(t *testing.T) {
 			if method == http.MethodGet {
 				request = asking(method, q.path+"?query="+url.QueryEscape(q.body), token, "")
 			}
-			t.Run(method+" "+name, func(t *testing.T) { //nolint:paralleltest // they share the database's one connection
-				response, body := c.exchange(t, request, q.fits)
-				if response.StatusCode != q.status {
-					t.Errorf("status %d: %s", response.StatusCode, body)
-				}
-			})
+			if response, body := c.exchange(t, method+" "+name, request, q.fits); response.StatusCode != q.status {
+				t.Errorf("%s %s: status %d: %s", method, name, response.StatusCode, body)
+			}
 		}
 	}
 }
@@ -455,14 +450,14 @@ func TestTimelines(t *testing.T) {
 	i := install(t, localtest.Postgres(t))
 	record(t, i.db, more(t, i))
 	c := readContract(t, i.handler)
-	_, body := c.exchange(t, asking(http.MethodPost, "/v1/visits", token, `{"site_id":"example.com","date_range":"all"}`), true)
+	_, body := c.exchange(t, "a request", asking(http.MethodPost, "/v1/visits", token, `{"site_id":"example.com","date_range":"all"}`), true)
 	var list struct{ Visits []struct{ ID string } }
 	if err := json.Unmarshal(body, &list); err != nil || len(list.Visits) != 7 {
 		t.Fatalf("%v: %s", err, body)
 	}
 	moments := map[string]int{}
 	for _, visit := range list.Visits {
-		response, body := c.exchange(t, asking(http.MethodGet, "/v1/visits/"+visit.ID+"?site_id=example.com", token, ""), true)
+		response, body := c.exchange(t, "a request", asking(http.MethodGet, "/v1/visits/"+visit.ID+"?site_id=example.com", token, ""), true)
 		var timeline struct{ Events []map[string]any }
 		if err := json.Unmarshal(body, &timeline); err != nil || response.StatusCode != http.StatusOK {
 			t.Errorf("%s: status %d: %s", visit.ID, response.StatusCode, body)
@@ -541,11 +536,9 @@ func TestDescribedRefusals(t *testing.T) {
 		answer{"the first question of a minute", get("/v1/realtime?site_id=example.com", key), http.StatusOK, true},
 		answer{"the second", get("/v1/realtime?site_id=example.com", key), http.StatusTooManyRequests, true})
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) { //nolint:paralleltest // one after the other
-			if response, body := c.exchange(t, test.request, test.fits); response.StatusCode != test.status {
-				t.Errorf("status %d: %s", response.StatusCode, body)
-			}
-		})
+		if response, body := c.exchange(t, test.name, test.request, test.fits); response.StatusCode != test.status {
+			t.Errorf("%s: status %d: %s", test.name, response.StatusCode, body)
+		}
 	}
 	const brokenRollups = `
 CREATE FUNCTION broken() RETURNS SETOF rollup_day LANGUAGE plpgsql AS $$ BEGIN RAISE %s; END $$;
@@ -556,7 +549,7 @@ CREATE VIEW rollup_day AS SELECT * FROM broken();`
 			t.Fatal(err)
 		}
 		question := asking(http.MethodPost, "/api/v2/query", token, `{"site_id":"example.com","metrics":["visitors"],`+march+`}`)
-		if response, body := c.exchange(t, question, true); response.StatusCode != status {
+		if response, body := c.exchange(t, condition, question, true); response.StatusCode != status {
 			t.Errorf("%s: status %d: %s", condition, response.StatusCode, body)
 		}
 		if _, err := i.db.Exec(t.Context(), `DROP VIEW rollup_day; DROP FUNCTION broken; ALTER TABLE rollup_day_`+condition+` RENAME TO rollup_day`); err != nil {
@@ -577,7 +570,7 @@ func TestUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, secret := range []string{token, "ak_nothing"} {
-		if response, body := c.exchange(t, asking(http.MethodGet, "/v1/realtime?site_id=example.com", secret, ""), true); response.StatusCode != http.StatusServiceUnavailable {
+		if response, body := c.exchange(t, "a request", asking(http.MethodGet, "/v1/realtime?site_id=example.com", secret, ""), true); response.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%d %s", response.StatusCode, body)
 		}
 	}
