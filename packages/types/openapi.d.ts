@@ -227,13 +227,13 @@ export interface components {
          * @description What all events of a visit have in common. `visit:country` is an ISO 3166 code of two letters. What is not known is an empty text; of `visit:source` it is `Direct / None`
          * @enum {string}
          */
-        readonly VisitDimension: "visit:entry_page" | "visit:exit_page" | "visit:entry_page_hostname" | "visit:exit_page_hostname" | "visit:referrer" | "visit:source" | "visit:channel" | "visit:utm_source" | "visit:utm_medium" | "visit:utm_campaign" | "visit:utm_term" | "visit:utm_content" | "visit:country" | "visit:region" | "visit:city" | "visit:browser" | "visit:browser_version" | "visit:os" | "visit:os_version" | "visit:device" | "visit:language" | "visit:screen";
+        readonly VisitDimension: "visit:entry_page" | "visit:exit_page" | "visit:entry_page_hostname" | "visit:exit_page_hostname" | "visit:referrer" | "visit:source" | "visit:channel" | "visit:utm_source" | "visit:utm_medium" | "visit:utm_campaign" | "visit:utm_term" | "visit:utm_content" | "visit:country" | "visit:country_name" | "visit:region" | "visit:region_name" | "visit:city" | "visit:city_name" | "visit:browser" | "visit:browser_version" | "visit:os" | "visit:os_version" | "visit:device" | "visit:language" | "visit:screen";
         /** @description What a question groups by */
         readonly Dimension: components["schemas"]["TimeDimension"] | components["schemas"]["GoalDimension"] | components["schemas"]["EventDimension"] | components["schemas"]["PropertyDimension"] | components["schemas"]["VisitDimension"];
         /** @description What a filter looks at */
         readonly FilterDimension: components["schemas"]["GoalDimension"] | components["schemas"]["EventDimension"] | components["schemas"]["PropertyDimension"] | components["schemas"]["VisitDimension"];
         /**
-         * @description How a filter compares: equal to any of its values, or to none; with any of them in it (not empty), or none; any of them, a regular expression (RE2, of at most 1,000 bytes), matches a part of it, or none
+         * @description How a filter compares: equal to any of its values, or to none; with any of them in it (not empty), or none; any of them, a regular expression (RE2, at most 20 of at most 1,000 bytes), matches a part of it, or none
          * @enum {string}
          */
         readonly ComparisonOperator: "is" | "is_not" | "contains" | "contains_not" | "matches" | "matches_not";
@@ -338,6 +338,11 @@ export interface components {
              * @default false
              */
             readonly imports?: boolean;
+            /**
+             * @description Tell what was noted of the days of the range
+             * @default false
+             */
+            readonly annotations?: boolean;
             readonly comparisons?: components["schemas"]["Comparisons"];
         };
         /** @description Which of the rows are answered */
@@ -403,6 +408,12 @@ export interface components {
             readonly total_rows?: number;
             /** @constant */
             readonly imports_included?: false;
+            /** @description What was noted of the days of the range, in their order */
+            readonly annotations?: readonly {
+                /** Format: date */
+                readonly day: string;
+                readonly text: string;
+            }[];
             /** @description Why a metric has no value where it could have one */
             readonly metric_warnings?: {
                 readonly total_revenue?: components["schemas"]["Warning"];
@@ -424,6 +435,8 @@ export interface components {
                 readonly time_labels: boolean;
                 readonly total_rows: boolean;
                 readonly imports: boolean;
+                /** @constant */
+                readonly annotations?: true;
                 readonly comparisons?: components["schemas"]["Comparisons"];
             };
             readonly pagination: {
