@@ -408,6 +408,7 @@ func TestAsDescribed(t *testing.T) {
 		march+`,`+steps+`,"breakdown":"event:goal"`, march+`,`+steps+`,"limit":101`, march+`,"steps":[{},{}]`)
 	bad(true, "/v1/funnels", march+`,"funnel":"None"`)
 	bad(false, "/v1/cohorts", march+`,"kind":"other"`, march+`,"interval":"year"`, march+`,"first":[]`, march+`,"kind":"return","by":"visit:source"`, march+`,"by":"event:page"`, march+`,"limit":1001`)
+	bad(false, "/v1/cohorts", march+`,"kind":"retention","limit":3`)
 	bad(true, "/v1/cohorts", `"date_range":"24h"`, `"date_range":["2020-01-01","2026-03-01"],"kind":"retention","interval":"day"`)
 	bad(false, "/v1/journeys", march+`,"from":[],"to":[]`, march+`,"depth":11`, march+`,"breadth":0`)
 	bad(false, "/v1/visits", march+`,"limit":1001`, march+`,"cursor":"a"`)

@@ -552,11 +552,6 @@ export interface components {
             readonly first?: components["schemas"]["Filters"];
             /** @description Which events say that a subject came back; any without */
             readonly again?: components["schemas"]["Filters"];
-            /**
-             * @description Is of no use here
-             * @default 10
-             */
-            readonly limit?: number;
         };
         readonly Share: {
             /** @description Of the step */

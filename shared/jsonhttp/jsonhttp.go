@@ -224,6 +224,9 @@ func isAway(err error) bool {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return slices.ContainsFunc([]string{"08", "53", "57P"}, func(class string) bool { return strings.HasPrefix(refused.Code, class) })
 	}
+	if _, ours := errors.AsType[*json.SemanticError](err); ours { // of an answer that can't be written
+		return false
+	}
 	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
 	_, network := errors.AsType[net.Error](err)
 	return unreachable || network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)

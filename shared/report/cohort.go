@@ -65,16 +65,16 @@ type cohortsBody struct {
 	Did       []stepBody     `json:"did"`
 	First     jsontext.Value `json:"first"`
 	Again     jsontext.Value `json:"again"`
-	Limit     int            `json:"limit"`
+	Limit     *int           `json:"limit"`
 }
 
 // ParseCohorts reads a question about cohorts. It is as strict as Parse.
 func ParseCohorts(data []byte) (c Cohorts, err error) {
-	b := cohortsBody{Kind: acquisition, Interval: "week", Limit: 10}
+	b := cohortsBody{Kind: acquisition, Interval: "week"}
 	if err := jsonhttp.Decode(data, &b); err != nil {
 		return c, err
 	}
-	c.Kind, c.Limit = b.Kind, b.Limit
+	c.Kind = b.Kind
 	if err := c.readSelection(b.SiteID, b.DateRange, b.Filters); err != nil {
 		return c, err
 	}
@@ -87,9 +87,6 @@ func ParseCohorts(data []byte) (c Cohorts, err error) {
 		c.grain = monthGrain
 	default:
 		return c, problem.Invalid("interval", "must be day, week or month")
-	}
-	if c.Limit < 1 || c.Limit > maxCohorts {
-		return c, problem.Invalid("limit", fmt.Sprintf("must be from 1 to %d", maxCohorts))
 	}
 	only := func(field, of string, given bool) error {
 		if given {
@@ -104,7 +101,7 @@ func ParseCohorts(data []byte) (c Cohorts, err error) {
 		}
 		return c, c.readAcquisition(b)
 	case retention, comeback:
-		if err := cmp.Or(only("by", acquisition, b.By != ""), only("did", acquisition, len(b.Did) > 0)); err != nil {
+		if err := cmp.Or(only("by", acquisition, b.By != ""), only("did", acquisition, len(b.Did) > 0), only("limit", acquisition, b.Limit != nil)); err != nil {
 			return c, err
 		}
 		for _, list := range []struct {
@@ -125,6 +122,12 @@ func ParseCohorts(data []byte) (c Cohorts, err error) {
 }
 
 func (c *Cohorts) readAcquisition(b cohortsBody) (err error) {
+	if c.Limit = 10; b.Limit != nil {
+		c.Limit = *b.Limit
+	}
+	if c.Limit < 1 || c.Limit > maxCohorts {
+		return problem.Invalid("limit", fmt.Sprintf("must be from 1 to %d", maxCohorts))
+	}
 	if b.By != "" {
 		d, ok := dimensionNamed(b.By)
 		if !ok || !strings.HasPrefix(d.Name, "visit:") {

@@ -14,8 +14,8 @@ type Comparisons struct {
 	Mode string `json:"mode"`
 	// DateRange are two days, of mode custom.
 	DateRange *[2]string `json:"date_range,omitempty"`
-	// MatchDayOfWeek moves the other stretch, by three days at most, so that it begins on
-	// the same day of the week.
+	// MatchDayOfWeek moves the other stretch so that it begins on the same day of the week: to
+	// the nearest, but for a previous period, which must not reach into the stretch itself.
 	MatchDayOfWeek bool `json:"match_day_of_week,omitzero"`
 }
 

@@ -20,6 +20,7 @@ import (
 // What a funnel may be at most.
 const (
 	maxSteps      = 10
+	maxStepName   = 300 // bytes
 	maxBreakdowns = 100
 	longestWindow = 24 * time.Hour
 )
@@ -171,6 +172,9 @@ func readSteps(field string, bodies []stepBody) ([]Step, error) {
 		}
 		if len(filters) == 0 {
 			return nil, problem.Invalid(at+".filters", "must hold at least one filter")
+		}
+		if len(b.Name) > maxStepName {
+			return nil, problem.Invalid(at+".name", fmt.Sprintf("may have at most %d bytes", maxStepName))
 		}
 		if steps[i] = (Step{b.Name, filters}); b.Name == "" {
 			steps[i].Name = fmt.Sprintf("Step %d", i+1)

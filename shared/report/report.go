@@ -451,7 +451,7 @@ func (r *resolved) warnings(rows []*group) map[Metric]Warning {
 func (a asked) compare(ctx context.Context, r *resolved, answer *Answer, from *source) error {
 	other := r.Include.Comparisons.other(r.span)
 	q := r.Question
-	q.Include, q.Pagination = Include{}, Pagination{Limit: maxGroups}
+	q.Include, q.Pagination = Include{}, Pagination{Limit: maxGroups + 1} // which is one too many
 	for i := range q.Dimensions {
 		if q.Dimensions[i].isTime() {
 			q.Dimensions[i].grain = r.grain
