@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -18,12 +19,15 @@ import (
 	"github.com/analytics-platform/analytics/shared/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/table"
 	"github.com/analytics-platform/analytics/shared/visit"
 )
 
 const (
 	// maxVisits is how many visits are listed at once.
 	maxVisits = 1000
+	// defaultVisits is how many are when the question does not say.
+	defaultVisits = 50
 	// visitsAtOnce is how many visits are looked at together in search of some.
 	visitsAtOnce = 1000
 	// maxVisitEvents bounds the events of those that are in memory.
@@ -34,7 +38,7 @@ const (
 // in the range, the latest first.
 type VisitList struct {
 	Question
-	Limit int
+	Limit int      // 0 when none is given
 	after *VisitID // the last one of the page before
 }
 
@@ -42,17 +46,16 @@ type visitsBody struct {
 	SiteID    string         `json:"site_id"`
 	DateRange jsontext.Value `json:"date_range"`
 	Filters   jsontext.Value `json:"filters"`
-	Limit     int            `json:"limit"`
+	Limit     *int           `json:"limit"`
 	Cursor    string         `json:"cursor"`
 }
 
 // ParseVisitList reads a question for visits. It is as strict as Parse.
 func ParseVisitList(data []byte) (v VisitList, err error) {
-	b := visitsBody{Limit: 50}
+	var b visitsBody
 	if err := jsonhttp.Decode(data, &b); err != nil {
 		return v, err
 	}
-	v.Limit = b.Limit
 	if err := v.readSelection(b.SiteID, b.DateRange, b.Filters); err != nil {
 		return v, err
 	}
@@ -63,10 +66,12 @@ func ParseVisitList(data []byte) (v VisitList, err error) {
 		}
 		v.after = &id
 	}
-	if v.Limit < 1 || v.Limit > maxVisits {
-		err = problem.Invalid("limit", fmt.Sprintf("must be from 1 to %d", maxVisits))
+	if b.Limit != nil {
+		if v.Limit = *b.Limit; v.Limit < 1 || v.Limit > maxVisits {
+			return v, problem.Invalid("limit", fmt.Sprintf("must be from 1 to %d", maxVisits))
+		}
 	}
-	return v, err
+	return v, nil
 }
 
 // VisitID names a visit of a site. It tells nothing of who the visitor is: that number was
@@ -155,41 +160,102 @@ func (p *Reporter) Visits(ctx context.Context, db store.DB, site store.Site, now
 
 func (a asked) visits(ctx context.Context, v *VisitList, s span) (VisitsAnswer, error) {
 	answer := VisitsAnswer{Visits: []VisitSummary{}, DateRange: s.String()}
-	// A visit may have begun before the range, and its day be of another time zone.
-	const longest = 50 * time.Hour
-	at := VisitID{s.to.Add(longest), math.MaxInt64}
-	if v.after != nil {
-		at = *v.after
-	}
+	limit := cmp.Or(v.Limit, defaultVisits)
 	size := visitsAtOnce
 	if len(v.Filters) == 0 {
-		size = min(size, v.Limit+1)
+		size = min(size, limit+1)
 	}
-	for {
-		page, err := store.VisitsBefore(ctx, a.tx, a.site.ID, at.Start, at.Visitor, s.from.Add(-longest), size)
-		if err != nil {
+	for at, more := v.begin(s), true; more; {
+		var found []store.StoredVisit
+		var err error
+		if found, at, more, err = a.someVisits(ctx, v, s, at, size); err != nil {
 			return answer, err
 		}
-		matching, err := a.matching(ctx, v, s, page)
-		if err != nil {
-			return answer, err
-		}
-		for i := range page {
-			if !matching[i] {
-				continue
-			}
-			if len(answer.Visits) == v.Limit {
-				answer.Next = answer.Visits[v.Limit-1].ID
+		for i := range found {
+			if len(answer.Visits) == limit {
+				answer.Next = answer.Visits[limit-1].ID
 				return answer, nil
 			}
-			answer.Visits = append(answer.Visits, summary(&page[i], s.from.Location()))
+			answer.Visits = append(answer.Visits, summary(&found[i], s.from.Location()))
 		}
-		if len(page) < size {
-			return answer, nil
-		}
-		last := &page[len(page)-1].Visit
-		at = VisitID{last.Start, last.Visitor}
 	}
+	return answer, nil
+}
+
+// longest is more than a local day has, and than two time zones differ.
+const longest = 50 * time.Hour
+
+// begin is after which visit the list begins. A visit may have begun before the range, and
+// its day be of another time zone.
+func (v *VisitList) begin(s span) VisitID {
+	if v.after != nil {
+		return *v.after
+	}
+	return VisitID{s.to.Add(longest), math.MaxInt64}
+}
+
+// someVisits looks at the visits that come after one in the list, size at most, and returns
+// those that are asked for and the last that was looked at. more is false when that was the
+// last of all.
+func (a asked) someVisits(ctx context.Context, v *VisitList, s span, after VisitID, size int) (found []store.StoredVisit, last VisitID, more bool, err error) {
+	page, err := store.VisitsBefore(ctx, a.tx, a.site.ID, after.Start, after.Visitor, s.from.Add(-longest), size)
+	if err != nil || len(page) == 0 {
+		return nil, after, false, err
+	}
+	matching, err := a.matching(ctx, v, s, page)
+	if err != nil {
+		return nil, after, false, err
+	}
+	end := &page[len(page)-1].Visit
+	last, more = VisitID{end.Start, end.Visitor}, len(page) == size
+	for i := range page {
+		if matching[i] {
+			found = append(found, page[i])
+		}
+	}
+	return found, last, more, nil
+}
+
+// VisitTable lists visits of a site as a table: all of them, when the question has no limit.
+// Each page is of its own moment, so that the list may be long and whoever takes it slow.
+func (p *Reporter) VisitTable(ctx context.Context, db store.DB, site store.Site, now time.Time, v *VisitList) (table.Table, error) {
+	s, err := p.prepare(ctx, db, site, now, &v.Question)
+	return table.Table{DateRange: s.String(), Columns: visitColumns(), Pages: func(yield func([][]table.Cell, error) bool) {
+		left := cmp.Or(v.Limit, math.MaxInt)
+		for at, more := v.begin(s), true; more; {
+			var found []store.StoredVisit
+			err := p.ask(ctx, db, site, now, func(ctx context.Context, a asked, _ time.Time) (err error) {
+				found, at, more, err = a.someVisits(ctx, v, s, at, visitsAtOnce)
+				return err
+			})
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			found = found[:min(left, len(found))]
+			left -= len(found)
+			more = more && left > 0
+			rows := make([][]table.Cell, len(found))
+			for i := range found {
+				rows[i] = visitCells(&found[i], s.from.Location())
+			}
+			if !yield(rows, nil) {
+				return
+			}
+		}
+	}}, err
+}
+
+// prepare finds out what a question names, and the stretch of time that it is about.
+func (p *Reporter) prepare(ctx context.Context, db store.DB, site store.Site, now time.Time, q *Question) (s span, err error) {
+	err = p.ask(ctx, db, site, now, func(ctx context.Context, at asked, now time.Time) error {
+		if err := at.define(ctx, q); err != nil {
+			return err
+		}
+		s, err = q.span(ctx, at.tx, site, now)
+		return err
+	})
+	return s, err
 }
 
 // matching tells which of some visits are asked for.
@@ -275,10 +341,13 @@ func (a asked) look(ctx context.Context, v *VisitList, s span, page []store.Stor
 	return nil
 }
 
+// visitorText is a visitor as answers have it.
+func visitorText(visitor int64) string { return fmt.Sprintf("%016x", uint64(visitor)) }
+
 func summary(s *store.StoredVisit, location *time.Location) VisitSummary {
 	v := &s.Visit
 	return VisitSummary{
-		ID: VisitID{v.Start, v.Visitor}.String(), Visitor: fmt.Sprintf("%016x", uint64(v.Visitor)),
+		ID: VisitID{v.Start, v.Visitor}.String(), Visitor: visitorText(v.Visitor),
 		StartedAt: v.Start.In(location).Format(time.RFC3339), Duration: v.Duration, Engaged: v.Engaged / 1000,
 		Pageviews: v.Pageviews, Events: v.Events, Bounce: v.Bounce, EntryPage: v.EntryPage, ExitPage: v.ExitPage, Hostname: v.Hostname,
 		Referrer: v.Referrer, Source: v.Source, Channel: v.Channel, UTMSource: v.UTMSource, UTMMedium: v.UTMMedium,
@@ -325,7 +394,7 @@ func (p *Reporter) Timeline(ctx context.Context, db store.DB, site store.Site, n
 		location := now.Location()
 		answer = Timeline{Visit: summary(&stored, location), Events: []Moment{}}
 		// A visit ends with its last event that counts; engagements may follow.
-		events, err := store.VisitorsEvents(ctx, at.tx, site.ID, v.Start, v.Start.Add(50*time.Hour), []int64{v.Visitor}, visit.MaxEvents)
+		events, err := store.VisitorsEvents(ctx, at.tx, site.ID, v.Start, v.Start.Add(longest), []int64{v.Visitor}, visit.MaxEvents)
 		if err != nil {
 			return err
 		}

@@ -37,9 +37,9 @@ WHERE site_id = $1 AND time >= $2 AND time <= $3 AND visitor = ANY($4)
 ORDER BY time, id
 LIMIT $5`
 	selectEventsAfter = selectWholeEvents + `
-WHERE site_id = $1 AND (time, id) > ($2, $3) AND time >= $2 AND time < $4
+WHERE site_id = $1 AND (time, id) > ($2, $3) AND time >= $2 AND time < $4 AND day BETWEEN $5 AND $6
 ORDER BY time, id
-LIMIT $5`
+LIMIT $7`
 )
 
 // ErrNoVisit means that there is no such visit.
@@ -90,10 +90,23 @@ func VisitorsEvents(ctx context.Context, db DB, site int32, from, to time.Time, 
 	return events, err
 }
 
-// EventsAfter returns all that is stored of the events of a site after a time and id and
-// before another time, in order: most at most.
-func EventsAfter(ctx context.Context, db DB, site int32, after time.Time, id uuid.UUID, before time.Time, most int) ([]*event.Event, error) {
-	return wholeEvents(ctx, db, selectEventsAfter, site, after, id, before, most)
+// Stretch is where events are looked for: from a time to another, which is not part of it,
+// and on some local days of their site.
+type Stretch struct {
+	From, To    time.Time
+	First, Last event.Day
+}
+
+// StretchOf is that of all events of some local days.
+func StretchOf(first, last event.Day) Stretch {
+	from, to := span(first, last)
+	return Stretch{from, to, first, last}
+}
+
+// EventsAfter returns all that is stored of the events of a site in a stretch that come
+// after a time and id, in order: most at most.
+func EventsAfter(ctx context.Context, db DB, site int32, in Stretch, after time.Time, id uuid.UUID, most int) ([]*event.Event, error) {
+	return wholeEvents(ctx, db, selectEventsAfter, site, after, id, in.To, in.First.Date(), in.Last.Date(), most)
 }
 
 func wholeEvents(ctx context.Context, db DB, sql string, args ...any) ([]*event.Event, error) {
