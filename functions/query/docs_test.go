@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -50,17 +51,24 @@ func TestTheDocument(t *testing.T) {
 			if _, err := store.CreateAnnotation(t.Context(), i.db, site.ID, time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC), "Version 2"); err != nil {
 				t.Fatal(err)
 			}
-			examples := regexp.MustCompile("(?s)```json\nPOST (\\S+)\n(.*?)```\\s+```json\n(.*?)```").FindAllSubmatch(text, -1)
+			examples := regexp.MustCompile("(?s)```json\nPOST (\\S+)\n(.*?)```\\s+```(json|csv)\n(.*?)```").FindAllSubmatch(text, -1)
 			asked := map[string]bool{}
 			for _, example := range examples {
 				path, question := string(example[1]), string(example[2])
-				asked[path] = true
+				address, _, _ := strings.Cut(path, "?")
+				asked[address] = true
 				r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(question))
 				r.Header.Set("Authorization", "Bearer "+token)
 				w := httptest.NewRecorder()
 				i.handler.ServeHTTP(w, r)
+				if string(example[3]) == "csv" {
+					if got := w.Body.String(); w.Code != http.StatusOK || columnsOf(t, got, string(example[4])) != string(example[4]) {
+						t.Errorf("%s%s: status %d: %s", path, question, w.Code, got)
+					}
+					continue
+				}
 				var want, got any
-				if err := json.Unmarshal(example[3], &want); err != nil {
+				if err := json.Unmarshal(example[4], &want); err != nil {
 					t.Fatalf("%s is answered with %v", question, err)
 				}
 				if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
@@ -72,7 +80,7 @@ func TestTheDocument(t *testing.T) {
 				}
 			}
 			i.looksAtVisits(t)
-			for _, path := range []string{"/api/v2/query", "/v1/funnels", "/v1/cohorts", "/v1/journeys", "/v1/visits"} {
+			for _, path := range []string{"/api/v2/query", "/v1/funnels", "/v1/cohorts", "/v1/journeys", "/v1/visits", "/v1/export"} {
 				if !asked[path] {
 					t.Errorf("the document has no example of %s", path)
 				}
@@ -116,6 +124,29 @@ func (i *installation) looksAtVisits(t *testing.T) {
 	if now.Visitors != 0 || len(now.Minutes) != 30 {
 		t.Errorf("the last half hour is %+v", now)
 	}
+}
+
+// columnsOf leaves of an answer in CSV the columns that the wanted one has, in its order.
+func columnsOf(t *testing.T, got, want string) string {
+	t.Helper()
+	head, _, _ := strings.Cut(want, "\n")
+	lines, err := csv.NewReader(strings.NewReader(got)).ReadAll()
+	if err != nil || len(lines) == 0 {
+		return got
+	}
+	var out strings.Builder
+	file := csv.NewWriter(&out)
+	for _, line := range lines {
+		var fields []string
+		for name := range strings.SplitSeq(head, ",") {
+			if at := slices.Index(lines[0], name); at >= 0 {
+				fields = append(fields, line[at])
+			}
+		}
+		_ = file.Write(fields)
+	}
+	file.Flush()
+	return out.String()
 }
 
 // partOf leaves of an answer the members that the wanted one has.

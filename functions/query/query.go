@@ -67,16 +67,20 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	}
 	f := &function{db: db, reports: reports, answers: answers, log: env.Logger(), now: time.Now}
 	mux := http.NewServeMux()
-	handle := func(pattern string, handler http.Handler) {
-		mux.Handle(pattern, gate.RequireOrPublic(store.ScopeQuery, questions.Limit(handler)))
+	handle := func(pattern string, single bool, handler http.Handler) {
+		require := gate.RequireOrPublic
+		if single {
+			require = gate.RequireNoGuest
+		}
+		mux.Handle(pattern, require(store.ScopeQuery, questions.Limit(handler)))
 	}
-	for path, read := range kinds() {
-		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.answer(w, r, read) })
-		handle("POST "+path, handler)
-		handle("GET "+path, handler)
+	for _, k := range kinds() {
+		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.answer(w, r, &k) })
+		handle("POST "+k.path, k.single, handler)
+		handle("GET "+k.path, k.single, handler)
 	}
-	handle("GET /v1/realtime", f.serve(f.realtime))
-	handle("GET /v1/visits/{id}", f.serve(f.timeline))
+	handle("GET /v1/realtime", false, f.serve(f.realtime))
+	handle("GET /v1/visits/{id}", true, f.serve(f.timeline))
 	mux.Handle("GET /openapi.json", serveDocument())
 	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: report.MaxBody, Ready: db.Ping}, nil
 }

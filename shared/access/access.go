@@ -57,6 +57,7 @@ const CodeTooManyAttempts = "too_many_attempts"
 type Credential struct {
 	Scopes []store.Scope
 	Sites  []int32    // that it may see; none means all
+	Guest  bool       // it was given to a guest, to see reports
 	Ends   *time.Time // from then on it is good for nothing; nil for a key
 }
 
@@ -69,7 +70,7 @@ func Keys(db store.DB, now func() time.Time) LookUp {
 	return func(ctx context.Context, secret string) (Credential, error) {
 		if strings.HasPrefix(secret, store.ShareLinkPrefix) {
 			link, err := store.UseShareLink(ctx, db, secret, now())
-			return Credential{Scopes: reading(), Sites: []int32{link.Site}, Ends: link.ExpiresAt}, err
+			return Credential{Scopes: reading(), Sites: []int32{link.Site}, Guest: true, Ends: link.ExpiresAt}, err
 		}
 		key, err := store.UseKey(ctx, db, secret, now())
 		return Credential{Scopes: key.Scopes, Sites: key.Sites}, err
@@ -206,6 +207,18 @@ func (a *Access) RequireOrPublic(scope store.Scope, next http.Handler) http.Hand
 			return Grant{public: true, may: Credential{Scopes: reading(), Sites: []int32{noSite}}}, nil
 		}
 		return a.grant(w, r)
+	}, next)
+}
+
+// RequireNoGuest lets through the requests that may ask for things of a scope and come from
+// the owner or a program: share links and public sites show reports, not single visits.
+func (a *Access) RequireNoGuest(scope store.Scope, next http.Handler) http.Handler {
+	return a.through([]store.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
+		grant, err := a.grant(w, r)
+		if err == nil && grant.may.Guest {
+			err = problem.New(http.StatusForbidden, problem.CodeForbidden, "a share link is for reports, not for single visits or events: send an API key")
+		}
+		return grant, err
 	}, next)
 }
 
