@@ -106,13 +106,13 @@ export interface paths {
         };
         /**
          * Single visits, asked for in the address
-         * @description As POST, for caches and links.
+         * @description As POST, for caches and links. It takes the owner's token or a key: share links and public sites show no single visits.
          */
         readonly get: operations["visitsByAddress"];
         readonly put?: never;
         /**
          * Single visits
-         * @description The visits that have an event which matches all filters and lies in the range, the latest first.
+         * @description The visits that have an event which matches all filters and lies in the range, the latest first. It takes the owner's token or a key: share links and public sites show no single visits.
          */
         readonly post: operations["visits"];
         readonly delete?: never;
@@ -130,11 +130,35 @@ export interface paths {
         };
         /**
          * What happened in a visit
-         * @description The visit, and its events in order.
+         * @description The visit, and its events in order. It takes the owner's token or a key: share links and public sites show no single visits.
          */
         readonly get: operations["visit"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/export": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * All that is stored of events, as a file
+         * @description As NDJSON unless `format` or `Accept` say otherwise. A file may take 15 minutes; each row has a `cursor` from which the next ones can be asked for. It takes the owner's token or a key: share links and public sites show no single visits.
+         */
+        readonly get: operations["exportEventsByAddress"];
+        readonly put?: never;
+        /**
+         * All that is stored of events, as a file
+         * @description As NDJSON unless `format` or `Accept` say otherwise. A file may take 15 minutes; each row has a `cursor` from which the next ones can be asked for. It takes the owner's token or a key: share links and public sites show no single visits.
+         */
+        readonly post: operations["exportEvents"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -749,6 +773,16 @@ export interface components {
             /** @description The path of the value to blame, such as `filters.0.2` */
             readonly field?: string;
         };
+        /** @description All that is stored of the events of a range, in the order of time and id */
+        readonly ExportQuestion: {
+            readonly site_id: components["schemas"]["SiteID"];
+            readonly date_range: components["schemas"]["DateRange"];
+            readonly filters?: components["schemas"]["Filters"];
+            /** @description Events of a piece; all without */
+            readonly limit?: number;
+            /** @description The `cursor` of the last event that is at hand */
+            readonly cursor?: string;
+        };
     };
     responses: {
         /** @description The rows, in order */
@@ -761,6 +795,9 @@ export interface components {
             };
             content: {
                 readonly "application/json": components["schemas"]["Answer"];
+                readonly "text/csv": string;
+                readonly "application/x-ndjson": unknown;
+                readonly "application/vnd.apache.parquet": string;
             };
         };
         /** @description How many reached each step */
@@ -773,6 +810,9 @@ export interface components {
             };
             content: {
                 readonly "application/json": components["schemas"]["FunnelAnswer"];
+                readonly "text/csv": string;
+                readonly "application/x-ndjson": unknown;
+                readonly "application/vnd.apache.parquet": string;
             };
         };
         /** @description The cohorts */
@@ -785,6 +825,9 @@ export interface components {
             };
             content: {
                 readonly "application/json": components["schemas"]["CohortsAnswer"];
+                readonly "text/csv": string;
+                readonly "application/x-ndjson": unknown;
+                readonly "application/vnd.apache.parquet": string;
             };
         };
         /** @description A graph of what visits did, step by step */
@@ -797,6 +840,9 @@ export interface components {
             };
             content: {
                 readonly "application/json": components["schemas"]["JourneysAnswer"];
+                readonly "text/csv": string;
+                readonly "application/x-ndjson": unknown;
+                readonly "application/vnd.apache.parquet": string;
             };
         };
         /** @description A page of visits */
@@ -809,6 +855,9 @@ export interface components {
             };
             content: {
                 readonly "application/json": components["schemas"]["VisitsAnswer"];
+                readonly "text/csv": string;
+                readonly "application/x-ndjson": unknown;
+                readonly "application/vnd.apache.parquet": string;
             };
         };
         /** @description The answer that `If-None-Match` names is still right */
@@ -976,6 +1025,32 @@ export interface components {
                 };
             };
         };
+        /** @description Nothing that `Accept` names can be answered */
+        readonly NotAcceptable: {
+            headers: {
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    readonly status?: 406;
+                    /** @constant */
+                    readonly code?: "not_acceptable";
+                };
+            };
+        };
+        /** @description The events. When something fails in the midst the connection is cut. NDJSON has a JSON object for each event, on a line of its own */
+        readonly Export: {
+            headers: {
+                readonly "Cache-Control": components["headers"]["NoStore"];
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "text/csv": string;
+                readonly "application/x-ndjson": unknown;
+                readonly "application/vnd.apache.parquet": string;
+            };
+        };
     };
     parameters: {
         /**
@@ -985,6 +1060,8 @@ export interface components {
         readonly Site: components["schemas"]["SiteID"];
         /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
         readonly IfNoneMatch: string;
+        /** @description In which form it is answered, whatever `Accept` says */
+        readonly Format: "json" | "csv" | "ndjson" | "parquet";
     };
     requestBodies: never;
     headers: {
@@ -994,7 +1071,7 @@ export interface components {
         readonly NoStore: "no-store";
         /** @description Only the asker's own cache may keep it, and must ask each time whether it is still right */
         readonly Revalidate: "private, no-cache";
-        readonly Vary: "Authorization, Cookie";
+        readonly Vary: "Accept, Authorization, Cookie";
         /** @description In how many seconds it is worth trying again */
         readonly RetryAfter: number;
         /** @description How to come with a secret */
@@ -1009,6 +1086,8 @@ export interface operations {
             readonly query: {
                 /** @description The question, as JSON */
                 readonly query: string;
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
             };
             readonly header?: {
                 /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
@@ -1025,6 +1104,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 422: components["responses"]["TooSlow"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
@@ -1033,7 +1113,10 @@ export interface operations {
     };
     readonly query: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -1049,6 +1132,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlow"];
@@ -1062,6 +1146,8 @@ export interface operations {
             readonly query: {
                 /** @description The question, as JSON */
                 readonly query: string;
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
             };
             readonly header?: {
                 /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
@@ -1078,6 +1164,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 422: components["responses"]["TooSlow"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
@@ -1086,7 +1173,10 @@ export interface operations {
     };
     readonly funnel: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -1102,6 +1192,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlow"];
@@ -1115,6 +1206,8 @@ export interface operations {
             readonly query: {
                 /** @description The question, as JSON */
                 readonly query: string;
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
             };
             readonly header?: {
                 /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
@@ -1131,6 +1224,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
@@ -1139,7 +1233,10 @@ export interface operations {
     };
     readonly cohorts: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -1155,6 +1252,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlowOrLarge"];
@@ -1168,6 +1266,8 @@ export interface operations {
             readonly query: {
                 /** @description The question, as JSON */
                 readonly query: string;
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
             };
             readonly header?: {
                 /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
@@ -1184,6 +1284,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 422: components["responses"]["TooSlow"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
@@ -1192,7 +1293,10 @@ export interface operations {
     };
     readonly journeys: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -1208,6 +1312,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlow"];
@@ -1221,6 +1326,8 @@ export interface operations {
             readonly query: {
                 /** @description The question, as JSON */
                 readonly query: string;
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
             };
             readonly header?: {
                 /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
@@ -1237,6 +1344,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 422: components["responses"]["TooSlow"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
@@ -1245,7 +1353,10 @@ export interface operations {
     };
     readonly visits: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -1261,6 +1372,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlow"];
@@ -1317,6 +1429,62 @@ export interface operations {
                     };
                 };
             };
+            readonly 422: components["responses"]["TooSlow"];
+            readonly 429: components["responses"]["TooMany"];
+            readonly 500: components["responses"]["Internal"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly exportEventsByAddress: {
+        readonly parameters: {
+            readonly query: {
+                /** @description The question, as JSON */
+                readonly query: string;
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: components["responses"]["Export"];
+            readonly 400: components["responses"]["Invalid"];
+            readonly 401: components["responses"]["Unauthorized"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["TooSlow"];
+            readonly 429: components["responses"]["TooMany"];
+            readonly 500: components["responses"]["Internal"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly exportEvents: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description In which form it is answered, whatever `Accept` says */
+                readonly format?: components["parameters"]["Format"];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ExportQuestion"];
+            };
+        };
+        readonly responses: {
+            readonly 200: components["responses"]["Export"];
+            readonly 400: components["responses"]["Invalid"];
+            readonly 401: components["responses"]["Unauthorized"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["SiteUnknown"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlow"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
