@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -163,19 +164,28 @@ func dashboard() []string {
 	return questions
 }
 
-// filters are the filters of one dimension each with which the dashboard is asked for.
-func filters() []string {
-	return []string{
-		`["is","visit:country",["DE"]]`, `["is","event:page",["/pricing"]]`, `["contains","event:page",["/blog/"]]`, `["is","visit:source",["Google","Bing"]]`,
-		`["is_not","visit:browser",["Chrome"]]`, `["is","visit:device",["Mobile"]]`, `["matches","event:page",["^/blog/post-[0-9]$"]]`,
-		`["is","event:name",["signup"]]`, `["is","event:props:plan",["pro"]]`, `["has_done",["is","event:name",["purchase"]]]`,
+// filters are the filters of one dimension each with which the dashboard is asked for, and
+// what each is in SQL, of an event r in the visit v.
+func filters() map[string]string {
+	return map[string]string{
+		`["is","visit:country",["DE"]]`:                   `v.country = 'DE'`,
+		`["is","event:page",["/pricing"]]`:                `r.page = '/pricing'`,
+		`["contains","event:page",["/blog/"]]`:            `r.page LIKE '%/blog/%'`,
+		`["is","visit:source",["Google","Bing"]]`:         `v.source IN ('Google', 'Bing')`,
+		`["is_not","visit:browser",["Chrome"]]`:           `v.browser <> 'Chrome'`,
+		`["is","visit:device",["Mobile"]]`:                `v.device = 'Mobile'`,
+		`["matches","event:page",["^/blog/post-[0-9]$"]]`: `r.page ~ '^/blog/post-[0-9]$'`,
+		`["is","event:name",["signup"]]`:                  `r.name = 'signup'`,
+		`["is","event:props:plan",["pro"]]`:               `r.props ->> 'plan' = 'pro'`,
+		`["has_done",["is","event:name",["purchase"]]]`:   `v.purchases > 0`,
 	}
 }
 
 // BenchmarkQuery asks the function for the reports of a dashboard, all at once as a
 // dashboard does, for a month of a site with ten million events beside two smaller ones,
-// then for each with a filter, and for a year of a site with a hundred million. Beside them
-// it answers the same nine reports from rows in a plain table.
+// then for each with a filter, for a funnel and the like, and for a year of a site with a
+// hundred million. Beside the dashboard, a filtered report, the funnel and the year it says
+// how long the same takes from rows in a plain table, of which the year has but a month.
 func BenchmarkQuery(b *testing.B) {
 	url := benchRecord(b)
 	process := host.NewProcess(map[string]string{"DATABASE_URL": url, "ADMIN_TOKEN": token}, slog.New(slog.DiscardHandler))
@@ -183,6 +193,22 @@ func BenchmarkQuery(b *testing.B) {
 	handler, err := host.Build(b.Context(), process.Env("query"), query.New)
 	if err != nil {
 		b.Fatal(err)
+	}
+	db, err := pgxpool.New(b.Context(), url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(db.Close)
+	fromRows := func(b *testing.B, took time.Duration, statements ...string) {
+		b.Helper()
+		began := time.Now()
+		for _, statement := range statements {
+			if _, err := db.Exec(b.Context(), statement); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(time.Since(began).Milliseconds()), "rows-ms")
+		b.ReportMetric(time.Since(began).Seconds()/took.Seconds(), "times-as-long")
 	}
 	asked := atomic.Int64{}
 	ask := func(path, question string) time.Duration {
@@ -200,7 +226,6 @@ func BenchmarkQuery(b *testing.B) {
 	}
 	const query2 = "/api/v2/query"
 	const month = `"site_id":"large.example","date_range":["2026-03-02","2026-03-31"],`
-	var board time.Duration
 	b.Run("dashboard", func(b *testing.B) {
 		var took []time.Duration
 		for b.Loop() {
@@ -214,10 +239,11 @@ func BenchmarkQuery(b *testing.B) {
 				took = append(took, time.Since(began))
 			}
 		}
-		board = percentile(took, 50)
 		reportTimes(b, took)
+		fromRows(b, percentile(took, 50), rawDashboard()...)
 	})
-	for _, filter := range filters() {
+	all := filters()
+	for _, filter := range slices.Sorted(maps.Keys(all)) {
 		b.Run("filter="+filter, func(b *testing.B) {
 			var took []time.Duration
 			for b.Loop() {
@@ -226,6 +252,11 @@ func BenchmarkQuery(b *testing.B) {
 				}
 			}
 			reportTimes(b, took)
+			pages := ask(query2, month+dashboard()[2]+`,"filters":[`+filter+`]`)
+			fromRows(b, pages, rawVisits+`
+SELECT r.page, count(DISTINCT (r.day, r.visitor)) AS visitors, count(*) FILTER (WHERE r.type = 1)
+FROM runs AS r JOIN visits AS v USING (day, visitor, run)
+WHERE `+all[filter]+` GROUP BY r.page ORDER BY visitors DESC LIMIT 10`)
 		})
 	}
 	ways := map[string]string{
@@ -242,6 +273,9 @@ func BenchmarkQuery(b *testing.B) {
 				}
 			}
 			reportTimes(b, took)
+			if name == "funnel of 3 steps" {
+				fromRows(b, percentile(took, 50), rawFunnel)
+			}
 		})
 	}
 	b.Run("year of 100 million", func(b *testing.B) {
@@ -252,50 +286,51 @@ func BenchmarkQuery(b *testing.B) {
 			}
 		}
 		reportTimes(b, took)
-	})
-	b.Run("dashboard from rows", func(b *testing.B) {
-		db, err := pgxpool.New(b.Context(), url)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(db.Close)
-		for b.Loop() {
-			began := time.Now()
-			for _, statement := range rawDashboard() {
-				if _, err := db.Exec(b.Context(), statement); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(float64(time.Since(began).Milliseconds()), "ms")
-			b.ReportMetric(time.Since(began).Seconds()/board.Seconds(), "times-the-dashboard's")
-		}
+		fromRows(b, percentile(took, 50), `
+SELECT date_trunc('month', day), count(DISTINCT (day, visitor)), count(*) FILTER (WHERE type = 1) FROM raw_events WHERE site_id = 1 GROUP BY 1`)
 	})
 }
 
-// rawDashboard asks a plain table of events for what the dashboard shows.
-func rawDashboard() []string {
-	const visits = `
+// The visits of the plain table of events, and a funnel of it: of each visitor-day whether
+// the pricing was seen after the home page, and a signup came after that.
+const (
+	rawVisits = `
 WITH runs AS (
     SELECT *, sum(begins) OVER (PARTITION BY day, visitor ORDER BY time) AS run
     FROM (SELECT *, CASE WHEN time - lag(time) OVER (PARTITION BY day, visitor ORDER BY time) < interval '30 minutes' THEN 0 ELSE 1 END AS begins
           FROM raw_events WHERE site_id = 1 AND time >= '2026-03-02' AND time < '2026-04-01') AS marked
 ), visits AS (
     SELECT day, visitor, run, count(*) AS events, count(*) FILTER (WHERE type = 1) AS pageviews, max(time) - min(time) AS duration,
+           count(*) FILTER (WHERE name = 'purchase') AS purchases,
            (array_agg(page ORDER BY time))[1] AS entry_page, (array_agg(source ORDER BY time))[1] AS source,
            (array_agg(channel ORDER BY time))[1] AS channel, (array_agg(country ORDER BY time))[1] AS country,
            (array_agg(browser ORDER BY time))[1] AS browser, (array_agg(device ORDER BY time))[1] AS device
     FROM runs GROUP BY day, visitor, run
 ) `
+	rawFunnel = `
+WITH month AS (
+    SELECT day, visitor, time, page, name FROM raw_events WHERE site_id = 1 AND time >= '2026-03-02' AND time < '2026-04-01'
+), first AS (
+    SELECT day, visitor, min(time) AS at FROM month WHERE page = '/' GROUP BY day, visitor
+), second AS (
+    SELECT day, visitor, min(e.time) AS at FROM month AS e JOIN first USING (day, visitor) WHERE e.page = '/pricing' AND e.time > first.at GROUP BY day, visitor
+), third AS (
+    SELECT day, visitor, min(e.time) AS at FROM month AS e JOIN second USING (day, visitor) WHERE e.name = 'signup' AND e.time > second.at GROUP BY day, visitor
+)
+SELECT (SELECT count(*) FROM first), (SELECT count(*) FROM second), (SELECT count(*) FROM third)`
+)
+
+// rawDashboard asks a plain table of events for what the dashboard shows.
+func rawDashboard() []string {
 	const all = `count(DISTINCT (day, visitor)) AS visitors, count(*) AS visits, sum(pageviews), sum(events), avg(CASE WHEN events = 1 THEN 1 ELSE 0 END), avg(duration) FROM visits`
 	statements := []string{
-		visits + `SELECT ` + all,
-		visits + `SELECT day, ` + all + ` GROUP BY day ORDER BY day`,
+		rawVisits + `SELECT ` + all,
+		rawVisits + `SELECT day, ` + all + ` GROUP BY day ORDER BY day`,
 		`SELECT page, count(DISTINCT (day, visitor)) AS visitors, count(*) FROM raw_events
 		 WHERE site_id = 1 AND time >= '2026-03-02' AND time < '2026-04-01' GROUP BY page ORDER BY visitors DESC LIMIT 10`,
 	}
 	for _, column := range []string{"entry_page", "source", "channel", "country", "browser", "device"} {
-		statements = append(statements, visits+`SELECT `+column+`, `+all+` GROUP BY `+column+` ORDER BY visitors DESC LIMIT 10`)
+		statements = append(statements, rawVisits+`SELECT `+column+`, `+all+` GROUP BY `+column+` ORDER BY visitors DESC LIMIT 10`)
 	}
 	return statements
 }
