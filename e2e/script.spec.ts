@@ -157,10 +157,15 @@ test('a view says what page it is of', async ({ page, site, events }) => {
 });
 
 test('pages inside a page are views when the path changes', async ({ page, site, events }) => {
+  // Each view is waited for: those of one moment may arrive in any order.
   await page.goto(`${site.url}/core/first`);
+  await events.wait(1, 'view');
   await page.evaluate(() => {
     history.replaceState({}, '', '?sorted=1'); // the same page
     history.pushState({}, '', '/core/second');
+  });
+  await events.wait(2, 'view');
+  await page.evaluate(() => {
     history.replaceState({}, '', '/core/third');
     history.pushState({}, '', '#part');
   });
@@ -334,7 +339,7 @@ test('404: a page that is not there', async ({ page, site, events }) => {
   await page.goto(`${site.url}/404/missing`);
   const [missing] = await events.wait(1, 'conversion', '404');
   expect(missing).toMatchObject({ passive: true, props: { path: '/404/missing' } });
-  expect(events.of('view')).toHaveLength(2);
+  expect(await events.wait(2, 'view')).toHaveLength(2);
 });
 
 test('engagement: how long and how far a page was read', async ({ page, site, events }) => {

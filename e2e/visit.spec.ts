@@ -53,13 +53,16 @@ for (const database of ['plain', 'timescaledb'] satisfies Database[]) {
           .getByTestId(`report-${report}`)
           .getByTestId('row')
           .evaluateAll((all) => all.map((row) => [row.dataset.label, row.dataset.value]));
-      expect((await rows('pages')).sort()).toEqual([
-        ['/', '1'],
-        ['/about', '1'],
-        ['/pricing', '1'],
-      ]);
-      expect(await rows('sources')).toEqual([['Direct / None', '1']]);
-      expect(await rows('events')).toEqual([['Signup', '1']]);
+      // Each report is asked for by itself, and may be of a moment before.
+      await expect
+        .poll(async () => (await rows('pages')).sort())
+        .toEqual([
+          ['/', '1'],
+          ['/about', '1'],
+          ['/pricing', '1'],
+        ]);
+      await expect.poll(() => rows('sources')).toEqual([['Direct / None', '1']]);
+      await expect.poll(() => rows('events')).toEqual([['Signup', '1']]);
       expect(page.url()).not.toContain(platform.token);
 
       const { results } = await platform.query({
