@@ -90,7 +90,7 @@ func FuzzCompile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, pattern, page string) {
 		if !utf8.ValidString(pattern) || !utf8.ValidString(page) || len(pattern) > 300 || len(page) > 2000 {
-			t.Skip("no pattern that is let in, or no page")
+			return // no pattern that is let in, or no page
 		}
 		expression, err := glob.Compile(pattern)
 		if err != nil {
