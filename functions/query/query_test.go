@@ -192,7 +192,15 @@ func TestDefinitions(t *testing.T) {
 		},
 		"by name": {
 			`"metrics":["visitors","events"],"date_range":["2026-03-01","2026-03-31"],"dimensions":["event:name"]`,
+			`[{"metrics":[3,6],"dimensions":["pageview"]},{"metrics":[1,1],"dimensions":["signup"]}]`,
+		},
+		"by name, as Plausible's clients ask for what is no view": {
+			`"metrics":["visitors","events"],"date_range":["2026-03-01","2026-03-31"],"dimensions":["event:name"],"filters":[["is_not","event:name",["pageview"]]]`,
 			`[{"metrics":[1,1],"dimensions":["signup"]}]`,
+		},
+		"views of a page by name": {
+			`"metrics":["visitors","pageviews","events"],"date_range":["2026-03-01","2026-03-31"],"filters":[["is","event:name",["pageview"]],["is","event:page",["/docs"]]]`,
+			`[{"metrics":[2,2,2],"dimensions":[]}]`,
 		},
 		// All events of a visit count under the source of its first.
 		"by source": {

@@ -2,6 +2,8 @@
 package columnstest
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -86,6 +88,31 @@ type Shown struct {
 	Date   event.Day
 	Bounds [][]int // of each visitor-day its visits' numbers of events
 	Rows   map[columns.Column][]any
+}
+
+// VisitorDaysOf are the visitor-days of days, or of parts of a day, with some columns, as
+// texts in order.
+func VisitorDaysOf(wanted []columns.Column, days ...*columns.Day) []string {
+	var all []string
+	for _, d := range days {
+		shown := Show(d, wanted...)
+		for visitorDay, lengths := range shown.Bounds {
+			firstVisit, endVisit := d.VisitsOf(visitorDay)
+			first, _ := d.EventsOf(firstVisit)
+			_, end := d.EventsOf(endVisit - 1)
+			parts := []any{lengths}
+			for _, c := range wanted {
+				if c.OfVisits() {
+					parts = append(parts, c, shown.Rows[c][firstVisit:endVisit])
+				} else {
+					parts = append(parts, c, shown.Rows[c][first:end])
+				}
+			}
+			all = append(all, fmt.Sprintf("%q", parts))
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // Show shows a day with some columns.

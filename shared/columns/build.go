@@ -20,6 +20,7 @@ type Builder struct {
 	keys     []string        // of the properties that are wanted
 	numbers  map[Column]bool // wanted
 	texts    map[Column]*dictionary
+	bytes    int // of the texts that differ, of all columns
 }
 
 // dictionary is a column of texts in the making.
@@ -32,14 +33,17 @@ func newDictionary() *dictionary {
 	return &dictionary{Text{Values: []string{""}}, map[string]uint32{"": 0}}
 }
 
-func (d *dictionary) add(value string) {
+// add returns how many bytes it needs to remember the value.
+func (d *dictionary) add(value string) (bytes int) {
 	n, ok := d.numbers[value]
 	if !ok {
 		n = uint32(len(d.Values))
 		d.numbers[value] = n
 		d.Values = append(d.Values, value)
+		bytes = len(value)
 	}
 	d.Index = append(d.Index, n)
+	return bytes
 }
 
 // upTo adds "" until the column has n rows.
@@ -130,7 +134,7 @@ func (b *Builder) addEvent(e *event.Event) {
 	b.number(Passive, truth(e.Passive))
 	b.number(Engaged, int64(e.Engaged))
 	b.number(Scroll, int64(e.Scroll))
-	b.text(Name, e.Name)
+	b.text(Name, e.EventName())
 	b.text(Page, e.Page)
 	b.text(Hostname, e.Hostname)
 	b.text(Amount, e.Amount)
@@ -140,11 +144,11 @@ func (b *Builder) addEvent(e *event.Event) {
 		if e.Subject != uuid.Nil {
 			subject = hex.EncodeToString(e.Subject[:])
 		}
-		column.add(subject)
+		b.bytes += column.add(subject)
 	}
 	if !b.props {
 		for _, key := range b.keys {
-			b.texts[Prop(key)].add(e.Props[key])
+			b.text(Prop(key), e.Props[key])
 		}
 		return
 	}
@@ -160,8 +164,14 @@ func (b *Builder) addEvent(e *event.Event) {
 			column = b.texts[Prop(key)]
 		}
 		column.upTo(before)
-		column.add(value)
+		b.bytes += column.add(value)
 	}
+}
+
+// Full tells whether what was added is as much as a part of a day should have, which is
+// some events, or so much text that more might not be kept.
+func (b *Builder) Full(events int) bool {
+	return b.day.Events() >= events || b.bytes >= maxUnpacked/2
 }
 
 // eventsAdded is how many events came before the one that is being added.
@@ -175,7 +185,7 @@ func (b *Builder) number(c Column, value int64) {
 
 func (b *Builder) text(c Column, value string) {
 	if column := b.texts[c]; column != nil {
-		column.add(value)
+		b.bytes += column.add(value)
 	}
 }
 

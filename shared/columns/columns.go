@@ -28,7 +28,7 @@ const (
 	Passive   Column = "passive"    // 1 when the visitor did nothing for it
 	Engaged   Column = "engaged"    // milliseconds, of an engagement
 	Scroll    Column = "scroll"     // percent, of an engagement; 0 when not measured
-	Name      Column = "name"
+	Name      Column = "name"       // see event.Event.EventName
 	Page      Column = "page"
 	Hostname  Column = "hostname"
 	Amount    Column = "amount"   // decimal
@@ -116,7 +116,7 @@ type Text struct {
 // At is the text of a row.
 func (t Text) At(row int) string { return t.Values[t.Index[row]] }
 
-// Day is a local day of a site. Its visitor-days, their visits and the events of those
+// Day is a local day of a site, or a part of one: some of its visitor-days. These, their visits and the events of those
 // are numbered from 0, each in one order: of a visitor-day's visits and a visit's events
 // in the order of time.
 type Day struct {

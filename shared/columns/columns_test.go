@@ -49,7 +49,7 @@ func ofEvents() map[columns.Column]func(*event.Event) any {
 		columns.Passive:   func(e *event.Event) any { return truth(e.Passive) },
 		columns.Engaged:   func(e *event.Event) any { return int64(e.Engaged) },
 		columns.Scroll:    func(e *event.Event) any { return int64(e.Scroll) },
-		columns.Name:      func(e *event.Event) any { return e.Name },
+		columns.Name:      func(e *event.Event) any { return e.EventName() },
 		columns.Page:      func(e *event.Event) any { return e.Page },
 		columns.Hostname:  func(e *event.Event) any { return e.Hostname },
 		columns.Amount:    func(e *event.Event) any { return e.Amount },
@@ -353,11 +353,14 @@ func TestDecodeRefuses(t *testing.T) {
 	})
 }
 
-// TestTooLarge: what could not be decoded is not encoded.
+// TestTooLarge: what could not be decoded is not encoded, and a builder is full long before.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	b := columns.NewBuilder(day)
 	for i := range 8 {
+		if full := b.Full(1000); full != (i > 1) {
+			t.Errorf("full with %d times 9 MiB, in three columns: %t", i, full)
+		}
 		e := event.Event{Time: day.Date(), Day: day, Type: event.View, Page: strings.Repeat(strconv.Itoa(i), 9<<20)}
 		b.Add(visit.Fold([]*event.Event{&e}))
 	}

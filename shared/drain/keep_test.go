@@ -33,7 +33,7 @@ func (r *record) keep(ctx context.Context) (n int, err error) {
 		return 0, err
 	}
 	for _, d := range days {
-		ok, err := keep.Day(ctx, r.db, r.codec, d)
+		ok, err := keep.Day(ctx, r.db, r.codec, d, 10)
 		if err != nil {
 			return n, err
 		}
@@ -72,15 +72,19 @@ func (r *record) difference(ctx context.Context, db store.DB, d store.SiteDay) (
 	if err != nil {
 		return "", err
 	}
-	for pieces, err := range store.DayColumns(ctx, db, d.Site, []event.Day{d.Day}, all...) {
+	for day, err := range store.DayColumns(ctx, db, d.Site, []event.Day{d.Day}, all...) {
 		if err != nil {
 			return "", err
 		}
-		kept, err := r.codec.Decode(d.Day, pieces.Pieces, all...)
-		if err != nil {
-			return "", err
+		var parts []*columns.Day
+		for _, pieces := range day.Parts {
+			part, err := r.codec.Decode(d.Day, pieces, all...)
+			if err != nil {
+				return "", err
+			}
+			parts = append(parts, part)
 		}
-		return cmp.Diff(columnstest.Show(scanned, all...), columnstest.Show(kept, all...)), nil
+		return cmp.Diff(columnstest.VisitorDaysOf(all, scanned), columnstest.VisitorDaysOf(all, parts...)), nil
 	}
 	return "it has no frame", nil
 }

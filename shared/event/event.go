@@ -177,6 +177,18 @@ type Event struct {
 	Attributes
 }
 
+// Pageview is what a view without a name is called, as Plausible does.
+const Pageview = "pageview"
+
+// EventName is what questions about the names of events call it: its name, or Pageview for
+// a view that has none, and for the engagement with one.
+func (e *Event) EventName() string {
+	if e.Name == "" && (e.Type == View || e.Type == Engagement) {
+		return Pageview
+	}
+	return e.Name
+}
+
 // Hour is when the local hour in which the event happened began. Zones that are
 // half an hour off have hours that begin at half past.
 func (e *Event) Hour() time.Time {

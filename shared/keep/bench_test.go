@@ -68,7 +68,7 @@ func BenchmarkDay(b *testing.B) {
 		b.Skip(err)
 	}
 	for b.Loop() {
-		if ok, err := keep.Day(b.Context(), db, codec, store.SiteDay{Site: site.ID, Day: day}); err != nil || !ok {
+		if ok, err := keep.Day(b.Context(), db, codec, store.SiteDay{Site: site.ID, Day: day}, keep.PartEvents); err != nil || !ok {
 			b.Fatal(ok, err)
 		}
 	}

@@ -22,30 +22,31 @@ import (
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
-// maxEvents is how many events a day may have to be kept: so many take 600 MB of memory
-// meanwhile, and the functions' limit is 1 GB.
-const maxEvents = 1_000_000
+// PartEvents is how many events a part of a day has: so many take 300 MB of memory while
+// they are made, and the function's limit is 512.
+const PartEvents = 350_000
 
 // noteTimeout bounds how long it takes to note that a day can't be kept when the run's
 // time is over.
 const noteTimeout = 5 * time.Second
 
-// Day keeps a local day of a site in columns. It does not when somebody is changing the
+// Day keeps a local day of a site in columns, in parts of as many events. It does not when somebody is changing the
 // day's events: ok is false then. ErrNoSite of package store says that the site is gone.
-func Day(ctx context.Context, db store.DB, codec *columns.Codec, d store.SiteDay) (ok bool, err error) {
+func Day(ctx context.Context, db store.DB, codec *columns.Codec, d store.SiteDay, events int) (ok bool, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if ok, err = store.HoldDay(ctx, tx, d); err != nil || !ok {
 			return err
 		}
-		day, err := store.ScanDay(ctx, tx, d.Site, d.Day)
+		var parts []map[columns.Column][]byte
+		err := store.ScanParts(ctx, tx, d.Site, d.Day, events, func(part *columns.Day) error {
+			pieces, err := codec.Encode(part)
+			parts = append(parts, pieces)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		pieces, err := codec.Encode(day)
-		if err != nil {
-			return err
-		}
-		return store.KeepDayColumns(ctx, tx, d, pieces)
+		return store.KeepDayColumns(ctx, tx, d, parts)
 	})
 	if err != nil && !errors.Is(err, store.ErrNoSite) {
 		err = fmt.Errorf("keep %s in columns: %w", d.Day, err)
@@ -56,7 +57,7 @@ func Day(ctx context.Context, db store.DB, codec *columns.Codec, d store.SiteDay
 // Kept says what Closed did.
 type Kept struct {
 	Days     int64 `json:"days_kept"`
-	TooLarge int64 `json:"days_not_kept"` // that take longer than a run may, or too much room
+	TooLarge int64 `json:"days_not_kept"` // that take longer than a run may, or have a visitor with too much text
 }
 
 // Closed keeps the days that are over at now and can receive no more events, the newest
@@ -77,10 +78,7 @@ func Closed(ctx context.Context, db store.DB, codec *columns.Codec, now time.Tim
 			break
 		}
 		d := store.SiteDay{Site: site.ID, Day: event.DayOf(site.Date)}
-		ok, err := false, columns.ErrTooLarge
-		if site.Events <= maxEvents {
-			ok, err = Day(ctx, db, codec, d)
-		}
+		ok, err := Day(ctx, db, codec, d, PartEvents)
 		switch {
 		case ok:
 			done.Days++

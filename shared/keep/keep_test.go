@@ -91,7 +91,8 @@ func TestAKeptDayIsWhatItsEventsMake(t *testing.T) {
 					}
 				}
 				d := store.SiteDay{Site: 1, Day: columnstest.Day}
-				if ok, err := keep.Day(t.Context(), r.db, r.codec, d); err != nil || !ok {
+				size := 1 + seed
+				if ok, err := keep.Day(t.Context(), r.db, r.codec, d, size); err != nil || !ok {
 					t.Fatal(ok, err)
 				}
 				wanted := columnstest.Some().Example(seed)
@@ -100,15 +101,22 @@ func TestAKeptDayIsWhatItsEventsMake(t *testing.T) {
 					t.Fatal(err)
 				}
 				days := 0
-				for pieces, err := range store.DayColumns(t.Context(), r.db, d.Site, []event.Day{d.Day - 1, d.Day}, wanted...) {
+				for day, err := range store.DayColumns(t.Context(), r.db, d.Site, []event.Day{d.Day - 1, d.Day}, wanted...) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					decoded, err := r.codec.Decode(pieces.Day, pieces.Pieces, wanted...)
-					if err != nil {
-						t.Fatal(err)
+					var parts []*columns.Day
+					for _, pieces := range day.Parts {
+						part, err := r.codec.Decode(day.Day, pieces, wanted...)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if part.Events() > size+8 || part.VisitorDays() > size {
+							t.Errorf("a part of at least %d events has %d of %d visitors", size, part.Events(), part.VisitorDays())
+						}
+						parts = append(parts, part)
 					}
-					if diff := cmp.Diff(columnstest.Show(scanned, wanted...), columnstest.Show(decoded, wanted...)); diff != "" {
+					if diff := cmp.Diff(columnstest.VisitorDaysOf(wanted, scanned), columnstest.VisitorDaysOf(wanted, parts...)); diff != "" {
 						t.Error(diff)
 					}
 					days++
@@ -174,10 +182,10 @@ func TestDaysThatChange(t *testing.T) {
 	if err := store.ForgetDayColumns(ctx, adder, []store.SiteDay{d}); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := keep.Day(ctx, r.db, r.codec, d); ok || err != nil {
+	if ok, err := keep.Day(ctx, r.db, r.codec, d, keep.PartEvents); ok || err != nil {
 		t.Errorf("a day that is being changed: %t, %v", ok, err)
 	}
-	if ok, err := keep.Day(ctx, r.db, r.codec, other); !ok || err != nil {
+	if ok, err := keep.Day(ctx, r.db, r.codec, other, keep.PartEvents); !ok || err != nil {
 		t.Errorf("another day: %t, %v", ok, err)
 	}
 	if err := adder.Rollback(ctx); err != nil {
@@ -196,7 +204,7 @@ func TestDaysThatChange(t *testing.T) {
 		added <- pgx.BeginFunc(ctx, r.db, func(tx pgx.Tx) error { return store.ForgetDayColumns(ctx, tx, []store.SiteDay{d}) })
 	}()
 	r.waitForLock(t)
-	if err := store.KeepDayColumns(ctx, keeper, d, map[columns.Column][]byte{columns.Frame: {}}); err != nil {
+	if err := store.KeepDayColumns(ctx, keeper, d, []map[columns.Column][]byte{{columns.Frame: {}}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(keeper.Commit(ctx), <-added); err != nil {
@@ -266,30 +274,12 @@ func TestADayThatTakesTooLong(t *testing.T) {
 	}
 }
 
-// TestADayThatIsTooLarge for the memory of a function is passed over unread.
-func TestADayThatIsTooLarge(t *testing.T) {
-	t.Parallel()
-	r := newRecord(t, localtest.Postgres(t))
-	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
-	r.add(t, view(1, event.DayOf(now)-2))
-	r.add(t, view(2, event.DayOf(now)-2))
-	if _, err := r.db.Exec(t.Context(), `UPDATE rollup_day SET events = 1000001 WHERE site_id = 1`); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []keep.Kept{{Days: 1, TooLarge: 1}, {}} {
-		done, err := keep.Closed(t.Context(), r.db, r.codec, now, func() bool { return true }, slog.New(slog.DiscardHandler))
-		if err != nil || done != want {
-			t.Errorf("%+v, %v; want %+v", done, err, want)
-		}
-	}
-}
-
 func TestDeletedSites(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	for site := range int32(2) {
 		r.add(t, view(site+1, 20_000))
-		if ok, err := keep.Day(t.Context(), r.db, r.codec, store.SiteDay{Site: site + 1, Day: 20_000}); !ok || err != nil {
+		if ok, err := keep.Day(t.Context(), r.db, r.codec, store.SiteDay{Site: site + 1, Day: 20_000}, keep.PartEvents); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 	}
@@ -299,7 +289,7 @@ func TestDeletedSites(t *testing.T) {
 	if kept := r.kept(t); !cmp.Equal(kept, []store.SiteDay{at(2, 20_000)}) {
 		t.Errorf("kept are %v", kept)
 	}
-	if ok, err := keep.Day(t.Context(), r.db, r.codec, store.SiteDay{Site: 1, Day: 20_000}); ok || !errors.Is(err, store.ErrNoSite) {
+	if ok, err := keep.Day(t.Context(), r.db, r.codec, store.SiteDay{Site: 1, Day: 20_000}, keep.PartEvents); ok || !errors.Is(err, store.ErrNoSite) {
 		t.Errorf("%t, %v", ok, err)
 	}
 }

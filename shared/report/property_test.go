@@ -141,9 +141,10 @@ func (w *world) compared(r *resolved, rows []Row) []Row {
 	return rows
 }
 
-// keep keeps a day in columns.
+// keep keeps a day in columns, in one part or several.
 func keep(t *rapid.T, reports *Reporter, db store.DB, site int32, day event.Day) {
-	if ok, err := keeping.Day(context.Background(), db, reports.codec, store.SiteDay{Site: site, Day: day}); err != nil || !ok {
+	events := rapid.SampledFrom([]int{1, 5, keeping.PartEvents}).Draw(t, "events of a part")
+	if ok, err := keeping.Day(context.Background(), db, reports.codec, store.SiteDay{Site: site, Day: day}, events); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 }

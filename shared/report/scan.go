@@ -52,8 +52,8 @@ func bounded(groups int) error {
 // scanWorkers is how many goroutines scan days.
 func scanWorkers() int { return runtime.GOMAXPROCS(0) }
 
-// eachDay calls fn with every day that has events of a span, with some columns. It calls it
-// from several goroutines, of which each has a number below workers.
+// eachDay calls fn with every day that has events of a span, or with the parts in which it is
+// kept, with some columns. It calls it from several goroutines, of which each has a number below workers.
 func (a asked) eachDay(ctx context.Context, s span, wanted []columns.Column, workers int, fn func(worker int, d *columns.Day) error) error {
 	first, last := s.first, s.last
 	if !s.whole { // in another time zone, which the site may have had, it was another day
@@ -93,13 +93,15 @@ func (a asked) eachDay(ctx context.Context, s span, wanted []columns.Column, wor
 			}
 		}
 		kept := map[event.Day]bool{}
-		for pieces, err := range store.DayColumns(inner, a.tx, a.site.ID, days, wanted...) {
+		for day, err := range store.DayColumns(inner, a.tx, a.site.ID, days, wanted...) {
 			if err != nil {
 				return err
 			}
-			kept[pieces.Day] = true
-			if err := hand(func() (*columns.Day, error) { return a.codec.Decode(pieces.Day, pieces.Pieces, wanted...) }); err != nil {
-				return err
+			kept[day.Day] = true
+			for _, pieces := range day.Parts {
+				if err := hand(func() (*columns.Day, error) { return a.codec.Decode(day.Day, pieces, wanted...) }); err != nil {
+					return err
+				}
 			}
 		}
 		for _, day := range days {

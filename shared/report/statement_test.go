@@ -53,7 +53,7 @@ func comparePlans(t *testing.T, db *pgxpool.Pool, folder string) {
 		`INSERT INTO rollup_hour (site_id, hour, day, visitors, visits, pageviews, events, bounces, seconds)
 		 SELECT site, hour, hour::date, 1, 1, 1, 1, 1, 1
 		 FROM generate_series(1, 20) AS site, generate_series('2026-01-01', '2026-12-31', interval '1 hour') AS hour`,
-		`INSERT INTO day_columns SELECT site, day, 'column ' || n, 'x'
+		`INSERT INTO day_columns (site_id, day, part, name, data) SELECT site, day, 0, 'column ' || n, 'x'
 		 FROM generate_series(1, 20) AS site, generate_series('2026-01-01'::date, '2026-12-31', '1 day') AS day, generate_series(1, 20) AS n`,
 		`INSERT INTO events (site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title, referrer, source, channel, utm_source,
 		     utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser, browser_version, os, os_version, device, language, screen,

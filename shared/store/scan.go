@@ -35,19 +35,19 @@ WHERE site_id = $1 AND dimension = 0 AND day BETWEEN $2 AND $3
 ORDER BY day`
 
 	selectDayColumns = `
-SELECT day, name, data FROM day_columns
+SELECT day, part, name, data FROM day_columns
 WHERE site_id = $1 AND day = ANY($2) AND name = ANY($3)
-ORDER BY day`
+ORDER BY day, part`
 
 	insertDayColumns = `
-INSERT INTO day_columns (site_id, day, name, data)
-SELECT $1, $2, name, data FROM unnest($3::text[], $4::bytea[]) AS piece (name, data)`
+INSERT INTO day_columns (site_id, day, part, name, data)
+SELECT $1, $2, $3, name, data FROM unnest($4::text[], $5::bytea[]) AS piece (name, data)`
 
 	// The name, which no column has, says that the day can't be kept.
 	passedOver  = `passed_over`
 	passOverDay = `
-INSERT INTO day_columns (site_id, day, name, data)
-SELECT id, $2, '` + passedOver + `', '' FROM sites WHERE id = $1 FOR KEY SHARE
+INSERT INTO day_columns (site_id, day, part, name, data)
+SELECT id, $2, 0, '` + passedOver + `', '' FROM sites WHERE id = $1 FOR KEY SHARE
 ON CONFLICT DO NOTHING`
 
 	deleteDayColumns = `
@@ -61,7 +61,7 @@ WHERE c.site_id = changed.site_id AND c.day = changed.day`
 	holdSiteOfDay = `SELECT FROM sites WHERE id = $1 FOR KEY SHARE`
 
 	selectDaysWithoutColumns = `
-SELECT ` + siteColumns + `, r.day, r.events
+SELECT ` + siteColumns + `, r.day
 FROM rollup_day r JOIN sites ON sites.id = r.site_id
 WHERE r.dimension = 0 AND r.day <= $1
   AND NOT EXISTS (SELECT FROM day_columns c WHERE c.site_id = r.site_id AND c.day = r.day AND c.name IN ('frame', '` + passedOver + `'))
@@ -146,24 +146,61 @@ type selection struct {
 
 func scanDay(ctx context.Context, db DB, day event.Day, wanted []columns.Column, of selection) (*columns.Day, error) {
 	builder := columns.NewBuilder(day, wanted...)
+	err := scanVisitorDays(ctx, db, day, wanted, of, func(visits []visit.Visit) error {
+		builder.Add(visits)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return builder.Day(), nil
+}
+
+// ScanParts calls fn with all columns of a local day of a site, made from its events, in
+// parts of as many events or some more: no more than one is in memory at once. There is a
+// part, which is empty, of a day without events.
+func ScanParts(ctx context.Context, db DB, site int32, day event.Day, events int, fn func(*columns.Day) error) error {
+	from, to := span(day, day)
+	builder := columns.NewBuilder(day)
+	err := scanVisitorDays(ctx, db, day, nil, selection{scanDayEnd, []any{site, day.Date(), from, to}}, func(visits []visit.Visit) error {
+		if builder.Full(events) {
+			if err := fn(builder.Day()); err != nil {
+				return err
+			}
+			builder = columns.NewBuilder(day)
+		}
+		builder.Add(visits)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return fn(builder.Day())
+}
+
+// scanVisitorDays calls fn with the visits of each visitor-day.
+func scanVisitorDays(ctx context.Context, db DB, day event.Day, wanted []columns.Column, of selection, fn func([]visit.Visit) error) error {
 	var events []*event.Event // of one visitor
-	err := scanEvents(ctx, db, day, wanted, of, func(e *event.Event) {
+	err := scanEvents(ctx, db, day, wanted, of, func(e *event.Event) (err error) {
 		if len(events) > 0 && events[0].Visitor != e.Visitor {
-			builder.Add(visit.Fold(events))
+			err = fn(visit.Fold(events))
 			events = events[:0]
 		}
 		events = append(events, e)
+		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read the events of %s: %w", day, err)
+	if err == nil {
+		err = fn(visit.Fold(events))
 	}
-	builder.Add(visit.Fold(events))
-	return builder.Day(), nil
+	if err != nil {
+		return fmt.Errorf("read the events of %s: %w", day, err)
+	}
+	return nil
 }
 
 // scanEvents calls fn with the events of a day, visitor by visitor, with what the wanted
 // columns are made of.
-func scanEvents(ctx context.Context, db DB, day event.Day, wanted []columns.Column, of selection, fn func(*event.Event)) error {
+func scanEvents(ctx context.Context, db DB, day event.Day, wanted []columns.Column, of selection, fn func(*event.Event) error) error {
 	all := len(wanted) == 0
 	sql, at := scanDayStart, &scanned{}
 	e := &at.Event
@@ -207,8 +244,7 @@ func scanEvents(ctx context.Context, db DB, day event.Day, wanted []columns.Colu
 			}
 			e.Props = decoded
 		}
-		fn(new(*e))
-		return nil
+		return fn(new(*e))
 	})
 	return err
 }
@@ -230,16 +266,21 @@ func DaysWithEvents(ctx context.Context, db DB, site int32, first, last event.Da
 	return days, nil
 }
 
-// Pieces are what is kept of a day, see columns.Codec.
-type Pieces struct {
-	Day    event.Day
-	Pieces map[columns.Column][]byte
+// KeptDay is what is kept of a day: the pieces of each of its parts, see columns.Codec.
+type KeptDay struct {
+	Day   event.Day
+	Parts []map[columns.Column][]byte
+}
+
+// has tells whether columns are kept of the day.
+func (k *KeptDay) has(wanted []columns.Column) bool {
+	return len(k.Parts) > 0 && !slices.ContainsFunc(k.Parts, func(pieces map[columns.Column][]byte) bool { return !columns.Kept(pieces, wanted...) })
 }
 
 // DayColumns reads what is kept of some days of a site, no more of it than the wanted
 // columns need, in the order of days. Days of which those are not kept are left out.
-func DayColumns(ctx context.Context, db DB, site int32, days []event.Day, wanted ...columns.Column) iter.Seq2[Pieces, error] {
-	return func(yield func(Pieces, error) bool) {
+func DayColumns(ctx context.Context, db DB, site int32, days []event.Day, wanted ...columns.Column) iter.Seq2[KeptDay, error] {
+	return func(yield func(KeptDay, error) bool) {
 		dates := make([]time.Time, len(days))
 		for i, day := range days {
 			dates[i] = day.Date()
@@ -250,33 +291,37 @@ func DayColumns(ctx context.Context, db DB, site int32, days []event.Day, wanted
 		}
 		rows, err := db.Query(ctx, selectDayColumns, site, dates, names)
 		if err != nil {
-			yield(Pieces{}, fmt.Errorf("read days in columns: %w", err))
+			yield(KeptDay{}, fmt.Errorf("read days in columns: %w", err))
 			return
 		}
 		defer rows.Close()
-		var pieces Pieces
+		var kept KeptDay
 		for rows.Next() {
 			var date time.Time
+			var part int
 			var name columns.Column
 			var data []byte
-			if err := rows.Scan(&date, &name, &data); err != nil {
-				yield(Pieces{}, fmt.Errorf("read days in columns: %w", err))
+			if err := rows.Scan(&date, &part, &name, &data); err != nil {
+				yield(KeptDay{}, fmt.Errorf("read days in columns: %w", err))
 				return
 			}
-			if day := event.DayOf(date); pieces.Pieces == nil || day != pieces.Day {
-				if columns.Kept(pieces.Pieces, wanted...) && !yield(pieces, nil) {
+			if day := event.DayOf(date); day != kept.Day {
+				if kept.has(wanted) && !yield(kept, nil) {
 					return
 				}
-				pieces = Pieces{day, map[columns.Column][]byte{}}
+				kept = KeptDay{Day: day}
 			}
-			pieces.Pieces[name] = data
+			for len(kept.Parts) <= part {
+				kept.Parts = append(kept.Parts, map[columns.Column][]byte{})
+			}
+			kept.Parts[part][name] = data
 		}
 		if err := rows.Err(); err != nil {
-			yield(Pieces{}, fmt.Errorf("read days in columns: %w", err))
+			yield(KeptDay{}, fmt.Errorf("read days in columns: %w", err))
 			return
 		}
-		if columns.Kept(pieces.Pieces, wanted...) {
-			yield(pieces, nil)
+		if kept.has(wanted) {
+			yield(kept, nil)
 		}
 	}
 }
@@ -314,14 +359,17 @@ func HoldDay(ctx context.Context, tx DB, d SiteDay) (ok bool, err error) {
 
 // KeepDayColumns keeps a day in columns, in the place of what was kept of it. The
 // transaction must have held the day before it read its events, see HoldDay.
-func KeepDayColumns(ctx context.Context, tx DB, d SiteDay, pieces map[columns.Column][]byte) error {
-	names, data := make([]string, 0, len(pieces)), make([][]byte, 0, len(pieces))
-	for name, piece := range pieces {
-		names, data = append(names, string(name)), append(data, piece)
-	}
+func KeepDayColumns(ctx context.Context, tx DB, d SiteDay, parts []map[columns.Column][]byte) error {
 	_, err := tx.Exec(ctx, deleteDayColumns, []int32{d.Site}, []time.Time{d.Day.Date()})
-	if err == nil {
-		_, err = tx.Exec(ctx, insertDayColumns, d.Site, d.Day.Date(), names, data)
+	for part, pieces := range parts {
+		if err != nil {
+			break
+		}
+		names, data := make([]string, 0, len(pieces)), make([][]byte, 0, len(pieces))
+		for name, piece := range pieces {
+			names, data = append(names, string(name)), append(data, piece)
+		}
+		_, err = tx.Exec(ctx, insertDayColumns, d.Site, d.Day.Date(), part, names, data)
 	}
 	if err != nil {
 		return fmt.Errorf("keep %s in columns: %w", d.Day, err)
@@ -364,8 +412,7 @@ func ForgetDayColumns(ctx context.Context, tx DB, days []SiteDay) error {
 // UnkeptDay is a local day of a site that is not kept in columns.
 type UnkeptDay struct {
 	Site
-	Date   time.Time
-	Events int64 // engagements left out
+	Date time.Time
 }
 
 // DaysWithoutColumns returns days up to last that had events and are not kept in columns,

@@ -54,7 +54,7 @@ type definition struct {
 func definitions() []definition {
 	return []definition{
 		{Page, "page", func(e *event.Event) string { return e.Page }, nil},
-		{Name, "name", func(e *event.Event) string { return e.Name }, nil},
+		{Name, "name", (*event.Event).EventName, nil},
 		{Hostname, "hostname", func(e *event.Event) string { return e.Hostname }, nil},
 		{EntryPage, "entry_page", nil, func(v *Visit) string { return v.EntryPage }},
 		{ExitPage, "exit_page", nil, func(v *Visit) string { return v.ExitPage }},

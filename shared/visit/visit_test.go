@@ -317,7 +317,7 @@ func TestRollupsByHand(t *testing.T) {
 		{"page seen in one", visit.Page, "/b", visit.Counts{Visitors: 1, Visits: 1, Pageviews: 1, Events: 2, Seconds: 1230, Engaged: 100}},
 		{"page that was engaged with and never seen", visit.Page, "/c", visit.Counts{}},
 		{"name", visit.Name, "Signup", visit.Counts{Visitors: 1, Visits: 1, Events: 1, Seconds: 1230}},
-		{"events without a name", visit.Name, "", visit.Counts{Visitors: 1, Visits: 2, Pageviews: 3, Events: 3, Bounces: 1, Seconds: 1230, Engaged: 4123}},
+		{"views, which have no name of their own", visit.Name, "pageview", visit.Counts{Visitors: 1, Visits: 2, Pageviews: 3, Events: 3, Bounces: 1, Seconds: 1230, Engaged: 4123}},
 		{"exit page", visit.ExitPage, "/b", visit.Counts{Visitors: 1, Visits: 1, Pageviews: 2, Events: 3, Seconds: 1230, Engaged: 120}},
 		{"browser", visit.Browser, "Firefox", visit.Counts{Visitors: 1, Visits: 2, Pageviews: 3, Events: 4, Bounces: 1, Seconds: 1230, Engaged: 4123}},
 		{"value that never was", visit.Browser, "Lynx", visit.Counts{}},

@@ -57,8 +57,10 @@ function visited(query: Question): Row[] {
       return [row('/', 0.6), row('/pricing', 0.2)];
     case 'visit:entry_page':
       return [row('/welcome', 1)];
-    case 'event:name':
-      return [row('Signup', 0.1)];
+    case 'event:name': // but for the views
+      return JSON.stringify(query.filters) === '[["is_not","event:name",["pageview"]]]'
+        ? [row('Signup', 0.1)]
+        : [row('pageview', 1), row('Signup', 0.1)];
     case 'visit:country':
       return [row('FR', 0.8), row('', 0.2)];
     default:

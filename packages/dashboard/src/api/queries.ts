@@ -1,5 +1,4 @@
 /** The state that the server has, through TanStack Query: what is asked for and when again. */
-import type { Dimension } from '@analytics-platform/types';
 import {
   QueryCache,
   QueryClient,
@@ -177,7 +176,7 @@ export interface BreakdownRow {
 export function useBreakdown(
   site: Site,
   period: Period,
-  dimension: Dimension,
+  { dimension, filters = [] }: Breakdown,
   limit: number,
   refetchInterval: number,
 ): UseQueryResult<readonly BreakdownRow[]> {
@@ -190,6 +189,7 @@ export function useBreakdown(
           metrics: ['visitors'],
           date_range: [period.from, period.to],
           dimensions: [dimension],
+          filters,
           order_by: [['visitors', 'desc']],
           pagination: { limit, offset: 0 },
         },
@@ -216,7 +216,11 @@ export interface DetailRow {
 export const detailBatch = 500;
 
 /** All values of a dimension, by visitors, in batches of `detailBatch`. */
-export function useDetails(site: Site, period: Period, { dimension, metrics }: Breakdown) {
+export function useDetails(
+  site: Site,
+  period: Period,
+  { dimension, filters = [], metrics }: Breakdown,
+) {
   return useInfiniteQuery({
     queryKey: ['stats', site.id, 'details', dimension, period],
     queryFn: async ({ pageParam: offset, signal }) => {
@@ -226,6 +230,7 @@ export function useDetails(site: Site, period: Period, { dimension, metrics }: B
           metrics,
           date_range: [period.from, period.to],
           dimensions: [dimension],
+          filters,
           order_by: [['visitors', 'desc']],
           pagination: { limit: detailBatch, offset },
         },

@@ -60,7 +60,7 @@ interface RowsProps extends Omit<Props, 'report'> {
 }
 
 function Rows({ breakdown, site, period, visitors, refetchInterval }: RowsProps) {
-  const rows = useBreakdown(site, period, breakdown.dimension, rowCount, refetchInterval);
+  const rows = useBreakdown(site, period, breakdown, rowCount, refetchInterval);
   if (!rows.data) {
     return rows.isError ? (
       <ErrorNote error={rows.error} onRetry={rows.refetch} />

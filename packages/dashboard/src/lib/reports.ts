@@ -1,10 +1,12 @@
 /** The reports on the dashboard: which dimensions each breaks visits down by, and how they read. */
-import type { Dimension } from '@analytics-platform/types';
+import type { Dimension, Filters } from '@analytics-platform/types';
 import type { Metric } from '../api/types';
 import { formatCountry } from './format';
 
 export interface Breakdown {
   readonly dimension: Dimension;
+  /** Which events count; all do without. */
+  readonly filters?: Filters;
   readonly name: string;
   /** What one row is, as the head of the column that names it. */
   readonly heading: string;
@@ -123,6 +125,7 @@ export const reports: readonly Report[] = [
     breakdowns: [
       {
         dimension: 'event:name',
+        filters: [['is_not', 'event:name', ['pageview']]],
         name: 'Events',
         heading: 'Event',
         unknown: '(none)',
