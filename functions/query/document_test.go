@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -564,6 +565,54 @@ CREATE VIEW rollup_day AS SELECT * FROM broken();`
 			t.Fatal(err)
 		}
 	}
+}
+
+// refused fails unless the last of some requests is answered with a problem.
+func (c *contract) refused(t *testing.T, status int, code string, fits bool, requests ...func() *http.Request) {
+	t.Helper()
+	for n, request := range requests {
+		response, body := c.exchange(t, code, request, fits)
+		if n == len(requests)-1 && (response.StatusCode != status || !bytes.Contains(body, []byte(`"`+code+`"`))) {
+			t.Errorf("%s: status %d: %s", code, response.StatusCode, body)
+		}
+	}
+}
+
+// TestRareAnswers are those that take more than one wrong question.
+func TestRareAnswers(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t))
+	c := readContract(t, i.handler)
+	const countries = `{"site_id":"example.com","metrics":["visitors"],"date_range":["2026-03-01","2026-03-30"],"dimensions":["visit:country_name"]}`
+	question := func() *http.Request {
+		return asking(http.MethodGet, "/api/v2/query?query="+url.QueryEscape(countries), token, "")()
+	}
+	first, _ := c.exchange(t, "a question", question, true)
+	again, body := c.exchange(t, "the same again", func() *http.Request {
+		r := question()
+		r.Header.Set("If-None-Match", first.Header.Get("ETag"))
+		return r
+	}, true)
+	if again.StatusCode != http.StatusNotModified || len(body) > 0 {
+		t.Errorf("the same again: status %d: %s", again.StatusCode, body)
+	}
+	c.refused(t, http.StatusBadRequest, "body_cut", false, func() *http.Request {
+		r := asking(http.MethodPost, "/api/v2/query", token, countries)()
+		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(countries[:40]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+		return r
+	})
+	if _, err := i.db.Exec(t.Context(), `
+ALTER TABLE rollup_day RENAME TO rollup_day_true;
+CREATE VIEW rollup_day AS
+SELECT site_id, dimension, day, n::text AS value, visitors, visits, pageviews, events, bounces, seconds, engaged
+FROM rollup_day_true, generate_series(1, 1000001) AS n WHERE value = 'FR'`); err != nil {
+		t.Fatal(err)
+	}
+	// The answer was remembered, and no data have come since: it takes another question.
+	c.refused(t, http.StatusUnprocessableEntity, "query_too_large", true,
+		asking(http.MethodPost, "/api/v2/query", token, strings.Replace(countries, "visitors", "visits", 1)))
+	guess := asking(http.MethodPost, "/api/v2/query", "a wrong token", countries)
+	c.refused(t, http.StatusTooManyRequests, "too_many_attempts", true, slices.Repeat([]func() *http.Request{guess}, 100)...)
 }
 
 // TestUnavailable asks when the database is away.

@@ -967,7 +967,7 @@ export interface components {
                 };
             };
         };
-        /** @description `query_too_slow`: the answer takes longer than ten seconds to find. `query_too_large`: the range has more than two million subjects. Ask for a shorter range. */
+        /** @description `query_too_slow`: the answer takes longer than ten seconds to find. `query_too_large`: it would need too much memory, for more than a million rows (or steps, or ways) before pagination, or two million subjects. Ask for a shorter range, fewer dimensions or more filters. */
         readonly TooSlowOrLarge: {
             headers: {
                 readonly [name: string]: unknown;
@@ -1105,7 +1105,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
             readonly 406: components["responses"]["NotAcceptable"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1135,7 +1135,7 @@ export interface operations {
             readonly 406: components["responses"]["NotAcceptable"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1165,7 +1165,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
             readonly 406: components["responses"]["NotAcceptable"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1195,7 +1195,7 @@ export interface operations {
             readonly 406: components["responses"]["NotAcceptable"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1285,7 +1285,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
             readonly 406: components["responses"]["NotAcceptable"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1315,7 +1315,7 @@ export interface operations {
             readonly 406: components["responses"]["NotAcceptable"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];

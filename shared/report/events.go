@@ -87,7 +87,7 @@ func (id EventID) String() string {
 
 // ParseEventID reads an id as String writes it.
 func ParseEventID(text string) (EventID, error) {
-	buf, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	buf, err := decodeID(text)
 	if err != nil || len(buf) != 24 {
 		return EventID{}, errors.New("it is not the id of an event")
 	}

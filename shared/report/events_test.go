@@ -112,7 +112,7 @@ func all(t table.Table, err error) (rows [][]table.Cell, _ error) {
 func FuzzEventID(f *testing.F) {
 	for _, seed := range []string{
 		"", "AAABlbwRyAAAAAAAAAAAAAAAAAAAAAAA", "AAABnLKl7ABQnh_kqE9HeZ0-9X0YqzBP", "_______________________________w",
-		"________________________________", "AAABlbwRyAAAAAAAAAAAAAAAAAAAAAA=", "' OR 1=1 --", "é",
+		"________________________________", "AAABlbwRyAAAAAAAAAAAAAAAAAAAAAA=", "' OR 1=1 --", "é", "___000000000000\r00000000000000000",
 	} {
 		f.Add(seed)
 	}

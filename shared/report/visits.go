@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -89,7 +90,7 @@ func (id VisitID) String() string {
 
 // ParseVisitID reads an id as String writes it.
 func ParseVisitID(text string) (VisitID, error) {
-	buf, err := base64.RawURLEncoding.DecodeString(text)
+	buf, err := decodeID(text)
 	if err != nil || len(buf) != 16 {
 		return VisitID{}, errors.New("it is not the id of a visit")
 	}
@@ -99,6 +100,15 @@ func ParseVisitID(text string) (VisitID, error) {
 		return VisitID{}, errors.New("it is not the id of a visit")
 	}
 	return VisitID{time.UnixMicro(start).UTC(), int64(binary.BigEndian.Uint64(buf[8:]))}, nil
+}
+
+// decodeID decodes what is exactly as it was encoded: the decoder itself passes over ends of
+// lines.
+func decodeID(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errors.New("it has ends of lines")
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(text)
 }
 
 // VisitsAnswer are visits, the latest first.

@@ -94,11 +94,11 @@ func TestTimelineOfNoVisit(t *testing.T) {
 }
 
 func FuzzVisitID(f *testing.F) {
-	for _, seed := range []string{"", "AAAAAAAAAAAAAAAAAAAAAA", "AAYi0iFcAAB_________w", "_____________________w", "' OR 1=1 --", "é"} {
+	for _, seed := range []string{"", "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAA\nAAAAAAAAAAA", "AAYi0iFcAAB_________w", "_____________________w", "' OR 1=1 --", "é"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if id, err := ParseVisitID(text); err == nil && id != must(ParseVisitID(id.String())) {
+		if id, err := ParseVisitID(text); err == nil && id.String() != text {
 			t.Errorf("%q is read as %v", text, id)
 		}
 	})
