@@ -203,7 +203,7 @@ func TestEveryMetricDimensionAndOperator(t *testing.T) {
 							metrics[name] = true
 						}
 					}
-					q.Order = []Order{q.defaultOrder()}
+					q.Order = q.defaultOrder()
 					if err := at.define(t.Context(), &q); err != nil {
 						t.Fatal(err)
 					}
@@ -465,7 +465,7 @@ func drawFilter(t *rapid.T, on *rapid.Generator[string], depth int) []any {
 	}
 	operator := rapid.SampledFrom(comparisons()).Draw(t, "operator")
 	filtered := on.Draw(t, "filtered")
-	values := append(texts(), "Direct / None", "Direct", "(none)", "b", "/A", "EUR", "FR", "France")
+	values := append(texts(), "Direct / None", "Direct", "(none)", "(not set)", "not", "b", "/A", "EUR", "FR", "France")
 	if filtered == goalName {
 		values = []string{"Named", "Named, with a plan", "Below a", "Root"}
 		if operator != Is && operator != IsNot {

@@ -221,7 +221,7 @@ func parseFilters(field string, data []byte) ([]Filter, error) {
 
 func (q *Question) readOrder(b *body) error {
 	if len(b.OrderBy) == 0 {
-		q.Order = []Order{q.defaultOrder()}
+		q.Order = q.defaultOrder()
 		return nil
 	}
 	var allowed []string
@@ -247,10 +247,10 @@ func (q *Question) readOrder(b *body) error {
 	return nil
 }
 
-// defaultOrder is by time, else by the first metric, the greatest first.
-func (q *Question) defaultOrder() Order {
+// defaultOrder is by time, then by the first metric, the greatest first.
+func (q *Question) defaultOrder() (order []Order) {
 	if d := q.time(); d != nil {
-		return Order{By: d.Name}
+		order = append(order, Order{By: d.Name})
 	}
-	return Order{By: string(q.Metrics[0]), Descending: true}
+	return append(order, Order{By: string(q.Metrics[0]), Descending: true})
 }

@@ -49,7 +49,7 @@ func TestParseDefaults(t *testing.T) {
 			Order: []Order{{"visits", true}}, Pagination: Pagination{10_000, 0},
 		},
 		`{"site_id":"s","metrics":["visits"],"date_range":"7d","dimensions":["visit:os","time"],"pagination":{"offset":3}}`: {
-			Order: []Order{{"time", false}}, Pagination: Pagination{10_000, 3},
+			Order: []Order{{"time", false}, {"visits", true}}, Pagination: Pagination{10_000, 3},
 		},
 	} {
 		q, err := Parse([]byte(body))
