@@ -77,7 +77,7 @@ func (c *counts) earn(currency string, r revenue) {
 type tallied struct {
 	counts
 	all  int64 // visitors of the question without its dimensions
-	base int64 // visitors of the period without the question's goals
+	base int64 // visitors of the question without its dimensions and goals
 	same int64 // visitors of the row without the question's goals
 }
 
@@ -249,15 +249,6 @@ func (q *Question) checkMetrics() (metric int, lacks string) {
 			}
 			if !goal {
 				return i, "is of goals: ask for the dimension event:goal, or filter by it (not inside of another filter)"
-			}
-			others := 0
-			for i := range q.Dimensions {
-				if !q.Dimensions[i].isGoal() {
-					others++
-				}
-			}
-			if m == GroupConversionRate && others == 0 {
-				return i, "is of the visitors of each row: ask for a dimension besides event:goal"
 			}
 		}
 	}

@@ -79,8 +79,8 @@ func newRow() *row {
 
 func (o *oracle) answer(r *resolved) (rows []Row, total int64) {
 	groups := o.rows(r)
-	all := only(o.rows(r.without(true, false, false)))
-	base, same := o.rows(r.without(true, true, true)), o.rows(r.without(false, true, true))
+	all, base := only(o.rows(r.without(true, false))), only(o.rows(r.without(true, true)))
+	same := o.rows(r.without(false, true))
 	goal := slices.IndexFunc(r.properties, func(d Dimension) bool { return d.isGoal() })
 	for _, g := range groups {
 		if goal >= 0 && g.values[goal] == "Named" { // a goal with a currency
@@ -91,12 +91,12 @@ func (o *oracle) answer(r *resolved) (rows []Row, total int64) {
 		if goal >= 0 {
 			values = slices.Delete(values, goal, goal+1)
 		}
-		g.all, g.base, g.same = all, base[keyOf(g.began, nil)], same[keyOf(g.began, values)]
+		g.all, g.base, g.same = all, base, same[keyOf(g.began, values)]
 	}
 	sorted := slices.SortedFunc(maps.Values(groups), func(a, b *row) int { return r.compareRows(a, b) })
 	if len(sorted) == 0 && len(r.Dimensions) == 0 {
 		sorted = []*row{newRow()}
-		sorted[0].base = only(base)
+		sorted[0].base, sorted[0].same = base, only(same)
 	}
 	rows = []Row{}
 	for i, g := range sorted {

@@ -125,7 +125,7 @@ func TestParseRefuses(t *testing.T) {
 		"a share of nothing":       {`{"site_id":"a","metrics":["percentage"],"date_range":"7d"}`, "metrics.0", "dimension"},
 		"a rate of no goal":        {with(`"metrics":["conversion_rate"]`), "metrics.0", "event:goal"},
 		"a rate of a hidden goal":  {`{"site_id":"a","metrics":["conversion_rate"],"date_range":"7d","filters":[["or",[["is","event:goal",["a"]]]]]}`, "metrics.0", "not inside"},
-		"a group rate of no group": {`{"site_id":"a","metrics":["group_conversion_rate"],"date_range":"7d","dimensions":["event:goal"]}`, "metrics.0", "besides event:goal"},
+		"a group rate of no goal":  {with(`"metrics":["group_conversion_rate"]`), "metrics.0", "event:goal"},
 		"a dimension twice":        {with(`"dimensions":["visit:os","visit:os"]`), "dimensions.1", "twice"},
 		"time twice":               {with(`"dimensions":["time","time:day"]`), "dimensions.1", "time dimension"},
 		"a filter of no kind":      {with(`"filters":["is"]`), "filters.0", `["is",`},

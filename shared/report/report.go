@@ -26,10 +26,11 @@
 //     currencies, it is null;
 //   - percentage is the share of the question's visitors, without its dimensions, to
 //     two decimals;
-//   - conversion_rate is the share of the visitors of the period whom the question
-//     without its other dimensions, and without its filters by goals, has;
-//     group_conversion_rate is that of the visitors of the row whom it has without
-//     the goals alone.
+//   - conversion_rate is the share of the visitors whom the question has without its
+//     dimensions, and without its filters by goals and by properties of events, of
+//     which an event that reaches no goal need have none; group_conversion_rate is
+//     that of the visitors of the row whom it has without the goals and those filters
+//     alone. Filters in other filters stay.
 //
 // Two are of engagements: of those in the range that match the filters themselves
 // and have the row's values, in visits that count in the row.
@@ -333,27 +334,25 @@ func (r *resolved) keepCurrencies(rows []*group) {
 func (a asked) relate(ctx context.Context, r *resolved, rows []*group, from *source) error {
 	wants := func(m Metric) bool { return slices.Contains(r.Metrics, m) }
 	if wants(Percentage) {
-		all, err := a.visitors(ctx, r.without(true, false, false), from)
+		all, err := a.total(ctx, r.without(true, false), from)
 		if err != nil {
 			return err
 		}
 		for _, g := range rows {
-			for _, visitors := range all {
-				g.all = visitors
-			}
+			g.all = all
 		}
 	}
 	if wants(ConversionRate) {
-		base, err := a.visitors(ctx, r.without(true, true, true), from)
+		base, err := a.total(ctx, r.without(true, true), from)
 		if err != nil {
 			return err
 		}
 		for _, g := range rows {
-			g.base = base[(&group{period: g.period}).key()]
+			g.base = base
 		}
 	}
 	if wants(GroupConversionRate) {
-		same, err := a.visitors(ctx, r.without(false, true, true), from)
+		same, err := a.visitors(ctx, r.without(false, true), from)
 		if err != nil {
 			return err
 		}
@@ -367,6 +366,15 @@ func (a asked) relate(ctx context.Context, r *resolved, rows []*group, from *sou
 		}
 	}
 	return nil
+}
+
+// total is the visitors of a question without dimensions.
+func (a asked) total(ctx context.Context, r *resolved, from *source) (total int64, err error) {
+	rows, err := a.visitors(ctx, r, from)
+	for _, visitors := range rows {
+		total = visitors
+	}
+	return total, err
 }
 
 // visitors are those of each row.
@@ -386,16 +394,16 @@ func (a asked) visitors(ctx context.Context, r *resolved, from *source) (map[str
 	return visitors, nil
 }
 
-// without is the question for visitors without its properties, without its goals, or
-// without its time dimension.
-func (r *resolved) without(properties, goals, keepTime bool) *resolved {
+// without is the question for visitors without its dimensions, or without its goals and
+// what it asks of the events that reach them.
+func (r *resolved) without(dimensions, goals bool) *resolved {
 	q := r.Question
 	q.Metrics, q.Order, q.Include = []Metric{Visitors}, nil, Include{}
 	q.Dimensions = slices.DeleteFunc(slices.Clone(r.Dimensions), func(d Dimension) bool {
-		return d.isTime() && !keepTime || !d.isTime() && (properties || goals && d.isGoal())
+		return dimensions || goals && d.isGoal()
 	})
 	if goals {
-		q.Filters = slices.DeleteFunc(slices.Clone(r.Filters), func(f Filter) bool { return f.Dimension.isGoal() })
+		q.Filters = slices.DeleteFunc(slices.Clone(r.Filters), func(f Filter) bool { return f.Dimension.isGoal() || f.Dimension.isProp() })
 	}
 	return q.resolve(r.span)
 }
