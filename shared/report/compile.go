@@ -116,10 +116,10 @@ func compile(d *columns.Day, f *Filter) node {
 		return reached{newGoalScan(d, f.goals), negative}
 	}
 	text := d.Text(f.Dimension.column)
-	accepts := f.accepts()
+	keeps := f.keeps()
 	accepted := make([]bool, len(text.Values))
 	for i, value := range text.Values {
-		accepted[i] = accepts(f.Dimension.named(value))
+		accepted[i] = keeps(value)
 	}
 	if f.Dimension.ofEvent() {
 		return comparedEvent{accepted, text.Index}

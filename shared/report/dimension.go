@@ -31,6 +31,13 @@ const (
 	segmentName = "segment"
 )
 
+// What answers call values that are not known, as Plausible does.
+const (
+	direct = "Direct / None"
+	notSet = "(not set)"
+	noProp = "(none)"
+)
+
 // maxPropKey is how many bytes the key of a property has at most.
 const maxPropKey = 300
 
@@ -55,25 +62,25 @@ func dimensions() []Dimension {
 		{Name: "visit:exit_page", column: columns.ExitPage, rollup: visit.ExitPage, skip: true},
 		{Name: "visit:entry_page_hostname", column: columns.EntryHostname, skip: true},
 		{Name: "visit:exit_page_hostname", column: columns.ExitHostname, skip: true},
-		{Name: "visit:referrer", column: columns.Referrer, rollup: visit.Referrer, skip: true},
-		{Name: "visit:source", column: columns.Source, rollup: visit.Source, none: "Direct / None"},
+		{Name: "visit:referrer", column: columns.Referrer, rollup: visit.Referrer, none: direct},
+		{Name: "visit:source", column: columns.Source, rollup: visit.Source, none: direct},
 		{Name: "visit:channel", column: columns.Channel, rollup: visit.Channel},
-		{Name: "visit:utm_source", column: columns.UTMSource, rollup: visit.UTMSource, skip: true},
-		{Name: "visit:utm_medium", column: columns.UTMMedium, rollup: visit.UTMMedium, skip: true},
-		{Name: "visit:utm_campaign", column: columns.UTMCampaign, rollup: visit.UTMCampaign, skip: true},
-		{Name: "visit:utm_term", column: columns.UTMTerm, rollup: visit.UTMTerm, skip: true},
-		{Name: "visit:utm_content", column: columns.UTMContent, rollup: visit.UTMContent, skip: true},
+		{Name: "visit:utm_source", column: columns.UTMSource, rollup: visit.UTMSource, none: notSet},
+		{Name: "visit:utm_medium", column: columns.UTMMedium, rollup: visit.UTMMedium, none: notSet},
+		{Name: "visit:utm_campaign", column: columns.UTMCampaign, rollup: visit.UTMCampaign, none: notSet},
+		{Name: "visit:utm_term", column: columns.UTMTerm, rollup: visit.UTMTerm, none: notSet},
+		{Name: "visit:utm_content", column: columns.UTMContent, rollup: visit.UTMContent, none: notSet},
 		{Name: "visit:country", column: columns.Country, rollup: visit.Country},
 		{Name: "visit:country_name", column: columns.Country, rollup: visit.Country, names: true},
 		{Name: "visit:region", column: columns.Region, rollup: visit.Region, skip: true},
 		{Name: "visit:city", column: columns.City, rollup: visit.City, skip: true},
 		{Name: "visit:region_name", column: columns.Region, rollup: visit.Region, skip: true},
 		{Name: "visit:city_name", column: columns.City, rollup: visit.City, skip: true},
-		{Name: "visit:browser", column: columns.Browser, rollup: visit.Browser},
-		{Name: "visit:browser_version", column: columns.BrowserVer},
-		{Name: "visit:os", column: columns.OS, rollup: visit.OS},
-		{Name: "visit:os_version", column: columns.OSVersion},
-		{Name: "visit:device", column: columns.Device, rollup: visit.Device},
+		{Name: "visit:browser", column: columns.Browser, rollup: visit.Browser, none: notSet},
+		{Name: "visit:browser_version", column: columns.BrowserVer, none: notSet},
+		{Name: "visit:os", column: columns.OS, rollup: visit.OS, none: notSet},
+		{Name: "visit:os_version", column: columns.OSVersion, none: notSet},
+		{Name: "visit:device", column: columns.Device, rollup: visit.Device, none: notSet},
 		{Name: "visit:language", column: columns.Language, rollup: visit.Language},
 		{Name: "visit:screen", column: columns.Screen, rollup: visit.Screen},
 	}
@@ -88,15 +95,21 @@ func (d *Dimension) ofEvent() bool { return strings.HasPrefix(d.Name, "event:") 
 
 // named is the value as answers show it.
 func (d *Dimension) named(value string) string {
-	switch {
-	case value == "":
+	if value == "" {
 		return d.none
-	case d.names:
-		return countryName(value)
-	default:
-		return value
 	}
+	return d.text(value)
 }
+
+// text is the value as answers show it, "" when it is not known.
+func (d *Dimension) text(value string) string {
+	if d.names && value != "" {
+		return countryName(value)
+	}
+	return value
+}
+
+func (d *Dimension) isProp() bool { return strings.HasPrefix(d.Name, propPrefix) }
 
 // countryName is the English name of a country, or its code when it has none. The names
 // are those of the Unicode CLDR.
@@ -110,7 +123,7 @@ func countryName(code string) string {
 func dimensionNamed(name string) (Dimension, bool) {
 	if key, ok := strings.CutPrefix(name, propPrefix); ok {
 		valid := key != "" && len(key) <= maxPropKey && strings.IndexByte(key, 0) < 0
-		return Dimension{Name: name, column: columns.Prop(key), none: "(none)"}, valid
+		return Dimension{Name: name, column: columns.Prop(key), none: noProp}, valid
 	}
 	for _, d := range dimensions() {
 		if d.Name == name {

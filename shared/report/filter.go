@@ -158,6 +158,10 @@ func (f *Filter) checkValues(field string) error {
 			return problem.Invalid(at, "must not hold a NUL character")
 		}
 		switch f.Operator {
+		case Is, IsNot:
+			if value == "" {
+				f.Values[i] = f.Dimension.none
+			}
 		case Contains, NotContain:
 			if value == "" {
 				return problem.Invalid(at, "must not be empty: every value contains it")
@@ -234,7 +238,24 @@ func (f *Filter) any(is func(*Filter) bool) bool {
 	return false
 }
 
-// accepts is whether a value passes a filter that compares.
+// equates tells whether the filter compares whole values, so that the name of what is not
+// known is one.
+func (f *Filter) equates() bool { return f.Operator == Is || f.Operator == IsNot }
+
+// keeps is whether a value as it is stored passes a filter that compares. What is not known
+// has no part that could be looked for, and a property that is not there passes no filter
+// by parts, not even one that says what may not be in it.
+func (f *Filter) keeps() func(stored string) bool {
+	accepts := f.accepts()
+	if f.equates() {
+		return func(stored string) bool { return accepts(f.Dimension.named(stored)) }
+	}
+	return func(stored string) bool {
+		return (stored != "" || !f.Dimension.isProp()) && accepts(f.Dimension.text(stored))
+	}
+}
+
+// accepts is whether a value as answers show it passes a filter that compares.
 func (f *Filter) accepts() func(value string) bool {
 	values := f.Values
 	if f.AnyCase {

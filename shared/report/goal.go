@@ -138,7 +138,7 @@ func (f *Filter) defineGoals(goals []Goal, field string) error {
 	if !f.Dimension.isGoal() {
 		return nil
 	}
-	if f.Operator == Is || f.Operator == IsNot {
+	if f.equates() {
 		for i, value := range f.Values {
 			one := Filter{Operator: Is, Values: []string{value}, AnyCase: f.AnyCase}
 			if accepts := one.accepts(); !anyGoal(goals, accepts) {

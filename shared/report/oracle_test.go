@@ -215,8 +215,17 @@ func (o *oracle) holds(f *Filter, e *visited) bool {
 		})
 		return did == (f.Operator == HasDone)
 	}
+	values := valuesOf(f.Dimension.Name, e)
+	if f.Operator != Is && f.Operator != IsNot {
+		for i := range values {
+			values[i] = unnamed(f.Dimension.Name, values[i])
+		}
+		if strings.HasPrefix(f.Dimension.Name, "event:props:") && values[0] == "" {
+			return false
+		}
+	}
 	some := func(accepted func(value, wanted string) bool) bool {
-		return slices.ContainsFunc(valuesOf(f.Dimension.Name, e), func(value string) bool {
+		return slices.ContainsFunc(values, func(value string) bool {
 			return slices.ContainsFunc(f.Values, func(wanted string) bool {
 				if f.AnyCase {
 					return accepted(strings.ToLower(value), strings.ToLower(wanted))
@@ -270,10 +279,25 @@ func (r *resolved) groupsOf(e *visited) []*row {
 
 // unnamed is a value without the name that it has for not being known.
 func unnamed(dimension, value string) string {
-	if dimension == "visit:source" && value == "Direct / None" || strings.HasPrefix(dimension, "event:props:") && value == "(none)" {
+	if value == unknown(dimension) {
 		return ""
 	}
 	return value
+}
+
+// unknown is the name that a dimension has for a value that is not known.
+func unknown(dimension string) string {
+	switch dimension {
+	case "visit:source", "visit:referrer":
+		return "Direct / None"
+	case "visit:utm_source", "visit:utm_medium", "visit:utm_campaign", "visit:utm_term", "visit:utm_content",
+		"visit:browser", "visit:browser_version", "visit:os", "visit:os_version", "visit:device":
+		return "(not set)"
+	}
+	if strings.HasPrefix(dimension, "event:props:") {
+		return "(none)"
+	}
+	return ""
 }
 
 func (r *resolved) periodOf(dimension string, e *visited) (began time.Time, label string) {
@@ -302,8 +326,7 @@ func (r *resolved) periodOf(dimension string, e *visited) (began time.Time, labe
 
 func keptWhenUnknown() []string {
 	return []string{
-		"event:hostname", "visit:source", "visit:channel", "visit:country", "visit:country_name", "visit:browser", "visit:browser_version", "visit:os",
-		"visit:os_version", "visit:device", "visit:language", "visit:screen",
+		"event:hostname", "visit:channel", "visit:country", "visit:country_name", "visit:language", "visit:screen",
 	}
 }
 
@@ -323,8 +346,7 @@ func valuesOf(dimension string, e *visited) []string {
 		return []string{cmp.Or(e.Props[key], "(none)")}
 	}
 	v := e.visit
-	switch dimension {
-	case "event:goal":
+	if dimension == "event:goal" {
 		var reached []string
 		if e.Name == "/a" && e.Type.Counts() {
 			reached = append(reached, "Named")
@@ -339,8 +361,6 @@ func valuesOf(dimension string, e *visited) []string {
 			reached = append(reached, "Root")
 		}
 		return reached
-	case "visit:source":
-		return []string{cmp.Or(v.Source, "Direct / None")}
 	}
 	exitHostname := ""
 	for _, other := range v.Sequence() {
@@ -348,11 +368,11 @@ func valuesOf(dimension string, e *visited) []string {
 			exitHostname = other.Hostname
 		}
 	}
-	return []string{map[string]string{
+	return []string{cmp.Or(map[string]string{
 		"event:page": e.Page, "event:name": e.EventName(), "event:hostname": e.Hostname, "event:currency": e.Currency,
 		"visit:entry_page": v.EntryPage, "visit:exit_page": v.ExitPage, "visit:referrer": v.Referrer,
 		"visit:entry_page_hostname": v.Hostname, "visit:exit_page_hostname": exitHostname,
-		"visit:channel": v.Channel, "visit:utm_source": v.UTMSource, "visit:utm_medium": v.UTMMedium,
+		"visit:source": v.Source, "visit:channel": v.Channel, "visit:utm_source": v.UTMSource, "visit:utm_medium": v.UTMMedium,
 		"visit:utm_campaign": v.UTMCampaign, "visit:utm_term": v.UTMTerm, "visit:utm_content": v.UTMContent,
 		"visit:country": v.Country, "visit:region": v.Region, "visit:city": v.City,
 		"visit:country_name": map[string]string{"FR": "France", "BO": "Bolivia"}[v.Country] + map[bool]string{true: v.Country}[v.Country != "FR" && v.Country != "BO"],
@@ -360,7 +380,7 @@ func valuesOf(dimension string, e *visited) []string {
 		"visit:browser": v.Browser, "visit:browser_version": v.BrowserVersion,
 		"visit:os": v.OS, "visit:os_version": v.OSVersion,
 		"visit:device": v.Device, "visit:language": v.Language, "visit:screen": v.Screen,
-	}[dimension]}
+	}[dimension], unknown(dimension))}
 }
 
 // exact is what rows are ordered by; ok is false when it is not known.

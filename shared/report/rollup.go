@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"text/template"
@@ -178,15 +179,11 @@ func (s *statement) Group() string {
 	return "period, value"
 }
 
-// Conditions are the filters, which compare values as answers show them.
+// Conditions are the filters.
 func (s *statement) Conditions() []string {
-	shown := `value`
-	if s.none() != "" {
-		shown = `CASE value WHEN '' THEN @none ELSE value END`
-	}
 	var conditions []string
 	for i := range s.filters {
-		conditions = append(conditions, shown+` `+s.filters[i].comparison()+` (@`+filterName(i)+`)`)
+		conditions = append(conditions, `value `+s.filters[i].comparison()+` (@`+filterName(i)+`)`)
 	}
 	return conditions
 }
@@ -243,7 +240,10 @@ func (f *Filter) comparison() string {
 
 // operand is the parameter that the comparison is with.
 func (f *Filter) operand() []string {
-	if f.Operator == Is || f.Operator == IsNot {
+	if f.equates() {
+		if none := f.Dimension.none; none != "" && slices.Contains(f.Values, none) {
+			return append(slices.Clone(f.Values), "")
+		}
 		return f.Values
 	}
 	escape := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

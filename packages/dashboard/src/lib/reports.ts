@@ -3,6 +3,9 @@ import type { Dimension, Filters } from '@analytics-platform/types';
 import type { Metric } from '../api/types';
 import { formatCountry } from './format';
 
+/** What answers call a value that is not known, of most dimensions. */
+const notSet = '(not set)';
+
 export interface Breakdown {
   readonly dimension: Dimension;
   /** Which events count; all do without. */
@@ -10,7 +13,7 @@ export interface Breakdown {
   readonly name: string;
   /** What one row is, as the head of the column that names it. */
   readonly heading: string;
-  /** What is shown for the empty value. */
+  /** What is shown for a value that is not known. */
   readonly unknown: string;
   /** The metrics of its details, the one that the rows are ordered by first. */
   readonly metrics: readonly Metric[];
@@ -75,6 +78,7 @@ export const reports: readonly Report[] = [
         name: 'Campaigns',
         heading: 'Campaign',
         unknown: 'No campaign',
+        filters: [['is_not', 'visit:utm_campaign', [notSet]]],
         metrics,
       },
     ],
@@ -144,6 +148,6 @@ export function breakdownBy(dimension: string): Breakdown | undefined {
 
 /** The value of a dimension as a person reads it. */
 export function labelOf({ dimension, unknown }: Breakdown, value: string): string {
-  if (value === '') return unknown;
+  if (value === '' || value === notSet) return unknown;
   return dimension === 'visit:country' ? formatCountry(value) : value;
 }
