@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -72,7 +73,11 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		if single {
 			require = gate.RequireNoGuest
 		}
-		mux.Handle(pattern, require(store.ScopeQuery, questions.Limit(handler)))
+		handler = require(store.ScopeQuery, questions.Limit(handler))
+		if strings.Contains(pattern, " /api/") {
+			handler = likePlausible(handler)
+		}
+		mux.Handle(pattern, handler)
 	}
 	for _, k := range kinds() {
 		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.answer(w, r, &k) })
@@ -80,6 +85,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		handle("GET "+k.path, k.single, handler)
 	}
 	handle("GET /v1/realtime", false, f.serve(f.realtime))
+	handle("GET /api/v1/stats/realtime/visitors", false, f.serve(f.present))
 	handle("GET /v1/visits/{id}", true, f.serve(f.timeline))
 	mux.Handle("GET /openapi.json", serveDocument())
 	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: report.MaxBody, Ready: db.Ping}, nil
@@ -113,6 +119,15 @@ func (f *function) realtime(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return f.reports.Realtime(r.Context(), f.db, site, f.now())
+}
+
+// present is the one answer of Plausible's Stats API v1 that its v2 has no question for.
+func (f *function) present(r *http.Request) (any, error) {
+	site, err := f.site(r)
+	if err != nil {
+		return nil, err
+	}
+	return f.reports.Present(r.Context(), f.db, site, f.now())
 }
 
 func (f *function) timeline(r *http.Request) (any, error) {

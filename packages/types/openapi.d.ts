@@ -185,6 +185,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/v1/stats/realtime/visitors": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * The visitors of the last five minutes
+         * @description How many there are, as in the snapshot of the last half hour, at the address that Plausible's Stats API v1 has for it.
+         */
+        readonly get: operations["present"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/openapi.json": {
         readonly parameters: {
             readonly query?: never;
@@ -224,8 +244,8 @@ export interface components {
          *     - `scroll_depth`: percent, whole, 1 to 100: mean of how far visits scrolled a page at the most; null when none was measured. It needs the dimension `event:page` or a filter by it
          *     - `time_on_page`: seconds, whole: mean for which visits had a page visible and in focus; null without visits. It needs the dimension `event:page` or a filter by it
          *     - `percentage`: percent, to two decimals: the row's share of all visitors. It needs a dimension
-         *     - `conversion_rate`: percent, to two decimals: of all visitors, those who reached the goal. It needs the dimension `event:goal`, or a filter by it that is in no other
-         *     - `group_conversion_rate`: percent, to two decimals: of the visitors of the row, those who reached the goal. It needs a dimension besides `event:goal`, too
+         *     - `conversion_rate`: percent, to two decimals: of the visitors that the question has without its dimensions, its goals and its filters by properties, those who reached the goal. It needs the dimension `event:goal`, or a filter by it that is in no other
+         *     - `group_conversion_rate`: percent, to two decimals: of the visitors that the row has without the goals and the filters by properties, those who reached the goal. It needs the same
          *     - `total_revenue`, `average_revenue`: money, the sum of the amounts of the events and their mean; null without any, and when they are of several currencies
          * @enum {string}
          */
@@ -248,7 +268,7 @@ export interface components {
         /** @description A property of events, `event:props:KEY`, of a key of at most 300 bytes. Events without it have the value `(none)` */
         readonly PropertyDimension: `event:props:${string}`;
         /**
-         * @description What all events of a visit have in common. `visit:country` is an ISO 3166 code of two letters. What is not known is an empty text; of `visit:source` it is `Direct / None`
+         * @description What all events of a visit have in common. `visit:country` is an ISO 3166 code of two letters. What is not known is `Direct / None` of `visit:source` and `visit:referrer`, `(not set)` of browsers, systems, devices and `utm_`, and an empty text of all others. Visits without a page, a region or a city are left out where these are asked for
          * @enum {string}
          */
         readonly VisitDimension: "visit:entry_page" | "visit:exit_page" | "visit:entry_page_hostname" | "visit:exit_page_hostname" | "visit:referrer" | "visit:source" | "visit:channel" | "visit:utm_source" | "visit:utm_medium" | "visit:utm_campaign" | "visit:utm_term" | "visit:utm_content" | "visit:country" | "visit:country_name" | "visit:region" | "visit:region_name" | "visit:city" | "visit:city_name" | "visit:browser" | "visit:browser_version" | "visit:os" | "visit:os_version" | "visit:device" | "visit:language" | "visit:screen";
@@ -257,7 +277,7 @@ export interface components {
         /** @description What a filter looks at */
         readonly FilterDimension: components["schemas"]["GoalDimension"] | components["schemas"]["EventDimension"] | components["schemas"]["PropertyDimension"] | components["schemas"]["VisitDimension"];
         /**
-         * @description How a filter compares: equal to any of its values, or to none; with any of them in it (not empty), or none; any of them, a regular expression (RE2, at most 20 of at most 1,000 bytes), matches a part of it, or none
+         * @description How a filter compares: equal to any of its values, or to none; with any of them in it (not empty), or none; any of them, a regular expression (RE2, at most 20 of at most 1,000 bytes), matches a part of it, or none. What is not known can be named as a whole, by the name that answers have for it or by an empty text, and has no parts; events without a property pass none of the last four
          * @enum {string}
          */
         readonly ComparisonOperator: "is" | "is_not" | "contains" | "contains_not" | "matches" | "matches_not";
@@ -321,7 +341,7 @@ export interface components {
             components["schemas"]["Instant"],
             components["schemas"]["Instant"]
         ];
-        /** @description What rows are ordered by, metrics and dimensions of the question. If it is left out or empty: by time, else by the first metric, the greatest first */
+        /** @description What rows are ordered by, metrics and dimensions of the question. If it is left out or empty: by time, then by the first metric, the greatest first */
         readonly OrderBy: readonly (readonly [
             components["schemas"]["Metric"] | components["schemas"]["Dimension"],
             "asc" | "desc"
@@ -772,6 +792,8 @@ export interface components {
             readonly code: string;
             /** @description The path of the value to blame, such as `filters.0.2` */
             readonly field?: string;
+            /** @description `field` and `detail` in one, where clients of Plausible's API look for it: at addresses that begin with `/api/` */
+            readonly error?: string;
         };
         /** @description All that is stored of the events of a range, in the order of time and id */
         readonly ExportQuestion: {
@@ -1514,6 +1536,41 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            readonly 400: components["responses"]["Invalid"];
+            readonly 401: components["responses"]["Unauthorized"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["SiteUnknown"];
+            readonly 422: components["responses"]["TooSlow"];
+            readonly 429: components["responses"]["TooMany"];
+            readonly 500: components["responses"]["Internal"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly present: {
+        readonly parameters: {
+            readonly query: {
+                /**
+                 * @description Domain or public id of a site
+                 * @example example.com
+                 */
+                readonly site_id: components["parameters"]["Site"];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The number */
+            readonly 200: {
+                headers: {
+                    readonly "Cache-Control": components["headers"]["NoStore"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": number;
                 };
             };
             readonly 400: components["responses"]["Invalid"];

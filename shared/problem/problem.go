@@ -63,6 +63,9 @@ type Problem struct { //nolint:errname // it is a document first, and RFC 9457 n
 	Field string `json:"field,omitempty"`
 	// Index is the position, from 0, of the bad element of an array.
 	Index *int `json:"index,omitempty"`
+	// Message is Field and Detail in one, where clients of another API look for what is
+	// wrong; empty unless an Extender sets it.
+	Message string `json:"error,omitempty"`
 	// Errors are the single problems when there are several.
 	Errors []Problem `json:"errors,omitempty"`
 	// RetryAfter is how soon it is worth trying again, which Write says in the header of
@@ -107,6 +110,10 @@ func Of(err error) Problem {
 		"something went wrong on our side; it has been logged")
 }
 
+// Extender is a ResponseWriter that has more to say about the problems that are written
+// to it.
+type Extender interface{ Extend(p *Problem) }
+
 // Write answers a request with p. A 401 says, as it must, how to come with a secret:
 // all of the platform's are bearer tokens.
 func Write(w http.ResponseWriter, p Problem) {
@@ -115,6 +122,9 @@ func Write(w http.ResponseWriter, p Problem) {
 	}
 	if p.Code == "" {
 		p.Code = CodeInternal
+	}
+	if more, ok := w.(Extender); ok {
+		more.Extend(&p)
 	}
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)

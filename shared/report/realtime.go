@@ -43,37 +43,59 @@ type LiveCount struct {
 	Visitors int64  `json:"visitors"`
 }
 
+// Present is how many visitors a site has at now: those of the last five minutes.
+func (p *Reporter) Present(ctx context.Context, db store.DB, site store.Site, now time.Time) (visitors int64, err error) {
+	err = p.ask(ctx, db, site, now, func(ctx context.Context, at asked, now time.Time) error {
+		visitors, err = at.present(ctx, now)
+		return err
+	})
+	return visitors, err
+}
+
+func (a asked) present(ctx context.Context, now time.Time) (int64, error) {
+	rows, err := a.live(ctx, lastMinutes(now, liveNow), 1)
+	if err != nil {
+		return 0, err
+	}
+	return rows[0].visitors, nil
+}
+
+// live are the rows of a short stretch of time, those with the most visitors first.
+func (a asked) live(ctx context.Context, s span, limit int, dimensions ...string) ([]*group, error) {
+	q := Question{Metrics: []Metric{Visitors, Pageviews, Events}, Order: []Order{{By: string(Visitors), Descending: true}}, Pagination: Pagination{Limit: limit}}
+	for _, name := range dimensions {
+		d, _ := dimensionNamed(name)
+		q.Dimensions = append(q.Dimensions, d)
+	}
+	rows, _, err := a.rows(ctx, q.resolve(s), nil)
+	return rows, err
+}
+
+// lastMinutes is the span of some minutes, the last one begun.
+func lastMinutes(now time.Time, minutes int) span {
+	end := now.Truncate(time.Minute).Add(time.Minute)
+	s := between(end.Add(-time.Duration(minutes)*time.Minute), end, now.Location())
+	s.whole = false // whatever clocks do, these are minutes
+	return s
+}
+
 // Realtime makes a snapshot of a site at now.
 func (p *Reporter) Realtime(ctx context.Context, db store.DB, site store.Site, now time.Time) (snapshot Snapshot, err error) {
 	err = p.ask(ctx, db, site, now, func(ctx context.Context, at asked, now time.Time) error {
-		last := now.Truncate(time.Minute)
-		end := last.Add(time.Minute)
-		s := between(last.Add(-(liveMinutes-1)*time.Minute), end, now.Location())
-		s.whole = false // whatever clocks do, these are minutes
-		rows := func(s span, limit int, dimensions ...string) ([]*group, error) {
-			q := Question{Metrics: []Metric{Visitors, Pageviews, Events}, Order: []Order{{By: string(Visitors), Descending: true}}, Pagination: Pagination{Limit: limit}}
-			for _, name := range dimensions {
-				d, _ := dimensionNamed(name)
-				q.Dimensions = append(q.Dimensions, d)
-			}
-			rows, _, err := at.rows(ctx, q.resolve(s), nil)
-			return rows, err
-		}
-		recent := s
-		recent.from = end.Add(-liveNow * time.Minute)
-		current, err := rows(recent, 1)
+		s := lastMinutes(now, liveMinutes)
+		present, err := at.present(ctx, now)
 		if err != nil {
 			return err
 		}
-		all, err := rows(s, 1)
+		all, err := at.live(ctx, s, 1)
 		if err != nil {
 			return err
 		}
-		minutes, err := rows(s, liveMinutes, "time:minute")
+		minutes, err := at.live(ctx, s, liveMinutes, "time:minute")
 		if err != nil {
 			return err
 		}
-		snapshot = Snapshot{Visitors: current[0].visitors, Pageviews: all[0].pageviews, Events: all[0].events}
+		snapshot = Snapshot{Visitors: present, Pageviews: all[0].pageviews, Events: all[0].events}
 		counted := map[int64]*group{}
 		for _, g := range minutes {
 			counted[g.period.Unix()] = g
@@ -89,7 +111,7 @@ func (p *Reporter) Realtime(ctx context.Context, db store.DB, site store.Site, n
 			dimension string
 			to        *[]LiveCount
 		}{{"event:page", &snapshot.Pages}, {"visit:source", &snapshot.Sources}, {"visit:country", &snapshot.Countries}} {
-			top, err := rows(s, liveRows, list.dimension)
+			top, err := at.live(ctx, s, liveRows, list.dimension)
 			if err != nil {
 				return err
 			}
