@@ -242,7 +242,7 @@ export interface components {
          *     - `visit_duration`: seconds, whole: mean of the visits, from the first to the last event
          *     - `views_per_visit`: to two decimals
          *     - `scroll_depth`: percent, whole, 1 to 100: mean of how far visits scrolled a page at the most; null when none was measured. It needs the dimension `event:page` or a filter by it
-         *     - `time_on_page`: seconds, whole: mean for which visits had a page visible and in focus; null without visits. It needs the dimension `event:page` or a filter by it
+         *     - `time_on_page`: seconds, whole: mean for which visits had a page visible and in focus; null when none was measured. It needs the dimension `event:page` or a filter by it
          *     - `percentage`: percent, to two decimals: the row's share of all visitors. It needs a dimension
          *     - `conversion_rate`: percent, to two decimals: of the visitors that the question has without its dimensions, its goals and its filters by properties, those who reached the goal. It needs the dimension `event:goal`, or a filter by it that is in no other
          *     - `group_conversion_rate`: percent, to two decimals: of the visitors that the row has without the goals and the filters by properties, those who reached the goal. It needs the same

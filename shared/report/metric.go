@@ -24,7 +24,7 @@ const (
 	VisitDuration       Metric = "visit_duration"  // seconds
 	ViewsPerVisit       Metric = "views_per_visit" // a quotient
 	ScrollDepth         Metric = "scroll_depth"    // percent, 1 to 100; null when none was measured
-	TimeOnPage          Metric = "time_on_page"    // seconds; null when no visit is counted
+	TimeOnPage          Metric = "time_on_page"    // seconds; null when none was measured
 	Percentage          Metric = "percentage"      // percent, 0 to 100
 	ConversionRate      Metric = "conversion_rate" // percent, 0 to 100
 	GroupConversionRate Metric = "group_conversion_rate"
@@ -153,7 +153,7 @@ func metrics() []metricDefinition {
 			func(t *tallied) float64 { return quotient(t.scroll, t.scrolled) }, "",
 		},
 		{
-			TimeOnPage, func(t *tallied) Value { return known(t.visits, round(quotient(t.engaged, t.visits)/1000, 1)) },
+			TimeOnPage, func(t *tallied) Value { return known(t.engaged, round(quotient(t.engaged, t.visits)/1000, 1)) },
 			func(t *tallied) float64 { return quotient(t.engaged, t.visits) }, `coalesce(engaged::float8 / nullif(visits, 0), 0)`,
 		},
 		rate(Percentage, func(t *tallied) int64 { return t.all }, string(Visitors)), // all rows are shares of one sum

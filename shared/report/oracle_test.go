@@ -426,7 +426,7 @@ func (g *row) exact(m Metric) (n float64, ok bool) {
 	case ScrollDepth:
 		return per(scroll, float64(len(g.scroll))), len(g.scroll) > 0
 	case TimeOnPage:
-		return per(g.engaged, visits) / 1000, visits > 0
+		return per(g.engaged, visits) / 1000, g.engaged > 0
 	case Percentage:
 		return share(g.all), true
 	case ConversionRate:

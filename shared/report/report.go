@@ -36,7 +36,7 @@
 // and have the row's values, in visits that count in the row.
 //
 //   - time_on_page is the sum of the time that they say, divided by those visits, in
-//     whole seconds;
+//     whole seconds; null without any;
 //   - scroll_depth is the mean, over those visits of which any says how far it
 //     scrolled, of the farthest, in whole percent; null without any.
 //
