@@ -8,6 +8,8 @@ DASHBOARD := functions/dashboard/assets/index.html
 MODULES   := node_modules/.package-lock.json
 LINT      := bin/golangci-lint
 FUNCTIONS := track aggregate query websocket-bridge schema-guard admin dashboard
+# Modules of their own, for what only building and deploying need.
+TOOLS     := $(sort $(dir $(wildcard tools/*/*_test.go)))
 
 .PHONY: help
 help: ## Say what there is
@@ -29,7 +31,7 @@ build: $(DASHBOARD) $(COUNTRIES) ## Build the dashboard and every program, into 
 .PHONY: test
 test: need build ## Every check of the project; installs what is missing
 	@$(MAKE) --no-print-directory -j2 --output-sync=target lint test-go
-	@$(MAKE) --no-print-directory test-web test-browser
+	@$(MAKE) --no-print-directory test-tools test-web test-browser
 
 .PHONY: need
 need:
@@ -38,6 +40,10 @@ need:
 .PHONY: test-go
 test-go: $(DASHBOARD) $(COUNTRIES)
 	go test -race -timeout 30m ./...
+
+.PHONY: test-tools
+test-tools: $(DASHBOARD) $(COUNTRIES)
+	@for module in $(TOOLS); do echo "$$module" && (cd $$module && go test -timeout 30m ./...); done
 
 .PHONY: test-web
 test-web: $(MODULES)
@@ -54,7 +60,15 @@ bench: $(DASHBOARD) $(COUNTRIES) ## Measure; benchmarks print their own baseline
 .PHONY: lint
 lint: $(LINT) $(MODULES) $(DASHBOARD) $(COUNTRIES) ## Check the style of Go and TypeScript
 	$(LINT) run ./...
+	@for module in $(TOOLS); do (cd $$module && $(CURDIR)/$(LINT) run ./...); done
 	npm run lint
+
+.PHONY: assets
+assets: $(DASHBOARD) $(COUNTRIES)
+
+.PHONY: images
+images: ## Build the images and push them to IMAGES, tagged VERSION; elsewhere with BUILD_HOST=NAME
+	@tools/images.sh
 
 .PHONY: format
 format: $(LINT) $(MODULES) ## Format Go and TypeScript
