@@ -24,10 +24,10 @@ import (
 // Config is what the function can be told.
 type Config struct {
 	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it learn what was done"`
-	Deadline   time.Duration `env:"AGGREGATE_DEADLINE" envDefault:"50s" envDoc:"how long one run may take; keep it below the platform's timeout"`
+	Deadline   time.Duration `env:"AGGREGATE_DEADLINE,positive" envDefault:"50s" envDoc:"how long one run may take; keep it below the platform's timeout"`
 	Interval   time.Duration `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"how often calls without a key may start a run"`
-	Batch      int           `env:"AGGREGATE_BATCH" envDoc:"how many events one transaction takes at most, by default 60000; each needs a few hundred bytes of memory, of every worker"`
-	Workers    int           `env:"AGGREGATE_WORKERS" envDoc:"how many of the queue's shards are drained at once; by default as many as there are processors"`
+	Batch      int           `env:"AGGREGATE_BATCH,positive" envDoc:"how many events one transaction takes at most, by default 60000; each needs a few hundred bytes of memory, of every worker"`
+	Workers    int           `env:"AGGREGATE_WORKERS,positive" envDoc:"how many of the queue's shards are drained at once; by default as many as there are processors"`
 }
 
 type function struct {
@@ -42,12 +42,6 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
 		return nil, err
-	}
-	if config.Batch < 0 {
-		return nil, errors.New("AGGREGATE_BATCH must be 1 or more")
-	}
-	if config.Workers < 0 {
-		return nil, errors.New("AGGREGATE_WORKERS must be 1 or more")
 	}
 	client, err := env.Redis(ctx)
 	if err != nil {

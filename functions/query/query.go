@@ -7,7 +7,6 @@ package query
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -42,9 +41,6 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
 		return nil, err
-	}
-	if config.Rate < 0 {
-		return nil, errors.New("QUERY_RATE must be 0 or more")
 	}
 	db, err := env.Database(ctx)
 	if err != nil {

@@ -33,7 +33,7 @@ import (
 // Config is what the function can be told.
 type Config struct {
 	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it learn what was done"`
-	Deadline   time.Duration `env:"SCHEMA_GUARD_DEADLINE" envDefault:"50s" envDoc:"how long one run may take; keep it below the platform's timeout"`
+	Deadline   time.Duration `env:"SCHEMA_GUARD_DEADLINE,positive" envDefault:"50s" envDoc:"how long one run may take; keep it below the platform's timeout"`
 	Interval   time.Duration `env:"SCHEMA_GUARD_INTERVAL" envDefault:"30s" envDoc:"how often calls without a key may start a run"`
 }
 

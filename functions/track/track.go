@@ -70,11 +70,9 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, fmt.Errorf("TRUSTED_PROXY_HOPS, TRUSTED_PROXY_HEADER: %w", err)
 	}
-	if config.RateLimit < 0 {
-		return nil, errors.New("RATE_LIMIT must be 0 or more")
-	}
-	if config.MemoryLimit < 0 {
-		return nil, errors.New("QUEUE_MEMORY_LIMIT must be 0 or more")
+	enricher, err := enrich.Load(enrich.Files{Places: config.GeoDatabase, Datacenters: config.Datacenters})
+	if err != nil {
+		return nil, err
 	}
 	client, err := env.Redis(ctx)
 	if err != nil {
@@ -87,10 +85,6 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	room := queue.NewRoom(client, config.MemoryLimit)
 	if err := room.Load(ctx); errors.Is(err, queue.ErrEvicts) { // of any other Run tells
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
-	}
-	enricher, err := enrich.Load(enrich.Files{Places: config.GeoDatabase, Datacenters: config.Datacenters})
-	if err != nil {
-		return nil, err
 	}
 	if !enricher.KnowsPlaces() {
 		env.Logger().Warn("built without a database of countries: every country will be unknown; run `make build`")

@@ -36,7 +36,7 @@ type Enricher struct {
 }
 
 // Load reads the embedded data and the operator's files. A file that can't be used is
-// an error that names it.
+// an error that names it, and the variable by which operators know it.
 func Load(files Files) (*Enricher, error) {
 	e := &Enricher{}
 	var agents agents
@@ -62,13 +62,13 @@ func Load(files Files) (*Enricher, error) {
 	}
 	if files.Datacenters != "" {
 		if e.datacenters, err = readNetworks(files.Datacenters); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("DATACENTER_NETWORKS: %w", err)
 		}
 	}
 	if files.Places != "" {
 		e.own = &ownPlaces{path: files.Places}
 		if err := e.own.refresh(); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("GEO_DATABASE: %w", err)
 		}
 	}
 	return e, nil

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
@@ -35,11 +36,20 @@ func Variables(environ []string) map[string]string { return env.ToMap(environ) }
 // /var/openfaas/secrets, /run/secrets and /etc/secrets. The end of line of a file
 // isn't part of the secret.
 //
+// A number or a duration must not be negative, and with the option "positive" not 0.
+//
 // The error is one line that names each wrong variable, says what it is and what
 // would be right. It never has the value of a secret.
 func (e *Env) Parse(config any) error {
 	fields, err := fieldsOf(config)
 	if err != nil {
+		return err
+	}
+	if e.described != nil {
+		*e.described = append(*e.described, fields...)
+		return errDescribed
+	}
+	if err := e.misspelt(fields); err != nil {
 		return err
 	}
 	values := make(map[string]string, len(fields))
@@ -54,7 +64,7 @@ func (e *Env) Parse(config any) error {
 	}
 	err = env.ParseWithOptions(withoutOwnOptions(config, fields), env.Options{Environment: values})
 	if err == nil {
-		return nil
+		return outOfRange(config, fields, values)
 	}
 	all, ok := errors.AsType[env.AggregateError](err)
 	if !ok {
@@ -74,7 +84,8 @@ type field struct {
 	options  []string
 }
 
-func (f field) secret() bool { return slices.Contains(f.options, "secret") }
+// is tells whether the field has an option.
+func (f field) is(option string) bool { return slices.Contains(f.options, option) }
 
 // about says what the variable is, in brackets.
 func (f field) about() string {
@@ -103,8 +114,8 @@ func withoutOwnOptions(config any, fields []field) any {
 	plain := make([]reflect.StructField, len(fields))
 	for i, f := range fields {
 		plain[i] = f.StructField
-		if f.secret() {
-			options := slices.DeleteFunc(slices.Clone(f.options), func(o string) bool { return o == "secret" })
+		if f.is("secret") || f.is("positive") {
+			options := slices.DeleteFunc(slices.Clone(f.options), func(o string) bool { return o == "secret" || o == "positive" })
 			own := strings.Join(append([]string{f.variable}, options...), ",")
 			plain[i].Tag = reflect.StructTag(strings.Replace(string(f.Tag), f.Tag.Get("env"), own, 1))
 		}
@@ -114,7 +125,7 @@ func withoutOwnOptions(config any, fields []field) any {
 
 // lookup finds the value of a variable.
 func (e *Env) lookup(f field) (value string, found bool, err error) {
-	if f.secret() {
+	if f.is("secret") {
 		return e.secret(f.variable)
 	}
 	value, found = e.variables[f.variable]
@@ -184,41 +195,73 @@ func explain(err error, fields []field, values map[string]string) string {
 
 func explainValue(wrong env.ParseError, f field, values map[string]string) string {
 	value := "its value"
-	if !f.secret() {
+	if !f.is("secret") {
 		value = fmt.Sprintf("%q", values[f.variable])
 	}
-	if wanted := wanted(f.Type); wanted != "" {
+	if wanted := f.wanted(); wanted != "" {
 		return fmt.Sprintf("%s: %s is not %s%s", f.variable, value, wanted, f.about())
 	}
-	if f.secret() { // the reason may quote it
+	if f.is("secret") { // the reason may quote it
 		return fmt.Sprintf("%s: %s is not valid%s", f.variable, value, f.about())
 	}
 	return fmt.Sprintf("%s: %s is not valid: %v%s", f.variable, value, wrong.Err, f.about())
 }
 
-// wanted says what a value of the type looks like; nothing for a type that
-// explains itself in its errors.
-func wanted(t reflect.Type) string {
-	switch {
-	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
-		return ""
-	case t == reflect.TypeFor[time.Duration]():
-		return "a duration such as 30s or 5m"
+// wanted says what a value of the field looks like; nothing for a type that explains
+// itself in its errors.
+func (f field) wanted() string {
+	least := ", 0 or more"
+	if f.is("positive") {
+		least = ", more than 0"
 	}
-	switch t.Kind() {
+	switch {
+	case reflect.PointerTo(f.Type).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		return ""
+	case f.Type == reflect.TypeFor[time.Duration]():
+		return "a duration such as 30s or 5m" + least
+	}
+	switch f.Type.Kind() {
 	case reflect.Bool:
 		return "true or false"
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return "a whole number"
 	case reflect.Uint16:
 		return "a whole number from 0 to 65535"
-	case reflect.Uint, reflect.Uint8, reflect.Uint32, reflect.Uint64:
-		return "a whole number, 0 or more"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint32, reflect.Uint64:
+		return "a whole number" + least
 	case reflect.Float32, reflect.Float64:
-		return "a number"
+		return "a number" + least
 	default:
 		return ""
 	}
+}
+
+// outOfRange is an error when a number is less than it may be.
+func outOfRange(config any, fields []field, values map[string]string) error {
+	var lines []string
+	for _, f := range fields {
+		text, set := values[f.variable]
+		if !set { // its default is right, and 0 may stand for one that is found out later
+			continue
+		}
+		value := reflect.ValueOf(config).Elem().FieldByIndex(f.Index)
+		var sign int
+		switch {
+		case value.CanInt():
+			sign = cmp.Compare(value.Int(), 0)
+		case value.CanUint():
+			sign = cmp.Compare(value.Uint(), 0)
+		case value.CanFloat():
+			sign = cmp.Compare(value.Float(), 0)
+		default:
+			continue
+		}
+		if sign < 0 || sign == 0 && f.is("positive") {
+			lines = append(lines, fmt.Sprintf("%s: %q is not %s%s", f.variable, text, f.wanted(), f.about()))
+		}
+	}
+	if len(lines) > 0 {
+		return errors.New(strings.Join(lines, "; "))
+	}
+	return nil
 }
 
 func explainMissing(variable string, fields []field) string {
@@ -226,7 +269,7 @@ func explainMissing(variable string, fields []field) string {
 		if f.variable != variable {
 			continue
 		}
-		if f.secret() {
+		if f.is("secret") {
 			return fmt.Sprintf("%s is not set%s: set it, or %s_FILE, or mount the secret %s",
 				variable, f.about(), variable, kebab(variable))
 		}

@@ -88,11 +88,11 @@ func TestParseErrorsAreOneClearLine(t *testing.T) {
 	}{
 		"a duration": {
 			map[string]string{"RUN_INTERVAL": "5"}, &config{},
-			`RUN_INTERVAL: "5" is not a duration such as 30s or 5m (how often a run may start)`,
+			`RUN_INTERVAL: "5" is not a duration such as 30s or 5m, 0 or more (how often a run may start)`,
 		},
 		"a number": {
 			map[string]string{"RUN_BATCH": "many"}, &config{},
-			`RUN_BATCH: "many" is not a whole number`,
+			`RUN_BATCH: "many" is not a whole number, 0 or more`,
 		},
 		"a choice": {
 			map[string]string{"COLOR": "green"}, &config{},
@@ -100,13 +100,36 @@ func TestParseErrorsAreOneClearLine(t *testing.T) {
 		},
 		"several": {
 			map[string]string{"RUN_BATCH": "many", "TRUST": "perhaps"}, &config{},
-			`RUN_BATCH: "many" is not a whole number; TRUST: "perhaps" is not true or false (whether to trust)`,
+			`RUN_BATCH: "many" is not a whole number, 0 or more; TRUST: "perhaps" is not true or false (whether to trust)`,
 		},
 		"a secret's value isn't shown": {
 			map[string]string{"PIN": "12x4"}, &struct {
 				Pin int `env:"PIN,secret" envDoc:"the code"`
 			}{},
-			`PIN: its value is not a whole number (the code)`,
+			`PIN: its value is not a whole number, 0 or more (the code)`,
+		},
+		"negative ones": {
+			map[string]string{"RUN_BATCH": "-1", "RUN_INTERVAL": "-1s"}, &config{},
+			`RUN_INTERVAL: "-1s" is not a duration such as 30s or 5m, 0 or more (how often a run may start); RUN_BATCH: "-1" is not a whole number, 0 or more`,
+		},
+		"nothing where there must be something": {
+			map[string]string{"LIMIT": "0s", "SIZE": "0"}, &struct {
+				Limit time.Duration `env:"LIMIT,positive" envDefault:"5s" envDoc:"how long"`
+				Size  uint          `env:"SIZE,positive"`
+			}{},
+			`LIMIT: "0s" is not a duration such as 30s or 5m, more than 0 (how long); SIZE: "0" is not a whole number, more than 0`,
+		},
+		"a name that is nearly right": {
+			map[string]string{"RUN_INTERVALL": "5s"}, &config{},
+			`RUN_INTERVALL is not a variable: RUN_INTERVAL is`,
+		},
+		"a name that all functions have, nearly": {
+			map[string]string{"database_urk": "5s"}, &config{},
+			`database_urk is not a variable: DATABASE_URL is`,
+		},
+		"a name of a file, nearly": {
+			map[string]string{"REDIS_URL_FILES": "5s"}, &config{},
+			`REDIS_URL_FILES is not a variable: REDIS_URL_FILE is`,
 		},
 		"a secret is missing": {
 			nil, &struct {

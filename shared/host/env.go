@@ -55,6 +55,8 @@ type Env struct {
 	name    string
 	log     *slog.Logger
 	metrics *prometheus.Registry
+
+	described *[]field // see Describe; else nil
 }
 
 // Env returns the surroundings for the function of that name.

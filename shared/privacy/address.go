@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/realclientip/realclientip-go"
+	"golang.org/x/net/http/httpguts"
 )
 
 // ForwardedFor is the header in which most proxies say for whom they ask.
@@ -37,6 +38,9 @@ func TrustProxies(hops int, header string) (Proxies, error) {
 		return Proxies{}, nil
 	}
 	header = http.CanonicalHeaderKey(strings.TrimSpace(header))
+	if !httpguts.ValidHeaderFieldName(header) {
+		return Proxies{}, fmt.Errorf("%q is not the name of a header", header)
+	}
 	var strategy realclientip.Strategy
 	var err error
 	switch header {

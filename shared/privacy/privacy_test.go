@@ -95,6 +95,9 @@ func TestClientAddress(t *testing.T) {
 	if _, err := privacy.TrustProxies(-1, "X-Forwarded-For"); err == nil {
 		t.Error("less than no proxy is trusted")
 	}
+	if _, err := privacy.TrustProxies(1, "not a header"); err == nil {
+		t.Error("a name that no header can have is taken")
+	}
 	if _, err := privacy.TrustProxies(1, ""); err == nil {
 		t.Error("a header without a name is trusted")
 	}
