@@ -86,9 +86,6 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err := room.Load(ctx); errors.Is(err, queue.ErrEvicts) { // of any other Run tells
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
-	if !enricher.KnowsPlaces() {
-		env.Logger().Warn("built without a database of countries: every country will be unknown; run `make build`")
-	}
 	f := &function{
 		collector: &collect.Collector{Enricher: enricher, SubjectKey: []byte(config.SubjectKey), NewID: newID},
 		registry:  registry.New(client, db, time.Now),

@@ -12,13 +12,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"go4.org/netipx"
 )
 
-//go:embed all:data
+//go:embed data/*.json
 var data embed.FS
+
+// countries is the database of countries, which `make build` puts there. A slice, since a
+// file of an embed.FS would be in memory twice.
+//
+//go:embed data/country.mmdb
+var countries []byte
 
 // Files are what an operator may add to the embedded data, by path. Empty is none.
 type Files struct {
@@ -55,10 +60,8 @@ func Load(files Files) (*Enricher, error) {
 		return nil, err
 	}
 	e.sources = indexSources(referrers, sources)
-	if country, err := fs.ReadFile(data, "data/country.mmdb"); err == nil { // else see KnowsPlaces
-		if e.places, err = openPlaces(country); err != nil {
-			return nil, fmt.Errorf("read the embedded database of countries: %w", err)
-		}
+	if e.places, err = openPlaces(countries); err != nil {
+		return nil, fmt.Errorf("read the embedded database of countries: %w", err)
 	}
 	if files.Datacenters != "" {
 		if e.datacenters, err = readNetworks(files.Datacenters); err != nil {
@@ -96,10 +99,6 @@ func read(name string, into any) error {
 	}
 	return nil
 }
-
-// KnowsPlaces tells whether there is a database of places, embedded or the
-// operator's. Without it every place is unknown.
-func (e *Enricher) KnowsPlaces() bool { return e.places != nil || e.own != nil }
 
 // Refresh reads the operator's database of places again if the file has changed. When
 // it can't be used, what was read before stays in use.
