@@ -32,9 +32,10 @@ func Variables(environ []string) map[string]string { return env.ToMap(environ) }
 //
 // envDoc says, in errors, what the variable is. A field with the option "secret"
 // is looked for in the variable itself, in the file that the variable with
-// "_FILE" added names, and in the files ADMIN_TOKEN and admin-token of
-// /var/openfaas/secrets, /run/secrets and /etc/secrets. The end of line of a file
-// isn't part of the secret.
+// "_FILE" added names, in AWS's Secrets Manager or SSM under the ARN that the variable
+// with "_ARN" added has, and in the files ADMIN_TOKEN and admin-token of
+// /var/openfaas/secrets, /run/secrets and /etc/secrets. The end of line isn't part of the
+// secret.
 //
 // A number or a duration must not be negative, and with the option "positive" not 0.
 //
@@ -144,6 +145,9 @@ func (e *Env) secret(variable string) (value string, found bool, err error) {
 		}
 		return value, true, nil
 	}
+	if arn := e.variables[variable+arnSuffix]; arn != "" {
+		return e.fetched(variable, arn, value)
+	}
 	if value != "" {
 		return value, true, nil
 	}
@@ -160,6 +164,22 @@ func (e *Env) secret(variable string) (value string, found bool, err error) {
 		}
 	}
 	return "", false, nil
+}
+
+// fetched finds a secret that AWS keeps.
+func (e *Env) fetched(variable, arn, value string) (string, bool, error) {
+	if value != "" {
+		return "", false, fmt.Errorf("%s and %s%s are both set: keep one of them", variable, variable, arnSuffix)
+	}
+	all, err := e.arns()
+	if err != nil {
+		return "", false, err
+	}
+	value, found := all[variable+arnSuffix]
+	if !found {
+		return "", false, fmt.Errorf("%s%s: %q is not the ARN of a secret of Secrets Manager or a parameter of SSM", variable, arnSuffix, arn)
+	}
+	return value, true, nil
 }
 
 // kebab is how a secret is named where capitals aren't allowed: admin-token.

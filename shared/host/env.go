@@ -23,6 +23,7 @@ import (
 type Process struct {
 	variables     map[string]string
 	secretFolders []string
+	arns          func() (map[string]string, error) // the secrets that AWS keeps, read when the first is wanted
 	log           *slog.Logger
 
 	mu       sync.Mutex
@@ -32,7 +33,8 @@ type Process struct {
 
 // NewProcess returns a process with these environment variables.
 func NewProcess(variables map[string]string, log *slog.Logger) *Process {
-	return &Process{variables: variables, secretFolders: secretFolders(), log: log}
+	arns := sync.OnceValues(func() (map[string]string, error) { return fetchSecrets(variables) })
+	return &Process{variables: variables, secretFolders: secretFolders(), arns: arns, log: log}
 }
 
 // Close closes the connections. The functions must have been closed before.

@@ -4,19 +4,21 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/analytics-platform/analytics/infra/lambda/lambdatest"
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
@@ -74,6 +76,23 @@ func sample(ctx context.Context, env *host.Env) (*host.Function, error) {
 				_, _ = fmt.Fprintln(w, err)
 			}
 		}
+	})
+	mux.HandleFunc("GET /cookies", func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Set-Cookie"] = []string{"c=3", "d=4"}
+		for _, cookie := range r.Cookies() {
+			_, _ = fmt.Fprint(w, cookie, " ")
+		}
+	})
+	mux.HandleFunc("GET /broken", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "a part")
+		panic(http.ErrAbortHandler)
+	})
+	runs := 0
+	mux.HandleFunc("POST /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		if runs++; runs > 2 {
+			panic("out of order")
+		}
+		_, _ = io.WriteString(w, "run")
 	})
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("oh no") })
 	return &host.Function{
@@ -243,83 +262,10 @@ func TestWhatPreventsAStartIsOneLine(t *testing.T) {
 	}
 }
 
-// lambdaAnswer is what the runtime sends back for an invocation.
-type lambdaAnswer struct {
-	StatusCode int
-	Headers    map[string]string
-	Body       io.Reader `json:"-"`
-}
-
-func (a lambdaAnswer) text(t *testing.T) string {
-	t.Helper()
-	text, err := io.ReadAll(a.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// lambdaRuntime is a stand-in for the Lambda Runtime API, as its documentation
-// tells: it hands out invocations and takes the answers, as they come.
-func lambdaRuntime(t *testing.T) (address string, invoke func(request string) lambdaAnswer) {
-	t.Helper()
-	invocations, answers := make(chan string), make(chan lambdaAnswer)
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case event := <-invocations:
-			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "request-1")
-			w.Header().Set("Lambda-Runtime-Deadline-Ms", "9999999999999")
-			_, _ = io.WriteString(w, event)
-		case <-r.Context().Done():
-		}
-	})
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/request-1/response", func(w http.ResponseWriter, r *http.Request) {
-		if got := r.Header.Get("Content-Type"); got != "application/vnd.awslambda.http-integration-response" {
-			t.Errorf("content type %q is not that of a streamed answer", got)
-		}
-		var answer lambdaAnswer
-		decoder := json.NewDecoder(r.Body)
-		if err := decoder.Decode(&answer); err != nil {
-			t.Errorf("the head of the answer: %v", err)
-		}
-		body := io.MultiReader(decoder.Buffered(), r.Body)
-		if separator := make([]byte, 8); !readAll(body, separator) || !bytes.Equal(separator, make([]byte, 8)) {
-			t.Errorf("after the head comes %q, want eight zeros", separator)
-		}
-		reader, writer := io.Pipe()
-		answer.Body = reader
-		answers <- answer
-		_, err := io.Copy(writer, body)
-		_ = writer.CloseWithError(err)
-		w.WriteHeader(http.StatusAccepted)
-	})
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/request-1/error", func(_ http.ResponseWriter, r *http.Request) {
-		text, err := io.ReadAll(r.Body)
-		t.Errorf("the runtime reports an error: %s, %v", text, err)
-		answers <- lambdaAnswer{Body: http.NoBody}
-	})
-	mux.HandleFunc("POST /2020-01-01/extension/register", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Lambda-Extension-Identifier", "extension-1")
-	})
-	mux.HandleFunc("GET /2020-01-01/extension/event/next", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://"), func(request string) lambdaAnswer {
-		invocations <- request
-		return <-answers
-	}
-}
-
-func readAll(r io.Reader, into []byte) bool {
-	_, err := io.ReadFull(r, into)
-	return err == nil
-}
-
 func TestLambda(t *testing.T) {
 	t.Parallel()
-	address, invoke := lambdaRuntime(t)
-	cmd := command(t, "AWS_LAMBDA_RUNTIME_API="+address)
+	runtime := lambdatest.New(t)
+	cmd := command(t, "AWS_LAMBDA_RUNTIME_API="+runtime.Address)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -327,31 +273,59 @@ func TestLambda(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	event := func(method, path, query, body string) string {
-		return fmt.Sprintf(`{"version":"2.0","rawPath":%q,"rawQueryString":%q,"body":%q,
-			"headers":{"content-type":"text/plain"},
-			"requestContext":{"domainName":"x.lambda-url.example","http":{"method":%q,"path":%[1]q,"sourceIp":"192.0.2.1"}}}`,
-			path, query, body, method)
+	invoke := func(method, address, body string) *lambdatest.Answer {
+		return runtime.Invoke(lambdatest.Request(method, address, body, "Content-Type", "text/plain"))
 	}
 
-	got := invoke(event("POST", "/echo", "q=1", "hello"))
-	if text := got.text(t); got.StatusCode != http.StatusAccepted || got.Headers["Content-Type"] != "text/plain" || text != "x.lambda-url.example\n1\nhello\n" {
+	got := invoke("POST", "/echo?q=1", "hello")
+	if text := got.Text(t); got.StatusCode != http.StatusAccepted || got.Headers["Content-Type"] != "text/plain" || text != "x.lambda-url.example\n1\nhello\n" {
 		t.Errorf("echo: %d %v %q", got.StatusCode, got.Headers, text)
 	}
-	got = invoke(event("GET", "/_/ready", "", ""))
-	if text := got.text(t); got.StatusCode != http.StatusOK || text != "ready\n" {
+	encoded := lambdatest.Request("POST", "/echo", base64.StdEncoding.EncodeToString([]byte("\xff")))
+	encoded.IsBase64Encoded = true
+	if text := runtime.Invoke(encoded).Text(t); !strings.HasSuffix(text, "\n\xff\n") {
+		t.Errorf("a body in base64: %q", text)
+	}
+	got = invoke("GET", "/_/ready", "")
+	if text := got.Text(t); got.StatusCode != http.StatusOK || text != "ready\n" {
 		t.Errorf("ready: %d %q", got.StatusCode, text)
 	}
-	got = invoke(event("POST", "/echo", "", strings.Repeat("x", host.DefaultBodyLimit+1)))
-	if text := got.text(t); got.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(text, `"code":"body_too_large"`) {
+	got = invoke("POST", "/echo", strings.Repeat("x", host.DefaultBodyLimit+1))
+	if text := got.Text(t); got.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(text, `"code":"body_too_large"`) {
 		t.Errorf("too large: %d %s", got.StatusCode, text)
 	}
-	got = invoke(event("GET", "/panic", "", ""))
-	if text := got.text(t); got.StatusCode != http.StatusInternalServerError || !strings.Contains(text, `"code":"internal"`) {
+	got = invoke("GET", "/panic", "")
+	if text := got.Text(t); got.StatusCode != http.StatusInternalServerError || !strings.Contains(text, `"code":"internal"`) {
 		t.Errorf("panic: %d %s", got.StatusCode, text)
 	}
+	withCookies := lambdatest.Request("GET", "/cookies", "")
+	withCookies.Cookies = []string{"a=1", "b=2"}
+	got = runtime.Invoke(withCookies)
+	if text := got.Text(t); text != "a=1 b=2 " || len(got.Cookies) != 2 || got.Cookies[1] != "d=4" {
+		t.Errorf("cookies: %q in, %q out", text, got.Cookies)
+	}
+	got = invoke("GET", "/broken", "")
+	if text, err := io.ReadAll(got.Body); string(text) != "a part" || err == nil || !strings.Contains(err.Error(), "the answer broke off") {
+		t.Errorf("a broken answer: %q, %v", text, err)
+	}
+	for name, event := range map[string]string{
+		"EventBridge Scheduler": `{}`,
+		"an EventBridge rule":   `{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.events","time":"2026-01-01T00:00:00Z","resources":[],"detail":{}}`,
+	} {
+		got = runtime.Invoke(json.RawMessage(event))
+		if text := got.Text(t); got.StatusCode != http.StatusOK || text != "run" {
+			t.Errorf("%s: %d %q %s", name, got.StatusCode, text, got.Failure)
+		}
+	}
+	if failed := runtime.Invoke(json.RawMessage(`{}`)).Failure; !strings.Contains(failed, "the call was answered with 500") || !strings.Contains(failed, "internal") {
+		t.Errorf("a schedule's call that fails: %q", failed)
+	}
+	got = runtime.InvokeFor(1500*time.Millisecond, lambdatest.Request("GET", "/stream", ""))
+	if text := got.Text(t); text != "data: first\n" { // its context ends before Lambda ends it
+		t.Errorf("a stream when time is up: %q", text)
+	}
 
-	stream := bufio.NewReader(invoke(event("GET", "/stream", "", "")).Body)
+	stream := bufio.NewReader(invoke("GET", "/stream", "").Body)
 	if line, err := stream.ReadString('\n'); line != "data: first\n" {
 		t.Errorf("the stream begins with %q, %v", line, err)
 	}
