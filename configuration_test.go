@@ -27,7 +27,8 @@ wrong by one letter, stops its start with one line that says what would be right
 
 Secrets can come as files, too: in the file that the variable with ` + "`_FILE`" + ` added names, or as
 ` + "`admin-token` or `ADMIN_TOKEN` in `/var/openfaas/secrets`, `/run/secrets` or `/etc/secrets`" + `, which is
-where OpenFaaS, Docker and Kubernetes put them.
+where OpenFaaS, Docker and Kubernetes put them; on AWS Lambda from Secrets Manager or SSM, under the
+ARN that the variable with ` + "`_ARN`" + ` added has.
 
 This is written by ` + "`UPDATE=1 go test -run Configuration .`" + ` from the code; change it there.
 `

@@ -74,7 +74,7 @@ func (e *Env) misspelt(fields []field) error {
 	for _, v := range append(variablesOf(fields), Common()...) {
 		known[v.Name] = true
 		if v.Secret {
-			known[v.Name+"_FILE"] = true
+			known[v.Name+"_FILE"], known[v.Name+arnSuffix] = true, true
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.variables)) {
