@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"encoding/json"
 	"io/fs"
 	"net/http"
 	"os"
@@ -13,13 +14,28 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
+// The secrets that the installation is given, and the password of the database, which that
+// one does not ask for.
+const (
+	ownersToken = "QuiteSecret-token"
+	subjectKey  = "QuiteSecret-key-of-32-characters"
+	password    = "QuiteSecret-password"
+)
+
 // TestNothingPersonalIsKept: after events with an address, a user agent and a
 // subject have gone all the way, neither a dump of the database, nor a file of
-// Redis, nor a log holds one of them.
+// Redis, nor a log holds one of them; nor a secret, which no list of processes
+// shows either.
 func TestNothingPersonalIsKept(t *testing.T) {
 	t.Parallel()
 	database, data := localtest.Postgres(t), t.TempDir()
-	p := start(t, "DATA_DIR="+data, "DATABASE_URL="+database, "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=debug")
+	withPassword := strings.Replace(database, "@", ":"+password+"@", 1)
+	p := start(t, "DATA_DIR="+data, "DATABASE_URL="+withPassword, "ADMIN_TOKEN="+ownersToken, "SUBJECT_KEY="+subjectKey, "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=debug")
+	_, created := p.do(t, http.MethodPost, "/function/admin/v1/keys", `{"name":"a","scopes":["query"]}`)
+	var key struct{ Key string }
+	if err := json.Unmarshal([]byte(created), &key); err != nil || key.Key == "" {
+		t.Fatalf("no key was made: %s", created)
+	}
 
 	for _, body := range []string{
 		`{"site":"localhost","type":"view","url":"https://localhost/welcome?email=jane@example.com","referrer":"https://mail.example/?to=jane","subject":"jane-4711","props":{"email":"jane@example.com","plan":"pro"}}`,
@@ -50,6 +66,15 @@ func TestNothingPersonalIsKept(t *testing.T) {
 	}
 	wantNothingPersonal(t, "a dump of the database", string(dump))
 
+	if strings.Contains(string(dump), key.Key) {
+		t.Error("the database has the key itself")
+	}
+	commands := commandLines(t)
+	if !strings.Contains(commands, "redis-server") {
+		t.Error("the processes are not all there: they prove nothing")
+	}
+	wantNothingPersonal(t, "the list of processes", commands)
+
 	if err := p.signal(t, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -72,12 +97,32 @@ func TestNothingPersonalIsKept(t *testing.T) {
 	if inspected == 0 {
 		t.Error("the event is in no file of Redis: they prove nothing")
 	}
-	wantNothingPersonal(t, "the log", p.cmd.Stderr.(interface{ String() string }).String())
+	log := p.cmd.Stderr.(interface{ String() string }).String()
+	wantNothingPersonal(t, "the log", log)
+	if strings.Contains(log, key.Key) {
+		t.Error("the log has the key")
+	}
+}
+
+// commandLines are those of all processes, as ps shows them.
+func commandLines(t *testing.T) string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		text, _ := os.ReadFile(file) // its process may have ended
+		all.Write(text)
+		all.WriteByte('\n')
+	}
+	return all.String()
 }
 
 func wantNothingPersonal(t *testing.T, where, content string) {
 	t.Helper()
-	for _, secret := range []string{"203.0.113.77", "Gecko", "QuiteUnique", "jane"} {
+	for _, secret := range []string{"203.0.113.77", "Gecko", "QuiteUnique", "jane", ownersToken, subjectKey, password} {
 		if strings.Contains(content, secret) {
 			t.Errorf("%s holds %q", where, secret)
 		}
