@@ -28,6 +28,10 @@ build: $(DASHBOARD) $(COUNTRIES) ## Build the dashboard and every program, into 
 	go build -o bin/ ./infra/local/cmd/local ./cmd/analytics
 	@for name in $(FUNCTIONS); do go build -o bin/$$name ./functions/$$name/cmd; done
 
+.PHONY: lambda
+lambda: $(DASHBOARD) $(COUNTRIES) ## Build every function for AWS Lambda, into bin/lambda/
+	go run ./infra/lambda/cmd/bundle $(FUNCTIONS)
+
 .PHONY: test
 test: need build ## Every check of the project; installs what is missing
 	@$(MAKE) --no-print-directory -j2 --output-sync=target lint test-go

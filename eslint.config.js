@@ -22,9 +22,10 @@ export default defineConfig(
     files: ['functions/track/script/*.js'],
     languageOptions: { sourceType: 'script', globals: globals.browser },
   },
+  { files: ['infra/lambda/*.js'], languageOptions: { sourceType: 'script' } }, // CloudFront runs it
   {
     files: ['**/*.{js,ts,tsx}'],
-    ignores: ['functions/**'],
+    ignores: ['functions/**', 'infra/lambda/**'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: {
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
@@ -36,7 +37,7 @@ export default defineConfig(
   },
   {
     files: ['**/*.{js,mjs,ts}'],
-    ignores: ['packages/*/{src,test}/**', 'functions/**'],
+    ignores: ['packages/*/{src,test}/**', 'functions/**', 'infra/lambda/**'],
     languageOptions: { globals: globals.node },
   },
   {

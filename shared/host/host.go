@@ -16,6 +16,9 @@
 //   - SHUTDOWN_GRACE (25s): how long requests may go on after SIGTERM.
 //   - DATABASE_URL, REDIS_URL: secrets, for the functions that need them.
 //   - AWS_LAMBDA_RUNTIME_API: set by Lambda, and then its protocol is spoken.
+//   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: set by Lambda, for the
+//     secrets that are kept there; AWS_ENDPOINT_URL_SECRETS_MANAGER, AWS_ENDPOINT_URL_SSM,
+//     AWS_ENDPOINT_URL: where they are, if not at AWS's own address.
 //
 // Logs go to standard error, as JSON, or as text on a terminal. Host must never
 // log or count by an address, a user agent, a path, a query or a body: requests are

@@ -95,7 +95,7 @@ var errBrokenOff = errors.New("the answer broke off")
 func (b *lambdaBody) noting(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			switch panicked := recover(); panicked { //nolint:errorlint // as net/http compares it
+			switch panicked := recover(); panicked {
 			case nil:
 			case http.ErrAbortHandler:
 				b.aborted.Store(true)

@@ -4,6 +4,7 @@ package lambdatest
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -146,6 +147,8 @@ func (r *Runtime) response(w http.ResponseWriter, request *http.Request) {
 	}
 	reader, writer := io.Pipe()
 	answer.Body = reader
+	// What a test does not read to its end must not hold up the end of the test.
+	defer context.AfterFunc(r.tb.Context(), func() { _ = reader.Close() })()
 	r.answer(answer)
 	_, err := io.Copy(writer, body)
 	if kind := request.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {

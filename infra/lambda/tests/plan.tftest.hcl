@@ -1,0 +1,102 @@
+# `terraform test` makes a plan of everything without AWS.
+mock_provider "aws" {
+  mock_resource "aws_lambda_function_url" {
+    defaults = {
+      function_url = "https://abc.lambda-url.eu-central-1.on.aws/"
+    }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = {
+      arn = "arn:aws:logs:eu-central-1:123456789012:log-group:group"
+    }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = {
+      arn = "arn:aws:iam::123456789012:role/role"
+    }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = {
+      arn = "arn:aws:lambda:eu-central-1:123456789012:function:function"
+    }
+  }
+  mock_resource "aws_cloudfront_function" {
+    defaults = {
+      arn = "arn:aws:cloudfront::123456789012:function/front"
+    }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = {
+      json = "{}"
+    }
+  }
+}
+
+variables {
+  secrets = {
+    admin-token  = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:admin-token-AbCdEf"
+    database-url = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:database-url-AbCdEf"
+    redis-url    = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:redis-url-AbCdEf"
+    subject-key  = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/subject-key"
+  }
+  subnet_ids         = ["subnet-1", "subnet-2"]
+  security_group_ids = ["sg-1"]
+}
+
+run "all" {
+  assert {
+    condition     = length(aws_lambda_function.this) == 7
+    error_message = "There are ${length(aws_lambda_function.this)} functions."
+  }
+  assert {
+    condition     = toset(keys(aws_scheduler_schedule.this)) == toset(["aggregate", "schema-guard"])
+    error_message = "The schedules are for ${join(", ", keys(aws_scheduler_schedule.this))}."
+  }
+  assert {
+    condition     = length(setintersection(keys(aws_lambda_function_url.served), keys(aws_scheduler_schedule.this))) == 0
+    error_message = "A function with a schedule has a URL."
+  }
+  assert {
+    condition     = alltrue([for url in aws_lambda_function_url.served : url.invoke_mode == "RESPONSE_STREAM"])
+    error_message = "A function URL does not stream."
+  }
+  assert {
+    condition     = aws_lambda_function.this["track"].environment[0].variables["SUBJECT_KEY_ARN"] == var.secrets["subject-key"]
+    error_message = "track is told ${jsonencode(aws_lambda_function.this["track"].environment[0].variables)}."
+  }
+  assert {
+    condition     = aws_lambda_function.this["query"].vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"]) && length(aws_lambda_function.this["dashboard"].vpc_config) == 0
+    error_message = "The functions that need the database must be in the VPC, and no other."
+  }
+  assert {
+    condition     = data.aws_iam_policy_document.function["track"].statement[1].actions == toset(["secretsmanager:GetSecretValue"]) && data.aws_iam_policy_document.function["track"].statement[3].actions == toset(["ssm:GetParameter"])
+    error_message = "track may ${jsonencode(data.aws_iam_policy_document.function["track"].statement)}."
+  }
+  assert {
+    condition     = alltrue([for origin in aws_cloudfront_distribution.front.origin : origin.domain_name == "abc.lambda-url.eu-central-1.on.aws"])
+    error_message = "The front asks ${jsonencode(aws_cloudfront_distribution.front.origin)}."
+  }
+}
+
+run "a_secret_itself" {
+  command = plan
+  variables {
+    secrets = {
+      admin-token  = "hunter2"
+      database-url = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/database-url"
+      redis-url    = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/redis-url"
+      subject-key  = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/subject-key"
+    }
+  }
+  expect_failures = [var.secrets]
+}
+
+run "a_secret_is_missing" {
+  command = plan
+  variables {
+    secrets = {
+      admin-token = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/admin-token"
+    }
+  }
+  expect_failures = [var.secrets]
+}
