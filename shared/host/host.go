@@ -29,6 +29,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
@@ -66,7 +67,17 @@ const DefaultBodyLimit = 1 << 20
 // Main runs a function until the platform ends the process, and exits: with 0
 // after a shutdown in good order, with 1 and one line on standard error when the
 // function could not be started or run.
+//
+// With the argument -health it asks the function that runs beside it, on the same PORT,
+// whether it is ready, and exits with 0 if so: images have no program that could ask.
 func Main(name string, build New) {
+	if len(os.Args) > 1 {
+		if err := command(os.Args[1:], Variables(os.Environ())); err != nil {
+			fmt.Fprintln(os.Stderr, OneLine(name, err))
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	// The first signal begins the shutdown, the second one kills.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -106,6 +117,35 @@ func run(ctx context.Context, name string, build New, variables map[string]strin
 		return serveLambda(instance)
 	}
 	return Serve(ctx, instance, fmt.Sprintf(":%d", s.Port), s.ShutdownGrace)
+}
+
+// healthTimeout bounds -health.
+const healthTimeout = 5 * time.Second
+
+// command does what the arguments of the program say.
+func command(arguments []string, variables map[string]string) error {
+	if len(arguments) != 1 || arguments[0] != "-health" {
+		return fmt.Errorf("there is no argument %q: use -health, or none to run the function", strings.Join(arguments, " "))
+	}
+	var s settings
+	if err := NewProcess(variables, slog.New(slog.DiscardHandler)).Env("").Parse(&s); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), healthTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/_/ready", s.Port), nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("PORT: nothing answers on port %d (%s)", s.Port, reason(err))
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("it is not ready: %s", answer.Status)
+	}
+	return nil
 }
 
 // OneLine is an error as a program shows it before it exits: its name and what is

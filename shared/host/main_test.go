@@ -262,6 +262,31 @@ func TestWhatPreventsAStartIsOneLine(t *testing.T) {
 	}
 }
 
+// TestHealthArgument asks a function as a container's health check does.
+func TestHealthArgument(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	ask := func(arguments ...string) (log string, code int) {
+		cmd := command(t, "PORT="+p.address[strings.LastIndexByte(p.address, ':')+1:])
+		cmd.Args = append(cmd.Args, arguments...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		_ = cmd.Run()
+		return stderr.String(), cmd.ProcessState.ExitCode()
+	}
+	if log, code := ask("-health"); code != 0 || log != "" {
+		t.Errorf("a function that runs: %d %s", code, log)
+	}
+	if log, code := ask("-help"); code != 1 || !strings.HasPrefix(log, `sample: there is no argument "-help"`) {
+		t.Errorf("another argument: %d %s", code, log)
+	}
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+	if log, code := ask("-health"); code != 1 || !strings.Contains(log, "nothing answers on port") {
+		t.Errorf("one that does not: %d %s", code, log)
+	}
+}
+
 func TestLambda(t *testing.T) {
 	t.Parallel()
 	runtime := lambdatest.New(t)

@@ -1,0 +1,487 @@
+// Package compose_test runs what infra/compose has: the scripts with a real PostgreSQL and
+// Redis, and the proxy's configuration in the real Caddy.
+package compose_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/analytics-platform/analytics/functions"
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/schema"
+	"github.com/analytics-platform/analytics/shared/store"
+)
+
+// TestCompose lets Compose's own reader look at compose.yml.
+func TestCompose(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), "go", "test", "./...")
+	cmd.Dir = "../../tools/compose"
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+// TestDockerfile holds the Dockerfile to the one of OpenFaaS's template, which gets the code
+// in a folder.
+func TestDockerfile(t *testing.T) {
+	t.Parallel()
+	template, err := os.ReadFile("../../template/analytics-go/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := os.ReadFile("Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.ReplaceAll(strings.ReplaceAll(string(template), "COPY function/ ", "COPY . "), "function/", "")
+	if string(own) != want {
+		t.Errorf("the Dockerfile should be:\n%s", want)
+	}
+}
+
+// initialized is a folder in which init.sh was run.
+func initialized(t *testing.T) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	for _, name := range []string{"init.sh", ".env.example"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, filepath.Join(folder, "init.sh"))
+	return folder
+}
+
+func run(t *testing.T, program string, arguments ...string) string {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), program, arguments...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", program, err, output)
+	}
+	return string(output)
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(string(text), "\n")
+}
+
+func TestInit(t *testing.T) {
+	t.Parallel()
+	folder := initialized(t)
+	var configuration struct {
+		Secrets map[string]struct{ File string }
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "compose.yml")), &configuration); err != nil {
+		t.Fatal(err)
+	}
+	before := map[string]string{}
+	for name, secret := range configuration.Secrets {
+		file := filepath.Join(folder, secret.File)
+		before[file] = read(t, file)
+		if info, err := os.Stat(file); err != nil || info.Mode() != 0o444 || len(before[file]) < 32 {
+			t.Errorf("%s: %v, %v, %d characters", name, info.Mode(), err, len(before[file]))
+		}
+	}
+	if info, err := os.Stat(filepath.Join(folder, "secrets")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder of the secrets: %v, %v", info.Mode(), err)
+	}
+	if secrets, err := os.ReadDir(filepath.Join(folder, "secrets")); err != nil || len(secrets) != len(before) {
+		t.Errorf("there are %v, %v", secrets, err)
+	}
+	password := read(t, filepath.Join(folder, "secrets/postgres-password"))
+	if got := read(t, filepath.Join(folder, "secrets/database-url")); got != "postgres://analytics:"+password+"@database:5432/analytics" {
+		t.Errorf("database-url is %s, and the password %s", got, password)
+	}
+	before[filepath.Join(folder, ".env")] = read(t, ".env.example")
+	if output := run(t, filepath.Join(folder, "init.sh")); output != "" {
+		t.Errorf("a second time it says %s", output)
+	}
+	for file, text := range before {
+		if read(t, file) != text {
+			t.Errorf("a second time it changes %s", file)
+		}
+	}
+}
+
+// TestRedis starts Redis as compose.yml says, and signs in as redis-url says.
+func TestRedis(t *testing.T) {
+	t.Parallel()
+	folder := initialized(t)
+	var configuration struct {
+		Services struct{ Redis struct{ Command []string } }
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "compose.yml")), &configuration); err != nil {
+		t.Fatal(err)
+	}
+	command := configuration.Services.Redis.Command
+	port := freePort(t)
+	for i, argument := range command {
+		argument = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`).ReplaceAllString(argument, "$1")
+		argument = strings.ReplaceAll(argument, "/run/secrets/", folder+"/secrets/")
+		command[i] = strings.Replace(argument, "/data", t.TempDir(), 1)
+	}
+	command = append(command, "--port", port, "--bind", "127.0.0.1")
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
+	var log bytes.Buffer
+	cmd.Stdout = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+
+	address := strings.Replace(read(t, filepath.Join(folder, "secrets/redis-url")), "redis:6379", "127.0.0.1:"+port, 1)
+	options, err := redis.ParseURL(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.MaxRetries = 50 // until it has started
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	if err := client.Ping(t.Context()).Err(); err != nil {
+		t.Fatalf("%v: %s", err, log.String())
+	}
+	for setting, want := range map[string]string{"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "maxmemory": "536870912"} {
+		if got := client.ConfigGet(t.Context(), setting).Val()[setting]; got != want {
+			t.Errorf("%s is %s, want %s", setting, got, want)
+		}
+	}
+	options.Password = "wrong"
+	stranger := redis.NewClient(options)
+	t.Cleanup(func() { _ = stranger.Close() })
+	if err := stranger.Ping(t.Context()).Err(); err == nil {
+		t.Error("anyone may sign in")
+	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// TestBackup makes a backup by the script that the container runs, and restores it in the
+// place of a database that has changed since.
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			db := localtest.Record(t, database.URL)
+			fill(t, db)
+			before := counted(t, db)
+			folder := t.TempDir()
+			backup := func(arguments ...string) string {
+				at, err := url.Parse(database.URL)
+				if err != nil {
+					t.Fatal(err)
+				}
+				password, _ := at.User.Password()
+				cmd := exec.CommandContext(t.Context(), "sh", append([]string{"backup.sh"}, arguments...)...)
+				cmd.Env = append(os.Environ(), "BACKUP_FOLDER="+folder, "PGHOST="+at.Hostname(), "PGPORT="+at.Port(), "PGUSER="+at.User.Username(),
+					"PGPASSWORD="+password, "PGDATABASE="+strings.TrimPrefix(at.Path, "/"))
+				output, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Fatalf("backup.sh %v: %v: %s", arguments, err, output)
+				}
+				return string(output)
+			}
+
+			for name, age := range map[string]int{"analytics-20260101T030000Z.dump": 15, "analytics-20260110T030000Z.dump": 13, "other": 99} {
+				file := filepath.Join(folder, name)
+				if err := os.WriteFile(file, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				then := time.Now().AddDate(0, 0, -age)
+				if err := os.Chtimes(file, then, then); err != nil {
+					t.Fatal(err)
+				}
+			}
+			backup("now")
+			made := names(t, folder)
+			if len(made) != 3 || made[0] != "analytics-20260110T030000Z.dump" || made[2] != "other" {
+				t.Fatalf("the folder has %v", made)
+			}
+			if info, err := os.Stat(filepath.Join(folder, made[1])); err != nil || info.Mode() != 0o600 || info.Size() == 0 {
+				t.Errorf("the backup: %v, %v", info, err)
+			}
+			if listed := backup("list"); !strings.Contains(listed, made[1]) {
+				t.Errorf("listed are %s", listed)
+			}
+
+			if _, err := db.Exec(t.Context(), "DELETE FROM events; DROP TABLE rollup_day"); err != nil {
+				t.Fatal(err)
+			}
+			db.Close()
+			backup("restore", made[1])
+			restored := localtest.Record(t, database.URL)
+			if after := counted(t, restored); after != before {
+				t.Errorf("there are %s after, and were %s", after, before)
+			}
+			if report, err := schema.Migrate(t.Context(), restored); err != nil || len(report.Applied) != 0 {
+				t.Errorf("migrations: %+v, %v", report, err)
+			}
+			fill(t, restored) // it takes events as ever
+		})
+	}
+}
+
+// fill adds a site with events of two weeks.
+func fill(t *testing.T, db *pgxpool.Pool) {
+	t.Helper()
+	site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: uuid.NewString() + ".example", Timezone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events []*event.Event
+	for n := range 1000 {
+		at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * 20 * time.Minute)
+		events = append(events, &event.Event{ID: uuid.New(), Site: site.ID, Time: at, Day: event.DayOf(at), Visitor: int64(n), Type: event.View, Page: "/", Hostname: "example.com"})
+	}
+	if _, err := store.AddEvents(t.Context(), db, events); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// counted says what is there.
+func counted(t *testing.T, db *pgxpool.Pool) string {
+	t.Helper()
+	var text string
+	const query = `SELECT format('%s events with the sum %s, %s sites, %s tables, %s indexes',
+		(SELECT count(*) FROM events), (SELECT sum(visitor) FROM events), (SELECT count(*) FROM sites),
+		(SELECT count(*) FROM pg_tables WHERE schemaname = 'public'), (SELECT count(*) FROM pg_indexes WHERE schemaname = 'public'))`
+	if err := db.QueryRow(t.Context(), query).Scan(&text); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func names(t *testing.T, folder string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestSchedule runs the scheduler for two minutes that pass at once, with programs in the
+// place of wget and sleep.
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for name, script := range map[string]string{
+		"wget":  `for last; do :; done; echo "call $last" >>"$CALLS"`,
+		"sleep": `echo "sleep" >>"$CALLS"; [ "$1" -ge 1 ] && [ "$1" -le 60 ] && [ "$(grep -c sleep "$CALLS")" -lt 2 ] || kill $PPID`,
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	calls := filepath.Join(folder, "calls")
+	cmd := exec.CommandContext(t.Context(), "sh", "schedule.sh")
+	cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "CALLS="+calls)
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output // whose end is that of all calls
+	_ = cmd.Run()                             // it is killed
+	lines := strings.Split(read(t, calls), "\n")
+	if lines[0] != "call http://schema-guard:8080/" {
+		t.Errorf("the first call is %s", lines[0])
+	}
+	for _, f := range functions.All() {
+		want := 0
+		if f.Schedule != "" {
+			want = 2
+		}
+		got := strings.Count(strings.Join(lines[1:], "\n"), "http://"+f.Name+":8080/")
+		if got != want {
+			t.Errorf("%s is called %d times in two minutes, want %d", f.Name, got, want)
+		}
+	}
+	if output.Len() > 0 {
+		t.Errorf("it says %s", output.String())
+	}
+}
+
+// TestProxy runs Caddy with the Caddyfile, before a stub for each function.
+func TestProxy(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	caddy := filepath.Join(folder, "caddy")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", caddy, ".")
+	build.Dir = "../../tools/caddy"
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	port := freePort(t)
+	adapt := exec.CommandContext(t.Context(), caddy, "adapt", "--config", "Caddyfile", "--validate")
+	adapt.Env = append(os.Environ(), "SITE=http://127.0.0.1:"+port, "HOME="+folder)
+	var problems bytes.Buffer
+	adapt.Stderr = &problems
+	adapted, err := adapt.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, problems.String())
+	}
+	if strings.Contains(problems.String(), "WARN") || strings.Contains(problems.String(), `"level":"warn"`) {
+		t.Errorf("Caddy warns: %s", problems.String())
+	}
+	config := strings.ReplaceAll(string(adapted), ":2020", ":"+freePort(t))
+	streaming := make(chan struct{})
+	for _, f := range functions.All() {
+		stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/stream" {
+				_, _ = io.WriteString(w, "first")
+				_ = http.NewResponseController(w).Flush()
+				<-streaming
+				return
+			}
+			_, _ = fmt.Fprintf(w, "%s %s %s for %s of %s by %s", f.Name, r.Method, r.URL.RequestURI(), r.Header.Get("X-Forwarded-For"), r.Header.Get("X-Forwarded-Host"), r.Header.Get("X-Forwarded-Proto"))
+		}))
+		t.Cleanup(stub.Close)
+		dial := `"dial":"` + f.Name + `:8080"`
+		if strings.Count(config, dial) != 1 {
+			t.Errorf("%d routes lead to %s", strings.Count(config, dial), f.Name)
+		}
+		config = strings.Replace(config, dial, `"dial":"`+strings.TrimPrefix(stub.URL, "http://")+`"`, 1)
+	}
+	file := filepath.Join(folder, "caddy.json")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), caddy, "run", "--config", file)
+	cmd.Env = []string{"HOME=" + folder}
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s", log.String())
+		}
+	})
+	awaitPort(t, port)
+	host := "127.0.0.1:" + port
+	ask := func(method, path string) (*http.Response, string) {
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+host+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Forwarded-For", "192.0.2.66") // what a client says is not passed on
+		answer, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = answer.Body.Close() }()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer, string(text)
+	}
+	for _, f := range functions.All() {
+		prefix, suffix := "/function/"+f.Name, " for 127.0.0.1 of "+host+" by http"
+		for path, want := range map[string]string{
+			prefix + "/":                    f.Name + " GET /" + suffix,
+			prefix + "/v1/a%2Fb?q=1&empty=": f.Name + " GET /v1/a%2Fb?q=1&empty=" + suffix,
+		} {
+			if answer, text := ask("GET", path); answer.StatusCode != http.StatusOK || text != want {
+				t.Errorf("GET %s: %d %q, want %q", path, answer.StatusCode, text, want)
+			}
+		}
+		if answer, text := ask("POST", prefix); answer.StatusCode != http.StatusOK || text != f.Name+" POST /"+suffix {
+			t.Errorf("POST %s: %d %q", prefix, answer.StatusCode, text)
+		}
+		if answer, _ := ask("GET", prefix); answer.StatusCode != http.StatusPermanentRedirect || answer.Header.Get("Location") != prefix+"/" {
+			t.Errorf("GET %s: %d to %q", prefix, answer.StatusCode, answer.Header.Get("Location"))
+		}
+		if answer, _ := ask("GET", prefix+"/metrics"); answer.StatusCode != http.StatusForbidden {
+			t.Errorf("anyone may read the metrics of %s: %d", f.Name, answer.StatusCode)
+		}
+	}
+	if answer, _ := ask("GET", "/"); answer.StatusCode != http.StatusFound || answer.Header.Get("Location") != "/function/dashboard/" {
+		t.Errorf("GET /: %d to %q", answer.StatusCode, answer.Header.Get("Location"))
+	}
+	for _, path := range []string{"/function/tracker/", "/function/", "/other"} {
+		if answer, _ := ask("GET", path); answer.StatusCode != http.StatusNotFound {
+			t.Errorf("GET %s: %d", path, answer.StatusCode)
+		}
+	}
+	streams(t, "http://"+host+"/function/websocket-bridge/stream")
+	close(streaming)
+}
+
+// awaitPort waits until somebody listens.
+func awaitPort(t *testing.T, port string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+port)
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
+	}
+	t.Fatalf("nobody listens on port %s", port)
+}
+
+// streams checks that the beginning of an answer comes before its end.
+func streams(t *testing.T, address string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	first := make([]byte, 5)
+	if _, err := io.ReadFull(answer.Body, first); err != nil || string(first) != "first" {
+		t.Errorf("a stream begins with %q, %v", first, err)
+	}
+}

@@ -1,0 +1,192 @@
+// Package compose holds infra/compose/compose.yml to Compose's own reader.
+package compose
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v3"
+)
+
+const folder = "../../infra/compose"
+
+// load reads the project as `docker compose` does, with these variables.
+func load(t *testing.T, environment ...string) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{filepath.Join(folder, "compose.yml")},
+		cli.WithEnv(environment), cli.WithWorkingDirectory(folder), cli.WithResolvedPaths(true), cli.WithConsistency(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project
+}
+
+// stack is what stack.yml says of each function, which other tests check.
+func stack(t *testing.T) map[string]struct{ Secrets []string } {
+	t.Helper()
+	text, err := os.ReadFile("../../stack.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s struct {
+		Functions map[string]struct{ Secrets []string }
+	}
+	if err := yaml.Unmarshal(text, &s); err != nil || len(s.Functions) == 0 {
+		t.Fatal(err)
+	}
+	return s.Functions
+}
+
+func TestEveryFunction(t *testing.T) {
+	t.Parallel()
+	project := load(t)
+	for name, want := range stack(t) {
+		f, err := project.GetService(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if f.Image != "analytics-platform/"+name+":latest" || f.Build == nil || *f.Build.Args["FUNCTION"] != name {
+			t.Errorf("%s: image %q, build %+v", name, f.Image, f.Build)
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(f.Build.Context, f.Build.Dockerfile)); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(filepath.Join(f.Build.Context, "functions", name, "cmd")); err != nil {
+			t.Error(err)
+		}
+		if got := secrets(f); !slices.Equal(got, want.Secrets) {
+			t.Errorf("%s has the secrets %v, and in stack.yml %v", name, got, want.Secrets)
+		}
+		if !slices.Equal(f.HealthCheck.Test, []string{"CMD", "/server", "-health"}) {
+			t.Errorf("%s: health check %v", name, f.HealthCheck.Test)
+		}
+		for secret, store := range map[string]string{"database-url": "database", "redis-url": "redis"} {
+			_, waits := f.DependsOn[store]
+			if needs := slices.Contains(want.Secrets, secret); needs != waits {
+				t.Errorf("%s has %s: %t, and waits for %s: %t", name, secret, needs, store, waits)
+			}
+		}
+		grace := 25 * time.Second // the default
+		if text := f.Environment["SHUTDOWN_GRACE"]; text != nil {
+			if grace, err = time.ParseDuration(*text); err != nil {
+				t.Error(err)
+			}
+		}
+		if time.Duration(*f.StopGracePeriod) <= grace {
+			t.Errorf("%s is killed after %s, and takes %s to end", name, f.StopGracePeriod, grace)
+		}
+	}
+	for port, name := range map[string]string{"4001": "track", "4002": "aggregate", "4003": "query", "4004": "websocket-bridge"} {
+		f := project.Services[name]
+		if len(f.Ports) != 1 || f.Ports[0].Published != port || f.Ports[0].HostIP != "127.0.0.1" || f.Ports[0].Target != 8080 {
+			t.Errorf("%s: ports %+v", name, f.Ports)
+		}
+	}
+}
+
+func secrets(s types.ServiceConfig) (names []string) {
+	for _, secret := range s.Secrets {
+		names = append(names, secret.Source)
+	}
+	return names
+}
+
+func TestEveryService(t *testing.T) {
+	t.Parallel()
+	project := load(t)
+	for name, s := range project.Services {
+		if s.Restart != "unless-stopped" || !s.ReadOnly || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") || !slices.Contains(s.CapDrop, "ALL") {
+			t.Errorf("%s: restart %q, read-only %t, security %v, dropped %v", name, s.Restart, s.ReadOnly, s.SecurityOpt, s.CapDrop)
+		}
+		if s.Deploy == nil || s.Deploy.Resources.Limits == nil || s.Deploy.Resources.Limits.MemoryBytes == 0 || s.Deploy.Resources.Limits.NanoCPUs == 0 {
+			t.Errorf("%s has no limits", name)
+		}
+		if s.Privileged || s.NetworkMode != "" {
+			t.Errorf("%s: privileged %t, network %q", name, s.Privileged, s.NetworkMode)
+		}
+		if _, tag, ok := strings.Cut(s.Image, ":"); !ok || s.Build == nil && tag == "latest" {
+			t.Errorf("%s: the image %q isn't pinned", name, s.Image)
+		}
+		for _, secret := range s.Secrets {
+			if project.Secrets[secret.Source].File == "" {
+				t.Errorf("%s: the secret %s is not a file", name, secret.Source)
+			}
+		}
+		for variable, value := range s.Environment {
+			if value != nil && secret.MatchString(variable+"="+*value) {
+				t.Errorf("%s: %s may be a secret, and is in the environment", name, variable)
+			}
+		}
+		for other, how := range s.DependsOn {
+			if how.Condition != types.ServiceConditionHealthy || project.Services[other].HealthCheck == nil {
+				t.Errorf("%s waits for %s until %s", name, other, how.Condition)
+			}
+		}
+		for _, port := range s.Ports {
+			if name != "proxy" && port.HostIP != "127.0.0.1" {
+				t.Errorf("%s can be reached from outside at port %s", name, port.Published)
+			}
+		}
+		for _, volume := range s.Volumes {
+			if volume.Type == types.VolumeTypeBind {
+				if _, err := os.Stat(volume.Source); err != nil || !volume.ReadOnly {
+					t.Errorf("%s: %s, read-only %t, %v", name, volume.Source, volume.ReadOnly, err)
+				}
+			}
+		}
+	}
+	for _, name := range []string{"database", "redis", "backup"} {
+		if networks := project.Services[name].Networks; len(networks) != 1 || !project.Networks["back"].Internal {
+			t.Errorf("%s is in the networks %v", name, networks)
+		}
+	}
+}
+
+var secret = regexp.MustCompile(`(?i)(password|token|key|secret)=|://[^/]*:[^/]*@`)
+
+// TestSettings sets each variable that .env.example names, and looks whether it matters.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(folder, ".env.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`(?m)^#?([A-Z_]+)=`).FindAllSubmatch(text, -1)
+	if len(names) < 10 {
+		t.Errorf("%d variables", len(names))
+	}
+	plain, err := load(t).MarshalYAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range names {
+		name := string(found[1])
+		changed, err := load(t, name+"=7777").MarshalYAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(changed), "7777") && !strings.Contains(string(changed), "8154775552") || string(changed) == string(plain) { // 7777 MiB
+			t.Errorf("%s changes nothing", name)
+		}
+	}
+	if site := *load(t, "DOMAIN=").Services["proxy"].Environment["SITE"]; site != ":80" {
+		t.Errorf("without a domain the proxy serves %q", site)
+	}
+	if site := *load(t, "DOMAIN=stats.example.com").Services["proxy"].Environment["SITE"]; site != "stats.example.com" {
+		t.Errorf("with a domain the proxy serves %q", site)
+	}
+}
