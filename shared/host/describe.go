@@ -27,7 +27,7 @@ type Variable struct {
 type common struct {
 	LogLevel    string `env:"LOG_LEVEL" envDefault:"info" envDoc:"from which level on there is a log: debug, info, warn or error"`
 	DatabaseURL string `env:"DATABASE_URL,secret" envDoc:"the PostgreSQL database, such as postgres://user:password@host:5432/analytics"`
-	RedisURL    string `env:"REDIS_URL,secret" envDoc:"the Redis server, such as redis://host:6379/0"`
+	RedisURL    string `env:"REDIS_URL,secret" envDoc:"the Redis server, such as redis://host:6379/0, or servers of a Redis Cluster: redis://one:6379?addr=two:6379"`
 	settings
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"strconv"
 	"sync"
 	"syscall"
@@ -116,14 +117,14 @@ func (e *Env) LazyDatabase() (*pgxpool.Pool, error) {
 	if e.database != nil {
 		return e.database, nil
 	}
-	url, found, err := e.secret("DATABASE_URL")
+	address, found, err := e.secret("DATABASE_URL")
 	if err != nil {
 		return nil, err
 	}
 	if !found {
 		return nil, errors.New("DATABASE_URL is not set: " + exampleDatabase)
 	}
-	config, err := pgxpool.ParseConfig(url)
+	config, err := pgxpool.ParseConfig(address)
 	if err != nil { // which quotes the URL
 		return nil, errors.New("DATABASE_URL is not the URL of a PostgreSQL database: " + exampleDatabase)
 	}
@@ -149,7 +150,7 @@ func (e *Env) Redis(ctx context.Context) (redis.UniversalClient, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if err := client.Ping(ctx).Err(); err != nil {
-		at := "REDIS_URL"
+		at := "its cluster"
 		if single, ok := client.(*redis.Client); ok {
 			at = single.Options().Addr
 		}
@@ -159,21 +160,33 @@ func (e *Env) Redis(ctx context.Context) (redis.UniversalClient, error) {
 }
 
 // LazyRedis is Redis without the first contact, for functions that can start
-// while Redis is away.
+// while Redis is away. A URL that names other addresses in its query, as in
+// redis://one:6379?addr=two:6379, is that of a Redis Cluster.
 func (e *Env) LazyRedis() (redis.UniversalClient, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.redis != nil {
 		return e.redis, nil
 	}
-	url, found, err := e.secret("REDIS_URL")
+	address, found, err := e.secret("REDIS_URL")
 	if err != nil {
 		return nil, err
 	}
 	if !found {
 		return nil, errors.New("REDIS_URL is not set: " + exampleRedis)
 	}
-	options, err := redis.ParseURL(url)
+	if parsed, err := url.Parse(address); err == nil && parsed.Query().Has("addr") {
+		options, err := redis.ParseClusterURL(address)
+		if err != nil { // which quotes parts of the URL
+			return nil, errors.New("REDIS_URL is not the URL of a Redis Cluster: set it, e.g. redis://one:6379?addr=two:6379&addr=three:6379")
+		}
+		options.ContextTimeoutEnabled = true
+		options.Protocol = 2
+		options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+		e.redis = redis.NewClusterClient(options)
+		return e.redis, nil
+	}
+	options, err := redis.ParseURL(address)
 	if err != nil { // which quotes parts of the URL
 		return nil, errors.New("REDIS_URL is not the URL of a Redis server: " + exampleRedis)
 	}

@@ -69,6 +69,15 @@ func TestMissingServersAreOneLine(t *testing.T) {
 			"DATABASE_URL is not the URL of a PostgreSQL database: " + setDatabase,
 			"REDIS_URL is not the URL of a Redis server: " + setRedis,
 		},
+		"not a URL of a cluster": {
+			"", "redis://:hunter2@one:6379?addr=one:two:three",
+			"DATABASE_URL is not set: " + setDatabase,
+			"REDIS_URL is not the URL of a Redis Cluster: set it, e.g. redis://one:6379?addr=two:6379&addr=three:6379",
+		},
+		"a cluster where nobody listens": {
+			"", "redis://:hunter2@" + closed + "?addr=" + closed,
+			"DATABASE_URL is not set: " + setDatabase, "REDIS_URL: cannot use Redis at its cluster (connection refused): " + setRedis,
+		},
 		"nobody listens": {
 			"postgres://u:hunter2@" + closed + "/x", "redis://u:hunter2@" + closed + "/0",
 			"DATABASE_URL: cannot use PostgreSQL at " + closed + " (connection refused): " + setDatabase,
@@ -85,7 +94,10 @@ func TestMissingServersAreOneLine(t *testing.T) {
 			t.Parallel()
 			variables := map[string]string{}
 			if test.database != "" {
-				variables["DATABASE_URL"], variables["REDIS_URL"] = test.database, test.redis
+				variables["DATABASE_URL"] = test.database
+			}
+			if test.redis != "" {
+				variables["REDIS_URL"] = test.redis
 			}
 			env := newProcess(t, variables).Env("test")
 			_, err := env.Database(t.Context())
