@@ -41,8 +41,12 @@ type Applied struct {
 }
 
 const (
+	// Who may not see the libraries that the server has loaded sees the settings that they
+	// bring.
 	extensionLoadable = `
-SELECT current_setting('shared_preload_libraries') ~ '\mtimescaledb\M'
+SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')
+            THEN current_setting('shared_preload_libraries') ~ '\mtimescaledb\M'
+            ELSE EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.max_background_workers') END
    AND EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
    AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')`
 	extensionVersion = `SELECT coalesce((SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'), '')`

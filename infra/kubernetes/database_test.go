@@ -1,0 +1,122 @@
+package kubernetes_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/analytics-platform/analytics/functions/query"
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/schema"
+	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/visit"
+)
+
+// TestDatabaseOfCloudNativePG has a database as CloudNativePG makes it: its owner may do
+// nothing else, and a replica can't be written to.
+func TestDatabaseOfCloudNativePG(t *testing.T) {
+	t.Parallel()
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			super, err := pgxpool.New(t.Context(), database.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(super.Close)
+			at, err := url.Parse(database.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name, role := strings.TrimPrefix(at.Path, "/"), "owner_of_"+strings.TrimPrefix(at.Path, "/")
+			statements := []string{
+				`CREATE ROLE ` + role + ` LOGIN PASSWORD 'secret'`, `ALTER DATABASE ` + name + ` OWNER TO ` + role, `ALTER SCHEMA public OWNER TO ` + role,
+			}
+			for _, statement := range statements {
+				if _, err := super.Exec(t.Context(), statement); err != nil {
+					t.Fatalf("%s: %v", statement, err)
+				}
+			}
+			t.Cleanup(func() {
+				for _, statement := range []string{`REASSIGN OWNED BY ` + role + ` TO CURRENT_USER`, `DROP OWNED BY ` + role, `DROP ROLE ` + role} {
+					if _, err := super.Exec(context.Background(), statement); err != nil {
+						t.Errorf("%s: %v", statement, err)
+					}
+				}
+			})
+			at.User = url.UserPassword(role, "secret")
+
+			db := localtest.Record(t, at.String())
+			site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: "example.com", Timezone: "UTC"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var events []*event.Event
+			for n := range 100 {
+				at := time.Date(2026, 3, 2, 0, n, 0, 0, time.UTC)
+				events = append(events, &event.Event{ID: uuid.New(), Site: site.ID, Time: at, Day: event.DayOf(at), Visitor: int64(n), Type: event.View, Page: "/", Hostname: "example.com"})
+			}
+			record(t, db, events)
+			n, err := store.Compress(t.Context(), db, time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC))
+			if err != nil || (n > 0) != (database.Name != "plain") {
+				t.Errorf("%d chunks were compressed, %v", n, err)
+			}
+			if report, err := schema.Migrate(t.Context(), db); err != nil || len(report.Applied) > 0 || (report.TimescaleDB != "") != (database.Name != "plain") {
+				t.Errorf("a second time: %+v, %v", report, err)
+			}
+
+			_, key, err := store.CreateKey(t.Context(), db, "a program", []store.Scope{store.ScopeQuery}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at.RawQuery = "default_transaction_read_only=on"
+			asksReplica(t, at.String(), key)
+		})
+	}
+}
+
+// record stores events, each of another visitor, as aggregate does.
+func record(t *testing.T, db *pgxpool.Pool, events []*event.Event) {
+	t.Helper()
+	rollups, changes := visit.NewRollups(), store.VisitChanges{}
+	for _, e := range events {
+		folded := visit.Fold([]*event.Event{e})
+		rollups.Add(folded)
+		changes.Added = append(changes.Added, &folded[0])
+	}
+	_, err := store.AddEvents(t.Context(), db, events)
+	if err = errors.Join(err, store.ApplyVisits(t.Context(), db, changes), store.ApplyRollups(t.Context(), db, rollups)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asksReplica asks a question that no rollup answers.
+func asksReplica(t *testing.T, database, key string) {
+	t.Helper()
+	process := host.NewProcess(map[string]string{"DATABASE_URL": database, "ADMIN_TOKEN": "the owner's token"}, slog.New(slog.DiscardHandler))
+	defer process.Close()
+	instance, err := host.Build(t.Context(), process.Env("query"), query.New)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := httptest.NewRequest(http.MethodPost, "/api/v2/query",
+		strings.NewReader(`{"site_id":"example.com","metrics":["events"],"date_range":["2026-03-02","2026-03-02"],"filters":[["contains","event:page",["/"]]]}`))
+	request.Header.Set("Authorization", "Bearer "+key)
+	request.Header.Set("Content-Type", "application/json")
+	answer := httptest.NewRecorder()
+	instance.ServeHTTP(answer, request)
+	if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), `"metrics":[100]`) {
+		t.Errorf("a replica answers %d %s", answer.Code, answer.Body)
+	}
+}
