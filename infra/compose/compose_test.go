@@ -33,17 +33,6 @@ import (
 	"github.com/analytics-platform/analytics/shared/store"
 )
 
-// TestCompose lets Compose's own reader look at compose.yml.
-func TestCompose(t *testing.T) {
-	t.Parallel()
-	look(t, ".", "../../tools/compose", "../../tools/caddy", "../../stack.yml")
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "./...")
-	cmd.Dir = "../../tools/compose"
-	if output, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, output)
-	}
-}
-
 // look makes Go run these tests again when a file there has changed, which it would not
 // know of files that other programs read.
 func look(t *testing.T, folders ...string) {
@@ -359,6 +348,7 @@ func TestSchedule(t *testing.T) {
 // TestProxy runs Caddy with the Caddyfile, before a stub for each function.
 func TestProxy(t *testing.T) {
 	t.Parallel()
+	look(t, ".", "../../tools/caddy")
 	folder := t.TempDir()
 	caddy := filepath.Join(folder, "caddy")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", caddy, ".")

@@ -51,8 +51,8 @@ type cluster struct {
 			}
 		}
 		Postgresql struct {
-			Shared_preload_libraries []string
-			Parameters               map[string]string
+			SharedPreloadLibraries []string `json:"shared_preload_libraries"`
+			Parameters             map[string]string
 		}
 		Resources core.ResourceRequirements
 	}
@@ -170,6 +170,7 @@ func overlays(t *testing.T, check func(*testing.T, string, *installation)) {
 func TestEveryFunction(t *testing.T) {
 	t.Parallel()
 	overlays(t, func(t *testing.T, overlay string, i *installation) {
+		t.Helper()
 		want := stack(t)
 		if got := slices.Sorted(maps.Keys(i.deployments)); !slices.Equal(got, slices.Sorted(maps.Keys(want))) {
 			t.Errorf("the deployments are %v", got)
@@ -287,6 +288,7 @@ func selects(t *testing.T, selector *meta.LabelSelector, of map[string]string) b
 func TestSchedules(t *testing.T) {
 	t.Parallel()
 	overlays(t, func(t *testing.T, _ string, i *installation) {
+		t.Helper()
 		for name, f := range stack(t) {
 			job := i.cron[name]
 			if (job != nil) != (f.Annotations["schedule"] != "") {
@@ -313,6 +315,7 @@ func TestSchedules(t *testing.T) {
 func TestScaling(t *testing.T) {
 	t.Parallel()
 	overlays(t, func(t *testing.T, overlay string, i *installation) {
+		t.Helper()
 		if len(i.scalers) == 0 || len(i.budgets) != len(i.deployments) {
 			t.Errorf("%d scalers, %d budgets", len(i.scalers), len(i.budgets))
 		}
@@ -345,6 +348,7 @@ func TestScaling(t *testing.T) {
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	overlays(t, func(t *testing.T, _ string, i *installation) {
+		t.Helper()
 		route := i.routes["analytics"]
 		strips := map[string]bool{}
 		for _, rule := range route.Spec.Rules {
@@ -386,6 +390,7 @@ func TestRoutes(t *testing.T) {
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	overlays(t, func(t *testing.T, _ string, i *installation) {
+		t.Helper()
 		pods := map[string]map[string]string{"redis": i.stateful["redis"].Spec.Template.Labels}
 		for name, d := range i.deployments {
 			pods[name] = d.Spec.Template.Labels
@@ -422,6 +427,7 @@ func TestNetwork(t *testing.T) {
 func TestStores(t *testing.T) {
 	t.Parallel()
 	overlays(t, func(t *testing.T, overlay string, i *installation) {
+		t.Helper()
 		redis := i.stateful["redis"]
 		args := strings.Join(redis.Spec.Template.Spec.Containers[0].Args, " ")
 		for _, want := range []string{"--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction", "--dir /data", "--aclfile /etc/secrets/redis-users"} {
@@ -435,7 +441,7 @@ func TestStores(t *testing.T) {
 			t.Error("Redis does not select its own pods")
 		}
 		database := i.clusters["database"]
-		if !slices.Contains(database.Spec.Postgresql.Shared_preload_libraries, "timescaledb") || database.Spec.Bootstrap.Initdb.Secret.Name != "database-user" {
+		if !slices.Contains(database.Spec.Postgresql.SharedPreloadLibraries, "timescaledb") || database.Spec.Bootstrap.Initdb.Secret.Name != "database-user" {
 			t.Errorf("the database is %+v", database.Spec)
 		}
 		if want := map[string]int{"small": 1, "large": 3}[overlay]; database.Spec.Instances != want {
@@ -461,6 +467,7 @@ var secret = regexp.MustCompile(`(postgres(ql)?|rediss?)://|(?i)(password|token|
 func TestNoSecretIsWrittenDown(t *testing.T) {
 	t.Parallel()
 	overlays(t, func(t *testing.T, _ string, i *installation) {
+		t.Helper()
 		for line := range strings.Lines(i.text) {
 			name := strings.TrimSpace(line)
 			if found := secret.FindString(line); found != "" && !slices.Contains([]string{"- key: database-read-url", "- key: database-url"}, name) && !strings.HasPrefix(name, "topologyKey:") {
@@ -487,6 +494,7 @@ func TestSecrets(t *testing.T) {
 	}
 	values := secrets["analytics"].StringData
 	overlays(t, func(t *testing.T, _ string, i *installation) {
+		t.Helper()
 		pods := []core.PodSpec{i.stateful["redis"].Spec.Template.Spec}
 		for _, d := range i.deployments {
 			pods = append(pods, d.Spec.Template.Spec)

@@ -30,15 +30,9 @@ type block struct {
 	blocks     map[string]block // as often as one likes
 }
 
-var (
-	texts  = tftypes.Set{ElementType: tftypes.String}
-	list   = tftypes.List{ElementType: tftypes.String}
-	table  = tftypes.Map{ElementType: tftypes.String}
-	number = tftypes.Number
-	truth  = tftypes.Bool
-)
-
 func resources() map[string]block {
+	texts, list, table := tftypes.Set{ElementType: tftypes.String}, tftypes.List{ElementType: tftypes.String}, tftypes.Map{ElementType: tftypes.String}
+	number, truth := tftypes.Number, tftypes.Bool
 	behavior := block{
 		attributes: "target_origin_id! viewer_protocol_policy! allowed_methods! cached_methods! cache_policy_id origin_request_policy_id response_headers_policy_id compress",
 		others:     map[string]tftypes.Type{"allowed_methods": texts, "cached_methods": texts, "compress": truth},
@@ -109,6 +103,7 @@ func resources() map[string]block {
 }
 
 func dataSources() map[string]block {
+	texts, list := tftypes.Set{ElementType: tftypes.String}, tftypes.List{ElementType: tftypes.String}
 	return map[string]block{
 		"aws_iam_policy_document": {
 			attributes: "id< json< minified_json< policy_id version",
