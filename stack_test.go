@@ -53,8 +53,8 @@ type stackFunction struct {
 }
 
 type resources struct {
-	CPU    string `yaml:"cpu"`
-	Memory string `yaml:"memory"`
+	CPU    string `yaml:"cpu" json:"cpu"`
+	Memory string `yaml:"memory" json:"memory"`
 }
 
 // strictly reads the documents of a YAML file, with no key that into lacks.
