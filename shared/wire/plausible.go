@@ -143,10 +143,10 @@ func (p *plausible) event() (e Event, err error) {
 func (p *plausible) engagement(in *event.Input) error {
 	const month = 30 * 86_400_000 // old scripts send more, by mistake
 	if depth, ok := whole(p.ScrollDepth); ok && depth >= 0 {
-		in.Scroll = new(min(depth, 100))
+		in.Scroll = new(int(min(depth, 100)))
 	}
 	if engaged, ok := whole(p.Engaged); ok && engaged > 0 && engaged < month {
-		in.Engaged = new(min(engaged, event.MaxEngaged))
+		in.Engaged = new(int(min(engaged, event.MaxEngaged)))
 	}
 	if in.Scroll == nil && in.Engaged == nil {
 		return &event.FieldError{Field: "name", Code: event.CodeRequired, Detail: "engagement event requires a valid integer value for at least one of 'sd' or 'e' fields"}
@@ -155,12 +155,12 @@ func (p *plausible) engagement(in *event.Input) error {
 }
 
 // whole reads a whole number or a string that holds one.
-func whole(value jsontext.Value) (int, bool) {
+func whole(value jsontext.Value) (int64, bool) {
 	n, ok := number(value)
 	if !ok || n != float64(int64(n)) || n > 1e15 || n < -1e15 {
 		return 0, false
 	}
-	return int(n), true
+	return int64(n), true
 }
 
 // fragmentAsPath makes the fragment, which names the page where pages are routed by

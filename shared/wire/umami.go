@@ -171,7 +171,7 @@ func seconds(field string, value jsontext.Value) (string, error) {
 	if !ok || n < 0 || n > 253402300799 { // the last second of the year 9999
 		return "", &event.FieldError{Field: field, Code: event.CodeWrongValue, Detail: "must be whole seconds since 1970, e.g. 1772368200"}
 	}
-	return time.Unix(int64(n), 0).UTC().Format(time.RFC3339), nil
+	return time.Unix(n, 0).UTC().Format(time.RFC3339), nil
 }
 
 // takeMoney makes of the properties revenue and currency what the event is worth.
