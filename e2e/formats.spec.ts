@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-import { expect, test } from '@playwright/test';
+import { expect } from '@playwright/test';
 import { Analytics } from '@segment/analytics-node';
 
-import { Platform } from './platform.js';
+import { Platform, test } from './platform.js';
 
 // Trackers of others, as they are published, send to the platform, and what they sent
 // is looked for in the record.
@@ -47,8 +47,8 @@ async function serve(script: string): Promise<{ url: string; stop: () => Promise
 test.describe('trackers of others', () => {
   let platform: Platform;
 
-  test.beforeAll(async () => {
-    platform = await Platform.start('plain');
+  test.beforeAll(async ({ gateway }) => {
+    platform = await Platform.start('plain', gateway);
   });
 
   test.afterAll(async () => {
@@ -59,7 +59,7 @@ test.describe('trackers of others', () => {
   async function counted(dimension: string, metric: string): Promise<Record<string, number>> {
     await platform.aggregate();
     const { results } = await platform.query({
-      site_id: 'localhost',
+      site_id: platform.site,
       metrics: [metric],
       date_range: 'day',
       dimensions: [dimension],
@@ -72,7 +72,7 @@ test.describe('trackers of others', () => {
   test('the npm package of Plausible counts views, events and engagement', async ({ page }) => {
     const website = await serve(`
       import { init, track } from '/plausible.js';
-      init({ domain: 'localhost', endpoint: '${platform.function('track')}api/event', captureOnLocalhost: true });
+      init({ domain: '${platform.site}', endpoint: '${platform.function('track')}api/event', captureOnLocalhost: true });
       window.order = () => new Promise((callback) =>
         track('Order', { props: { plan: 'pro' }, revenue: { amount: 12.5, currency: 'EUR' }, callback }));
     `);
@@ -109,7 +109,7 @@ test.describe('trackers of others', () => {
     await page.goto(`${website.url}/umami`);
     // As Umami 3.1 sends it; its script is not on the npm registry.
     const answers = await page.evaluate(
-      async (endpoint) => {
+      async ({ endpoint, site }) => {
         let cache: string | undefined;
         const answers: unknown[] = [];
         for (const name of [undefined, 'Umami event']) {
@@ -119,7 +119,7 @@ test.describe('trackers of others', () => {
             body: JSON.stringify({
               type: 'event',
               payload: {
-                website: 'localhost',
+                website: site,
                 screen: `${screen.width}x${screen.height}`,
                 language: navigator.language,
                 title: document.title,
@@ -141,7 +141,7 @@ test.describe('trackers of others', () => {
         }
         return answers;
       },
-      `${platform.function('track')}api/send`,
+      { endpoint: `${platform.function('track')}api/send`, site: platform.site },
     );
     expect(answers).toHaveLength(2);
     for (const answer of answers) expect(answer).toHaveProperty('cache', 'none');
@@ -154,7 +154,7 @@ test.describe('trackers of others', () => {
   test('the Node.js library of Segment counts in the name of clients', async () => {
     const track = new URL(platform.function('track'));
     const analytics = new Analytics({
-      writeKey: 'localhost',
+      writeKey: platform.site,
       host: track.origin,
       path: `${track.pathname}v1/batch`,
     });

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
@@ -7,6 +8,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Readable, type Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+
+import { test as base } from '@playwright/test';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -34,28 +37,45 @@ async function stopped(child: Child): Promise<number | null> {
 /** The database that the platform runs on: its own plain PostgreSQL, or TimescaleDB in WebAssembly. */
 export type Database = 'plain' | 'timescaledb';
 
+/** How requests get to the functions: see GATEWAY in infra/local; or an installation that is there. */
+export type Gateway = 'direct' | 'openfaas' | 'given';
+
+/** What a project of the tests says. */
+export interface Options {
+  gateway: Gateway;
+}
+
+export const test = base.extend<object, Options>({
+  gateway: ['direct', { option: true, scope: 'worker' }],
+});
+
 /** What the query function answers. */
 export interface Answer {
   results: { dimensions: string[]; metrics: number[] }[];
 }
 
-/** The whole platform, as `make run` starts it, with its data in a temporary folder. */
+/**
+ * The whole platform, as `make run` starts it, with its data in a temporary folder; or the
+ * one at OPENFAAS_URL, whose owner's token is ADMIN_TOKEN, with a site that is there as long.
+ */
 export class Platform {
   private constructor(
     readonly dashboard: string,
     readonly token: string,
-    readonly data: string,
-    private readonly child: Child,
-    private readonly timescale: Child | undefined,
+    /** The site to send events of. */
+    readonly site: string,
+    private readonly end: () => Promise<number | null>,
   ) {}
 
-  static async start(database: Database): Promise<Platform> {
+  static async start(database: Database, gateway: Gateway): Promise<Platform> {
+    if (gateway === 'given') return Platform.given();
     const data = await mkdtemp(join(tmpdir(), 'analytics-e2e-'));
     const env: NodeJS.ProcessEnv = {
       ...process.env,
       PORT: '0',
       DATA_DIR: data,
       PLAIN_POSTGRES: 'true',
+      GATEWAY: gateway,
     };
     let timescale: Child | undefined;
     if (database === 'timescaledb') {
@@ -67,7 +87,32 @@ export class Platform {
     }
     const child = spawn(join(root, 'bin/local'), [], { env, stdio: ['pipe', 'pipe', 'inherit'] });
     const [dashboard = '', token = ''] = await lines(child, ['dashboard:', 'token:']);
-    return new Platform(dashboard, token, data, child, timescale);
+    return new Platform(dashboard, token, 'localhost', async () => {
+      child.kill('SIGTERM');
+      const code = await stopped(child);
+      if (timescale) {
+        timescale.stdin.end();
+        await stopped(timescale);
+      }
+      await rm(data, { recursive: true, force: true });
+      return code;
+    });
+  }
+
+  private static async given(): Promise<Platform> {
+    const { OPENFAAS_URL = '', ADMIN_TOKEN = '' } = process.env;
+    if (ADMIN_TOKEN === '') throw new Error('set ADMIN_TOKEN to the token of the installation');
+    const site = `e2e-${randomUUID()}.example`;
+    const dashboard = new URL(`/function/dashboard/?site=${site}`, OPENFAAS_URL).href;
+    const platform = new Platform(dashboard, ADMIN_TOKEN, site, async () => {
+      await platform.ask('DELETE', `${platform.function('admin')}v1/sites/${site}?confirm=${site}`);
+      return 0;
+    });
+    await platform.ask('POST', `${platform.function('admin')}v1/sites`, {
+      domain: site,
+      timezone: 'UTC',
+    });
+    return platform;
   }
 
   /** The address of a function, with a slash at its end. */
@@ -77,12 +122,15 @@ export class Platform {
 
   /** Asks the query function, as the owner. */
   async query(body: unknown): Promise<Answer> {
-    return (await this.post(`${this.function('query')}api/v2/query`, body)) as Answer;
+    return (await this.ask('POST', `${this.function('query')}api/v2/query`, body)) as Answer;
   }
 
   /** Stores what is queued now, and returns what was done. */
   async aggregate(): Promise<{ events: number; backlog: number }> {
-    return (await this.post(this.function('aggregate'), {})) as { events: number; backlog: number };
+    return (await this.ask('POST', this.function('aggregate'), {})) as {
+      events: number;
+      backlog: number;
+    };
   }
 
   /** The version of TimescaleDB that the platform runs on, '' on plain PostgreSQL. */
@@ -94,26 +142,20 @@ export class Platform {
     return database.timescaledb;
   }
 
-  private async post(url: string, body: unknown): Promise<unknown> {
+  private async ask(method: string, url: string, body?: unknown): Promise<unknown> {
     const response = await fetch(url, {
-      method: 'POST',
+      method,
       headers: { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
-    return response.json();
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${url}: ${response.status} ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
   }
 
   /** Stops the platform as Ctrl-C does and returns its exit code. */
   async stop(): Promise<number | null> {
-    this.child.kill('SIGTERM');
-    const code = await stopped(this.child);
-    if (this.timescale) {
-      this.timescale.stdin.end();
-      await stopped(this.timescale);
-    }
-    await rm(this.data, { recursive: true, force: true });
-    return code;
+    return this.end();
   }
 }
 
@@ -124,13 +166,13 @@ export class Website {
     private readonly server: Server,
   ) {}
 
-  static async start(script: string): Promise<Website> {
+  static async start(platform: Platform): Promise<Website> {
     const server = createServer((_, response) => {
       response.setHeader('content-type', 'text/html; charset=utf-8');
       response.end(`<!doctype html>
 <html lang="en">
   <title>A page</title>
-  <script defer data-site="localhost" src="${script}"></script>
+  <script defer data-site="${platform.site}" src="${platform.function('track')}script.js"></script>
   <a id="pricing" href="/pricing">Pricing</a>
   <button id="about" onclick="history.pushState({}, '', '/about')">About</button>
   <button id="signup" onclick="analytics('Signup', { props: { plan: 'pro' } })">Sign up</button>

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
 
-import { expect, test as base, type Page, type Request } from '@playwright/test';
+import { expect, type Page, type Request } from '@playwright/test';
 
-import { Platform } from './platform.js';
+import { Platform, test as base } from './platform.js';
 
 /** An event as the script sends it. */
 interface Sent {
@@ -60,7 +60,8 @@ class Site {
   url = '';
   private readonly server: Server;
 
-  constructor(track: string) {
+  constructor(platform: Platform) {
+    const track = platform.function('track');
     this.server = createServer((request: IncomingMessage, response: ServerResponse) => {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://site.example');
       const [, extensions = 'core', page = ''] = pathname.split('/');
@@ -72,7 +73,7 @@ class Site {
   <title>${page}</title>
   <link rel="icon" href="data:," />
   ${searchParams.has('queue') ? `<script>window.analytics=window.analytics||function(){(analytics.q=analytics.q||[]).push(arguments)};analytics('Early',{props:{plan:'free'}})</script>` : ''}
-  <script defer data-site="localhost" ${searchParams.has('hash') ? 'data-hash' : ''} src="${track}script${name}.js"></script>
+  <script defer data-site="${platform.site}" ${searchParams.has('hash') ? 'data-hash' : ''} src="${track}script${name}.js"></script>
   ${searchParams.has('prerender') ? `<script type="speculationrules">{"prerender":[{"source":"list","urls":["/core/ahead"],"eagerness":"immediate"}]}</script>` : ''}
   <a id="next" href="/core/next">Next</a>
   <a id="ahead" href="/core/ahead">Ahead</a>
@@ -105,9 +106,8 @@ class Site {
 
 const test = base.extend<{ events: Events }, { platform: Platform; site: Site }>({
   platform: [
-    // eslint-disable-next-line no-empty-pattern -- Playwright asks for a pattern
-    async ({}, use) => {
-      const platform = await Platform.start('plain');
+    async ({ gateway }, use) => {
+      const platform = await Platform.start('plain', gateway);
       await use(platform);
       expect(await platform.stop()).toBe(0);
     },
@@ -115,7 +115,7 @@ const test = base.extend<{ events: Events }, { platform: Platform; site: Site }>
   ],
   site: [
     async ({ platform }, use) => {
-      const site = await new Site(platform.function('track')).start();
+      const site = await new Site(platform).start();
       await use(site);
       await site.stop();
     },
@@ -136,14 +136,14 @@ async function hide(page: Page): Promise<void> {
   });
 }
 
-test('a view says what page it is of', async ({ page, site, events }) => {
+test('a view says what page it is of', async ({ page, platform, site, events }) => {
   await page.goto(`${site.url}/core/first?utm_source=letter#part`);
   const [view] = await events.wait(1, 'view');
   expect(view).toEqual({
     id: expect.stringMatching(
       /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/,
     ) as unknown,
-    site: 'localhost',
+    site: platform.site,
     type: 'view',
     url: `${site.url}/core/first?utm_source=letter`,
     referrer: '',

@@ -1,6 +1,6 @@
-import { expect, test, type Page } from '@playwright/test';
+import { expect, type Page } from '@playwright/test';
 
-import { Platform, Website, type Database } from './platform.js';
+import { Platform, test, Website, type Database } from './platform.js';
 
 const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0';
 
@@ -21,10 +21,11 @@ for (const database of ['plain', 'timescaledb'] satisfies Database[]) {
     let platform: Platform;
     let website: Website;
 
-    test.beforeAll(async () => {
-      platform = await Platform.start(database);
-      expect((await platform.timescaledb()) !== '').toBe(database === 'timescaledb');
-      website = await Website.start(`${platform.function('track')}script.js`);
+    test.beforeAll(async ({ gateway }) => {
+      platform = await Platform.start(database, gateway);
+      if (gateway !== 'given')
+        expect((await platform.timescaledb()) !== '').toBe(database === 'timescaledb');
+      website = await Website.start(platform);
     });
 
     test.afterAll(async () => {
@@ -66,7 +67,7 @@ for (const database of ['plain', 'timescaledb'] satisfies Database[]) {
       expect(page.url()).not.toContain(platform.token);
 
       const { results } = await platform.query({
-        site_id: 'localhost',
+        site_id: platform.site,
         metrics: ['visitors', 'visits', 'pageviews', 'events', 'views_per_visit'],
         date_range: 'day',
       });
@@ -79,7 +80,7 @@ for (const database of ['plain', 'timescaledb'] satisfies Database[]) {
           method: 'POST',
           headers: { [header]: '1', 'user-agent': agent },
           body: JSON.stringify({
-            site: 'localhost',
+            site: platform.site,
             type: 'view',
             url: 'http://localhost/refused',
           }),
@@ -107,7 +108,7 @@ for (const database of ['plain', 'timescaledb'] satisfies Database[]) {
       const { events } = await platform.aggregate();
       expect(events).toBe(0);
       const { results } = await platform.query({
-        site_id: 'localhost',
+        site_id: platform.site,
         metrics: ['events'],
         date_range: 'all',
         dimensions: ['event:page'],

@@ -45,6 +45,28 @@ type settings struct {
 	Plain       bool   `env:"PLAIN_POSTGRES" envDoc:"start PostgreSQL without TimescaleDB even where it is installed; for a new DATA_DIR"`
 	DatabaseURL string `env:"DATABASE_URL,secret" envDoc:"a PostgreSQL to use instead of starting one"`
 	RedisURL    string `env:"REDIS_URL,secret" envDoc:"a Redis to use instead of starting one"`
+
+	Gateway        gatewayKind   `env:"GATEWAY" envDefault:"direct" envDoc:"how the gateway passes requests on: direct, as they come, or openfaas, as OpenFaaS's does"`
+	GatewayTimeout time.Duration `env:"GATEWAY_TIMEOUT" envDefault:"60s" envDoc:"when GATEWAY=openfaas cuts a request"`
+}
+
+// gatewayKind is how the gateway passes requests on.
+type gatewayKind string
+
+const (
+	direct   gatewayKind = "direct"
+	openFaaS gatewayKind = "openfaas"
+)
+
+// UnmarshalText reads it.
+func (k *gatewayKind) UnmarshalText(text []byte) error {
+	switch kind := gatewayKind(text); kind {
+	case direct, openFaaS:
+		*k = kind
+		return nil
+	default:
+		return errors.New("use direct or openfaas")
+	}
 }
 
 // every is how often a function with a schedule is called here: aggregate more
@@ -116,6 +138,9 @@ func (i *Installation) start(ctx context.Context, variables map[string]string) e
 		variables[name] = value
 		delete(variables, name+"_FILE")
 	}
+	if _, told := variables["TRUSTED_PROXY_HOPS"]; s.Gateway == openFaaS && !told {
+		variables["TRUSTED_PROXY_HOPS"] = "1"
+	}
 	if err := i.build(ctx, variables); err != nil {
 		return err
 	}
@@ -126,8 +151,7 @@ func (i *Installation) start(ctx context.Context, variables map[string]string) e
 	if err := i.waitReady(ctx); err != nil {
 		return err
 	}
-	i.serve(listener)
-	return nil
+	return i.serve(ctx, listener, &s)
 }
 
 // listen takes the port, before anything that takes time.
@@ -341,21 +365,44 @@ func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) WriteHeader(status int)      { a.status = status }
 func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
-func (i *Installation) serve(listener net.Listener) {
-	behind := map[string]gateway.Function{}
+// serve opens the gateway.
+func (i *Installation) serve(ctx context.Context, listener net.Listener, s *settings) error {
+	behind, addresses := map[string]gateway.Function{}, map[string]string{}
 	for name, instance := range i.instances {
 		behind[name] = instance
+		if s.Gateway == openFaaS {
+			own, err := listen(ctx, 0)
+			if err != nil {
+				return err
+			}
+			addresses[name] = own.Addr().String()
+			i.serveAt(own, instance)
+		}
 	}
-	server := host.NewServer(gateway.New(behind, "dashboard"), i.log)
+	const home = "dashboard"
+	if s.Gateway == openFaaS {
+		i.serveAt(listener, gateway.OpenFaaS(behind, addresses, home, s.GatewayTimeout))
+	} else {
+		i.serveAt(listener, gateway.New(behind, home))
+	}
+	i.onStop(func(context.Context) error {
+		for _, instance := range i.instances {
+			instance.Drain()
+		}
+		return nil
+	})
+	return nil
+}
+
+// serveAt answers requests at an address, until Stop.
+func (i *Installation) serveAt(listener net.Listener, handler http.Handler) {
+	server := host.NewServer(handler, i.log)
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			i.fail(fmt.Errorf("serve: %w", err))
 		}
 	}()
 	i.onStop(func(ctx context.Context) error {
-		for _, instance := range i.instances {
-			instance.Drain()
-		}
 		if err := server.Shutdown(ctx); err != nil {
 			return errors.Join(fmt.Errorf("requests did not end in time and were cut: %w", err), server.Close())
 		}

@@ -213,6 +213,46 @@ func TestRunWithoutRedis(t *testing.T) {
 	}
 }
 
+// TestRunAsOpenFaaS: behind its gateway events are counted, and live numbers are a
+// stream of events, no WebSocket, that ends with the gateway's patience.
+func TestRunAsOpenFaaS(t *testing.T) {
+	t.Parallel()
+	p := start(t, "DATA_DIR="+t.TempDir(), "DATABASE_URL="+localtest.Postgres(t), "REDIS_URL="+localtest.Redis(t),
+		"GATEWAY=openfaas", "GATEWAY_TIMEOUT=5s")
+	p.view(t)
+	p.wantViews(t, 1)
+	follow := func(headers map[string]string) (*http.Response, string) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/function/websocket-bridge/v1/live?site=localhost", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+p.token)
+		for name, value := range headers {
+			request.Header.Set(name, value)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response, string(body)
+	}
+	upgrade := map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+	if response, body := follow(upgrade); response.StatusCode != http.StatusUpgradeRequired || !strings.Contains(body, "text/event-stream") {
+		t.Errorf("a WebSocket: %s %s", response.Status, body)
+	}
+	if response, body := follow(map[string]string{"Accept": "text/event-stream"}); response.StatusCode != http.StatusOK || !strings.HasPrefix(body, "retry: ") {
+		t.Errorf("a stream: %s %s", response.Status, body)
+	}
+	if err := p.signal(t, syscall.SIGTERM); err != nil {
+		t.Errorf("after SIGTERM: %v", err)
+	}
+}
+
 // TestTheCommandsOfTheDocuments runs each command of docs/access.md and docs/goals.md.
 func TestTheCommandsOfTheDocuments(t *testing.T) {
 	t.Parallel()
@@ -287,6 +327,10 @@ func TestWhatPreventsAStartIsOneLine(t *testing.T) {
 		"a secret's file without a secret": {
 			[]string{"DATA_DIR=" + empty},
 			"local: " + empty + "/admin-token is empty: write the secret into it, or remove it to have a new one made",
+		},
+		"another gateway": {
+			[]string{"GATEWAY=nginx"},
+			`local: GATEWAY: "nginx" is not valid: use direct or openfaas`,
 		},
 		"a short token": {
 			[]string{"ADMIN_TOKEN=short", database, redis},

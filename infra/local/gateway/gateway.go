@@ -2,8 +2,9 @@
 // they have behind an OpenFaaS gateway: /function/<name>/..., with the prefix
 // taken off.
 //
-// Unlike a real gateway it passes requests on as they came: with the client's own
-// address and Host, with upgrades and without time limits.
+// One from New passes requests on as they came: with the client's own address and
+// Host, with upgrades and without time limits. One from OpenFaaS does to them what
+// OpenFaaS does.
 package gateway
 
 import (

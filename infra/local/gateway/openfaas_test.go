@@ -1,0 +1,207 @@
+package gateway_test
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/analytics-platform/analytics/infra/local/gateway"
+)
+
+// seen is what a function sees of a request.
+type seen struct {
+	Method, URI, Host string
+	For, ForwardedTo  []string
+	Upgrade           string
+	Length            int64
+	Body              string
+}
+
+func tell(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	_ = json.NewEncoder(w).Encode(seen{
+		r.Method, r.URL.RequestURI(), r.Host, r.Header.Values("X-Forwarded-For"), r.Header.Values("X-Forwarded-Host"),
+		r.Header.Get("Upgrade") + r.Header.Get("Connection"), r.ContentLength, string(body),
+	})
+}
+
+// container starts a function at an address of its own, behind an OpenFaaS gateway.
+func container(t *testing.T, timeout time.Duration, function http.HandlerFunc) (handler http.Handler, address string) {
+	t.Helper()
+	server := httptest.NewServer(function)
+	t.Cleanup(server.Close)
+	address = server.Listener.Addr().String()
+	return gateway.OpenFaaS(map[string]gateway.Function{"track": echo{}}, map[string]string{"track": address}, "track", timeout), address
+}
+
+func ask(handler http.Handler, method, path, body string, headers map[string]string) *httptest.ResponseRecorder {
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	request := httptest.NewRequest(method, path, reader)
+	for name, value := range headers {
+		request.Header.Set(name, value)
+	}
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	return recorder
+}
+
+func TestOpenFaaSPaths(t *testing.T) {
+	t.Parallel()
+	handler, _ := container(t, time.Minute, tell)
+	tests := map[string]struct {
+		path           string
+		code           int
+		uri, locations string
+	}{
+		"the prefix goes":        {"/function/track/a/b?c=d%2Fe", 200, "/a/b?c=d%2Fe", ""},
+		"no slash":               {"/function/track?a=b", 200, "/?a=b", ""},
+		"a namespace":            {"/function/track.openfaas-fn/a", 200, "/a", ""},
+		"decoded":                {"/function/track/a%2Fb%20c", 200, "/a/b%20c", ""},
+		"decoded twice":          {"/function/track/a%252Fb", 200, "/a/b", ""},
+		"two slashes":            {"/function/track//a?b=c", 301, "", "/function/track/a?b=c"},
+		"two slashes, decoded":   {"/function/track/a%2F%2Fb", 301, "", "/function/track/a/b"},
+		"two slashes at the end": {"/function/track/a//", 301, "", "/function/track/a/"},
+		"up":                     {"/function/track/a/../b", 301, "", "/function/track/b"},
+		"a function that isn't":  {"/function/trick/", 404, "", ""},
+		"the front page":         {"/", 302, "", "/function/track/"},
+		"ready":                  {"/_/ready", 200, "", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answer := ask(handler, "GET", test.path, "", nil)
+			if answer.Code != test.code || answer.Header().Get("Location") != test.locations {
+				t.Fatalf("%d, location %q", answer.Code, answer.Header().Get("Location"))
+			}
+			var got seen
+			if test.uri != "" && (json.Unmarshal(answer.Body.Bytes(), &got) != nil || got.URI != test.uri) {
+				t.Errorf("the function sees %s", got.URI)
+			}
+		})
+	}
+}
+
+func TestOpenFaaSMethods(t *testing.T) {
+	t.Parallel()
+	handler, _ := container(t, time.Minute, tell)
+	for method, want := range map[string]int{
+		"GET": 200, "HEAD": 200, "POST": 200, "PUT": 200, "PATCH": 200, "DELETE": 200, "OPTIONS": 200,
+		"TRACE": 405, "PROPFIND": 405, "SEARCH": 405,
+	} {
+		if answer := ask(handler, method, "/function/track/", "", nil); answer.Code != want {
+			t.Errorf("%s: %d", method, answer.Code)
+		}
+	}
+}
+
+func TestOpenFaaSRequests(t *testing.T) {
+	t.Parallel()
+	handler, container := container(t, time.Minute, tell)
+	const client, from, stream = "192.0.2.1:1234", "example.com", "text/event-stream"
+	tests := map[string]struct {
+		method, body string
+		headers      map[string]string
+		want         seen
+	}{
+		"a body has no length": {"POST", "event", nil,
+			seen{"POST", "/", container, []string{client}, []string{from}, "", -1, "event"}},
+		"no body": {"POST", "", nil,
+			seen{"POST", "/", container, []string{client}, []string{from}, "", 0, ""}},
+		"what a client says of itself": {"GET", "", map[string]string{"X-Forwarded-For": "203.0.113.9, 10.0.0.1", "X-Forwarded-Host": "shop.example"},
+			seen{"GET", "/", container, []string{"203.0.113.9, 10.0.0.1"}, []string{"shop.example"}, "", 0, ""}},
+		"a WebSocket": {"GET", "", map[string]string{"Connection": "Upgrade", "Upgrade": "websocket"},
+			seen{"GET", "/", container, []string{client}, []string{from}, "", 0, ""}},
+		"a stream": {"GET", "", map[string]string{"Accept": stream, "Connection": "Upgrade", "Upgrade": "websocket"},
+			seen{"GET", "/", from, []string{"192.0.2.1, 127.0.0.1"}, nil, "", 0, ""}},
+		"a stream behind a proxy": {"GET", "", map[string]string{"Accept": stream + ", */*", "X-Forwarded-For": "203.0.113.9"},
+			seen{"GET", "/", from, []string{"203.0.113.9, 192.0.2.1, 127.0.0.1"}, nil, "", 0, ""}},
+		"a stream for the provider alone": {"GET", "", map[string]string{"Accept": "application/x-ndjson"},
+			seen{"GET", "/", container, []string{client + ", 127.0.0.1"}, []string{from}, "", 0, ""}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answer := ask(handler, test.method, "/function/track/", test.body, test.headers)
+			var got seen
+			if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil {
+				t.Fatalf("%d: %v", answer.Code, err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestOpenFaaSAnswers(t *testing.T) {
+	t.Parallel()
+	handler, _ := container(t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/redirect":
+			http.Redirect(w, r, "/function/track/", http.StatusFound)
+		case "/empty":
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			maps.Copy(w.Header(), http.Header{"Content-Type": {"text/event-stream"}, "Set-Cookie": {"a=1", "b=2"}})
+			_, _ = io.WriteString(w, "data: first\n\n")
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.WriteString(w, "data: last\n\n")
+		}
+	})
+	if answer := ask(handler, "GET", "/function/track/redirect", "", nil); answer.Code != http.StatusFound {
+		t.Errorf("a redirect is followed: %d", answer.Code)
+	}
+	if answer := ask(handler, "POST", "/function/track/empty", "{}", map[string]string{"Content-Type": "application/json"}); answer.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("an answer without a type has %q", answer.Header())
+	}
+	for accept, flushed := range map[string]bool{
+		"text/event-stream": true, "text/event-stream;q=1": true,
+		"application/json, text/event-stream": false, "Text/Event-Stream": false, "": false,
+	} {
+		answer := ask(handler, "GET", "/function/track/live", "", map[string]string{"Accept": accept})
+		if answer.Flushed != flushed || answer.Body.String() != "data: first\n\ndata: last\n\n" || len(answer.Header()["Set-Cookie"]) != 2 {
+			t.Errorf("Accept: %s: flushed %t, %s %v", accept, answer.Flushed, answer.Body, answer.Header())
+		}
+	}
+}
+
+func TestOpenFaaSTimeout(t *testing.T) {
+	t.Parallel()
+	handler, _ := container(t, 2*time.Second, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept") != "" {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, "data: first\n\n")
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+	})
+	if answer := ask(handler, "GET", "/function/track/", "", nil); answer.Code != http.StatusBadGateway || answer.Body.Len() != 0 {
+		t.Errorf("no answer: %d %s", answer.Code, answer.Body)
+	}
+	// Through a real server: the stream is cut, and the client can't tell.
+	front := httptest.NewServer(handler)
+	t.Cleanup(front.Close)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL+"/function/track/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", "text/event-stream")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if body, err := io.ReadAll(response.Body); err != nil || string(body) != "data: first\n\n" {
+		t.Errorf("the stream: %q, %v", body, err)
+	}
+}
