@@ -1,13 +1,25 @@
 package analytics_test
 
 import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/analytics-platform/analytics/functions"
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/shared/schema"
+	"github.com/analytics-platform/analytics/shared/store"
 )
 
 // funcFile is all that a func.yaml may say here.
@@ -30,6 +42,7 @@ type funcFile struct {
 		} `yaml:"volumes"`
 	} `yaml:"run"`
 	Deploy struct {
+		Annotations     map[string]string `yaml:"annotations"`
 		HealthEndpoints struct {
 			Liveness  string `yaml:"liveness"`
 			Readiness string `yaml:"readiness"`
@@ -38,6 +51,9 @@ type funcFile struct {
 			Scale struct {
 				Min int `yaml:"min"`
 				Max int `yaml:"max"`
+
+				Metric string `yaml:"metric"`
+				Target int    `yaml:"target"`
 			} `yaml:"scale"`
 			Resources struct {
 				Requests resources `yaml:"requests"`
@@ -130,5 +146,155 @@ func TestKnativeSchedules(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// knativeFunc is the real func in a folder that infra/knative/copy.sh has laid out.
+type knativeFunc struct{ path, folder string }
+
+func newKnativeFunc(t *testing.T, function string) knativeFunc {
+	t.Helper()
+	tree, folder := cleanClone(t), filepath.Join(t.TempDir(), function)
+	makeBuild(t, tree)
+	command(t, tree, nil, "infra/knative/copy.sh", function, folder)
+	return knativeFunc{tool(t, "func", "knative.dev/func/cmd/func"), folder}
+}
+
+// command is func with these arguments, with flags for the Go that it runs. What it makes
+// of go.mod is not what Go wants of it unless -mod=mod lets Go put it right.
+func (f knativeFunc) command(ctx context.Context, flags string, variables map[string]string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, f.path, args...)
+	cmd.Dir = f.folder
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod "+flags, "XDG_CONFIG_HOME="+f.folder+"-config")
+	cmd.Env = append(cmd.Env, environment(variables)...)
+	return cmd
+}
+
+// TestKnativeFunc builds the image of a function as `func build` does, and takes an event
+// through the function as `func run` runs it.
+func TestKnativeFunc(t *testing.T) {
+	t.Parallel()
+	f := newKnativeFunc(t, "track")
+	t.Run("run", func(t *testing.T) {
+		t.Parallel()
+		runTrack(t, f)
+	})
+	t.Run("build", func(t *testing.T) {
+		t.Parallel()
+		const secret = "told-to-nobody"
+		build := f.command(t.Context(), "-trimpath -ldflags=-w", map[string]string{"REDIS_URL": secret}, "build", "--builder=host", "--registry=registry.example.com/us")
+		if output, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
+		checkLayout(t, filepath.Join(f.folder, ".func/build/oci"), secret)
+	})
+}
+
+// runTrack starts the function and sends it an event.
+func runTrack(t *testing.T, f knativeFunc) {
+	t.Helper()
+	database, redis := localtest.Postgres(t), localtest.Redis(t)
+	db := localtest.Record(t, database)
+	if _, err := schema.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: "example.com", Name: "Example", Timezone: "UTC"}); err != nil {
+		t.Fatal(err)
+	}
+	run := f.command(context.WithoutCancel(t.Context()), "", map[string]string{"DATABASE_URL": database, "REDIS_URL": redis},
+		"run", "--builder=host", "--json", "--start-timeout=5m")
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.Stderr = log
+	output, err := run.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(output)
+	t.Cleanup(func() {
+		_ = run.Process.Signal(syscall.SIGTERM) // one that has ended is found out below
+		for lines.Scan() {
+		}
+		var exit *exec.ExitError
+		if err := run.Wait(); err != nil && !errors.As(err, &exit) {
+			t.Errorf("func run: %v", err)
+		}
+	})
+	var at struct{ Address string }
+	for at.Address == "" && lines.Scan() {
+		_ = json.Unmarshal(lines.Bytes(), &at) // other lines are for people
+	}
+	if at.Address == "" {
+		text, _ := os.ReadFile(log.Name())
+		t.Fatalf("func run ended before the function was ready:\n%s", text)
+	}
+	address := "http://" + strings.TrimPrefix(at.Address, "http://")
+	post(t, address, "", `{"site":"example.com","type":"view","url":"https://example.com/pricing"}`, http.StatusAccepted)
+	if n, err := localtest.Client(t, redis).Keys(t.Context(), "*").Result(); err != nil || len(n) == 0 {
+		t.Errorf("the queue has %v, %v", n, err)
+	}
+}
+
+// descriptor is a part of an image in a folder of the OCI layout.
+type descriptor struct {
+	Digest   string
+	Platform struct{ OS, Architecture string }
+}
+
+// checkLayout reads the image that func has built: for which processors, as whom and with
+// what it runs.
+func checkLayout(t *testing.T, layout, secret string) {
+	t.Helper()
+	load := func(path string, into any) {
+		text, err := os.ReadFile(filepath.Join(layout, path))
+		if err == nil {
+			err = json.Unmarshal(text, into)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), secret) {
+			t.Errorf("%s has a secret: %s", path, text)
+		}
+	}
+	blob := func(d descriptor) string { return "blobs/" + strings.ReplaceAll(d.Digest, ":", "/") }
+	var index struct{ Manifests []descriptor }
+	load("index.json", &index)
+	platforms := map[string]bool{}
+	for _, one := range index.Manifests {
+		platforms[one.Platform.OS+"/"+one.Platform.Architecture] = true
+		var manifest struct {
+			Config descriptor
+			Layers []struct {
+				descriptor
+				Size int64
+			}
+		}
+		load(blob(one), &manifest)
+		var image struct {
+			Config struct {
+				User string
+				Env  []string
+				Cmd  []string
+			}
+		}
+		load(blob(manifest.Config), &image)
+		env := strings.Join(image.Config.Env, " ")
+		if image.Config.User != "1000:1000" || !strings.Contains(env, "FUNCTION=track") || len(image.Config.Cmd) != 1 {
+			t.Errorf("the image is %+v", image.Config)
+		}
+		var size int64
+		for _, layer := range manifest.Layers {
+			size += layer.Size
+		}
+		t.Logf("%s/%s: %.1f MB, compressed", one.Platform.OS, one.Platform.Architecture, float64(size)/1e6)
+	}
+	if !platforms["linux/amd64"] || !platforms["linux/arm64"] {
+		t.Errorf("the image is for %v", platforms)
 	}
 }
