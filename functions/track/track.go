@@ -34,7 +34,7 @@ import (
 // Config is what the function can be told.
 type Config struct {
 	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"keys the hashes of subjects, 32 characters at least; without it subjects are refused"`
-	TrustedHops int    `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"how many proxies before the function tell for whom they ask; 1 behind an OpenFaaS gateway"`
+	TrustedHops int    `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"how many proxies before the function tell for whom they ask; 1 behind an OpenFaaS gateway, 2 on Knative"`
 	TrustedName string `env:"TRUSTED_PROXY_HEADER" envDefault:"X-Forwarded-For" envDoc:"the header in which they do: X-Forwarded-For, Forwarded, or one with a single address such as CF-Connecting-IP"`
 	RateLimit   int    `env:"RATE_LIMIT" envDefault:"6000" envDoc:"how many events a minute are taken from one address (of IPv6, one /64); 0 for no limit"`
 	GeoDatabase string `env:"GEO_DATABASE" envDoc:"path of a database of cities in MaxMind's format (.mmdb), for regions and cities; read again when it changes"`
