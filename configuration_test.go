@@ -2,6 +2,7 @@ package analytics_test
 
 import (
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -135,5 +136,26 @@ func checkRefused(t *testing.T, f functions.Function, database, redis, name, val
 	defer process.Close()
 	if _, err := host.Build(t.Context(), process.Env(f.Name), f.New); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(host.OneLine(f.Name, err), "\n") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestNoSecretOnACommandLine: what the documents and the manifests say to do shows no secret
+// in a list of processes.
+func TestNoSecretOnACommandLine(t *testing.T) {
+	t.Parallel()
+	for _, folder := range []string{"README.md", "stack.yml", "docs", "infra", "template"} {
+		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if strings.Contains(string(text), "--from-literal") {
+				t.Errorf("%s has a secret on a command line: take it from a file", path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
