@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -81,7 +80,7 @@ func measureStarts(b *testing.B, program string, environment []string, answered 
 	var memory []float64
 	for b.Loop() {
 		for range coldStarts {
-			port := freePort(b)
+			port := localtest.FreePort(b)
 			process := exec.CommandContext(b.Context(), program)
 			process.Env, process.Stderr = append([]string{"PORT=" + port}, environment...), os.Stderr
 			began := time.Now()
@@ -111,17 +110,6 @@ func measureStarts(b *testing.B, program string, environment []string, answered 
 		b.ReportMetric(float64(middle)/float64(least), "times-as-long-as-nothing")
 	}
 	return middle
-}
-
-func freePort(b *testing.B) string {
-	b.Helper()
-	listener, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
 }
 
 // answers tells whether a function answers with a status yet; each time over a connection of

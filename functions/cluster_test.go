@@ -28,7 +28,7 @@ func cluster(t *testing.T) string {
 	var clients []*redis.Client
 	var buses []string
 	for range servers {
-		port, bus := freePort(t), freePort(t)
+		port, bus := localtest.FreePort(t), localtest.FreePort(t)
 		cmd := exec.CommandContext(t.Context(), "redis-server", "--port", port, "--cluster-port", bus, "--bind", "127.0.0.1",
 			"--dir", t.TempDir(), "--cluster-enabled", "yes", "--save", "", "--appendonly", "yes")
 		if err := cmd.Start(); err != nil {
@@ -61,19 +61,6 @@ func cluster(t *testing.T) string {
 		}
 	}
 	return "redis://" + addresses[0] + "?addr=" + strings.Join(addresses[1:], "&addr=")
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 // TestOnARedisCluster takes events in and stores them with the shards of the queue on

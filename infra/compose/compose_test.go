@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,17 +31,6 @@ import (
 	"github.com/analytics-platform/analytics/shared/schema"
 	"github.com/analytics-platform/analytics/shared/store"
 )
-
-// look makes Go run these tests again when a file there has changed, which it would not
-// know of files that other programs read.
-func look(t *testing.T, folders ...string) {
-	t.Helper()
-	for _, folder := range folders {
-		if err := filepath.WalkDir(folder, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // TestDockerfile holds the Dockerfile to the one of OpenFaaS's template, which gets the code
 // in a folder.
@@ -146,7 +134,7 @@ func TestRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := configuration.Services.Redis.Command
-	port := freePort(t)
+	port := localtest.FreePort(t)
 	for i, argument := range command {
 		argument = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`).ReplaceAllString(argument, "$1")
 		argument = strings.ReplaceAll(argument, "/run/secrets/", folder+"/secrets/")
@@ -183,19 +171,6 @@ func TestRedis(t *testing.T) {
 	if err := stranger.Ping(t.Context()).Err(); err == nil {
 		t.Error("anyone may sign in")
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 // TestBackup makes a backup by the script that the container runs, and restores it in the
@@ -348,7 +323,7 @@ func TestSchedule(t *testing.T) {
 // TestProxy runs Caddy with the Caddyfile, before a stub for each function.
 func TestProxy(t *testing.T) {
 	t.Parallel()
-	look(t, ".", "../../tools/caddy")
+	localtest.Reads(t, ".", "../../tools/caddy")
 	folder := t.TempDir()
 	caddy := filepath.Join(folder, "caddy")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", caddy, ".")
@@ -356,7 +331,7 @@ func TestProxy(t *testing.T) {
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	port := freePort(t)
+	port := localtest.FreePort(t)
 	adapt := exec.CommandContext(t.Context(), caddy, "adapt", "--config", "Caddyfile", "--validate")
 	adapt.Env = append(os.Environ(), "SITE=http://127.0.0.1:"+port, "HOME="+folder)
 	var problems bytes.Buffer
@@ -368,7 +343,7 @@ func TestProxy(t *testing.T) {
 	if strings.Contains(problems.String(), "WARN") || strings.Contains(problems.String(), `"level":"warn"`) {
 		t.Errorf("Caddy warns: %s", problems.String())
 	}
-	config := strings.ReplaceAll(string(adapted), ":2020", ":"+freePort(t))
+	config := strings.ReplaceAll(string(adapted), ":2020", ":"+localtest.FreePort(t))
 	streaming := make(chan struct{})
 	for _, f := range functions.All() {
 		stub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

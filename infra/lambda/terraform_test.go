@@ -3,7 +3,6 @@ package lambda_test
 import (
 	"bytes"
 	"encoding/json"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/analytics-platform/analytics/functions"
+	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
 // configured is a function as main.tf has it.
@@ -199,25 +199,14 @@ func TestNoSecretIsWrittenDown(t *testing.T) {
 	}
 }
 
-// look makes Go run these tests again when a file there has changed, which it would not
-// know of files that other programs read.
-func look(t *testing.T, folders ...string) {
-	t.Helper()
-	for _, folder := range folders {
-		if err := filepath.WalkDir(folder, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // TestTerraform lets Terraform itself check and plan, with a stand-in for its provider of
 // AWS, which can't be built here.
 func TestTerraform(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("terraform"); err != nil {
-		t.Skip("there is no terraform on the PATH")
+		t.Skip("install terraform to run this: its licence (BUSL) keeps it out of what this project brings along; the other tests here read the same files with its own parser")
 	}
-	look(t, ".", "../../tools/terraform")
+	localtest.Reads(t, ".", "../../tools/terraform")
 	folder := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(folder, "terraform-provider-aws"), ".")
 	build.Dir = "../../tools/terraform"
