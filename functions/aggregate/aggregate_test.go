@@ -112,12 +112,12 @@ func wait(tb testing.TB, what string, done func() bool) {
 	tb.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	timeout := time.After(time.Minute)
+	timeout := time.After(5 * time.Minute)
 	for !done() {
 		select {
 		case <-tick.C:
 		case <-timeout:
-			tb.Fatalf("after a minute still not: %s", what)
+			tb.Fatalf("after five minutes still not: %s", what)
 		}
 	}
 }
