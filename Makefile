@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-COUNTRIES := shared/enrich/data/country.mmdb
+COUNTRIES := shared/ingest/enrich/data/country.mmdb
 DASHBOARD := functions/dashboard/assets/index.html
 MODULES   := node_modules/.package-lock.json
 LINT      := bin/golangci-lint

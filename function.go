@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/analytics-platform/analytics/functions"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/problem"
 )
 
 // Function is a function as Knative's func-go runs it: it starts while the port is

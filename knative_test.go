@@ -18,8 +18,8 @@ import (
 
 	"github.com/analytics-platform/analytics/functions"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
-	"github.com/analytics-platform/analytics/shared/schema"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // funcFile is all that a func.yaml may say here.

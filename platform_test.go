@@ -83,7 +83,7 @@ func copyFile(t *testing.T, from, to string) {
 // makeBuild adds what `make build` makes and Git has not.
 func makeBuild(t *testing.T, tree string) {
 	t.Helper()
-	for _, made := range []string{"functions/dashboard/assets", "shared/enrich/data"} {
+	for _, made := range []string{"functions/dashboard/assets", "shared/ingest/enrich/data"} {
 		if err := os.RemoveAll(filepath.Join(tree, made)); err != nil {
 			t.Fatal(err)
 		}

@@ -1,10 +1,10 @@
-// Writes what shared/enrich knows of crawlers and referrers, from the pinned npm
+// Writes what shared/ingest/enrich knows of crawlers and referrers, from the pinned npm
 // packages that keep those lists: `make data`. See docs/enrichment.md.
 
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const folder = join(import.meta.dirname, '../shared/enrich/data');
+const folder = join(import.meta.dirname, '../shared/ingest/enrich/data');
 
 const modules = join(import.meta.dirname, '../node_modules');
 const crawlers = join(modules, 'crawler-user-agents');

@@ -8,9 +8,9 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/deadletter"
+	"github.com/analytics-platform/analytics/shared/aggregate/deadletter"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 type listCommand struct {

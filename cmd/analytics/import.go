@@ -21,15 +21,15 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"github.com/analytics-platform/analytics/shared/accesslog"
-	"github.com/analytics-platform/analytics/shared/collect"
-	"github.com/analytics-platform/analytics/shared/enrich"
-	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/ingest/accesslog"
+	"github.com/analytics-platform/analytics/shared/ingest/enrich"
+	"github.com/analytics-platform/analytics/shared/ingest/pipeline"
+	"github.com/analytics-platform/analytics/shared/ingest/registry"
+	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/registry"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 type importCommand struct {
@@ -50,18 +50,18 @@ const (
 
 // The reasons for which a line is left out that only an import has.
 const (
-	otherHost collect.Reason = "host"    // of a virtual host that is not the site's
-	future    collect.Reason = "future"  // its time has not come
-	invalid   collect.Reason = "invalid" // no event can hold it, such as an address that is too long
+	otherHost pipeline.Reason = "host"    // of a virtual host that is not the site's
+	future    pipeline.Reason = "future"  // its time has not come
+	invalid   pipeline.Reason = "invalid" // no event can hold it, such as an address that is too long
 )
 
 // imported is what is printed as JSON.
 type imported struct {
-	Lines      int64                    `json:"lines"`
-	Views      int64                    `json:"views"` // queued; those that are stored already are not counted again
-	LeftOut    map[collect.Reason]int64 `json:"left_out"`
-	Unreadable int64                    `json:"unreadable"`
-	Examples   []string                 `json:"examples"` // where lines can't be read, and why; never what they hold
+	Lines      int64                     `json:"lines"`
+	Views      int64                     `json:"views"` // queued; those that are stored already are not counted again
+	LeftOut    map[pipeline.Reason]int64 `json:"left_out"`
+	Unreadable int64                     `json:"unreadable"`
+	Examples   []string                  `json:"examples"` // where lines can't be read, and why; never what they hold
 }
 
 // Run queues the views in access logs.
@@ -125,7 +125,7 @@ func openAll(names []string) (files []*os.File, total int, err error) {
 // importer makes events of lines by the rules of track.
 type importer struct {
 	site      store.Site
-	collector *collect.Collector
+	collector *pipeline.Collector
 	directory *importDirectory
 	writer    *queue.Writer
 	room      *queue.Room
@@ -141,7 +141,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 	if err != nil {
 		return nil, err
 	}
-	i := &importer{now: time.Now(), found: imported{LeftOut: map[collect.Reason]int64{}, Examples: []string{}}}
+	i := &importer{now: time.Now(), found: imported{LeftOut: map[pipeline.Reason]int64{}, Examples: []string{}}}
 	if i.site, err = store.SiteNamed(ctx, db, site); errors.Is(err, store.ErrNoSite) {
 		return nil, fmt.Errorf("--site: there is no site %s", site)
 	} else if err != nil {
@@ -160,7 +160,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 		return nil, err
 	}
 	// The ids are set afterwards.
-	i.collector = &collect.Collector{Enricher: enricher, NewID: func() uuid.UUID { return uuid.Nil }}
+	i.collector = &pipeline.Collector{Enricher: enricher, NewID: func() uuid.UUID { return uuid.Nil }}
 	i.directory = &importDirectory{sites.Directory(), map[event.Day]*privacy.Salt{}}
 	i.writer, i.room = queue.NewWriter(client), queue.NewRoom(client, 0)
 	return i, nil
@@ -171,7 +171,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 // and who came twice on a day is one visitor, but one import of a day knows nothing of
 // the visitors of another.
 type importDirectory struct {
-	collect.Directory
+	pipeline.Directory
 	made map[event.Day]*privacy.Salt
 }
 
@@ -245,7 +245,7 @@ func (i *importer) line(text string, position int64) {
 		name = i.site.Domain
 	}
 	agent := cmp.Or(l.UserAgent, "-") // who asks for a page without naming itself is a program
-	collected, err := i.collector.Collect(i.directory, collect.Request{Address: l.Address, UserAgent: agent, Arrived: l.Time}, event.Input{
+	collected, err := i.collector.Collect(i.directory, pipeline.Request{Address: l.Address, UserAgent: agent, Arrived: l.Time}, event.Input{
 		Site: i.site.Domain, Type: event.View.String(), URL: "https://" + name + l.Target, Referrer: l.Referrer,
 	})
 	switch {
@@ -260,12 +260,12 @@ func (i *importer) line(text string, position int64) {
 	}
 }
 
-func (i *importer) leaveOut(l *accesslog.Line) collect.Reason {
+func (i *importer) leaveOut(l *accesslog.Line) pipeline.Reason {
 	if l.Host != "" && l.Host != i.site.Domain && !strings.HasSuffix(l.Host, "."+i.site.Domain) {
 		return otherHost
 	}
 	if reason := l.NoView(); reason != "" {
-		return collect.Reason(reason)
+		return pipeline.Reason(reason)
 	}
 	if l.Time.After(i.now) {
 		return future
@@ -316,7 +316,7 @@ func (f *imported) table(to io.Writer) error {
 	}
 	slices.Sort(reasons)
 	for _, reason := range reasons {
-		_, _ = fmt.Fprintf(t, "left out: %s\t%d\n", reason, f.LeftOut[collect.Reason(reason)])
+		_, _ = fmt.Fprintf(t, "left out: %s\t%d\n", reason, f.LeftOut[pipeline.Reason(reason)])
 	}
 	_, _ = fmt.Fprintf(t, "unreadable\t%d\n", f.Unreadable)
 	for _, example := range f.Examples {

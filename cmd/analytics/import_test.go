@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // block is the first block of a kind in the document on importing.

@@ -18,10 +18,10 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/internal/oracle"
-	"github.com/analytics-platform/analytics/shared/drain"
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/aggregate"
+	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // installation is a record with a site, a queue, and the program.
@@ -85,7 +85,7 @@ func (i *installation) keep(t *testing.T, events ...*event.Event) {
 
 func (i *installation) drain(t *testing.T) {
 	t.Helper()
-	if _, err := (&drain.Drainer{Redis: i.client, Database: i.db}).Run(t.Context()); err != nil {
+	if _, err := (&aggregate.Drainer{Redis: i.client, Database: i.db}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,7 +1,7 @@
 // Package admin is the function through which an installation is run: its sites and
 // what belongs to each, its API keys, its dead letters, and facts about how it is doing.
 //
-// It holds the HTTP surface only; what may be stored is decided in shared/store. Redis
+// It holds the HTTP surface only; what may be stored is decided in shared/storage/store. Redis
 // is there to put dead letters back and to tell track of sites at once, and may be away
 // for all the rest.
 package admin
@@ -15,12 +15,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/edge/access"
+	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/problem"
-	"github.com/analytics-platform/analytics/shared/registry"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/ingest/registry"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // maxBody is how many bytes a request may have.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/label"
-	"github.com/analytics-platform/analytics/shared/problem"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/model/label"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // annotation is an annotation as it is answered.

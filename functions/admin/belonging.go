@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/analytics-platform/analytics/shared/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/problem"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // belonging is a kind of thing that belongs to a site and of which it has many, such as

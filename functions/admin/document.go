@@ -9,9 +9,9 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/analytics-platform/analytics/shared/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/problem"
-	"github.com/analytics-platform/analytics/shared/report"
+	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/query/report"
 )
 
 // maxDocument is how many bytes a document may have that is kept for the reports.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/goal"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/model/goal"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // shownGoal is a goal as it is answered. goal.Goal is the body that makes one.

@@ -9,11 +9,11 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/access"
-	"github.com/analytics-platform/analytics/shared/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/label"
-	"github.com/analytics-platform/analytics/shared/problem"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/edge/access"
+	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/model/label"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // maxKeyName is how many characters the name of a key may have.

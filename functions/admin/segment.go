@@ -6,8 +6,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/analytics-platform/analytics/shared/label"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/model/label"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // segment is a segment as it is answered.

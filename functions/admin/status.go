@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // status are facts of the installation.

@@ -2,7 +2,7 @@
 // events, visits and rollups. POST / does what there is to do, within a deadline.
 //
 // It holds the HTTP surface and the metrics: how an event is counted exactly once
-// is in shared/drain.
+// is in shared/aggregate.
 package aggregate
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/analytics-platform/analytics/shared/access"
-	"github.com/analytics-platform/analytics/shared/drain"
+	"github.com/analytics-platform/analytics/shared/aggregate"
+	"github.com/analytics-platform/analytics/shared/edge/access"
+	"github.com/analytics-platform/analytics/shared/edge/schedule"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/registry"
-	"github.com/analytics-platform/analytics/shared/schedule"
+	"github.com/analytics-platform/analytics/shared/ingest/registry"
 )
 
 // Config is what the function can be told.
@@ -31,7 +31,7 @@ type Config struct {
 }
 
 type function struct {
-	drainer *drain.Drainer
+	drainer *aggregate.Drainer
 	db      *pgxpool.Pool
 	redis   redis.UniversalClient
 	metrics metrics
@@ -56,7 +56,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, err
 	}
 	f := &function{
-		drainer: &drain.Drainer{Redis: client, Database: db, Batch: config.Batch, Workers: config.Workers},
+		drainer: &aggregate.Drainer{Redis: client, Database: db, Batch: config.Batch, Workers: config.Workers},
 		db:      db,
 		redis:   client,
 		metrics: newMetrics(env.Metrics()),
@@ -73,7 +73,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 
 // result is what one run did.
 type result struct {
-	drain.Result
+	aggregate.Result
 	Took    float64 `json:"seconds"`
 	Backlog int64   `json:"backlog"`     // events still queued
 	Age     float64 `json:"age_seconds"` // how long the oldest of them has waited
@@ -111,7 +111,7 @@ func newMetrics(registry prometheus.Registerer) metrics {
 	return m
 }
 
-func (m *metrics) count(r drain.Result) {
+func (m *metrics) count(r aggregate.Result) {
 	m.events.WithLabelValues("stored").Add(float64(r.Events))
 	m.events.WithLabelValues("duplicate").Add(float64(r.Duplicates))
 	m.events.WithLabelValues("dropped").Add(float64(r.Dropped))

@@ -23,7 +23,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	localredis "github.com/analytics-platform/analytics/infra/local/redis"
 	"github.com/analytics-platform/analytics/internal/oracle"
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
 )
 

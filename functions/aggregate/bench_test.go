@@ -26,11 +26,11 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 	localredis "github.com/analytics-platform/analytics/infra/local/redis"
-	"github.com/analytics-platform/analytics/shared/columns"
-	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/keep"
+	"github.com/analytics-platform/analytics/shared/aggregate/archive"
+	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // benchEvents is how many events a benchmark stores; BENCH_EVENTS says otherwise.
@@ -211,7 +211,7 @@ func keepDays(b *testing.B, db *pgxpool.Pool) {
 		b.Fatal(err)
 	}
 	always := func() bool { return true }
-	if done, err := keep.Closed(b.Context(), db, codec, time.Now(), always, slog.New(slog.DiscardHandler)); err != nil || done.Days == 0 {
+	if done, err := archive.Closed(b.Context(), db, codec, time.Now(), always, slog.New(slog.DiscardHandler)); err != nil || done.Days == 0 {
 		b.Fatal(done, err)
 	}
 }

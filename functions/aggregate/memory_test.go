@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
 // TestABacklogIsDrainedWithFlatMemory: the memory of aggregate is bounded by its batches,

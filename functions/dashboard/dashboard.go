@@ -11,9 +11,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/edge/access"
+	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/jsonhttp"
 )
 
 // assets are the pages as `make build` makes them from packages/dashboard. A

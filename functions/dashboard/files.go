@@ -14,7 +14,7 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 
-	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
 const (

@@ -15,12 +15,12 @@ import (
 	"github.com/go-json-experiment/json"
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"github.com/analytics-platform/analytics/shared/access"
-	"github.com/analytics-platform/analytics/shared/export"
-	"github.com/analytics-platform/analytics/shared/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/problem"
-	"github.com/analytics-platform/analytics/shared/report"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/edge/access"
+	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/query/export"
+	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 const (

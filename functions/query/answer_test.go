@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
-	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/goal"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/goal"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // TestAnswersAreRemembered until something that they depend on changes: of the site's data,

@@ -24,13 +24,13 @@ import (
 	"github.com/analytics-platform/analytics/functions/query"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
-	"github.com/analytics-platform/analytics/shared/columns"
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/aggregate/archive"
+	"github.com/analytics-platform/analytics/shared/aggregate/recompute"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/keep"
-	"github.com/analytics-platform/analytics/shared/recompute"
-	"github.com/analytics-platform/analytics/shared/schema"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 //go:embed testdata/traffic.sql
@@ -100,7 +100,7 @@ func benchRecord(b *testing.B) (url string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := keep.Closed(b.Context(), db, codec, time.Now(), func() bool { return true }, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := archive.Closed(b.Context(), db, codec, time.Now(), func() bool { return true }, slog.New(slog.DiscardHandler)); err != nil {
 		b.Fatal(err)
 	}
 	return server.URL()

@@ -17,9 +17,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
-	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/goal"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/goal"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // TestTheDocument stores the events of docs/query.md and asks each of its questions. Its

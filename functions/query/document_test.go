@@ -25,10 +25,10 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
-	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/goal"
-	"github.com/analytics-platform/analytics/shared/report"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/goal"
+	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // contract is the document that a function serves, which it is held to.

@@ -24,8 +24,8 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
-	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // send asks with headers in pairs, as the owner unless they say otherwise.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/export"
-	"github.com/analytics-platform/analytics/shared/report"
-	"github.com/analytics-platform/analytics/shared/store"
-	"github.com/analytics-platform/analytics/shared/table"
+	"github.com/analytics-platform/analytics/shared/query/export"
+	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/query/table"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // kind is a kind of questions.

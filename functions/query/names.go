@@ -4,10 +4,10 @@ import (
 	"context"
 	"strconv"
 
-	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/glob"
-	"github.com/analytics-platform/analytics/shared/report"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/glob"
+	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // names finds what the owners of sites have given names to.

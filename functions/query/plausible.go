@@ -3,7 +3,7 @@ package query
 import (
 	"net/http"
 
-	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
 // likePlausible has problems say what is wrong where clients of Plausible's API look for

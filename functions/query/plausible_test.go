@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
 // TestLikePlausible asks for what Plausible's Stats API v2 defines and a client of it relies

@@ -2,7 +2,7 @@
 // so its database may be a read replica.
 //
 // It holds the HTTP surface: what a question is, and what the numbers mean, is in
-// shared/report. No page of another site may ask: there is no CORS.
+// shared/query/report. No page of another site may ask: there is no CORS.
 package query
 
 import (
@@ -14,12 +14,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/analytics-platform/analytics/shared/access"
+	"github.com/analytics-platform/analytics/shared/edge/access"
+	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/problem"
-	"github.com/analytics-platform/analytics/shared/report"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // Config is what the function can be told.

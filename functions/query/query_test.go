@@ -18,11 +18,11 @@ import (
 	"github.com/analytics-platform/analytics/functions/query"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
-	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/schema"
-	"github.com/analytics-platform/analytics/shared/store"
-	"github.com/analytics-platform/analytics/shared/visit"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 const token = "the-owner-of-this-installation"

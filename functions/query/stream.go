@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/export"
+	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/table"
+	"github.com/analytics-platform/analytics/shared/query/export"
+	"github.com/analytics-platform/analytics/shared/query/table"
 )
 
 const (

@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/access"
-	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/problem"
-	"github.com/analytics-platform/analytics/shared/recompute"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/aggregate/recompute"
+	"github.com/analytics-platform/analytics/shared/edge/access"
+	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 const (

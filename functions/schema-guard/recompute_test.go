@@ -17,10 +17,10 @@ import (
 	schemaguard "github.com/analytics-platform/analytics/functions/schema-guard"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/internal/oracle"
-	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/store"
-	"github.com/analytics-platform/analytics/shared/visit"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // guard is the function on a database of its own, with two sites.

@@ -4,8 +4,8 @@
 // them, and keeps them in columns.
 //
 // It holds the HTTP surface and the metrics: what is done to the schema is in
-// shared/schema, how a day is counted again in shared/recompute, how it is kept in
-// shared/keep.
+// shared/storage/schema, how a day is counted again in shared/aggregate/recompute, how it is kept in
+// shared/aggregate/archive.
 package schemaguard
 
 import (
@@ -19,15 +19,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/analytics-platform/analytics/shared/access"
-	"github.com/analytics-platform/analytics/shared/columns"
+	"github.com/analytics-platform/analytics/shared/aggregate/archive"
+	"github.com/analytics-platform/analytics/shared/aggregate/recompute"
+	"github.com/analytics-platform/analytics/shared/edge/access"
+	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/edge/schedule"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/keep"
-	"github.com/analytics-platform/analytics/shared/recompute"
-	"github.com/analytics-platform/analytics/shared/schedule"
-	"github.com/analytics-platform/analytics/shared/schema"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // Config is what the function can be told.
@@ -103,7 +103,7 @@ type result struct {
 	SaltsDestroyed   int64 `json:"salts_destroyed"`
 	ChunksCompressed int   `json:"chunks_compressed"`
 	recompute.Checked
-	keep.Kept
+	archive.Kept
 }
 
 func (f *function) run(ctx context.Context) (any, error) {
@@ -128,7 +128,7 @@ func (f *function) run(ctx context.Context) (any, error) {
 	if err != nil {
 		return done, err
 	}
-	done.Kept, err = keep.Closed(ctx, f.db, f.codec, now, more, f.log)
+	done.Kept, err = archive.Closed(ctx, f.db, f.codec, now, more, f.log)
 	f.kept.Add(float64(done.Kept.Days))
 	return done, err
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/analytics-platform/analytics/shared/collect"
-	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/ingest/pipeline"
+	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
 // answer says what became of the events of a request. Index counts from 0 in the
@@ -28,8 +28,8 @@ func (a answer) size() int { return a.Accepted + len(a.Dropped) + len(a.Errors) 
 func (a answer) allBad() bool { return len(a.Errors) > 0 && a.size() == len(a.Errors) }
 
 type dropped struct {
-	Index  int            `json:"index"`
-	Reason collect.Reason `json:"reason"`
+	Index  int             `json:"index"`
+	Reason pipeline.Reason `json:"reason"`
 }
 
 type warning struct {

@@ -7,9 +7,9 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 
-	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/problem"
-	"github.com/analytics-platform/analytics/shared/wire"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/ingest/wire"
+	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
 // A format is how a tracker and the function speak.

@@ -19,7 +19,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
-	"github.com/analytics-platform/analytics/shared/drain"
+	"github.com/analytics-platform/analytics/shared/aggregate"
 )
 
 // send makes a request as the browser of 203.0.113.7 would, and returns the answer
@@ -239,8 +239,8 @@ func TestARetryIsOneEvent(t *testing.T) {
 		{http.MethodPost, "/v1/track", `{"event":"A","messageId":"node-next-1"}`, basic},
 		{http.MethodPost, "/v1/batch", `{"batch":[{"type":"track","event":"A","messageId":"node-next-2","timestamp":"` + yesterday.Format(time.RFC3339Nano) + `"}]}`, basic},
 	}
-	drainer := &drain.Drainer{Redis: c.client, Database: c.db}
-	var result drain.Result
+	drainer := &aggregate.Drainer{Redis: c.client, Database: c.db}
+	var result aggregate.Result
 	for try := range 3 {
 		for _, r := range requests {
 			if response, answer := c.send(t, r.method, r.path, r.body, r.headers...); response.StatusCode > 202 {

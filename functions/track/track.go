@@ -1,8 +1,8 @@
 // Package track is the function that takes events in. It answers 202 only once
 // the queue has the events, and needs nothing but Redis while it runs.
 //
-// It holds the HTTP surface: what trackers send is read by shared/wire, what an event
-// may be is in shared/event, what becomes of it in shared/collect. It must never log or
+// It holds the HTTP surface: what trackers send is read by shared/ingest/wire, what an event
+// may be is in shared/model/event, what becomes of it in shared/ingest/pipeline. It must never log or
 // answer with an address, a user agent or a subject.
 package track
 
@@ -19,16 +19,16 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/analytics-platform/analytics/shared/collect"
-	"github.com/analytics-platform/analytics/shared/enrich"
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/edge/limit"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/limit"
+	"github.com/analytics-platform/analytics/shared/ingest/enrich"
+	"github.com/analytics-platform/analytics/shared/ingest/pipeline"
+	"github.com/analytics-platform/analytics/shared/ingest/registry"
+	"github.com/analytics-platform/analytics/shared/ingest/wire"
+	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
-	"github.com/analytics-platform/analytics/shared/problem"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/registry"
-	"github.com/analytics-platform/analytics/shared/wire"
 )
 
 // Config is what the function can be told.
@@ -43,7 +43,7 @@ type Config struct {
 }
 
 type function struct {
-	collector *collect.Collector
+	collector *pipeline.Collector
 	registry  *registry.Registry
 	writer    *queue.Writer
 	room      *queue.Room
@@ -87,7 +87,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
 	f := &function{
-		collector: &collect.Collector{Enricher: enricher, SubjectKey: []byte(config.SubjectKey), NewID: newID},
+		collector: &pipeline.Collector{Enricher: enricher, SubjectKey: []byte(config.SubjectKey), NewID: newID},
 		registry:  registry.New(client, db, time.Now),
 		writer:    queue.NewWriter(client),
 		room:      room,
@@ -223,7 +223,7 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batc
 	}
 	if err != nil {
 		p := asProblem(err)
-		f.drop(collect.Collected{}, f.now(), reasonOf(p))
+		f.drop(pipeline.Collected{}, f.now(), reasonOf(p))
 		of.refuse(w, p)
 		return batch, false
 	}
@@ -232,7 +232,7 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batc
 
 // take queues the events of a request, and answers once they are safe.
 func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch wire.Batch) {
-	sender := collect.Request{
+	sender := pipeline.Request{
 		Address:   f.proxies.ClientAddress(r.RemoteAddr, r.Header),
 		UserAgent: r.UserAgent(),
 		Refused:   privacy.Refused(r.Header),
@@ -251,7 +251,7 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 			collected.Dropped = overRate
 		}
 		switch {
-		case errors.Is(err, collect.ErrNoSalt):
+		case errors.Is(err, pipeline.ErrNoSalt):
 			f.unavailable(w, of, err)
 			return
 		case err != nil:
@@ -300,21 +300,21 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 
 // leftOut is an event that is not taken, as far as it is known.
 type leftOut struct {
-	event  collect.Collected
-	reason collect.Reason
+	event  pipeline.Collected
+	reason pipeline.Reason
 }
 
 // The reasons for which an event is left out before collect has seen it, or since it is
 // wrong.
 const (
-	invalid     collect.Reason = "invalid"
-	oversize    collect.Reason = "oversize"
-	unknownSite collect.Reason = "unknown_site"
-	overRate    collect.Reason = "rate" // more than the site takes in a minute, or than are taken from the address
+	invalid     pipeline.Reason = "invalid"
+	oversize    pipeline.Reason = "oversize"
+	unknownSite pipeline.Reason = "unknown_site"
+	overRate    pipeline.Reason = "rate" // more than the site takes in a minute, or than are taken from the address
 )
 
 // reasonOf is the reason for which an event is counted as left out that was refused.
-func reasonOf(p problem.Problem) collect.Reason {
+func reasonOf(p problem.Problem) pipeline.Reason {
 	switch {
 	case p.Code == event.CodeUnknownSite:
 		return unknownSite
@@ -327,7 +327,7 @@ func reasonOf(p problem.Problem) collect.Reason {
 
 // senderKey names whoever sends a request for its limit, 0 when that is not known. It is
 // the address of the request: whom a server sends for, it can make up.
-func (f *function) senderKey(r collect.Request) limit.Key {
+func (f *function) senderKey(r pipeline.Request) limit.Key {
 	salt, ok := f.registry.Directory().Salt(event.DayOf(r.Arrived.UTC()))
 	if !ok || !r.Address.IsValid() {
 		return 0
@@ -336,7 +336,7 @@ func (f *function) senderKey(r collect.Request) limit.Key {
 }
 
 // allow counts an event against the limits of its sender and of its site.
-func (f *function) allow(sender limit.Key, c *collect.Collected) bool {
+func (f *function) allow(sender limit.Key, c *pipeline.Collected) bool {
 	if sender != 0 && !f.limiter.Allow(sender, f.rate) {
 		f.tellLimited()
 		return false
@@ -361,7 +361,7 @@ func (f *function) tooMany(w http.ResponseWriter, of format) {
 }
 
 // drop counts an event that is left out, for its site and day as far as they are known.
-func (f *function) drop(of collect.Collected, at time.Time, reason collect.Reason) {
+func (f *function) drop(of pipeline.Collected, at time.Time, reason pipeline.Reason) {
 	day := of.Event.Day
 	if of.Event.Site == 0 {
 		day = event.DayOf(at.UTC())
@@ -372,10 +372,10 @@ func (f *function) drop(of collect.Collected, at time.Time, reason collect.Reaso
 
 // collect makes an event of what a client sent. What the registry doesn't know may
 // have been added a moment ago, so the record is asked before that is an answer.
-func (f *function) collect(ctx context.Context, sender collect.Request, sent *wire.Event) (collect.Collected, error) {
+func (f *function) collect(ctx context.Context, sender pipeline.Request, sent *wire.Event) (pipeline.Collected, error) {
 	if sent.Err != nil || sent.Ignored != "" {
-		known := collect.Whose(f.registry.Directory(), sent.Input.Site, sender.Arrived)
-		known.Dropped = collect.Reason(sent.Ignored)
+		known := pipeline.Whose(f.registry.Directory(), sent.Input.Site, sender.Arrived)
+		known.Dropped = pipeline.Reason(sent.Ignored)
 		return known, sent.Err
 	}
 	if sent.Address.IsValid() {
@@ -386,7 +386,7 @@ func (f *function) collect(ctx context.Context, sender collect.Request, sent *wi
 	}
 	in := sent.Input
 	collected, err := f.collector.Collect(f.registry.Directory(), sender, in)
-	if bad, ok := errors.AsType[*event.FieldError](err); ok && bad.Code == event.CodeUnknownSite || errors.Is(err, collect.ErrNoSalt) {
+	if bad, ok := errors.AsType[*event.FieldError](err); ok && bad.Code == event.CodeUnknownSite || errors.Is(err, pipeline.ErrNoSalt) {
 		if asked := f.registry.Ask(ctx); asked != nil {
 			f.log.Warn("the record could not be asked for a site", "error", asked)
 		}

@@ -24,9 +24,9 @@ import (
 	"github.com/analytics-platform/analytics/functions/track"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/redis"
-	"github.com/analytics-platform/analytics/shared/drain"
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/aggregate"
 	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
 )
 
@@ -481,7 +481,7 @@ func TestDropsAreCounted(t *testing.T) {
 	c.post(t, good, "User-Agent", "GPTBot/1.2")
 	c.post(t, good, "X-Forwarded-For", "198.51.100.7")
 	c.post(t, `{`)
-	drainer, patience := &drain.Drainer{Redis: c.client, Database: c.db}, time.Now().Add(15*time.Second)
+	drainer, patience := &aggregate.Drainer{Redis: c.client, Database: c.db}, time.Now().Add(15*time.Second)
 	want := "0 invalid 1, 0 unknown_site 1, 2 bot_datacenter 1, 2 bot_headless 1, 2 bot_prefetch 1, 2 bot_user_agent 1, 2 consent 1, 2 excluded_path 2, 2 invalid 1"
 	for {
 		if _, err := drainer.Run(t.Context()); err != nil {

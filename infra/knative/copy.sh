@@ -7,7 +7,7 @@ name=$1
 mkdir "$2"
 folder=$(cd "$2" && pwd)
 cd "$(dirname "$0")/../.."
-for needed in "infra/knative/$name/func.yaml" functions/dashboard/assets/index.html shared/enrich/data/country.mmdb; do
+for needed in "infra/knative/$name/func.yaml" functions/dashboard/assets/index.html shared/ingest/enrich/data/country.mmdb; do
   test -s "$needed" && continue
   echo "$needed is missing: is $name a function? make build makes the others" >&2
   exit 1

@@ -24,8 +24,8 @@ import (
 	"github.com/analytics-platform/analytics/infra/lambda/lambdatest"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
-	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 const adminToken = "the owner's token"

@@ -6,7 +6,7 @@ import (
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
-	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
 // Invoke turns a handler with the signature of OpenFaaS's go-http template into

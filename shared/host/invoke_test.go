@@ -10,8 +10,8 @@ import (
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
+	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/problem"
 )
 
 func TestInvoke(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
 const (

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/analytics-platform/analytics/shared/event"
 	"github.com/analytics-platform/analytics/shared/live"
+	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
 // TestWindow compares the window with a list of all sightings, while time passes.

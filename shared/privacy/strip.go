@@ -27,7 +27,7 @@ type Campaign struct {
 
 // ClickIDs are the parameters by which networks mark a click, those that stand for a
 // paid one first: where there are several the first counts. The network that each stands
-// for is in shared/enrich/data/sources.json.
+// for is in shared/ingest/enrich/data/sources.json.
 func ClickIDs() [16]string {
 	return [16]string{
 		"gclid", "wbraid", "gbraid", "gclsrc", "dclid", "msclkid", "ttclid", "twclid", "li_fat_id", "rdt_cid",

@@ -3,7 +3,7 @@ package queue_test
 import (
 	"testing"
 
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
 )
 

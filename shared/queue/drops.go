@@ -8,7 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/tinylib/msgp/msgp"
 
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
 // dropsEvery is how long counts of dropped events gather before they are appended: a

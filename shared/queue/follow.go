@@ -9,7 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
 // followBlock is how long a read waits for something new before it asks again.

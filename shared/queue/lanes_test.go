@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	localredis "github.com/analytics-platform/analytics/infra/local/redis"
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
 )
 

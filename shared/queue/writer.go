@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
 // maxEvents is how many events go to Redis in one pipeline; more only when they are of

@@ -58,7 +58,7 @@ func compile(ctx context.Context, root, name string, platform v1.Platform, progr
 
 // asset is what the function has built in and the checkout lacks; "" when it lacks nothing.
 func asset(root, name string) string {
-	needed := map[string]string{"dashboard": "functions/dashboard/assets/index.html", "track": "shared/enrich/data/country.mmdb"}[name]
+	needed := map[string]string{"dashboard": "functions/dashboard/assets/index.html", "track": "shared/ingest/enrich/data/country.mmdb"}[name]
 	if needed == "" {
 		return ""
 	}

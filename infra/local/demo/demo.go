@@ -14,10 +14,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/analytics-platform/analytics/shared/drain"
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/aggregate"
+	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/store"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 const (
@@ -46,7 +46,7 @@ func Fill(ctx context.Context, db store.DB, client redis.UniversalClient, now ti
 	defer writer.Close()
 	f := &filler{
 		writer: writer, progress: progress,
-		drainer: &drain.Drainer{Redis: client, Database: db, Batch: batch},
+		drainer: &aggregate.Drainer{Redis: client, Database: db, Batch: batch},
 	}
 	r := rand.New(rand.NewPCG(uint64(now.Unix()), 1)) //nolint:gosec // made-up traffic need not be unpredictable
 	var held []event.Event
@@ -93,7 +93,7 @@ func createSites(ctx context.Context, db store.DB) ([]site, error) {
 // filler queues events and stores them, many at a time.
 type filler struct {
 	writer   *queue.Writer
-	drainer  *drain.Drainer
+	drainer  *aggregate.Drainer
 	progress func(int)
 	waiting  []*event.Event
 	stored   int

@@ -9,8 +9,8 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/internal/oracle"
-	"github.com/analytics-platform/analytics/shared/event"
-	"github.com/analytics-platform/analytics/shared/visit"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/visit"
 )
 
 // TestTraffic: there is about as much as asked for, nothing of it in the future or

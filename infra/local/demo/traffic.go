@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/analytics-platform/analytics/shared/enrich"
-	"github.com/analytics-platform/analytics/shared/event"
+	"github.com/analytics-platform/analytics/shared/ingest/enrich"
+	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
 // profile is what the traffic of one site looks like.

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
 // prefix begins the path of every function.

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/problem"
+	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
 // OpenFaaS returns a gateway as New does, that treats what is asked of functions as

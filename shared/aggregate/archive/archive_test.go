@@ -1,0 +1,295 @@
+package archive_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/internal/columnstest"
+	"github.com/analytics-platform/analytics/shared/aggregate/archive"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/store"
+)
+
+// record is a migrated database with two sites.
+type record struct {
+	db    *pgxpool.Pool
+	codec *columns.Codec
+}
+
+func newRecord(t *testing.T, url string) *record {
+	t.Helper()
+	r := &record{db: localtest.Record(t, url)}
+	for _, domain := range []string{"one.example", "two.example"} {
+		if _, err := store.CreateSite(t.Context(), r.db, store.SiteDraft{Domain: domain, Timezone: "UTC"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if r.codec, err = columns.NewCodec(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// add stores the events of a visitor-day with the rollups.
+func (r *record) add(t *testing.T, events ...*event.Event) {
+	t.Helper()
+	rollups := visit.NewRollups()
+	rollups.Add(visit.Fold(events))
+	_, err := store.AddEvents(t.Context(), r.db, events)
+	if err := errors.Join(err, store.ApplyRollups(t.Context(), r.db, rollups)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func at(site int32, day event.Day) store.SiteDay { return store.SiteDay{Site: site, Day: day} }
+
+func view(site int32, day event.Day) *event.Event {
+	return &event.Event{ID: uuid.New(), Site: site, Day: day, Time: day.Date().Add(12 * time.Hour), Visitor: int64(day), Type: event.View, Page: "/"}
+}
+
+// kept are the days that are kept, oldest first.
+func (r *record) kept(t *testing.T) []store.SiteDay {
+	t.Helper()
+	rows, err := r.db.Query(t.Context(), `SELECT site_id, (day - date '1970-01-01') FROM day_columns WHERE name = 'frame' ORDER BY day, site_id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	days, err := pgx.CollectRows(rows, pgx.RowToStructByPos[store.SiteDay])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return days
+}
+
+// TestAKeptDayIsWhatItsEventsMake, and nobody finds more of it in the table.
+func TestAKeptDayIsWhatItsEventsMake(t *testing.T) {
+	t.Parallel()
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			r := newRecord(t, database.URL)
+			for seed := range 15 {
+				if _, err := r.db.Exec(t.Context(), `DELETE FROM events`); err != nil {
+					t.Fatal(err)
+				}
+				for _, events := range columnstest.VisitorDays().Example(seed) {
+					if _, err := store.AddEvents(t.Context(), r.db, events); err != nil {
+						t.Fatal(err)
+					}
+				}
+				d := store.SiteDay{Site: 1, Day: columnstest.Day}
+				size := 1 + seed
+				if ok, err := archive.Day(t.Context(), r.db, r.codec, d, size); err != nil || !ok {
+					t.Fatal(ok, err)
+				}
+				wanted := columnstest.Some().Example(seed)
+				scanned, err := store.ScanDay(t.Context(), r.db, d.Site, d.Day, wanted...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				days := 0
+				for day, err := range store.DayColumns(t.Context(), r.db, d.Site, []event.Day{d.Day - 1, d.Day}, wanted...) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					var parts []*columns.Day
+					for _, pieces := range day.Parts {
+						part, err := r.codec.Decode(day.Day, pieces, wanted...)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if part.Events() > size+8 || part.VisitorDays() > size {
+							t.Errorf("a part of at least %d events has %d of %d visitors", size, part.Events(), part.VisitorDays())
+						}
+						parts = append(parts, part)
+					}
+					if diff := cmp.Diff(columnstest.VisitorDaysOf(wanted, scanned), columnstest.VisitorDaysOf(wanted, parts...)); diff != "" {
+						t.Error(diff)
+					}
+					days++
+				}
+				if days != 1 {
+					t.Errorf("%d days are kept", days)
+				}
+			}
+		})
+	}
+}
+
+// TestClosed: days are kept once they are over, the newest first and while there is time,
+// and again when their columns are gone.
+func TestClosed(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	today := event.DayOf(now)
+	for _, d := range []store.SiteDay{at(1, today), at(1, today-1), at(1, today-2), at(2, today-2), at(1, today-3), at(1, today-700)} {
+		r.add(t, view(d.Site, d.Day))
+	}
+	closed := func(most int) archive.Kept {
+		done, err := archive.Closed(t.Context(), r.db, r.codec, now, func() bool { most--; return most >= -1 }, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return done
+	}
+	three := []store.SiteDay{at(1, today-3), at(1, today-2), at(2, today-2)}
+	if done := closed(3); done.Days != 3 || !cmp.Equal(r.kept(t), three) {
+		t.Errorf("%+v: %v", done, r.kept(t))
+	}
+	all := append([]store.SiteDay{at(1, today-700)}, three...)
+	if done := closed(9); done.Days != 1 || !cmp.Equal(r.kept(t), all) {
+		t.Errorf("%+v: %v", done, r.kept(t))
+	}
+	if done := closed(9); done.Days != 0 {
+		t.Errorf("%+v, and there is no other", done)
+	}
+	if err := store.ForgetDayColumns(t.Context(), r.db, []store.SiteDay{at(1, today-3), at(2, today), at(1, today)}); err != nil {
+		t.Fatal(err)
+	}
+	if done := closed(9); done.Days != 1 || !cmp.Equal(r.kept(t), all) {
+		t.Errorf("%+v: %v", done, r.kept(t))
+	}
+}
+
+// TestDaysThatChange: a day to which somebody is adding events is left for later, and who
+// comes for one that is being kept waits until it is.
+func TestDaysThatChange(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	e := view(1, 20_000)
+	d, other := store.SiteDay{Site: 1, Day: e.Day}, store.SiteDay{Site: 1, Day: e.Day + 1}
+	r.add(t, e)
+
+	adder, err := r.db.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.ForgetDayColumns(ctx, adder, []store.SiteDay{d}); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := archive.Day(ctx, r.db, r.codec, d, archive.PartEvents); ok || err != nil {
+		t.Errorf("a day that is being changed: %t, %v", ok, err)
+	}
+	if ok, err := archive.Day(ctx, r.db, r.codec, other, archive.PartEvents); !ok || err != nil {
+		t.Errorf("another day: %t, %v", ok, err)
+	}
+	if err := adder.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+
+	keeper, err := r.db.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := store.HoldDay(ctx, keeper, d); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	added := make(chan error)
+	go func() {
+		added <- pgx.BeginFunc(ctx, r.db, func(tx pgx.Tx) error { return store.ForgetDayColumns(ctx, tx, []store.SiteDay{d}) })
+	}()
+	r.waitForLock(t)
+	if err := store.KeepDayColumns(ctx, keeper, d, []map[columns.Column][]byte{{columns.Frame: {}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(keeper.Commit(ctx), <-added); err != nil {
+		t.Fatal(err)
+	}
+	if kept := r.kept(t); !cmp.Equal(kept, []store.SiteDay{other}) {
+		t.Errorf("what was kept while others waited to change it is still there: %v", kept)
+	}
+}
+
+// waitForLock waits until somebody waits for an advisory lock.
+func (r *record) waitForLock(t *testing.T) {
+	t.Helper()
+	for waiting := false; !waiting; {
+		err := r.db.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)`).Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestADayThatTakesTooLong is passed over, until its events change.
+func TestADayThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	large := event.DayOf(now) - 2
+	r.add(t, view(1, large))
+	r.add(t, view(1, large-1))
+	log := new(strings.Builder)
+	closed := func(ctx context.Context) archive.Kept {
+		done, err := archive.Closed(ctx, r.db, r.codec, now, func() bool { return true }, slog.New(slog.NewTextHandler(log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return done
+	}
+	// While the table is locked, keeping takes as long as it may.
+	lock, err := r.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec(t.Context(), `LOCK TABLE day_columns IN SHARE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	released := make(chan error)
+	go func() {
+		<-ctx.Done()
+		released <- lock.Rollback(context.WithoutCancel(ctx))
+	}()
+	if done := closed(ctx); done != (archive.Kept{TooLarge: 1}) || strings.Count(log.String(), "too large") != 1 {
+		t.Errorf("%+v: %s", done, log)
+	}
+	if err := <-released; err != nil {
+		t.Fatal(err)
+	}
+	if done := closed(t.Context()); done != (archive.Kept{Days: 1}) {
+		t.Errorf("%+v; want that the other day is kept", done)
+	}
+	if err := store.ForgetDayColumns(t.Context(), r.db, []store.SiteDay{at(1, large)}); err != nil {
+		t.Fatal(err)
+	}
+	if done := closed(t.Context()); done != (archive.Kept{Days: 1}) {
+		t.Errorf("%+v; want that the day is tried again", done)
+	}
+}
+
+func TestDeletedSites(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	for site := range int32(2) {
+		r.add(t, view(site+1, 20_000))
+		if ok, err := archive.Day(t.Context(), r.db, r.codec, store.SiteDay{Site: site + 1, Day: 20_000}, archive.PartEvents); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	if err := store.DeleteSite(t.Context(), r.db, 1); err != nil {
+		t.Fatal(err)
+	}
+	if kept := r.kept(t); !cmp.Equal(kept, []store.SiteDay{at(2, 20_000)}) {
+		t.Errorf("kept are %v", kept)
+	}
+	if ok, err := archive.Day(t.Context(), r.db, r.codec, store.SiteDay{Site: 1, Day: 20_000}, archive.PartEvents); ok || !errors.Is(err, store.ErrNoSite) {
+		t.Errorf("%t, %v", ok, err)
+	}
+}

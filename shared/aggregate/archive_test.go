@@ -1,0 +1,159 @@
+package aggregate_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/internal/columnstest"
+	"github.com/analytics-platform/analytics/shared/aggregate/archive"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/store"
+)
+
+// siteDays are the days of sites that a statement names.
+func siteDays(ctx context.Context, db store.DB, sql string) ([]store.SiteDay, error) {
+	rows, err := db.Query(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[store.SiteDay])
+}
+
+// keep keeps all days in columns, but those that are being changed, and returns how many.
+func (r *record) keep(ctx context.Context) (n int, err error) {
+	days, err := siteDays(ctx, r.db, `SELECT DISTINCT site_id, day - date '1970-01-01' FROM events`)
+	if err != nil {
+		return 0, err
+	}
+	for _, d := range days {
+		ok, err := archive.Day(ctx, r.db, r.codec, d, 10)
+		if err != nil {
+			return n, err
+		}
+		if ok {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// wrongDays says of each day that is kept how it differs from what its events make, all of
+// it at one moment.
+func (r *record) wrongDays(ctx context.Context) (wrong []string, err error) {
+	err = pgx.BeginTxFunc(ctx, r.db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		days, err := siteDays(ctx, tx, `SELECT DISTINCT site_id, day - date '1970-01-01' FROM day_columns`)
+		if err != nil {
+			return err
+		}
+		for _, d := range days {
+			diff, err := r.difference(ctx, tx, d)
+			if err != nil {
+				return err
+			}
+			if diff != "" {
+				wrong = append(wrong, fmt.Sprintf("%s of site %d is kept otherwise than its events make it:\n%s", d.Day, d.Site, diff))
+			}
+		}
+		return nil
+	})
+	return wrong, err
+}
+
+func (r *record) difference(ctx context.Context, db store.DB, d store.SiteDay) (diff string, err error) {
+	all := append(columns.All(), columns.Prop("plan"))
+	scanned, err := store.ScanDay(ctx, db, d.Site, d.Day, all...)
+	if err != nil {
+		return "", err
+	}
+	for day, err := range store.DayColumns(ctx, db, d.Site, []event.Day{d.Day}, all...) {
+		if err != nil {
+			return "", err
+		}
+		var parts []*columns.Day
+		for _, pieces := range day.Parts {
+			part, err := r.codec.Decode(d.Day, pieces, all...)
+			if err != nil {
+				return "", err
+			}
+			parts = append(parts, part)
+		}
+		return cmp.Diff(columnstest.VisitorDaysOf(all, scanned), columnstest.VisitorDaysOf(all, parts...)), nil
+	}
+	return "it has no frame", nil
+}
+
+// TestDaysAreKeptMeanwhile keeps all days over and over while their events come in.
+func TestDaysAreKeptMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, database := range localtest.Databases(t) {
+		t.Run(database.Name, func(t *testing.T) {
+			t.Parallel()
+			r := newRecord(t, database.URL)
+			const batches, size = 60, 40
+			drained := make(chan struct{})
+			group, ctx := errgroup.WithContext(t.Context())
+			group.Go(func() error {
+				defer close(drained)
+				for batch := range batches {
+					events := some(size)
+					for i, e := range events {
+						e.Site, e.Visitor = int32(1+i%2), int64((batch*size+i)%500)
+						e.Day += event.Day(batch % 3)
+						e.Time = e.Day.Date()
+					}
+					if err := r.writer.Append(ctx, events...); err != nil {
+						return err
+					}
+					if _, err := r.drainer().Run(ctx); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			kept := 0
+			group.Go(func() error {
+				for {
+					n, err := r.keep(ctx)
+					if kept += n; err != nil {
+						return err
+					}
+					wrong, err := r.wrongDays(ctx)
+					if err != nil {
+						return err
+					}
+					for _, w := range wrong {
+						t.Error(w)
+					}
+					select {
+					case <-drained:
+						return nil
+					default:
+					}
+				}
+			})
+			if err := group.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := r.count(t.Context(), "events"); err != nil || n != batches*size {
+				t.Errorf("%d events are stored (%v)", n, err)
+			}
+			if kept == 0 {
+				t.Error("no day was kept")
+			}
+			wrong, err := r.wrongDays(t.Context())
+			for _, w := range wrong {
+				t.Error(w)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,232 @@
+package recompute
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/storage/store"
+)
+
+// flushed is how many visits are put right at once.
+const flushed = 2000
+
+// comparison goes through a day in a transaction.
+type comparison struct {
+	tx      store.DB
+	site    store.Site
+	day     event.Day
+	replace bool
+	report  Report
+
+	rollups *visit.Rollups
+	visits  store.VisitChanges
+}
+
+func newComparison(tx store.DB, site store.Site, day event.Day) comparison {
+	return comparison{
+		tx: tx, site: site, day: day,
+		report:  Report{Site: site.Domain, Day: day.String(), Examples: []string{}},
+		rollups: visit.NewRollups(),
+	}
+}
+
+func (c *comparison) run(ctx context.Context) error {
+	if err := c.visitorDays(ctx); err != nil {
+		return err
+	}
+	if err := c.rows(ctx); err != nil {
+		return err
+	}
+	c.report.Replaced = c.replace && c.report.Differences() > 0
+	return nil
+}
+
+// visitorDays folds the day visitor by visitor, beside the stored visits in the same order.
+func (c *comparison) visitorDays(ctx context.Context) error {
+	next, stop := iter.Pull2(store.DayVisits(ctx, c.tx, c.site.ID, c.day))
+	defer stop()
+	stored := &storedVisits{next: next}
+	if err := stored.advance(); err != nil {
+		return err
+	}
+	var events []*event.Event // of one visitor
+	for e, err := range store.DayEvents(ctx, c.tx, c.site.ID, c.day) {
+		if err != nil {
+			return err
+		}
+		if len(events) > 0 && events[0].Visitor != e.Visitor {
+			if err := c.visitorDay(ctx, events, stored); err != nil {
+				return err
+			}
+			events = events[:0]
+		}
+		events = append(events, e)
+	}
+	if err := c.visitorDay(ctx, events, stored); err != nil {
+		return err
+	}
+	for stored.more {
+		if err := c.extra(stored); err != nil {
+			return err
+		}
+		if err := c.flush(ctx, flushed); err != nil {
+			return err
+		}
+	}
+	return c.flush(ctx, 1)
+}
+
+// visitorDay compares the visits that the events of a visitor make with those stored.
+func (c *comparison) visitorDay(ctx context.Context, events []*event.Event, stored *storedVisits) error {
+	visits := visit.Fold(events)
+	c.report.Events += int64(len(events))
+	if len(events) > 0 {
+		c.report.VisitorDays++
+	}
+	c.rollups.Add(visits)
+	for i := range visits {
+		v := &visits[i]
+		for stored.more && before(&stored.row.Visit, v) {
+			if err := c.extra(stored); err != nil {
+				return err
+			}
+		}
+		switch {
+		case !stored.more || stored.row.Visit.Key() != v.Key():
+			c.report.Visits.Missing++
+			c.report.example("the visit that began at %s is not stored", clock(v.Start))
+			// It may be stored under a day that it isn't of, and not be in sight.
+			c.visits.Changed = append(c.visits.Changed, v)
+			continue
+		case !stored.row.Is(v):
+			c.report.Visits.Changed++
+			c.report.example("the visit that began at %s is stored otherwise than its events make it", clock(v.Start))
+			c.visits.Changed = append(c.visits.Changed, v)
+		}
+		if err := stored.advance(); err != nil {
+			return err
+		}
+	}
+	return c.flush(ctx, flushed)
+}
+
+// extra passes over a stored visit that no events make.
+func (c *comparison) extra(stored *storedVisits) error {
+	v := &stored.row.Visit
+	c.report.Visits.Extra++
+	c.report.example("the visit that began at %s is stored, and no events make it", clock(v.Start))
+	c.visits.Gone = append(c.visits.Gone, v.Key())
+	return stored.advance()
+}
+
+// flush puts the visits right that have been found wrong, when there are so many.
+func (c *comparison) flush(ctx context.Context, least int) error {
+	if len(c.visits.Gone)+len(c.visits.Changed) < least {
+		return nil
+	}
+	if c.replace {
+		if err := store.ApplyVisits(ctx, c.tx, c.visits); err != nil {
+			return err
+		}
+	}
+	c.visits = store.VisitChanges{}
+	return nil
+}
+
+// rows compares the rollup rows that the visits make with those stored.
+func (c *comparison) rows(ctx context.Context) error {
+	storedHours, storedDays, err := store.DayRollups(ctx, c.tx, c.site.ID, c.day)
+	if err != nil {
+		return err
+	}
+	var hours []visit.HourRow // what is wrong, as it would be right
+	for _, row := range c.rollups.Hours() {
+		if was, ok := storedHours[row.HourKey]; !ok || was != row.Counts {
+			hours = append(hours, row)
+			c.wrong("the hour from "+clock(row.StartOf()), was, row.Counts)
+		}
+		delete(storedHours, row.HourKey)
+	}
+	for key, was := range storedHours {
+		hours = append(hours, visit.HourRow{HourKey: key})
+		c.wrong("the hour from "+clock(key.StartOf()), was, visit.Counts{})
+	}
+	var days []visit.DayRow
+	for _, row := range c.rollups.Days() {
+		if was, ok := storedDays[row.DayKey]; !ok || was != row.Counts {
+			days = append(days, row)
+			c.wrong("the day, "+nameOf(row.DayKey), was, row.Counts)
+		}
+		delete(storedDays, row.DayKey)
+	}
+	for key, was := range storedDays {
+		days = append(days, visit.DayRow{DayKey: key})
+		c.wrong("the day, "+nameOf(key), was, visit.Counts{})
+	}
+	wrong, err := store.WrongMonths(ctx, c.tx, c.site.ID, c.day, days)
+	if err != nil {
+		return err
+	}
+	var months []visit.DayRow
+	for _, w := range wrong {
+		months = append(months, w.Right)
+		c.wrong("the month, "+nameOf(w.Right.DayKey), w.Stored, w.Right.Counts)
+	}
+	c.report.Rollups = Rollups{int64(len(hours)), int64(len(days)), int64(len(months))}
+	if !c.replace {
+		return nil
+	}
+	return replaceRows(ctx, c.tx, hours, days, months)
+}
+
+func replaceRows(ctx context.Context, tx store.DB, hours []visit.HourRow, days, months []visit.DayRow) error {
+	if err := store.ReplaceHours(ctx, tx, hours); err != nil {
+		return err
+	}
+	if err := store.ReplaceDays(ctx, tx, days); err != nil {
+		return err
+	}
+	return store.ReplaceMonths(ctx, tx, months)
+}
+
+// wrong gives an example of a wrong rollup row.
+func (c *comparison) wrong(what string, stored, counted visit.Counts) {
+	c.report.example("%s: stored are %+v, counted %+v", what, stored, counted)
+}
+
+// nameOf says which row of a day or month it is.
+func nameOf(key visit.DayKey) string {
+	switch name := key.Dimension.Column(); {
+	case key.Dimension == visit.Total:
+		return "in all"
+	case name == "":
+		return fmt.Sprintf("dimension %d (which is none) %.100q", key.Dimension, key.Value)
+	default:
+		return fmt.Sprintf("%s %.100q", name, key.Value)
+	}
+}
+
+// clock shows a time to the second, which is as much as an example needs.
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// before orders visits as they are read.
+func before(a, b *visit.Visit) bool {
+	return cmp.Or(cmp.Compare(a.Visitor, b.Visitor), a.Start.Compare(b.Start)) < 0
+}
+
+// storedVisits are the stored visits of a day, the next of them at hand.
+type storedVisits struct {
+	next func() (store.StoredVisit, error, bool)
+	row  store.StoredVisit
+	more bool // row is one
+}
+
+func (s *storedVisits) advance() (err error) {
+	s.row, err, s.more = s.next()
+	return err
+}

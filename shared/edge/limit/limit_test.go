@@ -1,0 +1,95 @@
+package limit_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/shared/edge/limit"
+)
+
+// clock is a time that tests set.
+type clock struct{ now time.Time }
+
+func (c *clock) time() time.Time { return c.now }
+
+func TestAllow(t *testing.T) {
+	t.Parallel()
+	c := &clock{time.Date(2026, 3, 1, 12, 0, 15, 0, time.UTC)}
+	l := limit.New(nil, c.time)
+	allowed := func(key limit.Key, most, tries int) (n int) {
+		for range tries {
+			if l.Allow(key, most) {
+				n++
+			}
+		}
+		return n
+	}
+	for _, test := range []struct {
+		what              string
+		key               limit.Key
+		most, tries, want int
+		later             time.Duration
+	}{
+		{"within the limit", 1, 10, 7, 7, 0},
+		{"up to it", 1, 10, 7, 3, 0},
+		{"of another", 2, 10, 7, 7, 0},
+		{"without a limit", 1, 0, 50, 50, 0},
+		{"until the minute ends", 1, 10, 7, 0, 44 * time.Second},
+		{"in the next minute", 1, 10, 17, 10, time.Second},
+	} {
+		c.now = c.now.Add(test.later)
+		if got := allowed(test.key, test.most, test.tries); got != test.want {
+			t.Errorf("%s: %d of %d are allowed, want %d", test.what, got, test.tries, test.want)
+		}
+	}
+	if got := l.Left(); got != time.Minute {
+		t.Errorf("%s are left of the minute", got)
+	}
+}
+
+// TestReplicas: together they let by little more than the limit, which is what came in
+// between two looks.
+func TestReplicas(t *testing.T) {
+	t.Parallel()
+	c := &clock{time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	client := localtest.Client(t, localtest.Redis(t))
+	replicas := []*limit.Limiter{limit.New(client, c.time), limit.New(client, c.time), limit.New(client, c.time)}
+	const most, step = 300, 10
+	total := 0
+	for range most { // rounds
+		for _, l := range replicas {
+			for range step {
+				if l.Allow(7, most) {
+					total++
+				}
+			}
+			if err := l.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if total < most || total > most+len(replicas)*step {
+		t.Errorf("%d are let by together, the limit is %d", total, most)
+	}
+	c.now = c.now.Add(time.Minute)
+	if !replicas[0].Allow(7, most) {
+		t.Error("the next minute does not begin from zero")
+	}
+}
+
+// TestWithoutRedis: each replica counts by itself.
+func TestWithoutRedis(t *testing.T) {
+	t.Parallel()
+	c := &clock{time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	l := limit.New(localtest.Client(t, "redis://127.0.0.1:1/0"), c.time)
+	total := 0
+	for range 30 {
+		if l.Allow(7, 20) {
+			total++
+		}
+	}
+	if err := l.Sync(t.Context()); err == nil || total != 20 {
+		t.Errorf("%d are let by, %v", total, err)
+	}
+}

@@ -1,0 +1,328 @@
+package enrich_test
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/maxmind/mmdbwriter"
+	"github.com/maxmind/mmdbwriter/mmdbtype"
+
+	"github.com/analytics-platform/analytics/shared/ingest/enrich"
+	"github.com/analytics-platform/analytics/shared/privacy"
+)
+
+func load(tb testing.TB) *enrich.Enricher {
+	tb.Helper()
+	e, err := enrich.Load(enrich.Files{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return e
+}
+
+func TestAgent(t *testing.T) {
+	t.Parallel()
+	e := load(t)
+	for name, test := range map[string]struct {
+		header string
+		hints  enrich.Hints
+		want   enrich.Agent
+	}{
+		"Chrome on Windows":   {chrome, enrich.Hints{}, enrich.Agent{Browser: "Chrome", BrowserVersion: "131", OS: "Windows", OSVersion: "10", Device: enrich.Desktop}},
+		"Windows 11 by hints": {chrome, enrich.Hints{Platform: "Windows", PlatformVersion: "15.0.0"}, enrich.Agent{Browser: "Chrome", BrowserVersion: "131", OS: "Windows", OSVersion: "11", Device: enrich.Desktop}},
+		"Brave by hints":      {chrome, enrich.Hints{Brands: `"Chromium";v="131", "Brave";v="131"`}, enrich.Agent{Browser: "Brave", BrowserVersion: "131", OS: "Windows", OSVersion: "10", Device: enrich.Desktop}},
+		"Safari on iPhone":    {"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1", enrich.Hints{}, enrich.Agent{Browser: "Safari", BrowserVersion: "18", OS: "iOS", OSVersion: "18", Device: enrich.Mobile}},
+		"Chrome on iPhone":    {"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/126.0.6478.54 Mobile/15E148 Safari/604.1", enrich.Hints{}, enrich.Agent{Browser: "Chrome", BrowserVersion: "126", OS: "iOS", OSVersion: "17", Device: enrich.Mobile}},
+		"Firefox on iPhone":   {"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) FxiOS/127.0 Mobile/15E148 Safari/605.1.15", enrich.Hints{}, enrich.Agent{Browser: "Firefox", BrowserVersion: "127", OS: "iOS", OSVersion: "17", Device: enrich.Mobile}},
+		"Firefox on Linux":    {"Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0", enrich.Hints{}, enrich.Agent{Browser: "Firefox", BrowserVersion: "133", OS: "Linux", Device: enrich.Desktop}},
+		"Edge on macOS":       {"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36 Edg/131.0.0.0", enrich.Hints{}, enrich.Agent{Browser: "Edge", BrowserVersion: "131", OS: "macOS", OSVersion: "10", Device: enrich.Desktop}},
+		"Opera on Windows":    {chrome + " OPR/116.0.0.0", enrich.Hints{}, enrich.Agent{Browser: "Opera", BrowserVersion: "116", OS: "Windows", OSVersion: "10", Device: enrich.Desktop}},
+		"Samsung Internet":    {"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "Samsung Internet", BrowserVersion: "27", OS: "Android", OSVersion: "10", Device: enrich.Mobile}},
+		"Chrome on a Pixel":   {"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "Chrome", BrowserVersion: "131", OS: "Android", OSVersion: "14", Device: enrich.Mobile}},
+		"ChromeOS":            {"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "Chrome", BrowserVersion: "131", OS: "ChromeOS", Device: enrich.Desktop}},
+		"iPad":                {"Mozilla/5.0 (iPad; CPU OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1", enrich.Hints{}, enrich.Agent{Browser: "Safari", BrowserVersion: "17", OS: "iOS", OSVersion: "17", Device: enrich.Tablet}},
+		"Instagram on iPhone": {"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/21F90 Instagram 334.0.4.32.98 (iPhone14,5; iOS 17_5_1; en_US)", enrich.Hints{}, enrich.Agent{Browser: "Instagram", BrowserVersion: "334", OS: "iOS", OSVersion: "17", Device: enrich.Mobile}},
+		"Smart TV of LG":      {"Mozilla/5.0 (Web0S; Linux/SmartTV) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/94.0.4606.128 Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "Chrome", BrowserVersion: "94", OS: "webOS", Device: enrich.TV}},
+		"PlayStation":         {"Mozilla/5.0 (PlayStation; PlayStation 5/6.50) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/13.0 Safari/605.1.15", enrich.Hints{}, enrich.Agent{Browser: "PlayStation", BrowserVersion: "", OS: "PlayStation", Device: enrich.Console}},
+		"nothing":             {"", enrich.Hints{}, enrich.Agent{}},
+		"any text at all":     {"jane@example.com likes/5 apples", enrich.Hints{}, enrich.Agent{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := e.Agent(test.header, test.hints, netip.Addr{}); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+const chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
+
+func TestBot(t *testing.T) {
+	t.Parallel()
+	networks := filepath.Join(t.TempDir(), "networks")
+	if err := os.WriteFile(networks, []byte("# a provider\n192.0.2.0/24\n2001:db8::/32 # another\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e, err := enrich.Load(enrich.Files{Datacenters: networks})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		header  string
+		hints   enrich.Hints
+		address string
+		want    enrich.BotReason
+	}{
+		"a person":              {chrome, enrich.Hints{}, "198.51.100.1", ""},
+		"a phone called Cubot":  {"Mozilla/5.0 (Linux; Android 12; CUBOT NOTE 20) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36", enrich.Hints{}, "198.51.100.1", ""},
+		"Google's crawler":      {"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
+		"an assistant's":        {"Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
+		"a tool":                {"curl/8.5.0", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
+		"no user agent":         {"", enrich.Hints{}, "198.51.100.1", ""}, // a server that tells of its visitors
+		"an empty user agent":   {"-", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
+		"an attack":             {"${jndi:ldap://x}", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
+		"headless":              {"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/131.0.0.0 Safari/537.36", enrich.Hints{}, "198.51.100.1", enrich.BotHeadless},
+		"headless by its brand": {chrome, enrich.Hints{Brands: `"HeadlessChrome";v="131"`}, "198.51.100.1", enrich.BotHeadless},
+		"loaded ahead":          {chrome, enrich.Hints{Purpose: "prefetch;prerender"}, "198.51.100.1", enrich.BotPrefetch},
+		"a datacenter":          {chrome, enrich.Hints{}, "::ffff:192.0.2.7", enrich.BotDatacenter},
+		"a datacenter, IPv6":    {chrome, enrich.Hints{}, "2001:db8::1", enrich.BotDatacenter},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := e.Agent(test.header, test.hints, netip.MustParseAddr(test.address)).Bot; got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestFilesThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("192.0.2.0/24\nnot a network\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		files enrich.Files
+		want  string
+	}{
+		"no database": {enrich.Files{Places: path}, "is no database in MaxMind's format"},
+		"no file":     {enrich.Files{Places: path + "x"}, "no such file"},
+		"no networks": {enrich.Files{Datacenters: path}, "line 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := enrich.Load(test.files); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+// TestOwnPlaces also replaces the file.
+func TestOwnPlaces(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "city.mmdb")
+	writePlaces(t, path, mmdbtype.Map{
+		"country":      mmdbtype.Map{"iso_code": mmdbtype.String("GB")},
+		"subdivisions": mmdbtype.Slice{mmdbtype.Map{"iso_code": mmdbtype.String("ENG")}},
+		"city":         mmdbtype.Map{"names": mmdbtype.Map{"en": mmdbtype.String("London")}},
+	})
+	e, err := enrich.Load(enrich.Files{Places: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := netip.MustParseAddr("81.2.69.142")
+	if got, want := e.Place(address), (enrich.Place{Country: "GB", Region: "GB-ENG", City: "London"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	writePlaces(t, path, mmdbtype.Map{"country_code": mmdbtype.String("FR"), "city": mmdbtype.String("Saint-Denis")})
+	if err := e.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := e.Place(address), (enrich.Place{Country: "FR", City: "Saint-Denis"}); got != want {
+		t.Errorf("after the change: got %+v, want %+v", got, want)
+	}
+}
+
+func writePlaces(t *testing.T, path string, record mmdbtype.Map) {
+	t.Helper()
+	tree, err := mmdbwriter.New(mmdbwriter.Options{DatabaseType: "Test-City", RecordSize: 24})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, network, err := net.ParseCIDR("81.2.69.0/24")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Insert(network, record); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if _, err := tree.WriteTo(&out); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestEveryClickIDIsKnown: what privacy keeps must mean something here.
+func TestEveryClickIDIsKnown(t *testing.T) {
+	t.Parallel()
+	e := load(t)
+	for _, id := range privacy.ClickIDs() {
+		if source, _ := e.Source("", privacy.Campaign{ClickID: id}); source == enrich.Direct {
+			t.Errorf("no source has the click id %s", id)
+		}
+	}
+}
+
+func TestSource(t *testing.T) {
+	t.Parallel()
+	e := load(t)
+	for name, test := range map[string]struct {
+		host            string
+		campaign        privacy.Campaign
+		source, channel string
+	}{
+		"nobody":                     {"", privacy.Campaign{}, "Direct / None", "Direct"},
+		"a search engine":            {"google.com", privacy.Campaign{}, "Google", "Organic Search"},
+		"in another country":         {"google.co.uk", privacy.Campaign{}, "Google", "Organic Search"},
+		"below its domain":           {"images.google.de", privacy.Campaign{}, "Google", "Organic Search"},
+		"its mail is no search":      {"mail.google.com", privacy.Campaign{}, "Gmail", "Email"},
+		"a name that only begins so": {"google.example.com", privacy.Campaign{}, "google.example.com", "Referral"},
+		"a network":                  {"t.co", privacy.Campaign{}, "X", "Organic Social"},
+		"an assistant":               {"chatgpt.com", privacy.Campaign{}, "ChatGPT", "AI Assistants"},
+		"a site":                     {"blog.example.org", privacy.Campaign{}, "blog.example.org", "Referral"},
+		"a campaign before all":      {"google.com", privacy.Campaign{Source: "newsletter", Medium: "email"}, "newsletter", "Email"},
+		"a known name in a campaign": {"", privacy.Campaign{Source: "google", Medium: "cpc"}, "Google", "Paid Search"},
+		"paid social":                {"", privacy.Campaign{Source: "facebook", Medium: "paid"}, "Facebook", "Paid Social"},
+		"ref":                        {"", privacy.Campaign{Ref: "producthunt.com"}, "Product Hunt", "Organic Social"},
+		"a paid click":               {"google.com", privacy.Campaign{ClickID: "gclid"}, "Google", "Paid Search"},
+		"a click that may be unpaid": {"l.facebook.com", privacy.Campaign{ClickID: "fbclid"}, "Facebook", "Organic Social"},
+		"a shop":                     {"amazon.de", privacy.Campaign{}, "Amazon", "Organic Shopping"},
+		"of the list":                {"metager.de", privacy.Campaign{}, "Metager", "Organic Search"},
+		"display":                    {"", privacy.Campaign{Source: "somebody", Medium: "banner"}, "somebody", "Display"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			source, channel := e.Source(test.host, test.campaign)
+			if source != test.source || channel != test.channel {
+				t.Errorf("got %q by %q, want %q by %q", source, channel, test.source, test.channel)
+			}
+		})
+	}
+}
+
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	e := load(t)
+	for address, want := range map[string]string{
+		"193.0.6.139":     "NL", // RIPE NCC
+		"2001:67c:2e8::1": "NL",
+		"133.11.0.1":      "JP", // University of Tokyo
+		"127.0.0.1":       "",
+		"10.1.2.3":        "",
+	} {
+		if got := e.Place(netip.MustParseAddr(address)).Country; got != want {
+			t.Errorf("the country of %s is %q, want %q", address, got, want)
+		}
+	}
+	if got := e.Place(netip.Addr{}); got != (enrich.Place{}) {
+		t.Errorf("no address is in %+v", got)
+	}
+}
+
+func FuzzAgent(f *testing.F) {
+	e := load(f)
+	f.Add(chrome, "", "", "")
+	f.Add("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X)", `"Brave"`, "Windows", "15.0")
+	f.Fuzz(func(t *testing.T, header, brands, platform, version string) {
+		hints := enrich.Hints{Brands: brands, Platform: platform, PlatformVersion: version}
+		a := e.Agent(header, hints, netip.Addr{})
+		switch a.Device {
+		case "", enrich.Desktop, enrich.Mobile, enrich.Tablet, enrich.TV, enrich.Console:
+		default:
+			t.Fatalf("%q has the device %q", header, a.Device)
+		}
+		if len(a.BrowserVersion) > 5 || len(a.OSVersion) > 5 {
+			t.Fatalf("%q has the versions %+v", header, a)
+		}
+	})
+}
+
+func FuzzSource(f *testing.F) {
+	e := load(f)
+	f.Add("google.co.uk", "", "", "")
+	f.Add("", "newsletter", "email", "gclid")
+	f.Fuzz(func(t *testing.T, host, source, medium, id string) {
+		if _, channel := e.Source(host, privacy.Campaign{Source: source, Medium: medium, ClickID: id}); channel == "" {
+			t.Fatal("no channel")
+		}
+	})
+}
+
+func FuzzHints(f *testing.F) {
+	f.Add(`"Chromium";v="131", "Brave";v="131"`, `"Windows"`, `"15.0.0"`, "prefetch;prerender")
+	f.Fuzz(func(t *testing.T, brands, platform, version, purpose string) {
+		h := http.Header{}
+		for name, value := range map[string]string{
+			"Sec-CH-UA": brands, "Sec-CH-UA-Platform": platform, "Sec-CH-UA-Platform-Version": version, "Sec-Purpose": purpose,
+		} {
+			h.Set(name, value)
+		}
+		hints := enrich.ReadHints(h)
+		if strings.HasPrefix(hints.Platform, `"`) || strings.HasSuffix(hints.PlatformVersion, `"`) {
+			t.Fatalf("%+v", hints)
+		}
+	})
+}
+
+func FuzzNetworks(f *testing.F) {
+	f.Add("# a provider\n192.0.2.0/24\n2001:db8::/32 # another\n", "192.0.2.7")
+	f.Add("0.0.0.0/0\n::ffff:1.2.3.4/128", "::1")
+	f.Fuzz(func(t *testing.T, list, address string) {
+		networks, err := enrich.ParseNetworks(list)
+		if err != nil {
+			return
+		}
+		of, err := netip.ParseAddr(address)
+		if err != nil {
+			return
+		}
+		within := false
+		for line := range strings.Lines(list) {
+			text, _, _ := strings.Cut(line, "#")
+			if prefix, err := netip.ParsePrefix(strings.TrimSpace(text)); err == nil {
+				within = within || prefix.Contains(of)
+			}
+		}
+		if networks.Contains(of) != within {
+			t.Fatalf("%s is in the list: %t", of, !within)
+		}
+	})
+}
+
+func BenchmarkAgent(b *testing.B) {
+	e := load(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		e.Agent(chrome, enrich.Hints{}, netip.Addr{})
+	}
+}
+
+// BenchmarkLoad is what a cold start takes of it.
+func BenchmarkLoad(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		load(b)
+	}
+}

@@ -1,0 +1,81 @@
+package enrich_test
+
+import (
+	"encoding/json"
+	"net/netip"
+	"os"
+	"testing"
+
+	"github.com/analytics-platform/analytics/shared/ingest/enrich"
+)
+
+// readPackage reads a file of an npm package that `make` has installed.
+func readPackage(t *testing.T, path string, into any) {
+	t.Helper()
+	raw, err := os.ReadFile("../../../node_modules/" + path)
+	if err == nil {
+		err = json.Unmarshal(raw, into)
+	}
+	if err != nil {
+		t.Fatalf("run `npm ci`: %v", err)
+	}
+}
+
+// TestRealVisitors reads the user agents of real visitors: each is understood, on the
+// device that its sender has, and hardly one is taken for a program.
+func TestRealVisitors(t *testing.T) {
+	t.Parallel()
+	e := load(t)
+	var visitors []struct {
+		UserAgent string  `json:"userAgent"`
+		Device    string  `json:"deviceCategory"`
+		Weight    float64 `json:"weight"`
+	}
+	readPackage(t, "user-agents/dist/user-agents.json", &visitors)
+	devices := map[string]string{"desktop": enrich.Desktop, "mobile": enrich.Mobile, "tablet": enrich.Tablet}
+	var all, programs, unknown, elsewhere float64
+	for _, v := range visitors {
+		all += v.Weight
+		a := e.Agent(v.UserAgent, enrich.Hints{}, netip.Addr{})
+		if a.Bot != "" {
+			programs += v.Weight
+			t.Logf("%s: %s", a.Bot, v.UserAgent)
+		}
+		if a.Browser == "" || a.BrowserVersion == "" || a.OS == "" {
+			unknown += v.Weight
+			t.Logf("%+v: %s", a, v.UserAgent)
+		}
+		if a.Device != devices[v.Device] {
+			elsewhere += v.Weight
+			t.Logf("%s is %s: %s", v.Device, a.Device, v.UserAgent)
+		}
+	}
+	if len(visitors) < 500 || programs > 0.001*all || unknown > 0.001*all || elsewhere > 0.02*all {
+		t.Errorf("of %d agents %.2f %% are taken for programs, %.2f %% are not known and %.2f %% have another device",
+			len(visitors), 100*programs/all, 100*unknown/all, 100*elsewhere/all)
+	}
+}
+
+// TestRealPrograms reads what real programs call themselves.
+func TestRealPrograms(t *testing.T) {
+	t.Parallel()
+	e := load(t)
+	var programs []struct {
+		Pattern   string   `json:"pattern"`
+		Instances []string `json:"instances"`
+	}
+	readPackage(t, "crawler-user-agents/crawler-user-agents.json", &programs)
+	all, missed := 0, 0
+	for _, p := range programs {
+		for _, header := range p.Instances {
+			all++
+			if e.Agent(header, enrich.Hints{}, netip.Addr{}).Bot == "" {
+				missed++
+				t.Logf("%s: %s", p.Pattern, header)
+			}
+		}
+	}
+	if all < 2000 || missed > all/200 {
+		t.Errorf("%d of %d programs are taken for visitors", missed, all)
+	}
+}

@@ -1,0 +1,182 @@
+package wire
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/analytics-platform/analytics/shared/model/event"
+)
+
+// plausible is the body that Plausible's trackers send, with short or long names.
+// The names stand in the order in which Plausible itself looks for them.
+type plausible struct {
+	N           jsontext.Value `json:"n"`
+	Name        jsontext.Value `json:"name"` // a number, too: scripts that count error pages send 404
+	U           jsontext.Value `json:"u"`
+	URL         jsontext.Value `json:"url"`
+	D           jsontext.Value `json:"d"`
+	Domain      jsontext.Value `json:"domain"` // one or more, with commas between
+	R           jsontext.Value `json:"r"`
+	Referrer    jsontext.Value `json:"referrer"`
+	M           jsontext.Value `json:"m"`
+	Meta        jsontext.Value `json:"meta"`
+	P           jsontext.Value `json:"p"`
+	Props       jsontext.Value `json:"props"`
+	I           jsontext.Value `json:"i"`
+	Interactive jsontext.Value `json:"interactive"`
+	H           jsontext.Value `json:"h"`
+	HashMode    jsontext.Value `json:"hashMode"` // 1: the fragment names the page
+	Dollar      jsontext.Value `json:"$"`
+	Revenue     jsontext.Value `json:"revenue"`
+	ScrollDepth jsontext.Value `json:"sd"` // percent
+	Engaged     jsontext.Value `json:"e"`  // milliseconds
+}
+
+// Plausible reads the body of Plausible's POST /api/event: one event of one or more
+// sites. Beyond the names of fields it takes from Plausible what is forgiven: props
+// that are empty or no plain values are left out, scroll depth is cut to 100, and
+// what an engagement can't have is as if it were not sent.
+//
+// Source: https://plausible.io/docs/events-api.
+func Plausible(r Request) (Batch, error) {
+	b := Batch{Names: map[string]string{
+		"site": "domain", "type": "name", "value.amount": "revenue.amount", "value.currency": "revenue.currency", "value": "revenue",
+		"scroll": "sd", "engaged": "e",
+	}}
+	if err := oneEvent(r.Body); err != nil {
+		return b, err
+	}
+	var body plausible
+	if err := decode(r.Body, &body); err != nil {
+		return b, err
+	}
+	e, err := body.event()
+	if err != nil {
+		return b, err
+	}
+	domains, err := body.domains(e.Input.URL)
+	if err != nil {
+		return b, err
+	}
+	b.Array = len(domains) > 1
+	for _, domain := range domains {
+		e.Input.Site = strings.TrimPrefix(strings.TrimSpace(domain), "www.")
+		b.Events = append(b.Events, e)
+	}
+	return b, nil
+}
+
+func (p *plausible) domains(page string) ([]string, error) {
+	value := first(p.D, p.Domain)
+	if value == nil {
+		if u, err := url.Parse(page); err == nil && u.Hostname() != "" {
+			return []string{u.Hostname()}, nil
+		}
+	}
+	list, err := text("domain", value)
+	if err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(list) == "" {
+		return nil, &event.FieldError{Field: "domain", Code: event.CodeRequired, Detail: "can't be blank: name the site, or several with commas between"}
+	}
+	domains := strings.Split(list, ",")
+	return domains, notTooMany("domain", len(domains))
+}
+
+// event reads all but the site.
+func (p *plausible) event() (e Event, err error) {
+	in := &e.Input
+	name := first(p.N, p.Name)
+	if name.Kind() == jsontext.KindNumber {
+		in.Name = string(name)
+	} else if in.Name, err = text("name", name); err != nil {
+		return e, err
+	}
+	if in.URL, err = text("url", first(p.U, p.URL)); err != nil {
+		return e, err
+	}
+	if in.Referrer, err = text("referrer", first(p.R, p.Referrer)); err != nil {
+		return e, err
+	}
+	in.Referrer = cut(in.Referrer, event.MaxURL)
+	if mode, ok := number(first(p.H, p.HashMode)); ok && mode == 1 {
+		in.URL = fragmentAsPath(in.URL)
+	}
+	switch in.Name {
+	case "":
+		return e, &event.FieldError{Field: "name", Code: event.CodeRequired, Detail: "can't be blank: pageview, engagement, or the name of a custom event"}
+	case "pageview":
+		in.Type, in.Name = event.View.String(), ""
+	case "engagement":
+		in.Type, in.Name = event.Engagement.String(), ""
+		if err := p.engagement(in); err != nil {
+			return e, err
+		}
+	default:
+		in.Type = event.Conversion.String()
+	}
+	in.Passive = first(p.I, p.Interactive).Kind() == jsontext.KindFalse
+	props, err := object("props", first(p.M, p.Meta, p.P, p.Props))
+	if err != nil {
+		return e, err
+	}
+	in.Props, e.LeftOut = properties("props", props)
+	takeConsent(in)
+	for key, value := range in.Props {
+		if s, err := text("", value); err == nil && strings.TrimSpace(s) == "" {
+			delete(in.Props, key)
+		}
+	}
+	revenue, err := object("revenue", first(p.Dollar, p.Revenue))
+	if err != nil {
+		return e, err
+	}
+	if in.Type != event.Engagement.String() {
+		in.Value = money(revenue["amount"], revenue["currency"], "")
+	}
+	return e, nil
+}
+
+func (p *plausible) engagement(in *event.Input) error {
+	const month = 30 * 86_400_000 // old scripts send more, by mistake
+	if depth, ok := whole(p.ScrollDepth); ok && depth >= 0 {
+		in.Scroll = new(int(min(depth, 100)))
+	}
+	if engaged, ok := whole(p.Engaged); ok && engaged > 0 && engaged < month {
+		in.Engaged = new(int(min(engaged, event.MaxEngaged)))
+	}
+	if in.Scroll == nil && in.Engaged == nil {
+		return &event.FieldError{Field: "name", Code: event.CodeRequired, Detail: "engagement event requires a valid integer value for at least one of 'sd' or 'e' fields"}
+	}
+	return nil
+}
+
+// whole reads a whole number or a string that holds one.
+func whole(value jsontext.Value) (int64, bool) {
+	n, ok := number(value)
+	if !ok || n != float64(int64(n)) || n > 1e15 || n < -1e15 {
+		return 0, false
+	}
+	return int64(n), true
+}
+
+// fragmentAsPath makes the fragment, which names the page where pages are routed by
+// it, a part of the path: https://example.com/app#/cart becomes
+// https://example.com/app/cart. The query before it stays, since campaigns stand there.
+func fragmentAsPath(page string) string {
+	rest, fragment, ok := strings.Cut(page, "#")
+	fragment = strings.Trim(strings.TrimPrefix(fragment, "!"), "/")
+	if !ok || fragment == "" {
+		return rest
+	}
+	fragment, _, _ = strings.Cut(fragment, "?") // queries in fragments carry no campaign that trackers know
+	base, query, asked := strings.Cut(rest, "?")
+	page = strings.TrimSuffix(base, "/") + "/" + fragment
+	if asked {
+		page += "?" + query
+	}
+	return page
+}

@@ -1,0 +1,199 @@
+package wire
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/analytics-platform/analytics/shared/model/event"
+)
+
+// umami is the body that Umami's trackers send.
+type umami struct {
+	Type    string       `json:"type"` // event, identify, performance
+	Payload umamiPayload `json:"payload"`
+}
+
+type umamiPayload struct {
+	Website   string         `json:"website"`
+	Hostname  string         `json:"hostname"`
+	URL       string         `json:"url"` // absolute, or a path on the host
+	Referrer  string         `json:"referrer"`
+	Title     string         `json:"title"`
+	Language  string         `json:"language"`
+	Screen    string         `json:"screen"`
+	Name      string         `json:"name"`
+	Tag       string         `json:"tag"`
+	ID        string         `json:"id"`        // of a person, as the site's owner names them
+	Timestamp jsontext.Value `json:"timestamp"` // seconds since 1970
+	IP        string         `json:"ip"`
+	UserAgent string         `json:"userAgent"`
+
+	Data map[string]jsontext.Value `json:"data"`
+
+	LCP      jsontext.Value `json:"lcp"`
+	INP      jsontext.Value `json:"inp"`
+	CLS      jsontext.Value `json:"cls"`
+	FCP      jsontext.Value `json:"fcp"`
+	TTFB     jsontext.Value `json:"ttfb"`
+	Duration jsontext.Value `json:"duration"`
+}
+
+// Umami reads the body of Umami's POST /api/send: one event.
+//
+// An identify becomes a passive conversion named "identify", and a performance one
+// named "performance" with the measured numbers as properties.
+//
+// Source: https://umami.is/docs/api/sending-stats.
+func Umami(r Request) (Batch, error) {
+	values, array, err := event.Split(r.Body)
+	if err != nil {
+		return Batch{}, err
+	}
+	if array {
+		return Batch{}, &event.FieldError{Code: event.CodeWrongType, Detail: "the body must be a JSON object; arrays go to /api/batch"}
+	}
+	return umamis(r, values), nil
+}
+
+// UmamiBatch reads the body of Umami's POST /api/batch: an array of what /api/send takes.
+func UmamiBatch(r Request) (Batch, error) {
+	values, array, err := event.Split(r.Body)
+	if err != nil {
+		return Batch{}, err
+	}
+	if !array {
+		return Batch{}, &event.FieldError{Code: event.CodeWrongType, Detail: "the body must be a JSON array; one event goes to /api/send"}
+	}
+	b := umamis(r, values)
+	b.Array = true
+	return b, nil
+}
+
+func umamis(r Request, values []jsontext.Value) Batch {
+	b := Batch{Events: make([]Event, len(values)), Names: map[string]string{
+		"site": "payload.website", "name": "payload.name", "url": "payload.url", "referrer": "payload.referrer",
+		"title": "payload.title", "language": "payload.language", "screen": "payload.screen", "timestamp": "payload.timestamp",
+		"subject": "payload.id", "props": "payload.data",
+		"value.amount": "payload.data.revenue", "value.currency": "payload.data.currency",
+	}}
+	for i, value := range values {
+		var body umami
+		e := &b.Events[i]
+		if e.Err = oneEvent(value); e.Err != nil {
+			continue
+		}
+		if e.Err = decode(value, &body); e.Err == nil {
+			*e = body.event(r.Subjects)
+		}
+	}
+	return b
+}
+
+func (u *umami) event(subjects bool) (e Event) {
+	p := &u.Payload
+	e.Input = event.Input{
+		Site: p.Website, Type: typeOf(p.Name), Name: p.Name, Title: cut(p.Title, event.MaxTitle),
+		Language: p.Language, Screen: p.Screen,
+	}
+	in := &e.Input
+	in.Props, e.LeftOut = properties("payload.data", p.Data)
+	takeConsent(in)
+	switch u.Type {
+	case "event":
+		if in.Name != "" {
+			takeMoney(in, "")
+		}
+		if p.Tag != "" {
+			in.Props = with(in.Props, "tag", p.Tag)
+		}
+	case "identify":
+		in.Type, in.Name, in.Passive = event.Conversion.String(), "identify", true
+	case "performance":
+		in.Type, in.Name, in.Passive = event.Conversion.String(), "performance", true
+		in.Props, e.LeftOut = properties("payload", map[string]jsontext.Value{
+			"lcp": first(p.LCP), "inp": first(p.INP), "cls": first(p.CLS), "fcp": first(p.FCP), "ttfb": first(p.TTFB), "duration": first(p.Duration),
+		})
+	default:
+		e.Err = &event.FieldError{Field: "type", Code: event.CodeWrongValue, Detail: "must be one of event, identify, performance"}
+		return e
+	}
+	if subjects {
+		in.Subject = p.ID
+	}
+	if in.URL, e.Err = p.absolute("payload.url", p.URL); e.Err != nil {
+		return e
+	}
+	if p.Hostname != "" { // without a host no path of the same site is worth an error
+		if in.Referrer, e.Err = p.absolute("payload.referrer", p.Referrer); e.Err != nil {
+			return e
+		}
+	} else {
+		in.Referrer = p.Referrer
+	}
+	in.Referrer = cut(in.Referrer, event.MaxURL)
+	if in.Timestamp, e.Err = seconds("payload.timestamp", p.Timestamp); e.Err != nil {
+		return e
+	}
+	e.UserAgent = p.UserAgent
+	e.Address, e.Err = address("payload.ip", p.IP)
+	return e
+}
+
+// absolute puts the page's host before an address that has none.
+func (p *umamiPayload) absolute(field, address string) (string, error) {
+	if address == "" {
+		return "", nil
+	}
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return "", &event.FieldError{Field: field, Code: event.CodeWrongValue, Detail: "must be an address or a path, e.g. /pricing"}
+	case u.IsAbs():
+		return address, nil
+	case p.Hostname == "":
+		return "", &event.FieldError{Field: "payload.hostname", Code: event.CodeRequired, Detail: "an address without a host needs it, e.g. example.com"}
+	default:
+		return "https://" + p.Hostname + "/" + strings.TrimPrefix(address, "/"), nil
+	}
+}
+
+// seconds reads a time in whole seconds since 1970.
+func seconds(field string, value jsontext.Value) (string, error) {
+	value = first(value)
+	if value == nil {
+		return "", nil
+	}
+	n, ok := whole(value)
+	if !ok || n < 0 || n > 253402300799 { // the last second of the year 9999
+		return "", &event.FieldError{Field: field, Code: event.CodeWrongValue, Detail: "must be whole seconds since 1970, e.g. 1772368200"}
+	}
+	return time.Unix(n, 0).UTC().Format(time.RFC3339), nil
+}
+
+// takeMoney makes of the properties revenue and currency what the event is worth.
+// Without a currency, where none goes without saying, they stay properties.
+func takeMoney(in *event.Input, otherwise string) {
+	if otherwise == "" && in.Props["currency"].Kind() != jsontext.KindString {
+		return
+	}
+	if in.Value = money(in.Props["revenue"], in.Props["currency"], otherwise); in.Value != nil {
+		delete(in.Props, "revenue")
+		delete(in.Props, "currency")
+	}
+}
+
+func with(props map[string]jsontext.Value, key, value string) map[string]jsontext.Value {
+	if props == nil {
+		props = make(map[string]jsontext.Value, 1)
+	}
+	quoted, err := jsontext.AppendQuote(nil, value)
+	if err != nil {
+		panic(fmt.Sprintf("a text that was read from JSON can't be written: %v", err))
+	}
+	props[key] = quoted
+	return props
+}

@@ -1,0 +1,218 @@
+package wire_test
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+
+	"github.com/analytics-platform/analytics/shared/ingest/wire"
+	"github.com/analytics-platform/analytics/shared/model/event"
+)
+
+var arrived = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+type format = func(wire.Request) (wire.Batch, error)
+
+func segment(messages string) format {
+	return func(r wire.Request) (wire.Batch, error) { return wire.Segment(messages, r) }
+}
+
+func raw(text string) jsontext.Value { return jsontext.Value(text) }
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		read     format
+		body     string
+		want     []event.Input
+		subjects bool
+	}{
+		"Plausible, short names": {
+			wire.Plausible, `{"n":"pageview","v":36,"u":"https://www.one.example/a","d":"www.one.example","r":"https://x.example/","p":{"plan":"pro","empty":"","list":[1]}}`,
+			[]event.Input{{Site: "one.example", Type: "view", URL: "https://www.one.example/a", Referrer: "https://x.example/", Props: map[string]jsontext.Value{"plan": raw(`"pro"`)}}}, false,
+		},
+		"Plausible, long names, props and revenue as JSON, several sites": {
+			wire.Plausible, `{"name":"Order","url":"https://one.example/","domain":"one.example, two.example","props":"{\"plan\":1}","interactive":false,"revenue":"{\"currency\":\"eur\",\"amount\":\"12.50\"}"}`,
+			[]event.Input{
+				{Site: "one.example", Type: "conversion", Name: "Order", URL: "https://one.example/", Props: map[string]jsontext.Value{"plan": raw(`1`)}, Passive: true, Value: &event.Value{Amount: raw(`"12.50"`), Currency: "EUR"}},
+				{Site: "two.example", Type: "conversion", Name: "Order", URL: "https://one.example/", Props: map[string]jsontext.Value{"plan": raw(`1`)}, Passive: true, Value: &event.Value{Amount: raw(`"12.50"`), Currency: "EUR"}},
+			}, false,
+		},
+		"Plausible, consent": {
+			wire.Plausible, `{"n":"Order","u":"https://one.example/","d":"one.example","p":{"consent":"true"}}`,
+			[]event.Input{{Site: "one.example", Type: "conversion", Name: "Order", URL: "https://one.example/", Consent: true}}, false,
+		},
+		"Umami, consent, and none": {
+			wire.UmamiBatch, `[{"type":"event","payload":{"website":"s_1","hostname":"one.example","url":"/","data":{"consent":true}}},{"type":"event","payload":{"website":"s_1","hostname":"one.example","url":"/","data":{"consent":"no"}}}]`,
+			[]event.Input{{Site: "s_1", Type: "view", URL: "https://one.example/", Consent: true}, {Site: "s_1", Type: "view", URL: "https://one.example/"}}, false,
+		},
+		"Plausible, the site of the address, an empty revenue, a name that is a number": {
+			wire.Plausible, `{"n":404,"u":"https://www.one.example/b","d":null,"$":{}}`,
+			[]event.Input{{Site: "one.example", Type: "conversion", Name: "404", URL: "https://www.one.example/b"}}, false,
+		},
+		"Plausible, engagement": {
+			wire.Plausible, `{"n":"engagement","u":"https://one.example/","d":"one.example","sd":130,"e":"4500","v":36}`,
+			[]event.Input{{Site: "one.example", Type: "engagement", URL: "https://one.example/", Scroll: new(100), Engaged: new(4500)}}, false,
+		},
+		"Plausible, pages by fragment": {
+			wire.Plausible, `{"n":"pageview","u":"https://one.example/app?utm_source=x#/cart?token=1","d":"one.example","h":1}`,
+			[]event.Input{{Site: "one.example", Type: "view", URL: "https://one.example/app/cart?utm_source=x"}}, false,
+		},
+		"Umami, a path": {
+			wire.Umami, `{"type":"event","payload":{"website":"s_1","hostname":"one.example","url":"/pricing","referrer":"/","title":"Pricing","language":"en-GB","screen":"1920x1080","tag":"b","id":"jane","timestamp":1772366400}}`,
+			[]event.Input{{Site: "s_1", Type: "view", URL: "https://one.example/pricing", Referrer: "https://one.example/", Title: "Pricing", Language: "en-GB", Screen: "1920x1080", Timestamp: "2026-03-01T12:00:00Z", Props: map[string]jsontext.Value{"tag": raw(`"b"`)}}}, false,
+		},
+		"Umami, an event with money": {
+			wire.Umami, `{"type":"event","payload":{"website":"s_1","url":"https://one.example/","name":"Order","data":{"revenue":19.990000000000002,"currency":"EUR","n":true}}}`,
+			[]event.Input{{Site: "s_1", Type: "conversion", Name: "Order", URL: "https://one.example/", Props: map[string]jsontext.Value{"n": raw(`true`)}, Value: &event.Value{Amount: raw(`19.9900`), Currency: "EUR"}}}, false,
+		},
+		"Umami, identify, where subjects are taken": {
+			wire.Umami, `{"type":"identify","payload":{"website":"s_1","hostname":"one.example","url":"https://one.example/","id":"jane","data":{"plan":"pro"}}}`,
+			[]event.Input{{Site: "s_1", Type: "conversion", Name: "identify", Passive: true, URL: "https://one.example/", Subject: "jane", Props: map[string]jsontext.Value{"plan": raw(`"pro"`)}}}, true,
+		},
+		"Umami, performance": {
+			wire.UmamiBatch, `[{"type":"performance","payload":{"website":"s_1","url":"https://one.example/","lcp":120.5,"cls":0.01,"duration":900}}]`,
+			[]event.Input{{Site: "s_1", Type: "conversion", Name: "performance", Passive: true, URL: "https://one.example/", Props: map[string]jsontext.Value{"lcp": raw(`120.5`), "cls": raw(`0.01`), "duration": raw(`900`)}}}, false,
+		},
+		"Segment, track": {
+			segment("track"), `{"writeKey":"s_1","anonymousId":"a","userId":"jane","event":"Order Completed","properties":{"revenue":12.5,"plan":"pro","products":[{}]},"context":{"locale":"en_US","screen":{"width":1920,"height":1080.5},"page":{"url":"https://one.example/cart"}},"timestamp":"2026-03-01T11:59:00.000Z"}`,
+			[]event.Input{{Site: "s_1", Type: "conversion", Name: "Order Completed", URL: "https://one.example/cart", Language: "en-US", Screen: "1920x1080", Timestamp: "2026-03-01T11:59:00Z", Props: map[string]jsontext.Value{"plan": raw(`"pro"`)}, Value: &event.Value{Amount: raw(`12.5`), Currency: "USD"}}}, false,
+		},
+		"Segment, a page whose properties say more than its context": {
+			segment("page"), `{"writeKey":"s_1","name":"Home","properties":{"url":"https://one.example/","path":"/","title":"Home page","referrer":"https://x.example/"},"context":{"page":{"url":"https://old.example/"}}}`,
+			[]event.Input{{Site: "s_1", Type: "view", URL: "https://one.example/", Referrer: "https://x.example/", Title: "Home page", Props: map[string]jsontext.Value{"name": raw(`"Home"`)}}}, false,
+		},
+		"Segment, a clock that is an hour ahead": {
+			wire.SegmentBatch, `{"writeKey":"s_1","sentAt":"2026-03-01T13:00:00Z","batch":[{"type":"track","event":"A","originalTimestamp":"2026-03-01T12:59:30Z"}]}`,
+			[]event.Input{{Site: "s_1", Type: "conversion", Name: "A", Timestamp: "2026-03-01T11:59:30Z"}}, false,
+		},
+		"Segment, a clock that is right stays what it was": {
+			wire.SegmentBatch, `{"writeKey":"s_1","sentAt":"2026-03-01T11:59:58Z","batch":[{"type":"track","event":"A","timestamp":"2026-03-01T11:59:30.5Z"}]}`,
+			[]event.Input{{Site: "s_1", Type: "conversion", Name: "A", Timestamp: "2026-03-01T11:59:30.5Z"}}, false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, err := test.read(wire.Request{Body: []byte(test.body), Arrived: arrived, Subjects: test.subjects})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []event.Input
+			for _, e := range b.Events {
+				if e.Err != nil {
+					t.Fatal(e.Err)
+				}
+				got = append(got, e.Input)
+			}
+			if diff := cmp.Diff(test.want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestErrorsNameTheTrackersField(t *testing.T) {
+	t.Parallel()
+	const basic = `"website":"s_1","hostname":"one.example","url":"/"`
+	for name, test := range map[string]struct {
+		read        format
+		body        string
+		field, code string
+	}{
+		"Plausible, empty":                {wire.Plausible, ``, "", event.CodeMalformed},
+		"Plausible, an array":             {wire.Plausible, `[]`, "", event.CodeWrongType},
+		"Plausible, no name":              {wire.Plausible, `{"u":"https://one.example/"}`, "name", event.CodeRequired},
+		"Plausible, no site":              {wire.Plausible, `{"n":"pageview"}`, "domain", event.CodeRequired},
+		"Plausible, an address of digits": {wire.Plausible, `{"n":"pageview","u":1}`, "url", event.CodeWrongType},
+		"Plausible, empty engagement":     {wire.Plausible, `{"n":"engagement","d":"x","sd":null,"e":0}`, "name", event.CodeRequired},
+		"Plausible, too long":             {wire.Plausible, `{"n":"` + strings.Repeat("x", event.MaxEvent) + `"}`, "", event.CodeTooLong},
+		"Plausible, too many sites":       {wire.Plausible, `{"n":"a","d":"` + strings.Repeat(",", event.MaxBatch) + `"}`, "domain", event.CodeTooMany},
+		"Umami, no type":                  {wire.Umami, `{"payload":{` + basic + `}}`, "type", event.CodeWrongValue},
+		"Umami, a list":                   {wire.Umami, `[]`, "", event.CodeRequired},
+		"Umami, one for a batch":          {wire.UmamiBatch, `{}`, "", event.CodeWrongType},
+		"Umami, a path without a host":    {wire.Umami, `{"type":"event","payload":{"website":"s_1","url":"/"}}`, "payload.hostname", event.CodeRequired},
+		"Umami, an address with a port":   {wire.Umami, `{"type":"event","payload":{` + basic + `,"ip":"1.2.3.4:5"}}`, "payload.ip", event.CodeWrongValue},
+		"Umami, a wrong type":             {wire.Umami, `{"type":"event","payload":{"website":1}}`, "payload.website", event.CodeWrongType},
+		"Umami, a date":                   {wire.Umami, `{"type":"event","payload":{` + basic + `,"timestamp":"today"}}`, "payload.timestamp", event.CodeWrongValue},
+		"Segment, no event":               {segment("track"), `{"writeKey":"s_1"}`, "event", event.CodeRequired},
+		"Segment, a strange date":         {segment("track"), `{"event":"A","timestamp":"yesterday"}`, "timestamp", event.CodeWrongValue},
+		"Segment, an address":             {segment("track"), `{"event":"A","context":{"ip":"home"}}`, "context.ip", event.CodeWrongValue},
+		"Segment, an empty batch":         {wire.SegmentBatch, `{"batch":[]}`, "batch", event.CodeRequired},
+		"Segment, a strange type":         {wire.SegmentBatch, `{"batch":[{"type":"x"}]}`, "type", event.CodeWrongValue},
+		"Segment, too many":               {wire.SegmentBatch, `{"batch":[` + strings.Repeat("1,", event.MaxBatch) + `1]}`, "batch", event.CodeTooMany},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, err := test.read(wire.Request{Body: []byte(test.body), Arrived: arrived})
+			if err == nil {
+				err = b.Events[0].Err
+			}
+			bad, ok := err.(*event.FieldError) //nolint:errorlint // the very error is promised
+			if !ok || bad.Field != test.field || bad.Code != test.code {
+				t.Errorf("%v; want field %q, code %s", err, test.field, test.code)
+			}
+		})
+	}
+}
+
+func TestNamesOfFields(t *testing.T) {
+	t.Parallel()
+	b, err := wire.Plausible(wire.Request{Body: []byte(`{"n":"a","d":"one.example"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]string{"site": "domain", "value.amount": "revenue.amount", "props.plan": "props.plan", "url": "url"} {
+		if got := b.Name(&event.FieldError{Field: field}).Field; got != want {
+			t.Errorf("%s is called %s, want %s", field, got, want)
+		}
+	}
+}
+
+func TestSegmentStandsForClients(t *testing.T) {
+	t.Parallel()
+	header := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("s_1:"))}}
+	b, err := wire.SegmentBatch(wire.Request{Header: header, Arrived: arrived, Body: []byte(
+		`{"batch":[{"type":"track","event":"A","context":{"ip":"::ffff:203.0.113.7","userAgent":"Firefox"}},{"type":"identify"}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := b.Events[0]
+	if e.Address != netip.MustParseAddr("203.0.113.7") || e.UserAgent != "Firefox" || e.Input.Site != "s_1" {
+		t.Errorf("read %+v", e)
+	}
+	if b.Events[1].Ignored != wire.Unsupported {
+		t.Errorf("an identify is read as %+v", b.Events[1])
+	}
+}
+
+func TestMessageUUID(t *testing.T) {
+	t.Parallel()
+	id := wire.MessageUUID("node-next-1-a", arrived)
+	if id != wire.MessageUUID("node-next-1-a", arrived) || id == wire.MessageUUID("node-next-1-b", arrived) {
+		t.Error("an id is not that of its message")
+	}
+	sec, _ := id.Time().UnixTime()
+	if id.Version() != 7 || id.Variant() != uuid.RFC4122 || sec != arrived.Unix() {
+		t.Errorf("%s is no UUIDv7 of %s", id, arrived)
+	}
+}
+
+func TestPixel(t *testing.T) {
+	t.Parallel()
+	b, err := wire.Pixel(wire.Request{
+		Query: url.Values{"site": {"one.example"}, "name": {"Opened"}}, Header: http.Header{"Referer": {"https://one.example/a"}},
+	})
+	want := event.Input{Site: "one.example", Type: "conversion", Name: "Opened", URL: "https://one.example/a"}
+	if diff := cmp.Diff(want, b.Events[0].Input); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+}

@@ -1,0 +1,57 @@
+package goal_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/model/goal"
+)
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ given, want goal.Goal }{
+		"an event":              {goal.Goal{Name: " Sign-up ", Event: "signup"}, goal.Goal{Name: "Sign-up", Event: "signup"}},
+		"an event with spaces":  {goal.Goal{Name: "a", Event: " 404 "}, goal.Goal{Name: "a", Event: " 404 "}},
+		"revenue":               {goal.Goal{Name: "a", Event: "b", Currency: " eur"}, goal.Goal{Name: "a", Event: "b", Currency: "EUR"}},
+		"a page":                {goal.Goal{Name: "a", Page: " /blog/** "}, goal.Goal{Name: "a", Page: "/blog/**"}},
+		"a page with umlauts":   {goal.Goal{Name: "a", Page: "/Bücher und %2F"}, goal.Goal{Name: "a", Page: "/B%C3%BCcher%20und%20%2F"}},
+		"properties":            {goal.Goal{Name: "a", Page: "*", Props: map[string]string{"plan": "pro", "a": ""}}, goal.Goal{Name: "a", Page: "*", Props: map[string]string{"plan": "pro", "a": ""}}},
+		"a name of 100 letters": {goal.Goal{Name: strings.Repeat("ü", 100), Event: "a"}, goal.Goal{Name: strings.Repeat("ü", 100), Event: "a"}},
+	} {
+		got, err := goal.Read(test.given)
+		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", name, err, diff)
+		}
+	}
+	for name, test := range map[string]struct {
+		given goal.Goal
+		field string
+	}{
+		"no name":                      {goal.Goal{Name: " ", Event: "a"}, "name"},
+		"too long a name":              {goal.Goal{Name: strings.Repeat("a", 101), Event: "a"}, "name"},
+		"a control character":          {goal.Goal{Name: "a\nb", Event: "a"}, "name"},
+		"neither":                      {goal.Goal{Name: "a"}, "event"},
+		"both":                         {goal.Goal{Name: "a", Event: "a", Page: "/"}, "page"},
+		"too long an event":            {goal.Goal{Name: "a", Event: strings.Repeat("a", 121)}, "event"},
+		"NUL in an event":              {goal.Goal{Name: "a", Event: "a\x00"}, "event"},
+		"no text in an event":          {goal.Goal{Name: "a", Event: "a\xff"}, "event"},
+		"a URL for a page":             {goal.Goal{Name: "a", Page: "https://example.com/"}, "page"},
+		"too long a page":              {goal.Goal{Name: "a", Page: "/" + strings.Repeat("a", 300)}, "page"},
+		"NUL in a page":                {goal.Goal{Name: "a", Page: "/\x00"}, "page"},
+		"four properties":              {goal.Goal{Name: "a", Event: "a", Props: map[string]string{"a": "", "b": "", "c": "", "d": ""}}, "props"},
+		"a property without a key":     {goal.Goal{Name: "a", Event: "a", Props: map[string]string{"": "a"}}, "props"},
+		"too long a value":             {goal.Goal{Name: "a", Event: "a", Props: map[string]string{"plan": strings.Repeat("a", 1001)}}, "props.plan"},
+		"no such currency":             {goal.Goal{Name: "a", Event: "a", Currency: "€"}, "currency"},
+		"a currency of four letters":   {goal.Goal{Name: "a", Event: "a", Currency: "EURO"}, "currency"},
+		"a currency for views of page": {goal.Goal{Name: "a", Page: "/", Currency: "EUR"}, "currency"},
+	} {
+		_, err := goal.Read(test.given)
+		if p, ok := errors.AsType[problem.Problem](err); !ok || p.Field != test.field || p.Detail == "" {
+			t.Errorf("%s: %v, want a problem of %s", name, err, test.field)
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package export_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
+	"pgregory.net/rapid"
+
+	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/query/export"
+	"github.com/analytics-platform/analytics/shared/query/table"
+)
+
+func TestAsked(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		query, accept string
+		want          export.Format
+		status        int
+	}{
+		"nothing":               {"", "", export.JSON, 0},
+		"anything":              {"", "*/*", export.JSON, 0},
+		"a browser":             {"", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", export.JSON, 0},
+		"one":                   {"", "application/vnd.apache.parquet", export.Parquet, 0},
+		"in capitals":           {"", "Text/CSV; charset=utf-8", export.CSV, 0},
+		"a kind":                {"", "text/*", export.CSV, 0},
+		"one, or else anything": {"", "text/csv, */*", export.CSV, 0},
+		"by quality":            {"", "text/csv;q=0.5, application/x-ndjson;q=0.9", export.NDJSON, 0},
+		"any but one":           {"", "application/json;q=0, */*", export.CSV, 0},
+		"what is no quality":    {"", "text/csv;q=2, application/json;q=0.1", export.JSON, 0},
+		"by name":               {"?format=parquet", "text/csv", export.Parquet, 0},
+		"a wrong name":          {"?format=xlsx", "", "", http.StatusBadRequest},
+		"no name":               {"?format=", "", "", http.StatusBadRequest},
+		"nothing that is there": {"", "text/html, text/csv;q=0", "", http.StatusNotAcceptable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequest(http.MethodGet, "/"+test.query, nil)
+			if test.accept != "" {
+				r.Header.Set("Accept", test.accept)
+			}
+			got, err := export.Asked(r, export.JSON, export.CSV, export.NDJSON, export.Parquet)
+			p, _ := errors.AsType[problem.Problem](err)
+			if got != test.want || p.Status != test.status || (err != nil) != (test.status != 0) {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+}
+
+// columns have one of each kind, not in the order of their names, and one that is no Go name.
+func columns() []table.Column {
+	return []table.Column{
+		{Name: "whole", Kind: table.Whole}, {Name: "event:props:a, b", Kind: table.Text}, {Name: "number", Kind: table.Number},
+		{Name: "decimal", Kind: table.Decimal}, {Name: "flag", Kind: table.Flag}, {Name: "time", Kind: table.Time}, {Name: "json", Kind: table.JSON},
+	}
+}
+
+func drawRow(t *rapid.T) []table.Cell {
+	row := []table.Cell{
+		table.OfWhole(rapid.Int64Range(-1<<53, 1<<53).Draw(t, "whole")),
+		table.OfText(strings.ReplaceAll(rapid.String().Draw(t, "text"), "\r", "")), // which readers of CSV take for a part of an end of line
+		table.OfNumber(float64(rapid.Int32().Draw(t, "number")) / 100),
+		table.OfDecimal(rapid.SampledFrom([]string{"", "0", "12.5", "-0.0001", "999999999999.9999", "-9223372036854775808.9999"}).Draw(t, "decimal")),
+		table.OfFlag(rapid.Bool().Draw(t, "flag")),
+		table.OfTime(time.UnixMilli(rapid.Int64Range(0, 1<<41).Draw(t, "time")).UTC(), time.RFC3339Nano),
+		table.OfJSON([]byte(rapid.SampledFrom([]string{"", `{"plan":"100%"}`, `{"a":"\"","b":"ü"}`}).Draw(t, "json"))),
+	}
+	row[rapid.IntRange(0, len(row)-1).Draw(t, "nothing")] = table.Cell{}
+	return row
+}
+
+func write(t *rapid.T, format export.Format, rows [][]table.Cell) []byte {
+	var out bytes.Buffer
+	if err := format.Write(&out, table.Of([2]string{}, columns(), rows)); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// TestFormats reads files with the readers of others.
+func TestFormats(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rows := rapid.SliceOfN(rapid.Custom(drawRow), 0, 20).Draw(t, "rows")
+		lines, err := csv.NewReader(bytes.NewReader(write(t, export.CSV, rows))).ReadAll()
+		if err != nil || len(lines) != len(rows)+1 {
+			t.Fatalf("%d lines, %v", len(lines), err)
+		}
+		objects := json.NewDecoder(bytes.NewReader(write(t, export.NDJSON, rows)))
+		objects.UseNumber()
+		file := write(t, export.Parquet, rows)
+		reader := parquet.NewReader(bytes.NewReader(file))
+		for i, row := range rows {
+			var object map[string]any
+			if err := objects.Decode(&object); err != nil {
+				t.Fatal(err)
+			}
+			values := make([]parquet.Row, 1)
+			if n, err := reader.ReadRows(values); n != 1 {
+				t.Fatal(err)
+			}
+			for n, column := range columns() {
+				want := textOf(column.Kind, row[n])
+				field := lines[i+1][n]
+				if column.Kind == table.Text && strings.HasPrefix(field, "'") && !strings.HasPrefix(want, "'") {
+					if field = field[1:]; strings.IndexByte("=+-@\t\n", field[0]) < 0 {
+						t.Fatalf("%q has an apostrophe for nothing", field)
+					}
+				}
+				if field != want {
+					t.Fatalf("%s as CSV: got %q, want %q", column.Name, field, want)
+				}
+				if got := textOfJSON(object[column.Name]); got != want || (object[column.Name] == nil) == row[n].Known {
+					t.Fatalf("%s as NDJSON: got %q, want %q", column.Name, got, want)
+				}
+				if got := textOfParquet(column.Kind, values[0][n]); got != want || values[0][n].IsNull() == row[n].Known {
+					t.Fatalf("%s as Parquet: got %q, want %q", column.Name, got, want)
+				}
+			}
+		}
+		if _, err := objects.Token(); !errors.Is(err, io.EOF) {
+			t.Fatal("there are more lines")
+		}
+		opened, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
+		if err != nil || opened.NumRows() != int64(len(rows)) {
+			t.Fatal(err)
+		}
+		for n, column := range opened.Schema().Columns() {
+			if diff := cmp.Diff([]string{columns()[n].Name}, column); diff != "" {
+				t.Fatal(diff)
+			}
+		}
+	})
+}
+
+func textOf(kind table.Kind, cell table.Cell) string {
+	switch {
+	case !cell.Known:
+		return ""
+	case kind == table.Whole:
+		return strconv.FormatInt(cell.Whole, 10)
+	case kind == table.Number:
+		return strconv.FormatFloat(cell.Number, 'f', -1, 64)
+	case kind == table.Flag:
+		return strconv.FormatBool(cell.Whole == 1)
+	default:
+		return cell.Text
+	}
+}
+
+func textOfJSON(value any) string {
+	switch value := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return value
+	case map[string]any:
+		var out bytes.Buffer
+		encoder := json.NewEncoder(&out)
+		encoder.SetEscapeHTML(false)
+		_ = encoder.Encode(value)
+		return strings.TrimSpace(out.String())
+	case bool:
+		return strconv.FormatBool(value)
+	default:
+		return value.(json.Number).String()
+	}
+}
+
+func textOfParquet(kind table.Kind, value parquet.Value) string {
+	switch {
+	case value.IsNull():
+		return ""
+	case kind == table.Time:
+		return time.UnixMilli(value.Int64()).UTC().Format(time.RFC3339Nano)
+	case kind == table.Number:
+		return strconv.FormatFloat(value.Double(), 'f', -1, 64)
+	case kind == table.Decimal:
+		n := new(big.Int).SetBytes(value.ByteArray())
+		if value.ByteArray()[0] >= 0x80 {
+			n.Sub(n, new(big.Int).Lsh(big.NewInt(1), 128))
+		}
+		text := new(big.Rat).SetFrac(n, big.NewInt(10_000)).FloatString(4)
+		return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	default:
+		return value.String()
+	}
+}
+
+func TestFileName(t *testing.T) {
+	t.Parallel()
+	if got := export.CSV.FileName("shop.example", "visits", "2026-03-02"); got != `attachment; filename=shop.example_visits_2026-03-02.csv` {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,229 @@
+package report
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/analytics-platform/analytics/shared/query/table"
+	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/store"
+)
+
+// Table is the answer as a table: a column for each dimension and metric, by the names that
+// the question has for them. Beside a metric of money stands its currency. The numbers of
+// the other stretch of time follow, those of visitors as visitors_before and
+// visitors_change, and before them its period.
+func (q *Question) Table(a Answer) table.Table {
+	var list []table.Column
+	add := func(name string, kind table.Kind) { list = append(list, table.Column{Name: name, Kind: kind}) }
+	values := func(m Metric, before string) {
+		switch {
+		case m.moneyed():
+			add(string(m)+before, table.Decimal)
+			add(string(m)+"_currency"+before, table.Text)
+		case m.counts():
+			add(string(m)+before, table.Whole)
+		default:
+			add(string(m)+before, table.Number)
+		}
+	}
+	for i := range q.Dimensions {
+		add(q.Dimensions[i].Name, table.Text)
+	}
+	for _, m := range q.Metrics {
+		values(m, "")
+	}
+	compared := q.Include.Comparisons != nil
+	if compared {
+		if d := q.time(); d != nil {
+			add(d.Name+"_before", table.Text)
+		}
+		for _, m := range q.Metrics {
+			values(m, "_before")
+			add(string(m)+"_change", table.Number)
+		}
+	}
+	rows := make([][]table.Cell, len(a.Results))
+	for i := range a.Results {
+		rows[i] = make([]table.Cell, 0, len(list))
+		for _, value := range a.Results[i].Dimensions {
+			rows[i] = append(rows[i], table.OfText(value))
+		}
+		for n, m := range q.Metrics {
+			rows[i] = append(rows[i], m.cells(a.Results[i].Metrics[n])...)
+		}
+		if compared {
+			rows[i] = append(rows[i], q.comparedCells(a.Results[i].Comparison)...)
+		}
+	}
+	return table.Of(a.Query.DateRange, list, rows)
+}
+
+// comparedCells are the cells of a row about the other stretch of time, nothing when there
+// is none to compare with.
+func (q *Question) comparedCells(c *Compared) (cells []table.Cell) {
+	c = cmp.Or(c, &Compared{})
+	for i := range q.Dimensions {
+		switch {
+		case !q.Dimensions[i].isTime():
+		case c.Dimensions == nil:
+			cells = append(cells, table.Cell{})
+		default:
+			cells = append(cells, table.OfText(c.Dimensions[i]))
+		}
+	}
+	for n, m := range q.Metrics {
+		before, change := Value{}, (*float64)(nil)
+		if c.Metrics != nil {
+			before, change = c.Metrics[n], c.Change[n]
+		}
+		cells = append(append(cells, m.cells(before)...), numberOrNothing(change))
+	}
+	return cells
+}
+
+// cells are those of a value: one, of money two.
+func (m Metric) cells(v Value) []table.Cell {
+	switch {
+	case m.moneyed() && v.Known:
+		return []table.Cell{table.OfDecimal(v.Amount), table.OfText(v.Currency)}
+	case m.moneyed():
+		return make([]table.Cell, 2)
+	case !v.Known:
+		return make([]table.Cell, 1)
+	case m.counts():
+		return []table.Cell{table.OfWhole(int64(v.Number))}
+	default:
+		return []table.Cell{table.OfNumber(v.Number)}
+	}
+}
+
+// counts tells whether a metric is how many there are of something.
+func (m Metric) counts() bool { return m == Visitors || m == Visits || m == Pageviews || m == Events }
+
+func numberOrNothing(n *float64) table.Cell {
+	if n == nil {
+		return table.Cell{}
+	}
+	return table.OfNumber(*n)
+}
+
+// Table is the answer as a table: a row for each step, in all and then for each value of the
+// breakdown, in the column of which stands nothing for all.
+func (f *Funnel) Table(a FunnelAnswer) table.Table {
+	list := []table.Column{
+		{Name: "step", Kind: table.Whole}, {Name: "name", Kind: table.Text}, {Name: "visitors", Kind: table.Whole}, {Name: "drop_off", Kind: table.Whole},
+		{Name: "conversion_rate", Kind: table.Number}, {Name: "total_conversion_rate", Kind: table.Number}, {Name: "median_seconds", Kind: table.Number},
+	}
+	if f.Breakdown != nil {
+		list = append([]table.Column{{Name: f.Breakdown.Name, Kind: table.Text}}, list...)
+	}
+	var rows [][]table.Cell
+	add := func(value table.Cell, steps []Reached) {
+		for i := range steps {
+			s := &steps[i]
+			row := make([]table.Cell, 0, len(list))
+			if f.Breakdown != nil {
+				row = append(row, value)
+			}
+			rows = append(rows, append(row, table.OfWhole(i+1), table.OfText(s.Name), table.OfWhole(s.Visitors), table.OfWhole(s.DropOff),
+				table.OfNumber(s.ConversionRate), table.OfNumber(s.TotalConversionRate), numberOrNothing(s.MedianSeconds)))
+		}
+	}
+	add(table.Cell{}, a.Steps)
+	for i := range a.Breakdown {
+		add(table.OfText(a.Breakdown[i].Value), a.Breakdown[i].Steps)
+	}
+	return table.Of(a.DateRange, list, rows)
+}
+
+// Table is the answer as a table: of acquisition cohorts a row for each cohort and each
+// thing that was done, or one when none is asked for; of the others a row for each cohort
+// and number of periods after.
+func (c *Cohorts) Table(a CohortsAnswer) table.Table {
+	list := []table.Column{{Name: "period", Kind: table.Text}}
+	if c.By != nil {
+		list = append(list, table.Column{Name: c.By.Name, Kind: table.Text})
+	}
+	list = append(list, table.Column{Name: "visitors", Kind: table.Whole})
+	acquired := c.Kind == acquisition
+	switch {
+	case !acquired:
+		list = append(list, table.Column{Name: "after", Kind: table.Whole}, table.Column{Name: "returned", Kind: table.Whole}, table.Column{Name: "percentage", Kind: table.Number})
+	case len(c.Did) > 0:
+		list = append(list, table.Column{Name: "did", Kind: table.Text}, table.Column{Name: "did_visitors", Kind: table.Whole}, table.Column{Name: "percentage", Kind: table.Number})
+	}
+	var rows [][]table.Cell
+	for i := range a.Cohorts {
+		cohort := &a.Cohorts[i]
+		head := []table.Cell{table.OfText(cohort.Period)}
+		if cohort.Value != nil {
+			head = append(head, table.OfText(*cohort.Value))
+		}
+		head = append(head, table.OfWhole(cohort.Visitors))
+		if acquired && len(c.Did) == 0 {
+			rows = append(rows, head)
+		}
+		for n, s := range append(cohort.Did, cohort.Returned...) {
+			of := table.OfText(s.Name)
+			if !acquired {
+				of = table.OfWhole(n)
+			}
+			rows = append(rows, append(head[:len(head):len(head)], of, table.OfWhole(s.Visitors), table.OfNumber(s.Percentage)))
+		}
+	}
+	return table.Of(a.DateRange, list, rows)
+}
+
+// Table is the links of the answer as a table, with what is at their ends. The step is that
+// of the source.
+func (j *Journeys) Table(a JourneysAnswer) table.Table {
+	list := []table.Column{
+		{Name: "step", Kind: table.Whole}, {Name: "source_kind", Kind: table.Text}, {Name: "source", Kind: table.Text},
+		{Name: "target_kind", Kind: table.Text}, {Name: "target", Kind: table.Text}, {Name: "visits", Kind: table.Whole},
+	}
+	rows := make([][]table.Cell, len(a.Links))
+	for i, link := range a.Links {
+		source, target := &a.Nodes[link.Source], &a.Nodes[link.Target]
+		rows[i] = []table.Cell{
+			table.OfWhole(source.Step), table.OfText(string(source.Kind)), table.OfText(source.Name),
+			table.OfText(string(target.Kind)), table.OfText(target.Name), table.OfWhole(link.Visits),
+		}
+	}
+	return table.Of(a.DateRange, list, rows)
+}
+
+// visitColumns are those of a visit, by the names that answers have for them.
+func visitColumns() []table.Column {
+	list := []table.Column{
+		{Name: "id", Kind: table.Text}, {Name: "visitor", Kind: table.Text}, {Name: "started_at", Kind: table.Time},
+		{Name: "duration", Kind: table.Whole}, {Name: "engaged", Kind: table.Whole}, {Name: "pageviews", Kind: table.Whole}, {Name: "events", Kind: table.Whole},
+		{Name: "bounce", Kind: table.Flag}, {Name: "entry_page", Kind: table.Text}, {Name: "exit_page", Kind: table.Text}, {Name: "hostname", Kind: table.Text},
+	}
+	return append(append(list, attributeColumns()...), table.Column{Name: "revenue", Kind: table.JSON})
+}
+
+// attributeColumns are those of event.Attributes.
+func attributeColumns() (list []table.Column) {
+	for _, column := range columns.Attributes() {
+		list = append(list, table.Column{Name: strings.TrimPrefix(string(column), "visit_"), Kind: table.Text})
+	}
+	return list
+}
+
+// visitCells are those of visitColumns.
+func visitCells(s *store.StoredVisit, location *time.Location) []table.Cell {
+	v := summary(s, location)
+	cells := []table.Cell{
+		table.OfText(v.ID), table.OfText(v.Visitor), table.OfTime(s.Visit.Start.In(location), time.RFC3339),
+		table.OfWhole(v.Duration), table.OfWhole(v.Engaged), table.OfWhole(v.Pageviews), table.OfWhole(v.Events), table.OfFlag(v.Bounce),
+	}
+	for _, value := range []string{
+		v.EntryPage, v.ExitPage, v.Hostname, v.Referrer, v.Source, v.Channel, v.UTMSource, v.UTMMedium, v.UTMCampaign, v.UTMTerm, v.UTMContent,
+		v.Country, v.Region, v.City, v.Browser, v.BrowserVersion, v.OS, v.OSVersion, v.Device, v.Language, v.Screen,
+	} {
+		cells = append(cells, table.OfText(value))
+	}
+	return append(cells, table.OfJSON(v.Revenue))
+}

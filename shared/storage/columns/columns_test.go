@@ -1,0 +1,370 @@
+package columns_test
+
+import (
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
+	"pgregory.net/rapid"
+
+	"github.com/analytics-platform/analytics/internal/columnstest"
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/storage/columns"
+)
+
+const day = columnstest.Day
+
+// fold is what visit.Fold makes of visitor-days, in the order in which those began.
+func fold(visitorDays [][]*event.Event) (folded [][]visit.Visit) {
+	for _, events := range visitorDays {
+		if visits := visit.Fold(slices.Clone(events)); len(visits) > 0 {
+			folded = append(folded, visits)
+		}
+	}
+	slices.SortStableFunc(folded, func(a, b []visit.Visit) int { return a[0].Start.Compare(b[0].Start) })
+	return folded
+}
+
+func build(folded [][]visit.Visit, wanted ...columns.Column) *columns.Day {
+	b := columns.NewBuilder(day, wanted...)
+	for _, visits := range folded {
+		b.Add(visits)
+	}
+	return b.Day()
+}
+
+// ofEvents and ofVisits say plainly what columns hold.
+func ofEvents() map[columns.Column]func(*event.Event) any {
+	all := map[columns.Column]func(*event.Event) any{
+		columns.Time:      func(e *event.Event) any { return sinceMidnight(e.Time) },
+		columns.UTCOffset: func(e *event.Event) any { return int64(e.UTCOffset) },
+		columns.Type:      func(e *event.Event) any { return int64(e.Type) },
+		columns.Passive:   func(e *event.Event) any { return truth(e.Passive) },
+		columns.Engaged:   func(e *event.Event) any { return int64(e.Engaged) },
+		columns.Scroll:    func(e *event.Event) any { return int64(e.Scroll) },
+		columns.Name:      func(e *event.Event) any { return e.EventName() },
+		columns.Page:      func(e *event.Event) any { return e.Page },
+		columns.Hostname:  func(e *event.Event) any { return e.Hostname },
+		columns.Amount:    func(e *event.Event) any { return e.Amount },
+		columns.Currency:  func(e *event.Event) any { return e.Currency },
+		columns.Subject: func(e *event.Event) any {
+			if e.Subject == uuid.Nil {
+				return ""
+			}
+			return hex.EncodeToString(e.Subject[:])
+		},
+	}
+	for _, c := range columnstest.Properties() {
+		key, _ := c.Key()
+		all[c] = func(e *event.Event) any { return e.Props[key] }
+	}
+	return all
+}
+
+func ofVisits() map[columns.Column]func(*visit.Visit) any {
+	all := map[columns.Column]func(*visit.Visit) any{
+		columns.Start:         func(v *visit.Visit) any { return sinceMidnight(v.Start) },
+		columns.StartOffset:   func(v *visit.Visit) any { return int64(v.Sequence()[0].UTCOffset) },
+		columns.Duration:      func(v *visit.Visit) any { return int64(v.Duration) },
+		columns.Pageviews:     func(v *visit.Visit) any { return int64(v.Pageviews) },
+		columns.Events:        func(v *visit.Visit) any { return int64(v.Events) },
+		columns.Bounce:        func(v *visit.Visit) any { return truth(v.Bounce) },
+		columns.VisitEngaged:  func(v *visit.Visit) any { return v.Engaged },
+		columns.EntryPage:     func(v *visit.Visit) any { return v.EntryPage },
+		columns.ExitPage:      func(v *visit.Visit) any { return v.ExitPage },
+		columns.EntryHostname: func(v *visit.Visit) any { return v.Hostname },
+		columns.ExitHostname: func(v *visit.Visit) any {
+			last := v.Hostname
+			for _, e := range v.Sequence() {
+				if e.Type != event.Engagement {
+					last = e.Hostname
+				}
+			}
+			return last
+		},
+	}
+	for i, c := range columns.Attributes() {
+		all[c] = func(v *visit.Visit) any { return *v.AttributeValues()[i] }
+	}
+	return all
+}
+
+func sinceMidnight(t time.Time) int64 { return t.Truncate(time.Second).Sub(day.Date()).Milliseconds() }
+
+func truth(is bool) int64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// want is what a day with some columns must be.
+func want(folded [][]visit.Visit, wanted ...columns.Column) columnstest.Shown {
+	s := columnstest.Shown{Date: day, Rows: map[columns.Column][]any{}}
+	for _, c := range wanted {
+		s.Rows[c] = []any{}
+	}
+	for _, visits := range folded {
+		var lengths []int
+		for i := range visits {
+			v := &visits[i]
+			lengths = append(lengths, len(v.Sequence()))
+			for _, c := range wanted {
+				if value := ofVisits()[c]; value != nil {
+					s.Rows[c] = append(s.Rows[c], value(v))
+					continue
+				}
+				for _, e := range v.Sequence() {
+					s.Rows[c] = append(s.Rows[c], ofEvents()[c](e))
+				}
+			}
+		}
+		s.Bounds = append(s.Bounds, lengths)
+	}
+	return s
+}
+
+func TestADayIsWhatFoldMakes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		visitorDays := columnstest.VisitorDays().Draw(t, "visitor-days")
+		folded, some := fold(visitorDays), columnstest.Some().Draw(t, "wanted")
+		var added [][]visit.Visit
+		for _, events := range visitorDays {
+			added = append(added, visit.Fold(events))
+		}
+		if diff := cmp.Diff(want(folded, columnstest.Columns()...), columnstest.Show(build(added), columnstest.Columns()...)); diff != "" {
+			t.Errorf("a day with all columns:\n%s", diff)
+		}
+		if diff := cmp.Diff(want(folded, some...), columnstest.Show(build(added, some...), some...)); diff != "" {
+			t.Errorf("a day with %q:\n%s", some, diff)
+		}
+	})
+}
+
+func newCodec(tb testing.TB) *columns.Codec {
+	tb.Helper()
+	codec, err := columns.NewCodec()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return codec
+}
+
+func encode(tb rapid.TB, codec *columns.Codec, d *columns.Day) map[columns.Column][]byte {
+	tb.Helper()
+	pieces, err := codec.Encode(d)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return pieces
+}
+
+// TestWhatIsKept: a day is decoded as it was, from no more pieces than are said to be
+// needed.
+func TestWhatIsKept(t *testing.T) {
+	t.Parallel()
+	codec := newCodec(t)
+	rapid.Check(t, func(t *rapid.T) {
+		folded := fold(columnstest.VisitorDays().Draw(t, "visitor-days"))
+		pieces := encode(t, codec, build(folded))
+		all, err := codec.Decode(day, pieces, columnstest.Columns()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want(folded, columnstest.Columns()...), columnstest.Show(all, columnstest.Columns()...)); diff != "" {
+			t.Errorf("all columns:\n%s", diff)
+		}
+		some := columnstest.Some().Draw(t, "wanted")
+		needed := map[columns.Column][]byte{}
+		for _, c := range columns.Needed(some...) {
+			if piece, ok := pieces[c]; ok {
+				needed[c] = piece
+			}
+		}
+		d, err := codec.Decode(day, needed, some...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want(folded, some...), columnstest.Show(d, some...)); diff != "" {
+			t.Errorf("%q:\n%s", some, diff)
+		}
+		for _, c := range columnstest.Columns() {
+			if !slices.Contains(some, c) && !panics(func() { columnstest.Show(d, c) }) {
+				t.Errorf("%s was not asked for, and is there", c)
+			}
+		}
+	})
+}
+
+func panics(fn func()) (did bool) {
+	defer func() { did = recover() != nil }()
+	fn()
+	return false
+}
+
+// TestManyValues: the number of a value takes one, two or four bytes.
+func TestManyValues(t *testing.T) {
+	t.Parallel()
+	codec := newCodec(t)
+	for _, n := range []int{0, 1, 254, 255, 256, 257, 511, 512, 65_280, 65_281, 65_282} {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			t.Parallel()
+			b := columns.NewBuilder(day)
+			for i := range n {
+				e := event.Event{Time: day.Date(), Day: day, Type: event.View, Page: strconv.Itoa(i)}
+				e.City, e.Country = strconv.Itoa(i%1000), strconv.Itoa(i%(n/2+1))
+				other := e
+				other.Type, other.Page = event.Click, strconv.Itoa(n-i)
+				b.Add(visit.Fold([]*event.Event{&other, &e}))
+			}
+			built := b.Day()
+			wanted := []columns.Column{columns.Page, columns.City, columns.Country, columns.EntryPage, columns.ExitPage}
+			d, err := codec.Decode(day, encode(t, codec, built), wanted...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range wanted {
+				is, was := d.Text(c), built.Text(c)
+				for row := range was.Index {
+					if is.At(row) != was.At(row) {
+						t.Fatalf("row %d of %s is %q, not %q", row, c, is.At(row), was.At(row))
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestManyProperties: so many are kept, and of the others it is known that they are not.
+func TestManyProperties(t *testing.T) {
+	t.Parallel()
+	codec := newCodec(t)
+	for _, n := range []int{columns.MaxProps, columns.MaxProps + 1, 500} {
+		b := columns.NewBuilder(day)
+		for i := range n {
+			e := event.Event{Time: day.Date(), Day: day, Type: event.View, Props: map[string]string{strconv.Itoa(i): "yes"}}
+			b.Add(visit.Fold([]*event.Event{&e}))
+		}
+		pieces := encode(t, codec, b.Day())
+		kept := 0
+		for i := range n + 1 {
+			c := columns.Prop(strconv.Itoa(i))
+			d, err := codec.Decode(day, pieces, columns.Page, c)
+			if is := columns.Kept(pieces, columns.Page, c); is != (err == nil) {
+				t.Errorf("that property %d of %d is kept is %t, and decoding says %v", i, n, is, err)
+			}
+			if err == nil {
+				kept++
+				if yes := i < n; (d.Text(c).At(min(i, n-1)) == "yes") != yes {
+					t.Errorf("property %d of %d is wrong", i, n)
+				}
+			}
+		}
+		if want := map[bool]int{true: n + 1, false: columns.MaxProps}[n <= columns.MaxProps]; kept != want {
+			t.Errorf("of %d properties %d can be decoded, not %d", n, kept, want)
+		}
+	}
+}
+
+// packed is a piece as it is kept.
+func packed(tb testing.TB, data ...byte) []byte {
+	tb.Helper()
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return encoder.EncodeAll(data, nil)
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	codec := newCodec(t)
+	two := []byte{1, 1, 1, 1, 2} // a visitor-day, a visit, two events
+	for name, test := range map[string]struct {
+		frame  []byte
+		column columns.Column
+		data   []byte // nil: none is kept
+	}{
+		"no frame":                           {nil, columns.Page, nil},
+		"a frame that is empty":              {[]byte{}, columns.Page, nil},
+		"a frame of another kind":            {[]byte{2, 0, 0}, columns.Page, nil},
+		"a frame that ends early":            {two[:4], columns.Page, nil},
+		"a frame with more behind it":        {append(slices.Clone(two), 0), columns.Page, nil},
+		"a visitor-day without a visit":      {[]byte{1, 1, 0, 0}, columns.Page, nil},
+		"a visit without an event":           {[]byte{1, 1, 1, 1, 0}, columns.Page, nil},
+		"visits that nobody made":            {[]byte{1, 1, 1, 2, 1, 1}, columns.Page, nil},
+		"more events than a day may have":    {[]byte{1, 1, 1, 1, 0x81, 0x80, 0x80, 4}, columns.Page, nil},
+		"an unknown kind":                    {two, columns.Page, []byte{9, 0, 0, 0}},
+		"no kind":                            {two, columns.Page, []byte{0, 0, 0}},
+		"numbers for texts":                  {two, columns.Page, []byte{2, 0, 0}},
+		"texts for numbers":                  {two, columns.Type, []byte{4, 0, 0, 0}},
+		"times for numbers":                  {two, columns.Type, []byte{3, 0, 0}},
+		"a guess where there is none":        {two, columns.Page, []byte{5, 0, 0, 0}},
+		"a guess of an event for others":     {two, columns.Country, []byte{6, 0, 0}},
+		"a guess of others for an event":     {two, columns.EntryPage, []byte{5, 0, 0}},
+		"numbers that are too few":           {two, columns.Type, []byte{2, 2}},
+		"numbers that are too many":          {two, columns.Type, []byte{2, 2, 2, 2}},
+		"times that are too few":             {two, columns.Time, []byte{3, 2}},
+		"times that are too many":            {two, columns.Time, []byte{3, 2, 2, 2}},
+		"texts that are too few":             {two, columns.Page, []byte{4, 1, 1, 'a', 1}},
+		"texts that are too many":            {two, columns.Page, []byte{4, 1, 1, 'a', 1, 1, 1}},
+		"values that nobody has":             {two, columns.Page, []byte{4, 3, 0, 0, 0, 1, 1}},
+		"values that end early":              {two, columns.Page, []byte{4, 1, 9, 'a'}},
+		"a value that is not there":          {two, columns.Page, []byte{4, 1, 1, 'a', 2, 0}},
+		"a text of a visit that isn't there": {two, columns.EntryPage, []byte{6, 0, 2}},
+		"a guessed text that is not there":   {two, columns.Country, []byte{5, 0, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pieces := map[columns.Column][]byte{}
+			if test.frame != nil {
+				pieces[columns.Frame] = packed(t, test.frame...)
+			}
+			if test.data != nil {
+				pieces[test.column] = packed(t, test.data...)
+			}
+			if d, err := codec.Decode(day, pieces, test.column); err == nil {
+				t.Errorf("it is taken for %+v", columnstest.Show(d, test.column))
+			}
+		})
+	}
+	t.Run("what is not compressed", func(t *testing.T) {
+		t.Parallel()
+		if _, err := codec.Decode(day, map[columns.Column][]byte{columns.Frame: two}, columns.Page); err == nil {
+			t.Error("it is taken")
+		}
+	})
+	t.Run("more than a day may have", func(t *testing.T) {
+		t.Parallel()
+		zeros := make([]byte, 1<<26+2)
+		zeros[0] = 4
+		pieces := map[columns.Column][]byte{columns.Frame: packed(t, two...), columns.Page: packed(t, zeros...)}
+		if _, err := codec.Decode(day, pieces, columns.Page); err == nil {
+			t.Error("it is taken")
+		}
+	})
+}
+
+// TestTooLarge: what could not be decoded is not encoded, and a builder is full long before.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	b := columns.NewBuilder(day)
+	for i := range 8 {
+		if full := b.Full(1000); full != (i > 1) {
+			t.Errorf("full with %d times 9 MiB, in three columns: %t", i, full)
+		}
+		e := event.Event{Time: day.Date(), Day: day, Type: event.View, Page: strings.Repeat(strconv.Itoa(i), 9<<20)}
+		b.Add(visit.Fold([]*event.Event{&e}))
+	}
+	if _, err := newCodec(t).Encode(b.Day()); err != columns.ErrTooLarge { //nolint:errorlint // it is this one
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/analytics-platform/analytics/shared/model/goal"
+)
+
+// MaxGoals is how many goals a site may have.
+const MaxGoals = 200
+
+// Goal is a goal of a site.
+type Goal struct {
+	ID int32
+	goal.Goal
+	CreatedAt time.Time
+}
+
+const (
+	goalColumns = `id, name, event_name, page_pattern, props, currency, created_at`
+
+	selectGoals = `SELECT ` + goalColumns + ` FROM goals WHERE site_id = $1 ORDER BY id`
+	selectGoal  = `SELECT ` + goalColumns + ` FROM goals WHERE site_id = $1 AND id = $2`
+	countGoals  = `SELECT count(*) FROM goals WHERE site_id = $1`
+	insertGoal  = `
+INSERT INTO goals (site_id, name, event_name, page_pattern, props, currency)
+VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING ` + goalColumns
+	updateGoal = `
+UPDATE goals SET name = $3, event_name = $4, page_pattern = $5, props = $6, currency = $7
+WHERE site_id = $1 AND id = $2
+RETURNING ` + goalColumns
+	deleteGoal = `DELETE FROM goals WHERE site_id = $1 AND id = $2`
+)
+
+// Goals returns the goals of a site, oldest first.
+func Goals(ctx context.Context, db DB, site int32) ([]Goal, error) {
+	goals, err := many[Goal](ctx, db, selectGoals, site)
+	return goals, belongingError("read goals", err)
+}
+
+// GoalOf returns a goal of a site, or ErrNotThere.
+func GoalOf(ctx context.Context, db DB, site, id int32) (Goal, error) {
+	found, err := one[Goal](ctx, db, selectGoal, site, id)
+	return found, belongingError("read a goal", err)
+}
+
+// CreateGoal adds a goal that goal.Read has returned. It may return ErrNoSite,
+// ErrNameTaken or ErrFull.
+func CreateGoal(ctx context.Context, db DB, site int32, g goal.Goal) (Goal, error) {
+	created, err := add[Goal](ctx, db, site, countGoals, MaxGoals, insertGoal, site, g.Name, g.Event, g.Page, propsOf(g), g.Currency)
+	return created, belongingError("create a goal", err)
+}
+
+// UpdateGoal changes a goal into one that goal.Read has returned. It may return
+// ErrNotThere or ErrNameTaken.
+func UpdateGoal(ctx context.Context, db DB, site, id int32, g goal.Goal) (Goal, error) {
+	changed, err := one[Goal](ctx, db, updateGoal, site, id, g.Name, g.Event, g.Page, propsOf(g), g.Currency)
+	return changed, belongingError("update a goal", err)
+}
+
+// DeleteGoal deletes a goal, or returns ErrNotThere.
+func DeleteGoal(ctx context.Context, db DB, site, id int32) error {
+	return belongingError("delete a goal", remove(ctx, db, deleteGoal, site, id))
+}
+
+// propsOf is never null, as the column is not.
+func propsOf(g goal.Goal) map[string]string {
+	if g.Props == nil {
+		return map[string]string{}
+	}
+	return g.Props
+}

@@ -1,0 +1,54 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/shared/storage/store"
+)
+
+func migrated(t *testing.T) *pgxpool.Pool {
+	t.Helper()
+	db := localtest.Record(t, localtest.Postgres(t))
+	return db
+}
+
+func TestUseKey(t *testing.T) {
+	t.Parallel()
+	db := migrated(t)
+	created, secret, err := store.CreateKey(t.Context(), db, "test", store.Scopes(), []int32{7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	// The use is noted at first, and then at most once a minute.
+	for _, step := range []struct{ at, noted time.Duration }{
+		{0, 0}, {30 * time.Second, 0}, {59 * time.Second, 0}, {time.Minute, time.Minute}, {90 * time.Second, time.Minute},
+	} {
+		key, err := store.UseKey(t.Context(), db, secret, start.Add(step.at))
+		if err != nil || key.ID != created.ID || len(key.Scopes) != 3 || key.Sites[0] != 7 {
+			t.Fatalf("after %s the key is %+v (%v)", step.at, key, err)
+		}
+		keys, err := store.Keys(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if used := keys[0].LastUsedAt; used == nil || !used.Equal(start.Add(step.noted)) {
+			t.Errorf("after %s the last use is noted at %v, want %s", step.at, used, step.noted)
+		}
+	}
+
+	if err := store.DeleteKey(t.Context(), db, created.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.UseKey(t.Context(), db, secret, start); !errors.Is(err, store.ErrNoKey) {
+		t.Errorf("a revoked key: %v, want ErrNoKey", err)
+	}
+	if err := store.DeleteKey(t.Context(), db, created.ID); !errors.Is(err, store.ErrNoKey) {
+		t.Errorf("revoking it again: %v, want ErrNoKey", err)
+	}
+}

@@ -1,0 +1,38 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/analytics-platform/analytics/shared/storage/store"
+)
+
+func TestReadDomain(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"example.com":                        "example.com",
+		"\tExample.COM\n":                    "example.com",
+		"https://www.example.com/a?b#c":      "www.example.com",
+		"example.com.":                       "example.com",
+		"localhost":                          "localhost",
+		"192.168.0.1":                        "192.168.0.1",
+		"Bücher.example":                     "xn--bcher-kva.example",
+		"xn--bcher-kva.example":              "xn--bcher-kva.example",
+		"例え.jp":                              "xn--r8jz45g.jp",
+		"a-b.c":                              "a-b.c",
+		strings.Repeat("a", 63) + ".example": strings.Repeat("a", 63) + ".example",
+	} {
+		if got, err := store.ReadDomain(text); err != nil || got != want {
+			t.Errorf("%q is read as %q (%v), want %q", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"", " ", ".", "https://", "a..b", "-a.b", "a b.c", "a_b.c", "localhost:3000", "https://example.com:8080/", "[::1]",
+		"a\x00.b", "a\xff.b", "xn--a.example", "user@example.com", "*.example.com",
+		strings.Repeat("a", 64) + ".example", strings.Repeat("abcdefg.", 32) + "example",
+	} {
+		if got, err := store.ReadDomain(text); err == nil {
+			t.Errorf("%q is read as %q, want it refused", text, got)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/analytics-platform/analytics/shared/model/event"
+)
+
+// timezoneNotice is how long before it takes effect a change of a time zone is known
+// at least: whoever takes events must have heard of it by then.
+const timezoneNotice = 5 * time.Minute
+
+// TimezoneAt is the name of the time zone that is in force at a time.
+func (s *Site) TimezoneAt(at time.Time) string {
+	if s.TimezoneSince != nil && at.Before(*s.TimezoneSince) {
+		return s.PreviousTimezone
+	}
+	return s.Timezone
+}
+
+// LocationAt is the time zone that is in force at a time.
+func (s *Site) LocationAt(at time.Time) (*time.Location, error) {
+	location, err := time.LoadLocation(s.TimezoneAt(at))
+	if err != nil {
+		return nil, fmt.Errorf("read the time zone of site %s: %w", s.PublicID, err)
+	}
+	return location, nil
+}
+
+// choose changes the time zone as UpdateSite says.
+func (s *Site) choose(timezone string, now time.Time) error {
+	if timezone == s.Timezone {
+		return nil
+	}
+	inForce := s.TimezoneAt(now)
+	if timezone == inForce {
+		s.Timezone, s.PreviousTimezone, s.TimezoneSince = inForce, "", nil
+		return nil
+	}
+	location, err := s.LocationAt(now)
+	if err != nil {
+		return err
+	}
+	tomorrow := event.DayOf(now.Add(timezoneNotice).In(location)) + 1
+	s.Timezone, s.PreviousTimezone, s.TimezoneSince = timezone, inForce, new(tomorrow.Start(location))
+	return nil
+}

@@ -1,0 +1,129 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/analytics-platform/analytics/shared/storage/store"
+)
+
+func at(text string) time.Time {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// TestAnotherTimezone lets sites change their time zone, some more than once.
+func TestAnotherTimezone(t *testing.T) {
+	t.Parallel()
+	db := migrated(t)
+	type zone struct{ Timezone, Previous, Since string }
+	type step struct {
+		now, chosen string
+		want        zone
+	}
+	noon, waiting := "2026-03-10T12:00:00Z", zone{"Asia/Tokyo", "Europe/Paris", "2026-03-10T23:00:00Z"}
+	for domain, steps := range map[string][]step{
+		"the-next-day.example": {{noon, "Asia/Tokyo", waiting}},
+		"the-same.example": {
+			{noon, "Europe/Paris", zone{"Europe/Paris", "", ""}},
+			{noon, "Asia/Tokyo", waiting}, {"2026-03-10T13:00:00Z", "Asia/Tokyo", waiting}, {"2026-03-12T13:00:00Z", "Asia/Tokyo", waiting},
+		},
+		"replaced.example": {
+			{noon, "Asia/Tokyo", waiting},
+			{"2026-03-10T13:00:00Z", "America/New_York", zone{"America/New_York", "Europe/Paris", "2026-03-10T23:00:00Z"}},
+		},
+		"taken-back.example": {
+			{noon, "Asia/Tokyo", waiting}, {"2026-03-10T13:00:00Z", "Europe/Paris", zone{"Europe/Paris", "", ""}},
+		},
+		"too-late-to-take-back.example": {
+			{noon, "Asia/Tokyo", waiting},
+			{"2026-03-10T23:00:00Z", "Europe/Paris", zone{"Europe/Paris", "Asia/Tokyo", "2026-03-11T15:00:00Z"}},
+		},
+		"in-good-time.example": {
+			{"2026-03-10T22:54:59Z", "Asia/Tokyo", waiting},
+			{"2026-03-10T22:55:00Z", "UTC", zone{"UTC", "Europe/Paris", "2026-03-11T23:00:00Z"}},
+		},
+		"no-midnight.example": { // in Cairo 24 April 2026 begins at one o'clock
+			{noon, "Africa/Cairo", zone{"Africa/Cairo", "Europe/Paris", "2026-03-10T23:00:00Z"}},
+			{"2026-04-23T12:00:00Z", "UTC", zone{"UTC", "Africa/Cairo", "2026-04-23T22:00:00Z"}},
+		},
+	} {
+		t.Run(domain, func(t *testing.T) {
+			t.Parallel()
+			site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: domain, Name: "before", Timezone: "Europe/Paris"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range steps {
+				draft := store.SiteDraft{Domain: domain, Name: "after", Timezone: s.chosen}
+				changed, err := store.UpdateSite(t.Context(), db, site.ID, draft, at(s.now))
+				if err != nil {
+					t.Fatal(err)
+				}
+				stored, err := store.SiteNamed(t.Context(), db, domain)
+				if err != nil || !cmp.Equal(changed, stored) || stored.Name != "after" {
+					t.Fatalf("changed is %+v, stored %+v (%v)", changed, stored, err)
+				}
+				got := zone{Timezone: stored.Timezone, Previous: stored.PreviousTimezone}
+				if stored.TimezoneSince != nil {
+					got.Since = stored.TimezoneSince.UTC().Format(time.RFC3339)
+				}
+				if diff := cmp.Diff(s.want, got); diff != "" {
+					t.Errorf("%s chosen at %s: %s", s.chosen, s.now, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestTimezoneInForce(t *testing.T) {
+	t.Parallel()
+	since := at("2026-03-10T23:00:00Z")
+	always := store.Site{Timezone: "Europe/Paris"}
+	changed := store.Site{Timezone: "Asia/Tokyo", PreviousTimezone: "Europe/Paris", TimezoneSince: &since}
+	for _, test := range []struct {
+		site store.Site
+		at   time.Time
+		want string
+	}{
+		{always, since, "Europe/Paris"}, {changed, since.Add(-1), "Europe/Paris"}, {changed, since, "Asia/Tokyo"},
+	} {
+		location, err := test.site.LocationAt(test.at)
+		if err != nil || location.String() != test.want || test.site.TimezoneAt(test.at) != test.want {
+			t.Errorf("at %s the zone is %s (%v), want %s", test.at, location, err, test.want)
+		}
+	}
+}
+
+// TestStatusOfTheDayInForce: what today is does not change before the time zone does.
+func TestStatusOfTheDayInForce(t *testing.T) {
+	t.Parallel()
+	db := migrated(t)
+	site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: "a.example", Name: "a", Timezone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft := store.SiteDraft{Domain: "a.example", Name: "a", Timezone: "Pacific/Kiritimati"} // +14:00
+	if _, err := store.UpdateSite(t.Context(), db, site.ID, draft, at("2026-03-10T12:00:00Z")); err != nil {
+		t.Fatal(err)
+	}
+	for day, events := range map[string]int{"2026-03-10": 10, "2026-03-11": 11} {
+		_, err := db.Exec(t.Context(), `
+INSERT INTO rollup_day (site_id, dimension, day, value, visitors, visits, pageviews, events, bounces, seconds)
+VALUES ($1, 0, $2, '', 1, 1, 1, $3, 0, 0)`, site.ID, at(day+"T00:00:00Z"), events)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for now, want := range map[string]int64{"2026-03-10T23:59:59Z": 10, "2026-03-11T00:00:00Z": 11} {
+		status, err := store.ReadStatus(t.Context(), db, at(now))
+		if err != nil || len(status.Sites) != 1 || status.Sites[0].EventsToday != want {
+			t.Errorf("at %s: %+v (%v), want %d events today", now, status.Sites, err, want)
+		}
+	}
+}
