@@ -8,11 +8,14 @@ package problem
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // ContentType is the media type of a problem document.
@@ -96,11 +99,14 @@ func (p Problem) Error() string {
 }
 
 // Of returns the problem document to answer for err: the Problem in err's chain,
-// a 413 for a body over its limit, and for anything else a 500 that gives
+// a 400 for a validation.Error, a 413 for a body over its limit, and for anything else a 500 that gives
 // nothing away. The caller logs err itself when the status is 500.
 func Of(err error) Problem {
 	if p, ok := errors.AsType[Problem](err); ok {
 		return p
+	}
+	if invalid, ok := errors.AsType[*validation.Error](err); ok {
+		return Problem{Status: http.StatusBadRequest, Code: cmp.Or(invalid.Code, CodeInvalid), Field: invalid.Field, Detail: invalid.Detail}
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return New(http.StatusRequestEntityTooLarge, CodeBodyTooLarge,

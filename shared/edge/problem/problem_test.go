@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 func TestWrite(t *testing.T) {
@@ -90,6 +91,14 @@ func TestOf(t *testing.T) {
 	}{
 		"a problem":         {unknown, unknown},
 		"a wrapped problem": {fmt.Errorf("load site: %w", unknown), unknown},
+		"a wrong value": {
+			fmt.Errorf("read the goal: %w", validation.New("props.plan", "must be a string")),
+			problem.Invalid("props.plan", "must be a string"),
+		},
+		"a wrong value with a code of its own": {
+			&validation.Error{Field: "name", Code: "too_long", Detail: "at most 5 bytes"},
+			problem.Problem{Status: 400, Code: "too_long", Field: "name", Detail: "at most 5 bytes"},
+		},
 		"a body over the limit": {
 			fmt.Errorf("read body: %w", tooLarge),
 			problem.New(413, "body_too_large", "the body may have at most 4 bytes"),
