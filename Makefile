@@ -83,6 +83,11 @@ format: $(LINT) $(MODULES) ## Format Go and TypeScript
 	$(LINT) fmt ./...
 	npm run format
 
+.PHONY: generate
+generate: $(MODULES) ## Write what follows from the catalogue of fields: Go, OpenAPI, TypeScript
+	go generate ./...
+	node packages/types/generate.js
+
 .PHONY: data
 data: $(MODULES) ## Take crawlers and referrers from their pinned packages again
 	node tools/data.js

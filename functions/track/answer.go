@@ -7,7 +7,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/ingest/pipeline"
-	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // answer says what became of the events of a request. Index counts from 0 in the
@@ -55,7 +55,7 @@ func write(w http.ResponseWriter, status int, body []byte) {
 
 // asProblem turns what is wrong with an event into a problem document.
 func asProblem(err error) problem.Problem {
-	var bad *event.FieldError
+	var bad *validation.Error
 	if !errors.As(err, &bad) {
 		return problem.Of(err)
 	}

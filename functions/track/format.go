@@ -10,11 +10,12 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/ingest/wire"
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // A format is how a tracker and the function speak.
 type format interface {
-	// read reads the events of a request; an error is an *event.FieldError and
+	// read reads the events of a request; an error is an *validation.Error and
 	// means that there are none.
 	read(r wire.Request) (wire.Batch, error)
 	// answer says what became of the events.
@@ -93,7 +94,7 @@ func (plausible) read(r wire.Request) (wire.Batch, error) { return wire.Plausibl
 func (p plausible) answer(w http.ResponseWriter, a answer) {
 	dropped := len(a.Dropped) > 0
 	for _, e := range a.Errors {
-		if e.Code != event.CodeUnknownSite {
+		if e.Code != validation.CodeUnknownSite {
 			p.refuse(w, e)
 			return
 		}

@@ -27,6 +27,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/registry"
 	"github.com/analytics-platform/analytics/shared/ingest/wire"
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/queue"
 )
@@ -255,7 +256,7 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 			f.unavailable(w, of, err)
 			return
 		case err != nil:
-			if bad, ok := errors.AsType[*event.FieldError](err); ok && sent.Err == nil {
+			if bad, ok := errors.AsType[*validation.Error](err); ok && sent.Err == nil {
 				err = batch.Name(bad)
 			}
 			p := asProblem(err)
@@ -273,7 +274,7 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 				f.metrics.skewed.Inc()
 			}
 			for _, key := range collected.PersonalProps {
-				name := batch.Name(&event.FieldError{Field: "props." + key}).Field
+				name := batch.Name(&validation.Error{Field: "props." + key}).Field
 				out.Warnings = append(out.Warnings, warning{i, name, "left out: its name says that it is personal data"})
 			}
 			for _, path := range sent.LeftOut {
@@ -316,9 +317,9 @@ const (
 // reasonOf is the reason for which an event is counted as left out that was refused.
 func reasonOf(p problem.Problem) pipeline.Reason {
 	switch {
-	case p.Code == event.CodeUnknownSite:
+	case p.Code == validation.CodeUnknownSite:
 		return unknownSite
-	case p.Code == problem.CodeBodyTooLarge, p.Field == "" && (p.Code == event.CodeTooMany || p.Code == event.CodeTooLong):
+	case p.Code == problem.CodeBodyTooLarge, p.Field == "" && (p.Code == validation.CodeTooMany || p.Code == validation.CodeTooLong):
 		return oversize
 	default:
 		return invalid
@@ -386,7 +387,7 @@ func (f *function) collect(ctx context.Context, sender pipeline.Request, sent *w
 	}
 	in := sent.Input
 	collected, err := f.collector.Collect(f.registry.Directory(), sender, in)
-	if bad, ok := errors.AsType[*event.FieldError](err); ok && bad.Code == event.CodeUnknownSite || errors.Is(err, pipeline.ErrNoSalt) {
+	if bad, ok := errors.AsType[*validation.Error](err); ok && bad.Code == validation.CodeUnknownSite || errors.Is(err, pipeline.ErrNoSalt) {
 		if asked := f.registry.Ask(ctx); asked != nil {
 			f.log.Warn("the record could not be asked for a site", "error", asked)
 		}

@@ -293,3 +293,30 @@ func TestDeletedSites(t *testing.T) {
 		t.Errorf("%t, %v", ok, err)
 	}
 }
+
+// TestOlderForms: days that are archived in an older version of the form are archived again.
+func TestOlderForms(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	day := event.DayOf(now) - 2
+	r.add(t, view(1, day))
+	for _, step := range []struct {
+		before string // statement
+		want   archive.Kept
+	}{
+		{`SELECT`, archive.Kept{Days: 1}},
+		{`SELECT`, archive.Kept{}},
+		{`DELETE FROM day_columns WHERE name = 'version'`, archive.Kept{Days: 1}}, // as the first version has it
+		{`UPDATE day_columns SET data = '\x01' WHERE name = 'version'`, archive.Kept{Days: 1}},
+		{`SELECT`, archive.Kept{}},
+	} {
+		if _, err := r.db.Exec(t.Context(), step.before); err != nil {
+			t.Fatal(err)
+		}
+		done, err := archive.Closed(t.Context(), r.db, r.codec, now, func() bool { return true }, slog.New(slog.DiscardHandler))
+		if err != nil || done != step.want {
+			t.Errorf("after %s: archived %+v, %v; want %+v", step.before, done, err, step.want)
+		}
+	}
+}

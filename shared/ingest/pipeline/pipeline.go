@@ -19,6 +19,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/enrich"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/rules"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/privacy"
 )
 
@@ -108,7 +109,7 @@ func Whose(d Directory, site string, arrived time.Time) (out Collected) {
 var ErrNoSalt = errors.New("the salt of the day is not at hand")
 
 // Collect makes an event of what a client sent. A wrong field is an
-// *event.FieldError.
+// *validation.Error.
 func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collected, err error) {
 	out = Whose(d, in.Site, r.Arrived)
 	site, known := d.Site(strings.ToLower(in.Site))
@@ -124,7 +125,7 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collect
 		return out, err
 	}
 	if !known {
-		return out, &event.FieldError{Field: "site", Code: event.CodeUnknownSite, Detail: "no such site: use the domain or the public id of a site that was added to this installation"}
+		return out, &validation.Error{Field: "site", Code: validation.CodeUnknownSite, Detail: "no such site: use the domain or the public id of a site that was added to this installation"}
 	}
 	// Until it is known that the event's own day is open, it counts for that of its arrival.
 	valid.Event.Site, valid.Event.Day = site.ID, out.Event.Day
@@ -135,7 +136,7 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collect
 	if valid.URL != "" {
 		page, ok := privacy.ReadPage(valid.URL)
 		if !ok {
-			return out, &event.FieldError{Field: "url", Code: event.CodeWrongValue, Detail: "must be an absolute http or https address, e.g. https://example.com/pricing"}
+			return out, &validation.Error{Field: "url", Code: validation.CodeWrongValue, Detail: "must be an absolute http or https address, e.g. https://example.com/pricing"}
 		}
 		e.Hostname, e.Page, campaign = page.Hostname, page.Path, page.Campaign
 	}
@@ -144,7 +145,7 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collect
 	_, offset := local.Zone()
 	day := event.DayOf(local)
 	if first, _ := privacy.SaltDays(r.Arrived); day < first {
-		return out, &event.FieldError{Field: "timestamp", Code: event.CodeOutOfRange, Detail: "is of a day that is closed: events are taken until the end of the day after, UTC"}
+		return out, &validation.Error{Field: "timestamp", Code: validation.CodeOutOfRange, Detail: "is of a day that is closed: events are taken until the end of the day after, UTC"}
 	}
 	e.Day, e.UTCOffset = day, int16(offset/60)
 	if out.Dropped = excluded(site.Rules, e, r.Address); out.Dropped != "" {
@@ -169,7 +170,7 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collect
 
 	if valid.Subject != "" {
 		if len(c.SubjectKey) == 0 {
-			return out, &event.FieldError{Field: "subject", Code: event.CodeWrongValue, Detail: "this installation takes no subjects: its operator must set SUBJECT_KEY"}
+			return out, &validation.Error{Field: "subject", Code: validation.CodeWrongValue, Detail: "this installation takes no subjects: its operator must set SUBJECT_KEY"}
 		}
 		e.Subject = privacy.Subject(c.SubjectKey, site.ID, valid.Subject)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/pipeline"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/rules"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/privacy"
 )
 
@@ -161,7 +162,7 @@ func TestTheLastMoment(t *testing.T) {
 				}
 				r.Arrived = closes
 				_, err = c.Collect(site(location).open(r.Arrived), r, in)
-				if bad, ok := errors.AsType[*event.FieldError](err); !ok || bad.Field != "timestamp" || bad.Code != event.CodeOutOfRange {
+				if bad, ok := errors.AsType[*validation.Error](err); !ok || bad.Field != "timestamp" || bad.Code != validation.CodeOutOfRange {
 					t.Errorf("a moment too late: %v", err)
 				}
 			}
@@ -212,7 +213,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := c.Collect(d, r, test.in)
-			var bad *event.FieldError
+			var bad *validation.Error
 			if !errors.As(err, &bad) || bad.Field != test.field {
 				t.Errorf("got %v, want an error of %s", err, test.field)
 			}
@@ -223,7 +224,7 @@ func TestRefusals(t *testing.T) {
 		without := *c
 		without.SubjectKey = nil
 		_, err := without.Collect(d, r, event.Input{Site: "example.com", Type: "click", Subject: "u"})
-		var bad *event.FieldError
+		var bad *validation.Error
 		if !errors.As(err, &bad) || bad.Field != "subject" {
 			t.Errorf("got %v, want an error of subject", err)
 		}

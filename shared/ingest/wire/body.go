@@ -14,6 +14,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 const codeUnsupportedEncoding = "unsupported_encoding"
@@ -36,7 +37,7 @@ func ReadBody(h http.Header, from io.Reader) ([]byte, error) {
 		return nil, problem.Of(err)
 	}
 	if err != nil {
-		return nil, problem.New(http.StatusBadRequest, event.CodeMalformed, "the body could not be read to its end")
+		return nil, problem.New(http.StatusBadRequest, validation.CodeMalformed, "the body could not be read to its end")
 	}
 	switch encoding {
 	case "gzip":
@@ -76,7 +77,7 @@ func unpack(encoding string, reader io.Reader) ([]byte, error) {
 }
 
 func notCompressed(encoding string) problem.Problem {
-	return problem.New(http.StatusBadRequest, event.CodeMalformed, "the body is not "+encoding+", as Content-Encoding says, or ends early")
+	return problem.New(http.StatusBadRequest, validation.CodeMalformed, "the body is not "+encoding+", as Content-Encoding says, or ends early")
 }
 
 // readable tells whether the body is of a kind that can be read. Browsers send

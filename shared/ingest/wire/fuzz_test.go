@@ -13,6 +13,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/ingest/wire"
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // fuzz checks that whatever is sent is read within the limits, or refused with an
@@ -50,7 +51,7 @@ func check(t *testing.T, r wire.Request, read format) {
 
 func refused(t *testing.T, err error) {
 	t.Helper()
-	var bad *event.FieldError
+	var bad *validation.Error
 	if !errors.As(err, &bad) || bad.Code == "" || bad.Detail == "" {
 		t.Fatalf("an error that says nothing: %v", err)
 	}

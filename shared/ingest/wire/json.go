@@ -12,25 +12,26 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // decode reads JSON into a struct and ignores what the struct doesn't know, since
-// trackers grow. What is wrong is an *event.FieldError.
+// trackers grow. What is wrong is an *validation.Error.
 func decode(data []byte, into any) error {
 	err := json.Unmarshal(data, into)
 	if err == nil {
 		return nil
 	}
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		return &event.FieldError{Field: path(semantic.JSONPointer), Code: event.CodeWrongType, Detail: "must be " + expected(semantic.GoType)}
+		return &validation.Error{Field: path(semantic.JSONPointer), Code: validation.CodeWrongType, Detail: "must be " + expected(semantic.GoType)}
 	}
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		if errors.Is(err, jsontext.ErrDuplicateName) {
-			return &event.FieldError{Field: path(syntactic.JSONPointer), Code: event.CodeMalformed, Detail: "appears twice"}
+			return &validation.Error{Field: path(syntactic.JSONPointer), Code: validation.CodeMalformed, Detail: "appears twice"}
 		}
-		return &event.FieldError{Field: path(syntactic.JSONPointer), Code: event.CodeMalformed, Detail: fmt.Sprintf("is not valid JSON at byte %d", syntactic.ByteOffset)}
+		return &validation.Error{Field: path(syntactic.JSONPointer), Code: validation.CodeMalformed, Detail: fmt.Sprintf("is not valid JSON at byte %d", syntactic.ByteOffset)}
 	}
-	return &event.FieldError{Code: event.CodeMalformed, Detail: "the body is empty or ends in the middle of the JSON"}
+	return &validation.Error{Code: validation.CodeMalformed, Detail: "the body is empty or ends in the middle of the JSON"}
 }
 
 // path turns a JSON pointer into the dotted path that errors use.
@@ -78,7 +79,7 @@ func text(field string, value jsontext.Value) (string, error) {
 	}
 	var s string
 	if value.Kind() != jsontext.KindString || json.Unmarshal(value, &s) != nil {
-		return "", &event.FieldError{Field: field, Code: event.CodeWrongType, Detail: "must be a string"}
+		return "", &validation.Error{Field: field, Code: validation.CodeWrongType, Detail: "must be a string"}
 	}
 	return s, nil
 }
@@ -113,7 +114,7 @@ func object(field string, value jsontext.Value) (map[string]jsontext.Value, erro
 	}
 	var o map[string]jsontext.Value
 	if json.Unmarshal(value, &o) != nil {
-		return nil, &event.FieldError{Field: field, Code: event.CodeWrongType, Detail: "must be an object, or a string that holds one as JSON"}
+		return nil, &validation.Error{Field: field, Code: validation.CodeWrongType, Detail: "must be an object, or a string that holds one as JSON"}
 	}
 	return o, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // plausible is the body that Plausible's trackers send, with short or long names.
@@ -80,7 +81,7 @@ func (p *plausible) domains(page string) ([]string, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(list) == "" {
-		return nil, &event.FieldError{Field: "domain", Code: event.CodeRequired, Detail: "can't be blank: name the site, or several with commas between"}
+		return nil, &validation.Error{Field: "domain", Code: validation.CodeRequired, Detail: "can't be blank: name the site, or several with commas between"}
 	}
 	domains := strings.Split(list, ",")
 	return domains, notTooMany("domain", len(domains))
@@ -107,7 +108,7 @@ func (p *plausible) event() (e Event, err error) {
 	}
 	switch in.Name {
 	case "":
-		return e, &event.FieldError{Field: "name", Code: event.CodeRequired, Detail: "can't be blank: pageview, engagement, or the name of a custom event"}
+		return e, &validation.Error{Field: "name", Code: validation.CodeRequired, Detail: "can't be blank: pageview, engagement, or the name of a custom event"}
 	case "pageview":
 		in.Type, in.Name = event.View.String(), ""
 	case "engagement":
@@ -149,7 +150,7 @@ func (p *plausible) engagement(in *event.Input) error {
 		in.Engaged = new(int(min(engaged, event.MaxEngaged)))
 	}
 	if in.Scroll == nil && in.Engaged == nil {
-		return &event.FieldError{Field: "name", Code: event.CodeRequired, Detail: "engagement event requires a valid integer value for at least one of 'sd' or 'e' fields"}
+		return &validation.Error{Field: "name", Code: validation.CodeRequired, Detail: "engagement event requires a valid integer value for at least one of 'sd' or 'e' fields"}
 	}
 	return nil
 }

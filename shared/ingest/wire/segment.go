@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // segment is one message as Segment's libraries send it.
@@ -141,7 +142,7 @@ func readSegment(r Request, data []byte, batch segmentBatch, messages string) (e
 		e.Ignored = Unsupported
 		return e
 	default:
-		e.Err = &event.FieldError{Field: "type", Code: event.CodeWrongValue, Detail: "must be one of track, page, identify, screen, group, alias"}
+		e.Err = &validation.Error{Field: "type", Code: validation.CodeWrongValue, Detail: "must be one of track, page, identify, screen, group, alias"}
 		return e
 	}
 	if m.Context == nil {
@@ -168,7 +169,7 @@ func (m *segment) read(r Request, e *Event) (err error) {
 		m.page(in)
 	} else {
 		if m.Event == "" {
-			return &event.FieldError{Field: "event", Code: event.CodeRequired, Detail: "name what happened, e.g. Order Completed"}
+			return &validation.Error{Field: "event", Code: validation.CodeRequired, Detail: "name what happened, e.g. Order Completed"}
 		}
 		in.Type, in.Name = event.Conversion.String(), m.Event
 		takeMoney(in, "USD") // by Segment's specification, where no currency is said
@@ -232,7 +233,7 @@ func (m *segment) when(arrived time.Time, in *event.Input) error {
 			if skew := arrived.Sub(sentAt); skew.Abs() > event.ClockSkew {
 				at := sent.Add(skew)
 				if at.Year() < 1 || at.Year() > 9999 {
-					return &event.FieldError{Field: "sentAt", Code: event.CodeOutOfRange, Detail: "is too far from now"}
+					return &validation.Error{Field: "sentAt", Code: validation.CodeOutOfRange, Detail: "is too far from now"}
 				}
 				in.Timestamp = at.UTC().Format(time.RFC3339Nano)
 			}
@@ -286,7 +287,7 @@ func MessageUUID(messageID string, timestamp time.Time) uuid.UUID {
 func instant(field, text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || t.Year() < 1 {
-		return t, &event.FieldError{Field: field, Code: event.CodeWrongValue, Detail: "must be a date and time of ISO 8601 with a zone, e.g. 2026-03-01T12:30:00.000Z"}
+		return t, &validation.Error{Field: field, Code: validation.CodeWrongValue, Detail: "must be a date and time of ISO 8601 with a zone, e.g. 2026-03-01T12:30:00.000Z"}
 	}
 	return t.UTC(), nil
 }

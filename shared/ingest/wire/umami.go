@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // umami is the body that Umami's trackers send.
@@ -54,7 +55,7 @@ func Umami(r Request) (Batch, error) {
 		return Batch{}, err
 	}
 	if array {
-		return Batch{}, &event.FieldError{Code: event.CodeWrongType, Detail: "the body must be a JSON object; arrays go to /api/batch"}
+		return Batch{}, &validation.Error{Code: validation.CodeWrongType, Detail: "the body must be a JSON object; arrays go to /api/batch"}
 	}
 	return umamis(r, values), nil
 }
@@ -66,7 +67,7 @@ func UmamiBatch(r Request) (Batch, error) {
 		return Batch{}, err
 	}
 	if !array {
-		return Batch{}, &event.FieldError{Code: event.CodeWrongType, Detail: "the body must be a JSON array; one event goes to /api/send"}
+		return Batch{}, &validation.Error{Code: validation.CodeWrongType, Detail: "the body must be a JSON array; one event goes to /api/send"}
 	}
 	b := umamis(r, values)
 	b.Array = true
@@ -118,7 +119,7 @@ func (u *umami) event(subjects bool) (e Event) {
 			"lcp": first(p.LCP), "inp": first(p.INP), "cls": first(p.CLS), "fcp": first(p.FCP), "ttfb": first(p.TTFB), "duration": first(p.Duration),
 		})
 	default:
-		e.Err = &event.FieldError{Field: "type", Code: event.CodeWrongValue, Detail: "must be one of event, identify, performance"}
+		e.Err = &validation.Error{Field: "type", Code: validation.CodeWrongValue, Detail: "must be one of event, identify, performance"}
 		return e
 	}
 	if subjects {
@@ -151,11 +152,11 @@ func (p *umamiPayload) absolute(field, address string) (string, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
-		return "", &event.FieldError{Field: field, Code: event.CodeWrongValue, Detail: "must be an address or a path, e.g. /pricing"}
+		return "", &validation.Error{Field: field, Code: validation.CodeWrongValue, Detail: "must be an address or a path, e.g. /pricing"}
 	case u.IsAbs():
 		return address, nil
 	case p.Hostname == "":
-		return "", &event.FieldError{Field: "payload.hostname", Code: event.CodeRequired, Detail: "an address without a host needs it, e.g. example.com"}
+		return "", &validation.Error{Field: "payload.hostname", Code: validation.CodeRequired, Detail: "an address without a host needs it, e.g. example.com"}
 	default:
 		return "https://" + p.Hostname + "/" + strings.TrimPrefix(address, "/"), nil
 	}
@@ -169,7 +170,7 @@ func seconds(field string, value jsontext.Value) (string, error) {
 	}
 	n, ok := whole(value)
 	if !ok || n < 0 || n > 253402300799 { // the last second of the year 9999
-		return "", &event.FieldError{Field: field, Code: event.CodeWrongValue, Detail: "must be whole seconds since 1970, e.g. 1772368200"}
+		return "", &validation.Error{Field: field, Code: validation.CodeWrongValue, Detail: "must be whole seconds since 1970, e.g. 1772368200"}
 	}
 	return time.Unix(n, 0).UTC().Format(time.RFC3339), nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // Request is what a format may read of a request.
@@ -32,7 +33,7 @@ type Request struct {
 // Event is one event of a request, or why there is none.
 type Event struct {
 	Input     event.Input
-	Err       error      // an *event.FieldError in the tracker's words: the event can't be read
+	Err       error      // an *validation.Error in the tracker's words: the event can't be read
 	Ignored   string     // for what reason the event is left out although nothing is wrong with it; else empty
 	Address   netip.Addr // of the client in whose name the event was sent; the zero Addr for the sender's own
 	UserAgent string     // of that client; empty for the sender's own
@@ -50,10 +51,10 @@ type Batch struct {
 }
 
 // Name puts an error of package event into the tracker's words.
-func (b *Batch) Name(err *event.FieldError) *event.FieldError {
+func (b *Batch) Name(err *validation.Error) *validation.Error {
 	for _, known := range []string{err.Field, before(err.Field)} {
 		if name, ok := b.Names[known]; ok {
-			return &event.FieldError{Field: name + strings.TrimPrefix(err.Field, known), Code: err.Code, Detail: err.Detail}
+			return &validation.Error{Field: name + strings.TrimPrefix(err.Field, known), Code: err.Code, Detail: err.Detail}
 		}
 	}
 	return err
@@ -112,7 +113,7 @@ func typeOf(name string) string {
 // oneEvent refuses what is too long for one event.
 func oneEvent(data []byte) error {
 	if len(data) > event.MaxEvent {
-		return &event.FieldError{Code: event.CodeTooLong, Detail: fmt.Sprintf("an event may have at most %d bytes", event.MaxEvent)}
+		return &validation.Error{Code: validation.CodeTooLong, Detail: fmt.Sprintf("an event may have at most %d bytes", event.MaxEvent)}
 	}
 	return nil
 }
@@ -121,9 +122,9 @@ func oneEvent(data []byte) error {
 func notTooMany(field string, n int) error {
 	switch {
 	case n == 0:
-		return &event.FieldError{Field: field, Code: event.CodeRequired, Detail: "the list holds no event"}
+		return &validation.Error{Field: field, Code: validation.CodeRequired, Detail: "the list holds no event"}
 	case n > event.MaxBatch:
-		return &event.FieldError{Field: field, Code: event.CodeTooMany, Detail: fmt.Sprintf("at most %d events in a request", event.MaxBatch)}
+		return &validation.Error{Field: field, Code: validation.CodeTooMany, Detail: fmt.Sprintf("at most %d events in a request", event.MaxBatch)}
 	default:
 		return nil
 	}
@@ -148,7 +149,7 @@ func address(field, text string) (netip.Addr, error) {
 	}
 	a, err := netip.ParseAddr(text)
 	if err != nil {
-		return netip.Addr{}, &event.FieldError{Field: field, Code: event.CodeWrongValue, Detail: "must be an IPv4 or IPv6 address, without a port"}
+		return netip.Addr{}, &validation.Error{Field: field, Code: validation.CodeWrongValue, Detail: "must be an IPv4 or IPv6 address, without a port"}
 	}
 	return a.Unmap().WithZone(""), nil
 }

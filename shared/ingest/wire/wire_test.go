@@ -16,6 +16,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/ingest/wire"
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 var arrived = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -128,27 +129,27 @@ func TestErrorsNameTheTrackersField(t *testing.T) {
 		body        string
 		field, code string
 	}{
-		"Plausible, empty":                {wire.Plausible, ``, "", event.CodeMalformed},
-		"Plausible, an array":             {wire.Plausible, `[]`, "", event.CodeWrongType},
-		"Plausible, no name":              {wire.Plausible, `{"u":"https://one.example/"}`, "name", event.CodeRequired},
-		"Plausible, no site":              {wire.Plausible, `{"n":"pageview"}`, "domain", event.CodeRequired},
-		"Plausible, an address of digits": {wire.Plausible, `{"n":"pageview","u":1}`, "url", event.CodeWrongType},
-		"Plausible, empty engagement":     {wire.Plausible, `{"n":"engagement","d":"x","sd":null,"e":0}`, "name", event.CodeRequired},
-		"Plausible, too long":             {wire.Plausible, `{"n":"` + strings.Repeat("x", event.MaxEvent) + `"}`, "", event.CodeTooLong},
-		"Plausible, too many sites":       {wire.Plausible, `{"n":"a","d":"` + strings.Repeat(",", event.MaxBatch) + `"}`, "domain", event.CodeTooMany},
-		"Umami, no type":                  {wire.Umami, `{"payload":{` + basic + `}}`, "type", event.CodeWrongValue},
-		"Umami, a list":                   {wire.Umami, `[]`, "", event.CodeRequired},
-		"Umami, one for a batch":          {wire.UmamiBatch, `{}`, "", event.CodeWrongType},
-		"Umami, a path without a host":    {wire.Umami, `{"type":"event","payload":{"website":"s_1","url":"/"}}`, "payload.hostname", event.CodeRequired},
-		"Umami, an address with a port":   {wire.Umami, `{"type":"event","payload":{` + basic + `,"ip":"1.2.3.4:5"}}`, "payload.ip", event.CodeWrongValue},
-		"Umami, a wrong type":             {wire.Umami, `{"type":"event","payload":{"website":1}}`, "payload.website", event.CodeWrongType},
-		"Umami, a date":                   {wire.Umami, `{"type":"event","payload":{` + basic + `,"timestamp":"today"}}`, "payload.timestamp", event.CodeWrongValue},
-		"Segment, no event":               {segment("track"), `{"writeKey":"s_1"}`, "event", event.CodeRequired},
-		"Segment, a strange date":         {segment("track"), `{"event":"A","timestamp":"yesterday"}`, "timestamp", event.CodeWrongValue},
-		"Segment, an address":             {segment("track"), `{"event":"A","context":{"ip":"home"}}`, "context.ip", event.CodeWrongValue},
-		"Segment, an empty batch":         {wire.SegmentBatch, `{"batch":[]}`, "batch", event.CodeRequired},
-		"Segment, a strange type":         {wire.SegmentBatch, `{"batch":[{"type":"x"}]}`, "type", event.CodeWrongValue},
-		"Segment, too many":               {wire.SegmentBatch, `{"batch":[` + strings.Repeat("1,", event.MaxBatch) + `1]}`, "batch", event.CodeTooMany},
+		"Plausible, empty":                {wire.Plausible, ``, "", validation.CodeMalformed},
+		"Plausible, an array":             {wire.Plausible, `[]`, "", validation.CodeWrongType},
+		"Plausible, no name":              {wire.Plausible, `{"u":"https://one.example/"}`, "name", validation.CodeRequired},
+		"Plausible, no site":              {wire.Plausible, `{"n":"pageview"}`, "domain", validation.CodeRequired},
+		"Plausible, an address of digits": {wire.Plausible, `{"n":"pageview","u":1}`, "url", validation.CodeWrongType},
+		"Plausible, empty engagement":     {wire.Plausible, `{"n":"engagement","d":"x","sd":null,"e":0}`, "name", validation.CodeRequired},
+		"Plausible, too long":             {wire.Plausible, `{"n":"` + strings.Repeat("x", event.MaxEvent) + `"}`, "", validation.CodeTooLong},
+		"Plausible, too many sites":       {wire.Plausible, `{"n":"a","d":"` + strings.Repeat(",", event.MaxBatch) + `"}`, "domain", validation.CodeTooMany},
+		"Umami, no type":                  {wire.Umami, `{"payload":{` + basic + `}}`, "type", validation.CodeWrongValue},
+		"Umami, a list":                   {wire.Umami, `[]`, "", validation.CodeRequired},
+		"Umami, one for a batch":          {wire.UmamiBatch, `{}`, "", validation.CodeWrongType},
+		"Umami, a path without a host":    {wire.Umami, `{"type":"event","payload":{"website":"s_1","url":"/"}}`, "payload.hostname", validation.CodeRequired},
+		"Umami, an address with a port":   {wire.Umami, `{"type":"event","payload":{` + basic + `,"ip":"1.2.3.4:5"}}`, "payload.ip", validation.CodeWrongValue},
+		"Umami, a wrong type":             {wire.Umami, `{"type":"event","payload":{"website":1}}`, "payload.website", validation.CodeWrongType},
+		"Umami, a date":                   {wire.Umami, `{"type":"event","payload":{` + basic + `,"timestamp":"today"}}`, "payload.timestamp", validation.CodeWrongValue},
+		"Segment, no event":               {segment("track"), `{"writeKey":"s_1"}`, "event", validation.CodeRequired},
+		"Segment, a strange date":         {segment("track"), `{"event":"A","timestamp":"yesterday"}`, "timestamp", validation.CodeWrongValue},
+		"Segment, an address":             {segment("track"), `{"event":"A","context":{"ip":"home"}}`, "context.ip", validation.CodeWrongValue},
+		"Segment, an empty batch":         {wire.SegmentBatch, `{"batch":[]}`, "batch", validation.CodeRequired},
+		"Segment, a strange type":         {wire.SegmentBatch, `{"batch":[{"type":"x"}]}`, "type", validation.CodeWrongValue},
+		"Segment, too many":               {wire.SegmentBatch, `{"batch":[` + strings.Repeat("1,", event.MaxBatch) + `1]}`, "batch", validation.CodeTooMany},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,7 +157,7 @@ func TestErrorsNameTheTrackersField(t *testing.T) {
 			if err == nil {
 				err = b.Events[0].Err
 			}
-			bad, ok := err.(*event.FieldError) //nolint:errorlint // the very error is promised
+			bad, ok := err.(*validation.Error) //nolint:errorlint // the very error is promised
 			if !ok || bad.Field != test.field || bad.Code != test.code {
 				t.Errorf("%v; want field %q, code %s", err, test.field, test.code)
 			}
@@ -171,7 +172,7 @@ func TestNamesOfFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	for field, want := range map[string]string{"site": "domain", "value.amount": "revenue.amount", "props.plan": "props.plan", "url": "url"} {
-		if got := b.Name(&event.FieldError{Field: field}).Field; got != want {
+		if got := b.Name(&validation.Error{Field: field}).Field; got != want {
 			t.Errorf("%s is called %s, want %s", field, got, want)
 		}
 	}

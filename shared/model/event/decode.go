@@ -9,11 +9,13 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // Split cuts the body of a request, one event or an array of events, into its
 // events without reading them: a bad one must not take the good ones with it.
-// A body that is no JSON, or neither an object nor an array, is a *FieldError.
+// A body that is no JSON, or neither an object nor an array, is a *validation.Error.
 func Split(body []byte) (events []jsontext.Value, array bool, err error) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	switch dec.PeekKind() {
@@ -33,7 +35,7 @@ func Split(body []byte) (events []jsontext.Value, array bool, err error) {
 				return nil, true, malformed(err)
 			}
 			if len(events) == MaxBatch {
-				return nil, true, &FieldError{Code: CodeTooMany, Detail: fmt.Sprintf("at most %d events in a request", MaxBatch)}
+				return nil, true, &validation.Error{Code: validation.CodeTooMany, Detail: fmt.Sprintf("at most %d events in a request", MaxBatch)}
 			}
 			events = append(events, bytes.Clone(value))
 		}
@@ -41,23 +43,23 @@ func Split(body []byte) (events []jsontext.Value, array bool, err error) {
 			return nil, true, malformed(err)
 		}
 		if len(events) == 0 {
-			return nil, true, &FieldError{Code: CodeRequired, Detail: "the array holds no event"}
+			return nil, true, &validation.Error{Code: validation.CodeRequired, Detail: "the array holds no event"}
 		}
 		return events, true, atEnd(dec)
 	case jsontext.KindInvalid:
 		_, err := dec.ReadToken()
 		if errors.Is(err, io.EOF) {
-			return nil, false, &FieldError{Code: CodeRequired, Detail: "the body is empty: send one event as a JSON object, or an array of events"}
+			return nil, false, &validation.Error{Code: validation.CodeRequired, Detail: "the body is empty: send one event as a JSON object, or an array of events"}
 		}
 		return nil, false, malformed(err)
 	default:
-		return nil, false, &FieldError{Code: CodeWrongType, Detail: "the body must be a JSON object (one event) or an array of events"}
+		return nil, false, &validation.Error{Code: validation.CodeWrongType, Detail: "the body must be a JSON object (one event) or an array of events"}
 	}
 }
 
 func atEnd(dec *jsontext.Decoder) error {
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return &FieldError{Code: CodeMalformed, Detail: fmt.Sprintf("the body goes on after the JSON ends, at byte %d: send one object or one array", dec.InputOffset())}
+		return &validation.Error{Code: validation.CodeMalformed, Detail: fmt.Sprintf("the body goes on after the JSON ends, at byte %d: send one object or one array", dec.InputOffset())}
 	}
 	return nil
 }
@@ -65,9 +67,9 @@ func atEnd(dec *jsontext.Decoder) error {
 func malformed(err error) error {
 	var syntactic *jsontext.SyntacticError
 	if errors.As(err, &syntactic) {
-		return &FieldError{field(syntactic.JSONPointer), CodeMalformed, fmt.Sprintf("is not valid JSON at byte %d", syntactic.ByteOffset)}
+		return invalid(field(syntactic.JSONPointer), validation.CodeMalformed, fmt.Sprintf("is not valid JSON at byte %d", syntactic.ByteOffset))
 	}
-	return &FieldError{"", CodeMalformed, "the body ends in the middle of the JSON"}
+	return invalid("", validation.CodeMalformed, "the body ends in the middle of the JSON")
 }
 
 // decodeError says which member of an event could not be read and why, without
@@ -78,21 +80,21 @@ func decodeError(err error) error {
 	case errors.As(err, &semantic):
 		name := field(semantic.JSONPointer)
 		if errors.Is(err, json.ErrUnknownName) {
-			return &FieldError{name, CodeUnknownField, "is not a field of an event; those are id, site, type, name, url, referrer, timestamp, title, language, screen, props, value, passive, consent, subject, funnel, engaged, scroll"}
+			return invalid(name, validation.CodeUnknownField, "is not a field of an event; those are "+inputNames)
 		}
 		if name == "" {
-			return &FieldError{"", CodeWrongType, "an event must be a JSON object"}
+			return invalid("", validation.CodeWrongType, "an event must be a JSON object")
 		}
 		if expected(name) == wholeNumber && semantic.JSONKind == jsontext.KindNumber {
-			return &FieldError{name, CodeWrongType, "must be " + wholeNumber + ", not one with a fraction or too many digits"}
+			return invalid(name, validation.CodeWrongType, "must be "+wholeNumber+", not one with a fraction or too many digits")
 		}
-		return &FieldError{name, CodeWrongType, "must be " + expected(name) + ", not " + kind(semantic.JSONKind)}
+		return invalid(name, validation.CodeWrongType, "must be "+expected(name)+", not "+kind(semantic.JSONKind))
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		var syntactic *jsontext.SyntacticError
 		if errors.As(err, &syntactic) {
-			return &FieldError{field(syntactic.JSONPointer), CodeMalformed, "appears twice"}
+			return invalid(field(syntactic.JSONPointer), validation.CodeMalformed, "appears twice")
 		}
-		return &FieldError{"", CodeMalformed, "a field appears twice"}
+		return invalid("", validation.CodeMalformed, "a field appears twice")
 	default:
 		return malformed(err)
 	}

@@ -9,8 +9,6 @@ package event
 import (
 	"fmt"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // Type is what kind of thing happened.
@@ -117,64 +115,6 @@ func ParseDay(text string) (Day, error) {
 		return 0, fmt.Errorf("%q is not a day such as 2026-11-01: %w", text, err)
 	}
 	return DayOf(date), nil
-}
-
-// Attributes is what is known of where a visitor came from and what with. Empty
-// means not known. The attributes of a visit are those of its first event.
-type Attributes struct {
-	Referrer       string // host and path, no query
-	Source         string // who sent the visitor, e.g. "Google"
-	Channel        string // by which kind of way, e.g. "Organic Search"
-	UTMSource      string // utm_source as sent
-	UTMMedium      string
-	UTMCampaign    string
-	UTMTerm        string
-	UTMContent     string
-	Country        string // ISO 3166-1 alpha-2
-	Region         string // ISO 3166-2
-	City           string
-	Browser        string
-	BrowserVersion string // major
-	OS             string
-	OSVersion      string
-	Device         string // Desktop, Mobile or Tablet
-	Language       string // BCP 47
-	Screen         string
-}
-
-// AttributeValues are all attributes, in the order in which they stand here: that of their
-// columns in the record, too.
-func (a *Attributes) AttributeValues() [18]*string {
-	return [18]*string{
-		&a.Referrer, &a.Source, &a.Channel, &a.UTMSource, &a.UTMMedium, &a.UTMCampaign, &a.UTMTerm, &a.UTMContent,
-		&a.Country, &a.Region, &a.City, &a.Browser, &a.BrowserVersion, &a.OS, &a.OSVersion, &a.Device, &a.Language, &a.Screen,
-	}
-}
-
-// Event is one thing that happened, enriched and pseudonymous: the form that is
-// queued, stored and folded. Site, Day and Visitor name its visitor-day.
-type Event struct {
-	ID        uuid.UUID
-	Site      int32
-	Time      time.Time // UTC, whole milliseconds
-	Day       Day
-	UTCOffset int16 // minutes that local time is ahead of UTC
-	Visitor   int64
-	Type      Type
-	Name      string
-	Hostname  string
-	Page      string // path
-	Title     string
-	Props     map[string]string
-	Amount    string    // decimal
-	Currency  string    // ISO 4217
-	Subject   uuid.UUID // keyed hash; zero without
-	Funnel    string
-	Step      int16 // 1 is the first
-	Engaged   int32 // milliseconds; of an engagement only
-	Scroll    int16 // percent of the page that was seen, from 1; 0 when not measured; of an engagement only
-	Passive   bool  // happened without the visitor doing something: a visit with one event besides is still a bounce
-	Attributes
 }
 
 // Pageview is what a view without a name is called, as Plausible does.

@@ -24,15 +24,15 @@ func TestQueueFormKeepsEverything(t *testing.T) {
 		},
 	}
 	encoded := string(want.Encode(nil))
-	first := want // version, which knew neither scroll nor passive: they take the last two bytes
+	first := want // version, which had neither scroll nor passive, nor the version: they take the last three bytes
 	first.Scroll, first.Passive = 0, false
 	for name, of := range map[string]struct {
 		encoded string
 		want    event.Event
 	}{
 		"this version":        {encoded, want},
-		"the first one":       {"\xdc\x00\x24" + encoded[3:len(encoded)-2], first},
-		"one yet to be known": {"\xdc\x00\x27" + encoded[3:] + "\x82\xa1a\x01\xa1b\x90", want},
+		"the first one":       {"\xdc\x00\x24" + encoded[3:len(encoded)-3], first},
+		"one yet to be known": {"\xdc\x00\x29" + encoded[3:] + "\x82\xa1a\x01\xa1b\x90", want},
 	} {
 		encoded := of.encoded
 		var got event.Event

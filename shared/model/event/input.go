@@ -9,53 +9,28 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
+
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// What a client may send at most. Lengths are in bytes of UTF-8.
+// What a client may send at most, beside the texts of Input. Lengths are in bytes of UTF-8.
 const (
 	MaxBody    = 1 << 20  // bytes of a request
 	MaxBatch   = 1000     // events of a request
 	MaxEvent   = 32 << 10 // bytes of one event
-	MaxURL     = 2048     // url and referrer
-	MaxName    = 120      // name, funnel id
-	MaxTitle   = 500
 	MaxProps   = 30
 	MaxKey     = 100  // key of a property
 	MaxValue   = 1000 // value of a property
-	MaxSubject = 256
 	MaxStep    = 100
 	MaxEngaged = 86_400_000 // milliseconds
 )
 
-// How far a client's clock is believed. An event from further ahead than ClockSkew,
-// or with an id made longer than RetryWindow ago, is taken to have happened when it
-// arrived.
+// How far a client's clock is trusted. An event from further ahead than ClockSkew, or
+// with an id made longer than RetryWindow ago, gets the time of its arrival.
 const (
 	ClockSkew   = 5 * time.Minute
 	RetryWindow = 24 * time.Hour
 )
-
-// Input is an event as a client sends it.
-type Input struct {
-	ID        string                    `json:"id"`        // UUIDv7 made by the client; makes a retry the same event
-	Site      string                    `json:"site"`      // domain or public id
-	Type      string                    `json:"type"`      // view, click, conversion, funnel_step, engagement
-	Name      string                    `json:"name"`      // what was clicked or reached
-	URL       string                    `json:"url"`       // absolute; required for a view and an engagement
-	Referrer  string                    `json:"referrer"`  // absolute URL of the page before
-	Timestamp string                    `json:"timestamp"` // RFC 3339; arrival when absent
-	Title     string                    `json:"title"`
-	Language  string                    `json:"language"` // BCP 47
-	Screen    string                    `json:"screen"`   // WIDTHxHEIGHT in CSS pixels
-	Props     map[string]jsontext.Value `json:"props"`    // strings, numbers, booleans
-	Value     *Value                    `json:"value"`
-	Consent   bool                      `json:"consent"` // the visitor has agreed to be counted; for sites whose rules require it
-	Subject   string                    `json:"subject"` // reference to a consenting person; stored only as a keyed hash
-	Funnel    *Funnel                   `json:"funnel"`
-	Passive   bool                      `json:"passive"` // happened without the visitor doing something, so that it ends no bounce
-	Scroll    *int                      `json:"scroll"`  // percent of the page that was seen so far, 0 to 100; of an engagement only
-	Engaged   *int                      `json:"engaged"` // milliseconds that the page was visible and had the focus since it last said so; of an engagement only
-}
 
 // Value is money that an event is worth.
 type Value struct {
@@ -69,47 +44,19 @@ type Funnel struct {
 	Step int    `json:"step"` // from 1
 }
 
-// FieldError says what is wrong with one field of an event and what would be
-// right. It never repeats the value: it may be personal.
-type FieldError struct {
-	Field  string // path such as props.plan; empty for the event itself
-	Code   string // stable, e.g. required, too_long, wrong_type
-	Detail string
-}
-
-func (e *FieldError) Error() string {
-	if e.Field == "" {
-		return e.Detail
-	}
-	return e.Field + ": " + e.Detail
-}
-
-// The codes of a FieldError.
-const (
-	CodeRequired     = "required"
-	CodeTooLong      = "too_long"
-	CodeTooMany      = "too_many"
-	CodeWrongType    = "wrong_type"
-	CodeWrongValue   = "wrong_value"
-	CodeUnknownField = "unknown_field"
-	CodeUnknownSite  = "unknown_site"
-	CodeMalformed    = "malformed"
-	CodeOutOfRange   = "out_of_range"
-)
-
 // Decode reads one event of the native form. It is strict: an unknown field, a
-// wrong type, a duplicate key or bad UTF-8 is a *FieldError.
+// wrong type, a duplicate key or bad UTF-8 is a *validation.Error.
 func Decode(data []byte) (Input, error) {
 	if len(data) > MaxEvent {
-		return Input{}, &FieldError{Code: CodeTooLong, Detail: fmt.Sprintf("an event may have at most %d bytes", MaxEvent)}
+		return Input{}, &validation.Error{Code: validation.CodeTooLong, Detail: fmt.Sprintf("an event may have at most %d bytes", MaxEvent)}
 	}
-	if in, ok := quick(data); ok {
+	if in, ok := decodeFast(data); ok {
 		return in, nil
 	}
-	return strict(data)
+	return decodeStrict(data)
 }
 
-func strict(data []byte) (in Input, err error) {
+func decodeStrict(data []byte) (in Input, err error) {
 	if err := json.Unmarshal(data, &in, json.RejectUnknownMembers(true)); err != nil {
 		return in, decodeError(err)
 	}
@@ -119,7 +66,7 @@ func strict(data []byte) (in Input, err error) {
 // Valid is what Validate makes of an Input: the event so far, and the parts of
 // the request that must be looked up, hashed or read further.
 type Valid struct {
-	Event    Event  // ID, Time, Type, Name, Title, Props, Amount, Currency, Funnel, Step, Engaged, Language, Screen
+	Event    Event  // without Site, Day, UTCOffset, Visitor, the page, and attributes that the server finds out
 	Site     string // as sent, lower case
 	URL      string // as sent
 	Referrer string // as sent
@@ -133,25 +80,19 @@ type Valid struct {
 func (in *Input) Validate(now time.Time) (Valid, error) {
 	v := Valid{URL: in.URL, Referrer: in.Referrer, Subject: in.Subject, Site: strings.ToLower(in.Site)}
 	e := &v.Event
-	e.Name, e.Title, e.Language, e.Screen, e.Passive = in.Name, in.Title, in.Language, in.Screen, in.Passive
+	in.copyTo(e)
 
 	if in.Site == "" {
-		return v, &FieldError{"site", CodeRequired, "say which site the event belongs to: its domain or its public id"}
+		return v, invalid("site", validation.CodeRequired, "say which site the event belongs to: its domain or its public id")
 	}
 	var ok bool
 	if e.Type, ok = ParseType(in.Type); !ok {
 		if in.Type == "" {
-			return v, &FieldError{"type", CodeRequired, "must be one of " + typeNames}
+			return v, invalid("type", validation.CodeRequired, "must be one of "+typeNames)
 		}
-		return v, &FieldError{"type", CodeWrongValue, "must be one of " + typeNames}
+		return v, invalid("type", validation.CodeWrongValue, "must be one of "+typeNames)
 	}
-	for _, f := range []struct {
-		field, text string
-		most        int
-	}{
-		{"site", in.Site, 255}, {"name", in.Name, MaxName}, {"url", in.URL, MaxURL}, {"referrer", in.Referrer, MaxURL},
-		{"title", in.Title, MaxTitle}, {"language", in.Language, 35}, {"screen", in.Screen, 16}, {"subject", in.Subject, MaxSubject},
-	} {
+	for _, f := range in.limits() {
 		if len(f.text) > f.most {
 			return v, tooLong(f.field, f.most)
 		}
@@ -160,13 +101,13 @@ func (in *Input) Validate(now time.Time) (Valid, error) {
 		}
 	}
 	if in.URL == "" && (e.Type == View || e.Type == Engagement) {
-		return v, &FieldError{"url", CodeRequired, "a view and an engagement need the absolute address of the page, e.g. https://example.com/pricing"}
+		return v, invalid("url", validation.CodeRequired, "a view and an engagement need the absolute address of the page, e.g. https://example.com/pricing")
 	}
 	if in.Screen != "" && !isScreen(in.Screen) {
-		return v, &FieldError{"screen", CodeWrongValue, "must be WIDTHxHEIGHT in pixels, e.g. 1920x1080"}
+		return v, invalid("screen", validation.CodeWrongValue, "must be WIDTHxHEIGHT in pixels, e.g. 1920x1080")
 	}
 	if in.Language != "" && !isLanguage(in.Language) {
-		return v, &FieldError{"language", CodeWrongValue, "must be a BCP 47 tag, e.g. fr or en-GB"}
+		return v, invalid("language", validation.CodeWrongValue, "must be a BCP 47 tag, e.g. fr or en-GB")
 	}
 	if err := in.time(now, &v); err != nil {
 		return v, err
@@ -190,7 +131,7 @@ func (in *Input) time(now time.Time, v *Valid) error {
 	if in.ID != "" {
 		id, err := uuid.Parse(in.ID)
 		if err != nil || id.Version() != 7 || len(in.ID) != 36 {
-			return &FieldError{"id", CodeWrongValue, "must be a UUID of version 7, e.g. 0190d3c4-5b1e-7c3a-9f00-3d2b1a0c9e88; leave it out to have one made"}
+			return invalid("id", validation.CodeWrongValue, "must be a UUID of version 7, e.g. 0190d3c4-5b1e-7c3a-9f00-3d2b1a0c9e88; leave it out to have one made")
 		}
 		e.ID = id
 		sec, nsec := id.Time().UnixTime()
@@ -201,7 +142,7 @@ func (in *Input) time(now time.Time, v *Valid) error {
 	if in.Timestamp != "" {
 		t, err := time.Parse(time.RFC3339Nano, in.Timestamp)
 		if err != nil {
-			return &FieldError{"timestamp", CodeWrongValue, "must be an RFC 3339 date and time with a zone, e.g. 2026-03-01T12:30:00Z"}
+			return invalid("timestamp", validation.CodeWrongValue, "must be an RFC 3339 date and time with a zone, e.g. 2026-03-01T12:30:00Z")
 		}
 		e.Time, v.Skewed = t, false
 	}
@@ -214,7 +155,7 @@ func (in *Input) time(now time.Time, v *Valid) error {
 
 func (in *Input) props(e *Event) error {
 	if len(in.Props) > MaxProps {
-		return &FieldError{"props", CodeTooMany, fmt.Sprintf("at most %d properties", MaxProps)}
+		return invalid("props", validation.CodeTooMany, fmt.Sprintf("at most %d properties", MaxProps))
 	}
 	for key, raw := range in.Props {
 		value, err := property(key, raw)
@@ -231,21 +172,21 @@ func (in *Input) props(e *Event) error {
 }
 
 // property reads the value of a property.
-func property(key string, raw jsontext.Value) (value string, bad *FieldError) {
+func property(key string, raw jsontext.Value) (value string, bad *validation.Error) {
 	if key == "" || len(key) > MaxKey {
-		return "", &FieldError{Code: CodeTooLong, Detail: fmt.Sprintf("a property's key must have 1 to %d bytes", MaxKey)}
+		return "", &validation.Error{Code: validation.CodeTooLong, Detail: fmt.Sprintf("a property's key must have 1 to %d bytes", MaxKey)}
 	}
 	switch raw.Kind() {
 	case jsontext.KindString:
 		unquoted, err := jsontext.AppendUnquote(make([]byte, 0, 64), raw)
 		if err != nil {
-			return "", &FieldError{Code: CodeMalformed, Detail: "is not a valid string"}
+			return "", &validation.Error{Code: validation.CodeMalformed, Detail: "is not a valid string"}
 		}
 		value = string(unquoted)
 	case jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse:
 		value = string(raw)
 	default:
-		return "", &FieldError{Code: CodeWrongType, Detail: "must be a string, a number or a boolean"}
+		return "", &validation.Error{Code: validation.CodeWrongType, Detail: "must be a string, a number or a boolean"}
 	}
 	switch {
 	case len(value) > MaxValue:
@@ -264,19 +205,19 @@ func (in *Input) value(e *Event) error {
 	switch in.Value.Amount.Kind() {
 	case jsontext.KindString:
 		if err := json.Unmarshal(in.Value.Amount, &amount); err != nil {
-			return &FieldError{"value.amount", CodeMalformed, "is not a valid string"}
+			return invalid("value.amount", validation.CodeMalformed, "is not a valid string")
 		}
 	case jsontext.KindNumber:
 	case jsontext.KindInvalid:
-		return &FieldError{"value.amount", CodeRequired, "say how much, e.g. 12.5"}
+		return invalid("value.amount", validation.CodeRequired, "say how much, e.g. 12.5")
 	default:
-		return &FieldError{"value.amount", CodeWrongType, "must be a number or a decimal string"}
+		return invalid("value.amount", validation.CodeWrongType, "must be a number or a decimal string")
 	}
 	if _, _, ok := ReadAmount(amount); !ok {
-		return &FieldError{"value.amount", CodeWrongValue, "must be a decimal number with at most 12 digits before and 4 after the point, e.g. 12.5"}
+		return invalid("value.amount", validation.CodeWrongValue, "must be a decimal number with at most 12 digits before and 4 after the point, e.g. 12.5")
 	}
 	if len(in.Value.Currency) != 3 || !all(in.Value.Currency, func(c byte) bool { return 'A' <= c && c <= 'Z' }) {
-		return &FieldError{"value.currency", CodeWrongValue, "must be the three letters of ISO 4217, e.g. EUR"}
+		return invalid("value.currency", validation.CodeWrongValue, "must be the three letters of ISO 4217, e.g. EUR")
 	}
 	e.Amount, e.Currency = amount, in.Value.Currency
 	return nil
@@ -285,12 +226,12 @@ func (in *Input) value(e *Event) error {
 func (in *Input) funnel(e *Event) error {
 	if in.Funnel == nil {
 		if e.Type == FunnelStep {
-			return &FieldError{"funnel", CodeRequired, `a funnel_step needs its funnel, e.g. {"id":"signup","step":1}`}
+			return invalid("funnel", validation.CodeRequired, `a funnel_step needs its funnel, e.g. {"id":"signup","step":1}`)
 		}
 		return nil
 	}
 	if in.Funnel.ID == "" {
-		return &FieldError{"funnel.id", CodeRequired, "name the funnel"}
+		return invalid("funnel.id", validation.CodeRequired, "name the funnel")
 	}
 	if len(in.Funnel.ID) > MaxName {
 		return tooLong("funnel.id", MaxName)
@@ -299,7 +240,7 @@ func (in *Input) funnel(e *Event) error {
 		return unstorable("funnel.id")
 	}
 	if in.Funnel.Step < 1 || in.Funnel.Step > MaxStep {
-		return &FieldError{"funnel.step", CodeOutOfRange, fmt.Sprintf("must be from 1 to %d", MaxStep)}
+		return invalid("funnel.step", validation.CodeOutOfRange, fmt.Sprintf("must be from 1 to %d", MaxStep))
 	}
 	e.Funnel, e.Step = in.Funnel.ID, int16(in.Funnel.Step)
 	return nil
@@ -309,24 +250,24 @@ func (in *Input) engagement(e *Event) error {
 	if e.Type != Engagement {
 		switch {
 		case in.Engaged != nil:
-			return &FieldError{"engaged", CodeWrongValue, "goes with an engagement only"}
+			return invalid("engaged", validation.CodeWrongValue, "goes with an engagement only")
 		case in.Scroll != nil:
-			return &FieldError{"scroll", CodeWrongValue, "goes with an engagement only"}
+			return invalid("scroll", validation.CodeWrongValue, "goes with an engagement only")
 		}
 		return nil
 	}
 	engaged, scroll := value(in.Engaged), value(in.Scroll)
 	switch {
 	case in.Engaged == nil && in.Scroll == nil:
-		return &FieldError{"engaged", CodeRequired, "say for how many milliseconds the page was visible and had the focus, e.g. 15000"}
+		return invalid("engaged", validation.CodeRequired, "say for how many milliseconds the page was visible and had the focus, e.g. 15000")
 	case engaged < 0 || engaged > MaxEngaged || engaged == 0 && in.Scroll == nil:
-		return &FieldError{"engaged", CodeOutOfRange, fmt.Sprintf("must be from 1 to %d milliseconds", MaxEngaged)}
+		return invalid("engaged", validation.CodeOutOfRange, fmt.Sprintf("must be from 1 to %d milliseconds", MaxEngaged))
 	case scroll < 0 || scroll > 100:
-		return &FieldError{"scroll", CodeOutOfRange, "must be from 0 to 100 percent"}
+		return invalid("scroll", validation.CodeOutOfRange, "must be from 0 to 100 percent")
 	case in.Value != nil:
-		return &FieldError{"value", CodeWrongValue, "does not go with an engagement: send it with the event that earned it"}
+		return invalid("value", validation.CodeWrongValue, "does not go with an engagement: send it with the event that earned it")
 	case in.Funnel != nil:
-		return &FieldError{"funnel", CodeWrongValue, "does not go with an engagement: send it with the event that reached the step"}
+		return invalid("funnel", validation.CodeWrongValue, "does not go with an engagement: send it with the event that reached the step")
 	}
 	e.Engaged, e.Scroll = int32(engaged), int16(scroll)
 	return nil
@@ -339,15 +280,21 @@ func value(of *int) int {
 	return *of
 }
 
-func tooLong(field string, most int) *FieldError {
-	return &FieldError{field, CodeTooLong, fmt.Sprintf("at most %d bytes", most)}
+// limit is the most bytes that a text may have.
+type limit struct {
+	field, text string
+	most        int
+}
+
+func tooLong(field string, most int) *validation.Error {
+	return invalid(field, validation.CodeTooLong, fmt.Sprintf("at most %d bytes", most))
 }
 
 // storable tells whether a database text can hold it.
 func storable(text string) bool { return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text) }
 
-func unstorable(field string) *FieldError {
-	return &FieldError{field, CodeWrongValue, "must be UTF-8 text without NUL characters"}
+func unstorable(field string) *validation.Error {
+	return invalid(field, validation.CodeWrongValue, "must be UTF-8 text without NUL characters")
 }
 
 // clip keeps a client's key short enough to be named in an error.
@@ -407,4 +354,9 @@ func all(s string, is func(byte) bool) bool {
 		}
 	}
 	return true
+}
+
+// invalid returns the error for a field that breaks a rule.
+func invalid(field, code, detail string) *validation.Error {
+	return &validation.Error{Field: field, Code: code, Detail: detail}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -175,7 +176,7 @@ func TestBadFieldsAreNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := validate(t, test.body)
-			var got *event.FieldError
+			var got *validation.Error
 			if !errors.As(err, &got) {
 				t.Fatalf("got %v, want a FieldError", err)
 			}
@@ -232,7 +233,7 @@ func TestSplit(t *testing.T) {
 			t.Parallel()
 			values, array, err := event.Split([]byte(test.body))
 			var code string
-			var bad *event.FieldError
+			var bad *validation.Error
 			if errors.As(err, &bad) {
 				code = bad.Code
 			}

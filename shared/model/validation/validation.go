@@ -21,3 +21,16 @@ func (e *Error) Error() string {
 	}
 	return e.Field + ": " + e.Detail
 }
+
+// The codes that name a rule. Once released, a code never changes its meaning.
+const (
+	CodeRequired     = "required"
+	CodeTooLong      = "too_long"
+	CodeTooMany      = "too_many"
+	CodeWrongType    = "wrong_type"
+	CodeWrongValue   = "wrong_value"
+	CodeUnknownField = "unknown_field"
+	CodeUnknownSite  = "unknown_site"
+	CodeMalformed    = "malformed"
+	CodeOutOfRange   = "out_of_range"
+)

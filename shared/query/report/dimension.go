@@ -31,12 +31,8 @@ const (
 	segmentName = "segment"
 )
 
-// What answers call values that are not known, as Plausible does.
-const (
-	direct = "Direct / None"
-	notSet = "(not set)"
-	noProp = "(none)"
-)
+// noProp is what answers call the missing value of a property, as Plausible does.
+const noProp = "(none)"
 
 // maxPropKey is how many bytes the key of a property has at most.
 const maxPropKey = 300
@@ -46,7 +42,7 @@ const maxPropKey = 300
 // of an event without one; where it is a share of the whole, as of visits from no known
 // country, it stays, as "" or by the name it has here.
 func dimensions() []Dimension {
-	return []Dimension{
+	return append([]Dimension{
 		{Name: "time", grain: autoGrain},
 		{Name: "time:minute", grain: minuteGrain},
 		{Name: "time:hour", grain: hourGrain},
@@ -54,36 +50,7 @@ func dimensions() []Dimension {
 		{Name: "time:week", grain: weekGrain},
 		{Name: "time:month", grain: monthGrain},
 		{Name: goalName, skip: true},
-		{Name: "event:page", column: columns.Page, rollup: visit.Page, skip: true},
-		{Name: "event:name", column: columns.Name, rollup: visit.Name, skip: true},
-		{Name: "event:hostname", column: columns.Hostname, rollup: visit.Hostname},
-		{Name: "event:currency", column: columns.Currency, skip: true},
-		{Name: "visit:entry_page", column: columns.EntryPage, rollup: visit.EntryPage, skip: true},
-		{Name: "visit:exit_page", column: columns.ExitPage, rollup: visit.ExitPage, skip: true},
-		{Name: "visit:entry_page_hostname", column: columns.EntryHostname, skip: true},
-		{Name: "visit:exit_page_hostname", column: columns.ExitHostname, skip: true},
-		{Name: "visit:referrer", column: columns.Referrer, rollup: visit.Referrer, none: direct},
-		{Name: "visit:source", column: columns.Source, rollup: visit.Source, none: direct},
-		{Name: "visit:channel", column: columns.Channel, rollup: visit.Channel},
-		{Name: "visit:utm_source", column: columns.UTMSource, rollup: visit.UTMSource, none: notSet},
-		{Name: "visit:utm_medium", column: columns.UTMMedium, rollup: visit.UTMMedium, none: notSet},
-		{Name: "visit:utm_campaign", column: columns.UTMCampaign, rollup: visit.UTMCampaign, none: notSet},
-		{Name: "visit:utm_term", column: columns.UTMTerm, rollup: visit.UTMTerm, none: notSet},
-		{Name: "visit:utm_content", column: columns.UTMContent, rollup: visit.UTMContent, none: notSet},
-		{Name: "visit:country", column: columns.Country, rollup: visit.Country},
-		{Name: "visit:country_name", column: columns.Country, rollup: visit.Country, names: true},
-		{Name: "visit:region", column: columns.Region, rollup: visit.Region, skip: true},
-		{Name: "visit:city", column: columns.City, rollup: visit.City, skip: true},
-		{Name: "visit:region_name", column: columns.Region, rollup: visit.Region, skip: true},
-		{Name: "visit:city_name", column: columns.City, rollup: visit.City, skip: true},
-		{Name: "visit:browser", column: columns.Browser, rollup: visit.Browser, none: notSet},
-		{Name: "visit:browser_version", column: columns.BrowserVer, none: notSet},
-		{Name: "visit:os", column: columns.OS, rollup: visit.OS, none: notSet},
-		{Name: "visit:os_version", column: columns.OSVersion, none: notSet},
-		{Name: "visit:device", column: columns.Device, rollup: visit.Device, none: notSet},
-		{Name: "visit:language", column: columns.Language, rollup: visit.Language},
-		{Name: "visit:screen", column: columns.Screen, rollup: visit.Screen},
-	}
+	}, fieldDimensions()...)
 }
 
 func (d *Dimension) isTime() bool { return d.grain != noGrain }

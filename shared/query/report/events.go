@@ -256,12 +256,9 @@ func eventColumns() []table.Column {
 	list := []table.Column{
 		{Name: "cursor", Kind: table.Text}, {Name: "id", Kind: table.Text}, {Name: "time", Kind: table.Time}, {Name: "day", Kind: table.Text},
 		{Name: "utc_offset", Kind: table.Whole}, {Name: "visitor", Kind: table.Text}, {Name: "subject", Kind: table.Text},
-		{Name: "type", Kind: table.Text}, {Name: "name", Kind: table.Text}, {Name: "hostname", Kind: table.Text}, {Name: "page", Kind: table.Text}, {Name: "title", Kind: table.Text},
+		{Name: "type", Kind: table.Text},
 	}
-	return append(append(list, attributeColumns()...),
-		table.Column{Name: "props", Kind: table.JSON}, table.Column{Name: "amount", Kind: table.Decimal}, table.Column{Name: "currency", Kind: table.Text},
-		table.Column{Name: "funnel", Kind: table.Text}, table.Column{Name: "funnel_step", Kind: table.Whole},
-		table.Column{Name: "engaged", Kind: table.Whole}, table.Column{Name: "scroll", Kind: table.Whole}, table.Column{Name: "passive", Kind: table.Flag})
+	return append(list, fieldColumns()...)
 }
 
 // eventCells are those of eventColumns.
@@ -273,18 +270,19 @@ func eventCells(e *event.Event) ([]table.Cell, error) {
 	cells := []table.Cell{
 		table.OfText(idOf(e).String()), table.OfText(e.ID.String()), table.OfTime(e.Time, "2006-01-02T15:04:05.000Z07:00"), table.OfText(e.Day.String()),
 		table.OfWhole(e.UTCOffset), table.OfText(visitorText(e.Visitor)), subject,
-		table.OfText(e.Type.String()), table.OfText(e.Name), table.OfText(e.Hostname), table.OfText(e.Page), table.OfText(e.Title),
+		table.OfText(e.Type.String()),
 	}
-	for _, value := range e.AttributeValues() {
-		cells = append(cells, table.OfText(*value))
+	return appendFieldCells(cells, e)
+}
+
+// propsCell is the cell of an event's properties.
+func propsCell(props map[string]string) (table.Cell, error) {
+	if len(props) == 0 {
+		return table.OfJSON(nil), nil
 	}
-	var props jsontext.Value
-	if len(e.Props) > 0 {
-		var err error
-		if props, err = json.Marshal(e.Props, json.Deterministic(true)); err != nil {
-			return nil, fmt.Errorf("encode properties: %w", err)
-		}
+	text, err := json.Marshal(props, json.Deterministic(true))
+	if err != nil {
+		return table.Cell{}, fmt.Errorf("encode properties: %w", err)
 	}
-	return append(cells, table.OfJSON(props), table.OfDecimal(e.Amount), table.OfText(e.Currency), table.OfText(e.Funnel), table.OfWhole(e.Step),
-		table.OfWhole(e.Engaged), table.OfWhole(e.Scroll), table.OfFlag(e.Passive)), nil
+	return table.OfJSON(text), nil
 }

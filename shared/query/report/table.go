@@ -2,11 +2,11 @@ package report
 
 import (
 	"cmp"
-	"strings"
+	"slices"
 	"time"
 
+	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/query/table"
-	"github.com/analytics-platform/analytics/shared/storage/columns"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -206,8 +206,8 @@ func visitColumns() []table.Column {
 
 // attributeColumns are those of event.Attributes.
 func attributeColumns() (list []table.Column) {
-	for _, column := range columns.Attributes() {
-		list = append(list, table.Column{Name: strings.TrimPrefix(string(column), "visit_"), Kind: table.Text})
+	for _, name := range event.AttributeNames() {
+		list = append(list, table.Column{Name: name, Kind: table.Text})
 	}
 	return list
 }
@@ -219,11 +219,9 @@ func visitCells(s *store.StoredVisit, location *time.Location) []table.Cell {
 		table.OfText(v.ID), table.OfText(v.Visitor), table.OfTime(s.Visit.Start.In(location), time.RFC3339),
 		table.OfWhole(v.Duration), table.OfWhole(v.Engaged), table.OfWhole(v.Pageviews), table.OfWhole(v.Events), table.OfFlag(v.Bounce),
 	}
-	for _, value := range []string{
-		v.EntryPage, v.ExitPage, v.Hostname, v.Referrer, v.Source, v.Channel, v.UTMSource, v.UTMMedium, v.UTMCampaign, v.UTMTerm, v.UTMContent,
-		v.Country, v.Region, v.City, v.Browser, v.BrowserVersion, v.OS, v.OSVersion, v.Device, v.Language, v.Screen,
-	} {
-		cells = append(cells, table.OfText(value))
+	attributes := v.AttributeValues()
+	for _, value := range slices.Concat([]*string{&v.EntryPage, &v.ExitPage, &v.Hostname}, attributes[:]) {
+		cells = append(cells, table.OfText(*value))
 	}
 	return append(cells, table.OfJSON(v.Revenue))
 }

@@ -120,36 +120,19 @@ type VisitsAnswer struct {
 
 // VisitSummary is a visit. What is not known of it is "".
 type VisitSummary struct {
-	ID             string         `json:"id"`
-	Visitor        string         `json:"visitor"`    // the same in all visits of one visitor on one day
-	StartedAt      string         `json:"started_at"` // RFC 3339, local to the site
-	Duration       int32          `json:"duration"`   // seconds from the first to the last event
-	Engaged        int64          `json:"engaged"`    // seconds for which a page was visible and had the focus
-	Pageviews      int32          `json:"pageviews"`
-	Events         int32          `json:"events"`
-	Bounce         bool           `json:"bounce"`
-	EntryPage      string         `json:"entry_page"`
-	ExitPage       string         `json:"exit_page"`
-	Hostname       string         `json:"hostname"`
-	Referrer       string         `json:"referrer"`
-	Source         string         `json:"source"`
-	Channel        string         `json:"channel"`
-	UTMSource      string         `json:"utm_source"`
-	UTMMedium      string         `json:"utm_medium"`
-	UTMCampaign    string         `json:"utm_campaign"`
-	UTMTerm        string         `json:"utm_term"`
-	UTMContent     string         `json:"utm_content"`
-	Country        string         `json:"country"`
-	Region         string         `json:"region"`
-	City           string         `json:"city"`
-	Browser        string         `json:"browser"`
-	BrowserVersion string         `json:"browser_version"`
-	OS             string         `json:"os"`
-	OSVersion      string         `json:"os_version"`
-	Device         string         `json:"device"`
-	Language       string         `json:"language"`
-	Screen         string         `json:"screen"`
-	Revenue        jsontext.Value `json:"revenue,omitempty"` // decimals by currency
+	ID        string `json:"id"`
+	Visitor   string `json:"visitor"`    // the same in all visits of one visitor on one day
+	StartedAt string `json:"started_at"` // RFC 3339, local to the site
+	Duration  int32  `json:"duration"`   // seconds from the first to the last event
+	Engaged   int64  `json:"engaged"`    // seconds for which a page was visible and had the focus
+	Pageviews int32  `json:"pageviews"`
+	Events    int32  `json:"events"`
+	Bounce    bool   `json:"bounce"`
+	EntryPage string `json:"entry_page"`
+	ExitPage  string `json:"exit_page"`
+	Hostname  string `json:"hostname"`
+	event.Attributes
+	Revenue jsontext.Value `json:"revenue,omitempty"` // decimals by currency
 }
 
 // Visits lists visits of a site.
@@ -360,10 +343,7 @@ func summary(s *store.StoredVisit, location *time.Location) VisitSummary {
 		ID: VisitID{v.Start, v.Visitor}.String(), Visitor: visitorText(v.Visitor),
 		StartedAt: v.Start.In(location).Format(time.RFC3339), Duration: v.Duration, Engaged: v.Engaged / 1000,
 		Pageviews: v.Pageviews, Events: v.Events, Bounce: v.Bounce, EntryPage: v.EntryPage, ExitPage: v.ExitPage, Hostname: v.Hostname,
-		Referrer: v.Referrer, Source: v.Source, Channel: v.Channel, UTMSource: v.UTMSource, UTMMedium: v.UTMMedium,
-		UTMCampaign: v.UTMCampaign, UTMTerm: v.UTMTerm, UTMContent: v.UTMContent, Country: v.Country, Region: v.Region, City: v.City,
-		Browser: v.Browser, BrowserVersion: v.BrowserVersion, OS: v.OS, OSVersion: v.OSVersion, Device: v.Device,
-		Language: v.Language, Screen: v.Screen, Revenue: s.Revenue(),
+		Attributes: v.Attributes, Revenue: s.Revenue(),
 	}
 }
 

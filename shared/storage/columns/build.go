@@ -103,49 +103,15 @@ func (b *Builder) Add(visits []visit.Visit) {
 
 func (b *Builder) addVisit(v *visit.Visit) {
 	events := v.Sequence()
-	exitHostname := ""
 	for _, e := range events {
-		if e.Type.Counts() {
-			exitHostname = e.Hostname
-		}
 		b.addEvent(e)
 	}
 	b.day.events = append(b.day.events, b.day.events[b.day.Visits()]+uint32(len(events)))
-	b.number(Start, b.since(v.Start))
-	b.number(StartOffset, int64(events[0].UTCOffset))
-	b.number(Duration, int64(v.Duration))
-	b.number(Pageviews, int64(v.Pageviews))
-	b.number(Events, int64(v.Events))
-	b.number(Bounce, truth(v.Bounce))
-	b.number(VisitEngaged, v.Engaged)
-	b.text(EntryPage, v.EntryPage)
-	b.text(ExitPage, v.ExitPage)
-	b.text(EntryHostname, v.Hostname)
-	b.text(ExitHostname, exitHostname)
-	for i, value := range v.AttributeValues() {
-		b.text(Attributes()[i], *value)
-	}
+	b.addVisitValues(v)
 }
 
 func (b *Builder) addEvent(e *event.Event) {
-	b.number(Time, b.since(e.Time))
-	b.number(UTCOffset, int64(e.UTCOffset))
-	b.number(Type, int64(e.Type))
-	b.number(Passive, truth(e.Passive))
-	b.number(Engaged, int64(e.Engaged))
-	b.number(Scroll, int64(e.Scroll))
-	b.text(Name, e.EventName())
-	b.text(Page, e.Page)
-	b.text(Hostname, e.Hostname)
-	b.text(Amount, e.Amount)
-	b.text(Currency, e.Currency)
-	if column := b.texts[Subject]; column != nil {
-		subject := ""
-		if e.Subject != uuid.Nil {
-			subject = hex.EncodeToString(e.Subject[:])
-		}
-		b.bytes += column.add(subject)
-	}
+	b.addEventValues(e)
 	if !b.props {
 		for _, key := range b.keys {
 			b.text(Prop(key), e.Props[key])
@@ -187,6 +153,24 @@ func (b *Builder) text(c Column, value string) {
 	if column := b.texts[c]; column != nil {
 		b.bytes += column.add(value)
 	}
+}
+
+// subject is the subject of an event as a text, when the column is wanted.
+func (b *Builder) subject(e *event.Event) string {
+	if e.Subject == uuid.Nil || b.texts[Subject] == nil {
+		return ""
+	}
+	return hex.EncodeToString(e.Subject[:])
+}
+
+// exitHostname is the host of a visit's last event that counts.
+func exitHostname(v *visit.Visit) string {
+	for _, e := range slices.Backward(v.Sequence()) {
+		if e.Type.Counts() {
+			return e.Hostname
+		}
+	}
+	return ""
 }
 
 // since is the time since midnight, to the second.

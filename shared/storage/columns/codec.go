@@ -15,6 +15,10 @@ import (
 // visit has. A day that is kept has it.
 const Frame Column = "frame"
 
+// Version is the name of the piece that holds the version of the form as a varint, without
+// compression. The first version has no such piece.
+const Version Column = "version"
+
 // MoreProps is the name under which it is kept that a day has properties that are not kept,
 // since there are more than MaxProps: the other properties without a piece may be such.
 const MoreProps Column = "more_props"
@@ -26,10 +30,10 @@ const MaxEvents = 1 << 23
 const maxUnpacked = 1 << 26
 
 // The kinds of pieces, each of which begins with its kind. A new form of one is a new
-// kind; so is another guess (see guess.go).
+// kind; so is another guess (see prediction.go).
 const (
 	kindFrame   = 1 // numbers of visits, then of events
-	kindNumbers = 2 // differences from the guess
+	kindNumbers = 2 // differences from the prediction
 	kindTimes   = 3 // seconds from a visit's beginning to that of the next, then those between its events
 	kindText    = 4 // the values, then which of them a row has
 	kindTextBy  = 5 // the same, where a row has 0 when it is as guessed
@@ -60,12 +64,12 @@ func NewCodec() (*Codec, error) {
 var ErrTooLarge = errors.New("the day is too large to be kept in columns")
 
 // Encode returns the pieces of a day that has all columns. Columns that are in all rows as
-// one would guess are left out. The error is ErrTooLarge, when Decode would refuse it.
+// predicted are left out. The error is ErrTooLarge, when Decode would refuse it.
 func (c *Codec) Encode(d *Day) (map[Column][]byte, error) {
 	if d.Events() > MaxEvents {
 		return nil, ErrTooLarge
 	}
-	pieces := map[Column][]byte{}
+	pieces := map[Column][]byte{Version: binary.AppendUvarint(nil, ArchiveVersion)}
 	fits := true
 	pack := func(column Column, data []byte, says bool) {
 		fits = fits && len(data) <= maxUnpacked
@@ -75,13 +79,13 @@ func (c *Codec) Encode(d *Day) (map[Column][]byte, error) {
 	}
 	pack(Frame, encodeFrame(d), true)
 	pack(MoreProps, []byte{kindMore}, d.more)
-	for _, column := range numbers() {
+	for _, column := range numberColumns() {
 		data, says := encodeNumbers(d, column)
 		pack(column, data, says)
 	}
 	for column, text := range d.texts {
 		sorted := &Day{visits: d.visits, events: d.events, texts: map[Column]Text{column: text.byFrequency()}}
-		if from := column.guessedFrom(); from != "" {
+		if from := column.predictedFrom(); from != "" {
 			sorted.texts[from] = d.texts[from].byFrequency()
 		}
 		data, says := encodeText(sorted, column)
@@ -127,7 +131,7 @@ func (c *Codec) decode(d *Day, pieces map[Column][]byte, column Column) error {
 	if _, ok := d.texts[column]; ok || d.numbers[column] != nil {
 		return nil
 	}
-	if from := column.guessedFrom(); from != "" {
+	if from := column.predictedFrom(); from != "" {
 		if err := c.decode(d, pieces, from); err != nil {
 			return err
 		}
@@ -248,10 +252,10 @@ func encodeNumbers(d *Day, c Column) (out []byte, says bool) {
 	if c == Time {
 		return encodeTimes(d, values), len(values) > 0
 	}
-	guess := d.guessNumbers(c)
+	prediction := d.predictNumbers(c)
 	out = []byte{kindNumbers}
 	for i, n := range values {
-		difference := n - guess[i]
+		difference := n - prediction[i]
 		says = says || difference != 0
 		out = binary.AppendVarint(out, difference)
 	}
@@ -263,7 +267,7 @@ func (d *Day) decodeNumbers(c Column, kind byte, data []byte) ([]int64, error) {
 	if kind == kindTimes && c == Time {
 		return d.decodeTimes(data)
 	}
-	values := d.guessNumbers(c)
+	values := d.predictNumbers(c)
 	switch kind {
 	case 0:
 		return values, nil

@@ -20,55 +20,6 @@ import (
 // Column names a column. The names are stored.
 type Column string
 
-// Columns of events. In those of texts "" stands for what is not known.
-const (
-	Time      Column = "time"       // milliseconds since midnight, UTC, of the date that the day has; of the whole second
-	UTCOffset Column = "utc_offset" // minutes that local time is ahead of UTC
-	Type      Column = "type"       // see event.Type
-	Passive   Column = "passive"    // 1 when the visitor did nothing for it
-	Engaged   Column = "engaged"    // milliseconds, of an engagement
-	Scroll    Column = "scroll"     // percent, of an engagement; 0 when not measured
-	Name      Column = "name"       // see event.Event.EventName
-	Page      Column = "page"
-	Hostname  Column = "hostname"
-	Amount    Column = "amount"   // decimal
-	Currency  Column = "currency" // ISO 4217
-	Subject   Column = "subject"  // keyed hash, in hexadecimal
-)
-
-// Columns of visits.
-const (
-	Start         Column = "visit_start"      // as Time
-	StartOffset   Column = "visit_utc_offset" // as UTCOffset
-	Duration      Column = "visit_duration"   // seconds
-	Pageviews     Column = "visit_pageviews"
-	Events        Column = "visit_events" // engagements left out
-	Bounce        Column = "visit_bounce" // 1 when it is one
-	VisitEngaged  Column = "visit_engaged"
-	EntryPage     Column = "visit_entry_page"
-	ExitPage      Column = "visit_exit_page"
-	EntryHostname Column = "visit_entry_hostname"
-	ExitHostname  Column = "visit_exit_hostname"
-	Referrer      Column = "visit_referrer"
-	Source        Column = "visit_source"
-	Channel       Column = "visit_channel"
-	UTMSource     Column = "visit_utm_source"
-	UTMMedium     Column = "visit_utm_medium"
-	UTMCampaign   Column = "visit_utm_campaign"
-	UTMTerm       Column = "visit_utm_term"
-	UTMContent    Column = "visit_utm_content"
-	Country       Column = "visit_country"
-	Region        Column = "visit_region"
-	City          Column = "visit_city"
-	Browser       Column = "visit_browser"
-	BrowserVer    Column = "visit_browser_version"
-	OS            Column = "visit_os"
-	OSVersion     Column = "visit_os_version"
-	Device        Column = "visit_device"
-	Language      Column = "visit_language"
-	Screen        Column = "visit_screen"
-)
-
 // propPrefix begins the name of the column of a property of events.
 const propPrefix = "props:"
 
@@ -82,30 +33,10 @@ func (c Column) Key() (key string, ok bool) { return strings.CutPrefix(string(c)
 func (c Column) OfVisits() bool { return strings.HasPrefix(string(c), "visit_") }
 
 // OfNumbers tells whether the column holds numbers, not texts.
-func (c Column) OfNumbers() bool { return slices.Contains(numbers(), c) }
+func (c Column) OfNumbers() bool { return slices.Contains(numberColumns(), c) }
 
-// Attributes are the columns of a visit's attributes, in the order of
-// event.Attributes.AttributeValues.
-func Attributes() [18]Column {
-	return [18]Column{
-		Referrer, Source, Channel, UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent,
-		Country, Region, City, Browser, BrowserVer, OS, OSVersion, Device, Language, Screen,
-	}
-}
-
-// numbers are the columns that hold numbers; all others hold texts.
-func numbers() []Column {
-	return []Column{Time, UTCOffset, Type, Passive, Engaged, Scroll, Start, StartOffset, Duration, Pageviews, Events, Bounce, VisitEngaged}
-}
-
-// All are all columns but those of properties.
-func All() []Column {
-	all := append(numbers(), Name, Page, Hostname, Amount, Currency, Subject, EntryPage, ExitPage, EntryHostname, ExitHostname)
-	for _, column := range Attributes() {
-		all = append(all, column)
-	}
-	return all
-}
+// All returns all columns but those of properties.
+func All() []Column { return append(numberColumns(), textColumns()...) }
 
 // Text is a column of texts: row i has Values[Index[i]].
 type Text struct {

@@ -90,8 +90,8 @@ func ofVisits() map[columns.Column]func(*visit.Visit) any {
 			return last
 		},
 	}
-	for i, c := range columns.Attributes() {
-		all[c] = func(v *visit.Visit) any { return *v.AttributeValues()[i] }
+	for i, name := range event.AttributeNames() {
+		all[columns.Column("visit_"+name)] = func(v *visit.Visit) any { return *v.AttributeValues()[i] }
 	}
 	return all
 }
@@ -258,7 +258,7 @@ func TestManyProperties(t *testing.T) {
 		for i := range n + 1 {
 			c := columns.Prop(strconv.Itoa(i))
 			d, err := codec.Decode(day, pieces, columns.Page, c)
-			if is := columns.Kept(pieces, columns.Page, c); is != (err == nil) {
+			if is := columns.Holds(pieces, columns.Page, c); is != (err == nil) {
 				t.Errorf("that property %d of %d is kept is %t, and decoding says %v", i, n, is, err)
 			}
 			if err == nil {

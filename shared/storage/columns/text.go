@@ -36,11 +36,11 @@ func (t Text) byFrequency() Text {
 // encodeText returns what is kept of a column of texts; says is false when that says
 // nothing.
 func encodeText(d *Day, c Column) (out []byte, says bool) {
-	text, from := d.texts[c], d.texts[c.guessedFrom()]
+	text, from := d.texts[c], d.texts[c.predictedFrom()]
 	switch {
 	case c.ofOneEvent():
-		return encodeTextOf(text, from, d.guessOfEvents(c))
-	case c.guessedFrom() != "":
+		return encodeTextOf(text, from, d.predictFromEvents(c))
+	case c.predictedFrom() != "":
 		return encodeTextBy(text, from)
 	default:
 		out = appendValues([]byte{kindText}, text.Values[1:])
@@ -54,8 +54,8 @@ func encodeTextBy(text, from Text) (out []byte, says bool) {
 	latest := make([]uint32, len(from.Values))
 	choices := make([]uint32, len(text.Index))
 	for row, n := range text.Index {
-		if guess := &latest[from.Index[row]]; *guess != n {
-			*guess, choices[row] = n, n+1
+		if prediction := &latest[from.Index[row]]; *prediction != n {
+			*prediction, choices[row] = n, n+1
 			says = true
 		}
 	}
@@ -63,8 +63,8 @@ func encodeTextBy(text, from Text) (out []byte, says bool) {
 	return appendChoices(out, choices, len(text.Values)+1), says
 }
 
-// encodeTextOf is given the guess as numbers of the values of the other column.
-func encodeTextOf(text, from Text, guess []uint32) (out []byte, says bool) {
+// encodeTextOf is given the prediction as numbers of the values of the other column.
+func encodeTextOf(text, from Text, prediction []uint32) (out []byte, says bool) {
 	numbers := make(map[string]uint32, len(from.Values))
 	for n, value := range from.Values {
 		numbers[value] = uint32(n)
@@ -81,7 +81,7 @@ func encodeTextOf(text, from Text, guess []uint32) (out []byte, says bool) {
 	}
 	choices := make([]uint32, len(text.Index))
 	for row, n := range text.Index {
-		if inOther[n] != guess[row] {
+		if inOther[n] != prediction[row] {
 			choices[row] = inOther[n] + 1
 			says = true
 		}
@@ -92,10 +92,10 @@ func encodeTextOf(text, from Text, guess []uint32) (out []byte, says bool) {
 
 // decodeText reads a column of texts, of which nothing is kept when kind is 0.
 func (d *Day) decodeText(c Column, kind byte, data []byte) (Text, error) {
-	from, index := d.texts[c.guessedFrom()], make([]uint32, d.rows(c))
+	from, index := d.texts[c.predictedFrom()], make([]uint32, d.rows(c))
 	if kind == 0 {
 		if c.ofOneEvent() {
-			return Text{from.Values, d.guessOfEvents(c)}, nil
+			return Text{from.Values, d.predictFromEvents(c)}, nil
 		}
 		return Text{[]string{""}, index}, nil
 	}
@@ -107,12 +107,12 @@ func (d *Day) decodeText(c Column, kind byte, data []byte) (Text, error) {
 	case kind == kindText:
 		text := Text{append([]string{""}, values...), index}
 		return text, readChoices(index, data, len(text.Values))
-	case kind == kindTextBy && c.guessedFrom() != "" && !c.ofOneEvent():
+	case kind == kindTextBy && c.predictedFrom() != "" && !c.ofOneEvent():
 		text := Text{append([]string{""}, values...), index}
 		return text, decodeTextBy(text, data, from)
 	case kind == kindTextOf && c.ofOneEvent():
 		text := Text{slices.Concat(from.Values, values), index}
-		return text, decodeTextOf(text, data, d.guessOfEvents(c))
+		return text, decodeTextOf(text, data, d.predictFromEvents(c))
 	default:
 		return Text{}, errKind
 	}
@@ -124,16 +124,16 @@ func decodeTextBy(text Text, data []byte, from Text) error {
 	}
 	latest := make([]uint32, len(from.Values))
 	for row, choice := range text.Index {
-		guess := &latest[from.Index[row]]
+		prediction := &latest[from.Index[row]]
 		if choice > 0 {
-			*guess = choice - 1
+			*prediction = choice - 1
 		}
-		text.Index[row] = *guess
+		text.Index[row] = *prediction
 	}
 	return nil
 }
 
-func decodeTextOf(text Text, data []byte, guess []uint32) error {
+func decodeTextOf(text Text, data []byte, prediction []uint32) error {
 	if err := readChoices(text.Index, data, len(text.Values)+1); err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func decodeTextOf(text Text, data []byte, guess []uint32) error {
 		if choice > 0 {
 			text.Index[row] = choice - 1
 		} else {
-			text.Index[row] = guess[row]
+			text.Index[row] = prediction[row]
 		}
 	}
 	return nil

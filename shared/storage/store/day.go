@@ -32,10 +32,7 @@ SET LOCAL idle_in_transaction_session_timeout = '60s'`
 
 	declareDayEvents = `
 DECLARE day_events NO SCROLL CURSOR FOR
-SELECT site_id, time, id, day, utc_offset, visitor, type, name, hostname, page,
-    coalesce(amount::text, ''), currency, engaged, passive,
-    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen
+SELECT ` + foldedEventColumns + `
 FROM events
 WHERE site_id = $1 AND day = $2 AND time >= $3 AND time < $4
 ORDER BY visitor, time`
@@ -47,9 +44,7 @@ ORDER BY visitor, time`
 	// beginning, so that each row of the table belongs to some day.
 	declareDayVisits = `
 DECLARE day_visits NO SCROLL CURSOR FOR
-SELECT site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname,
-    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, revenue
+SELECT ` + visitColumns + `
 FROM visits
 WHERE site_id = $1 AND started_at >= $3 AND started_at < $4
   AND (day = $2
@@ -190,22 +185,19 @@ func DayVisits(ctx context.Context, tx DB, site int32, day event.Day) iter.Seq2[
 }
 
 func eachVisit(rows pgx.Rows, fn func(StoredVisit)) error {
-	var s StoredVisit
-	var day time.Time
-	v := &s.Visit
-	targets := []any{
-		&v.Site, &v.Start, &v.Visitor, &day, &v.Duration, &v.Pageviews, &v.Events, &v.Bounce, &v.EntryPage, &v.ExitPage, &v.Hostname,
-	}
-	for _, value := range v.AttributeValues() {
-		targets = append(targets, value)
-	}
-	targets = append(targets, &v.Engaged, &s.revenue)
-	_, err := pgx.ForEachRow(rows, targets, func() error {
-		v.Start, v.Day = v.Start.UTC(), event.DayOf(day)
-		fn(s)
+	var s scannedVisit
+	_, err := pgx.ForEachRow(rows, s.targets(), func() error {
+		s.Visit.Start, s.Visit.Day = s.Visit.Start.UTC(), event.DayOf(s.day)
+		fn(s.StoredVisit)
 		return nil
 	})
 	return err
+}
+
+// scannedVisit is a stored visit as it is scanned.
+type scannedVisit struct {
+	StoredVisit
+	day time.Time
 }
 
 // cursor is how rows are read a few at a time.

@@ -55,35 +55,12 @@ func HoldSites(ctx context.Context, tx DB) (map[int32]struct{}, error) {
 }
 
 const copyEvents = `
-COPY events (
-    site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
-    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props, amount, currency, subject, funnel, funnel_step, engaged, scroll, passive)
+COPY events (` + eventColumns + `)
 FROM STDIN (FORMAT binary)`
 
 const addUnknownEvents = `
-INSERT INTO events (
-    site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
-    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props, amount, currency, subject, funnel, funnel_step, engaged, scroll, passive)
-SELECT
-    site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
-    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props, amount, currency, subject, funnel, funnel_step, engaged, scroll, passive
-FROM unnest(
-    $1::int[], $2::timestamptz[], $3::uuid[], $4::date[], $5::smallint[], $6::bigint[], $7::smallint[],
-    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-    $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[],
-    $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
-    $30::jsonb[], $31::numeric[], $32::text[], $33::uuid[], $34::text[], $35::smallint[], $36::int[], $37::smallint[], $38::boolean[])
-AS e (
-    site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
-    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    props, amount, currency, subject, funnel, funnel_step, engaged, scroll, passive)
+INSERT INTO events (` + eventColumns + `)
+SELECT * FROM unnest(` + eventParameters + `)
 ON CONFLICT (site_id, time, id) DO NOTHING
 RETURNING site_id, time, id`
 
@@ -154,31 +131,41 @@ type eventRows struct {
 func (r *eventRows) len() int { return len(r.events) }
 
 func (r *eventRows) row(i int) ([]any, error) {
-	e := r.events[i]
-	r.values = append(r.values[:0], &e.Site, &e.Time, pgtype.UUID{Bytes: e.ID, Valid: true}, dateOf(e.Day), &e.UTCOffset, &e.Visitor, (*int16)(&e.Type), &e.Name, &e.Hostname, &e.Page, &e.Title)
-	for _, value := range e.AttributeValues() {
-		r.values = append(r.values, value)
+	var err error
+	r.values, err = appendEventRow(r.values[:0], r.events[i])
+	return r.values, err
+}
+
+// propsValue is properties as SQL takes them; NULL when there are none.
+func propsValue(props map[string]string) (any, error) {
+	if len(props) == 0 {
+		return nil, nil
 	}
-	var props, amount, subject any
-	if len(e.Props) > 0 {
-		encoded, err := json.Marshal(e.Props)
-		if err != nil {
-			return nil, fmt.Errorf("encode properties: %w", err)
-		}
-		props = json.RawMessage(encoded)
+	encoded, err := json.Marshal(props)
+	if err != nil {
+		return nil, fmt.Errorf("encode properties: %w", err)
 	}
-	if e.Amount != "" {
-		var decimal pgtype.Numeric
-		if err := decimal.Scan(e.Amount); err != nil {
-			return nil, errors.New("the amount is no decimal number")
-		}
-		amount = decimal
+	return json.RawMessage(encoded), nil
+}
+
+// amountValue is an amount as SQL takes it; NULL when it is empty.
+func amountValue(amount string) (any, error) {
+	if amount == "" {
+		return nil, nil
 	}
-	if e.Subject != uuid.Nil {
-		subject = pgtype.UUID{Bytes: e.Subject, Valid: true}
+	var decimal pgtype.Numeric
+	if err := decimal.Scan(amount); err != nil {
+		return nil, errors.New("the amount is not a decimal number")
 	}
-	r.values = append(r.values, props, amount, &e.Currency, subject, &e.Funnel, &e.Step, &e.Engaged, &e.Scroll, e.Passive)
-	return r.values, nil
+	return decimal, nil
+}
+
+// idValue is an id that may be absent as SQL takes it; NULL when it is zero.
+func idValue(id uuid.UUID) any {
+	if id == uuid.Nil {
+		return nil
+	}
+	return pgtype.UUID{Bytes: id, Valid: true}
 }
 
 func dateOf(day event.Day) pgtype.Date { return pgtype.Date{Time: day.Date(), Valid: true} }
@@ -188,13 +175,10 @@ func dateOf(day event.Day) pgtype.Date { return pgtype.Date{Time: day.Date(), Va
 // join than visitor by visitor; and since the site is not asked for, of whom a visitor is
 // alone or nearly, no other index than the one that begins with the day and the visitor.
 const selectVisitorDays = `
-SELECT e.site_id, e.time, e.id, e.day, e.utc_offset, e.visitor, e.type, e.name, e.hostname, e.page,
-    coalesce(e.amount::text, ''), e.currency, e.engaged, e.passive,
-    e.referrer, e.source, e.channel, e.utm_source, e.utm_medium, e.utm_campaign, e.utm_term, e.utm_content,
-    e.country, e.region, e.city, e.browser, e.browser_version, e.os, e.os_version, e.device, e.language, e.screen
-FROM unnest($1::date[], $2::bigint[]) AS k (day, visitor)
+SELECT ` + foldedEventColumns + `
+FROM unnest($1::date[], $2::bigint[]) AS k (key_day, key_visitor)
 CROSS JOIN LATERAL (
-    SELECT * FROM events WHERE day = k.day AND visitor = k.visitor AND time >= $3 AND time < $4 OFFSET 0
+    SELECT * FROM events WHERE day = key_day AND visitor = key_visitor AND time >= $3 AND time < $4 OFFSET 0
 ) AS e
 LIMIT $5`
 
@@ -246,18 +230,35 @@ func span(first, last event.Day) (from, to time.Time) {
 	return first.Date().Add(-14 * time.Hour), last.Date().Add(36 * time.Hour)
 }
 
-func eachFolded(rows pgx.Rows, fn func(*event.Event)) error {
-	var e event.Event
-	var day time.Time
-	targets := []any{&e.Site, &e.Time, &e.ID, &day, &e.UTCOffset, &e.Visitor, &e.Type, &e.Name, &e.Hostname, &e.Page,
-		&e.Amount, &e.Currency, &e.Engaged, &e.Passive}
-	for _, value := range e.AttributeValues() {
-		targets = append(targets, value)
+// scannedEvent is an event as it is scanned. Its finish method sets the fields whose form
+// in SQL differs.
+type scannedEvent struct {
+	event.Event
+	day     time.Time
+	props   string // JSON; "" without
+	subject *uuid.UUID
+}
+
+func (e *scannedEvent) finish() error {
+	e.Time, e.Day, e.Subject, e.Props = e.Time.UTC(), event.DayOf(e.day), uuid.Nil, nil
+	if e.subject != nil {
+		e.Subject = *e.subject
 	}
-	_, err := pgx.ForEachRow(rows, targets, func() error {
-		e.Time, e.Day = e.Time.UTC(), event.DayOf(day)
-		fn(new(e))
-		return nil
+	if e.props != "" {
+		if err := json.Unmarshal([]byte(e.props), &e.Props); err != nil {
+			return fmt.Errorf("decode properties: %w", err)
+		}
+	}
+	return nil
+}
+
+// eachFolded calls fn with each event of rows of foldedEventColumns.
+func eachFolded(rows pgx.Rows, fn func(*event.Event)) error {
+	var e scannedEvent
+	_, err := pgx.ForEachRow(rows, e.folded(), func() error {
+		err := e.finish()
+		fn(new(e.Event))
+		return err
 	})
 	return err
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -64,7 +65,10 @@ WHERE c.site_id = changed.site_id AND c.day = changed.day`
 SELECT ` + siteColumns + `, r.day
 FROM rollup_day r JOIN sites ON sites.id = r.site_id
 WHERE r.dimension = 0 AND r.day <= $1
-  AND NOT EXISTS (SELECT FROM day_columns c WHERE c.site_id = r.site_id AND c.day = r.day AND c.name IN ('frame', '` + passedOver + `'))
+  AND NOT EXISTS (
+      SELECT FROM day_columns c
+      WHERE c.site_id = r.site_id AND c.day = r.day
+        AND (c.name = 'version' AND c.data = $3 OR c.name = '` + passedOver + `'))
 ORDER BY r.day DESC, r.site_id
 LIMIT $2`
 )
@@ -92,36 +96,11 @@ func (i interned) ScanBytes(text []byte) error {
 	return nil
 }
 
-// scanned is an event as it is read, and what has still to be made of it.
-type scanned struct {
-	event.Event
-	props string
-}
-
-// field ties a column of the table to its place in an event.
-type field struct {
-	sql    string
-	column columns.Column // of which it is part; with "" of all that is derived from pages
-	into   func(*scanned) *string
-}
-
-func scanFields() []field {
-	fields := []field{
-		{"page", columns.Page, func(e *scanned) *string { return &e.Page }},
-		{"page", columns.EntryPage, func(e *scanned) *string { return &e.Page }},
-		{"page", columns.ExitPage, func(e *scanned) *string { return &e.Page }},
-		{"name", columns.Name, func(e *scanned) *string { return &e.Name }},
-		{"hostname", columns.Hostname, func(e *scanned) *string { return &e.Hostname }},
-		{"hostname", columns.EntryHostname, func(e *scanned) *string { return &e.Hostname }},
-		{"hostname", columns.ExitHostname, func(e *scanned) *string { return &e.Hostname }},
-		{"coalesce(amount::text, '')", columns.Amount, func(e *scanned) *string { return &e.Amount }},
-		{"currency", columns.Currency, func(e *scanned) *string { return &e.Currency }},
-	}
-	for i, column := range columns.Attributes() {
-		name := strings.TrimPrefix(string(column), "visit_")
-		fields = append(fields, field{name, column, func(e *scanned) *string { return e.AttributeValues()[i] }})
-	}
-	return fields
+// textField is a text of events, and the columns that are made from it.
+type textField struct {
+	sql     string
+	columns []columns.Column
+	target  func(*event.Event) *string
 }
 
 // ScanDay makes a local day of a site from its events, with some columns, or with all when
@@ -202,49 +181,47 @@ func scanVisitorDays(ctx context.Context, db DB, day event.Day, wanted []columns
 // columns are made of.
 func scanEvents(ctx context.Context, db DB, day event.Day, wanted []columns.Column, of selection, fn func(*event.Event) error) error {
 	all := len(wanted) == 0
-	sql, at := scanDayStart, &scanned{}
-	e := &at.Event
+	wants := func(c columns.Column) bool { return all || slices.Contains(wanted, c) }
+	fields := []string{scanDayStart}
+	var e scannedEvent
 	into := []any{&e.ID, &e.Time, &e.UTCOffset, &e.Visitor, &e.Type, &e.Passive, &e.Engaged, &e.Scroll}
 	known := texts{"": ""}
-	selected := map[string]bool{}
-	for _, f := range scanFields() {
-		if (all || slices.Contains(wanted, f.column)) && !selected[f.sql] {
-			selected[f.sql] = true
-			sql += `, ` + f.sql
-			into = append(into, interned{known, f.into(at)})
+	for _, f := range textFields() {
+		if slices.ContainsFunc(f.columns, wants) {
+			fields = append(fields, f.sql)
+			into = append(into, interned{known, f.target(&e.Event)})
 		}
 	}
 	hasProps := all || slices.ContainsFunc(wanted, func(c columns.Column) bool { _, ok := c.Key(); return ok })
 	if hasProps {
-		sql += `, coalesce(props::text, '')`
-		into = append(into, interned{known, &at.props})
+		fields = append(fields, `coalesce(props::text, '')`)
+		into = append(into, interned{known, &e.props})
 	}
-	var subject *uuid.UUID
-	if all || slices.Contains(wanted, columns.Subject) {
-		sql += `, subject`
-		into = append(into, &subject)
+	if wants(columns.Subject) {
+		fields = append(fields, `subject`)
+		into = append(into, &e.subject)
 	}
-	rows, err := db.Query(ctx, sql+of.sql+scanOrder, of.args...)
+	rows, err := db.Query(ctx, strings.Join(fields, ", ")+of.sql+scanOrder, of.args...)
 	if err != nil {
 		return err
 	}
 	props := map[string]map[string]string{"": nil}
 	_, err = pgx.ForEachRow(rows, into, func() error {
 		e.Day, e.Time, e.Subject = day, e.Time.UTC(), uuid.Nil
-		if subject != nil {
-			e.Subject = *subject
+		if e.subject != nil {
+			e.Subject = *e.subject
 		}
 		if hasProps {
-			decoded, ok := props[at.props]
+			decoded, ok := props[e.props]
 			if !ok {
-				if err := json.Unmarshal([]byte(at.props), &decoded); err != nil {
+				if err := json.Unmarshal([]byte(e.props), &decoded); err != nil {
 					return fmt.Errorf("read properties: %w", err)
 				}
-				props[at.props] = decoded
+				props[e.props] = decoded
 			}
 			e.Props = decoded
 		}
-		return fn(new(*e))
+		return fn(new(e.Event))
 	})
 	return err
 }
@@ -274,7 +251,7 @@ type KeptDay struct {
 
 // has tells whether columns are kept of the day.
 func (k *KeptDay) has(wanted []columns.Column) bool {
-	return len(k.Parts) > 0 && !slices.ContainsFunc(k.Parts, func(pieces map[columns.Column][]byte) bool { return !columns.Kept(pieces, wanted...) })
+	return len(k.Parts) > 0 && !slices.ContainsFunc(k.Parts, func(pieces map[columns.Column][]byte) bool { return !columns.Holds(pieces, wanted...) })
 }
 
 // DayColumns reads what is kept of some days of a site, no more of it than the wanted
@@ -416,9 +393,10 @@ type UnkeptDay struct {
 }
 
 // DaysWithoutColumns returns days up to last that had events and are not kept in columns,
-// of all sites, newest first. They may not be all.
+// of all sites, newest first, and those that are kept in an older form. They may not be
+// all.
 func DaysWithoutColumns(ctx context.Context, db DB, last event.Day) ([]UnkeptDay, error) {
-	rows, err := db.Query(ctx, selectDaysWithoutColumns, last.Date(), maxUnchecked)
+	rows, err := db.Query(ctx, selectDaysWithoutColumns, last.Date(), maxUnchecked, binary.AppendUvarint(nil, columns.ArchiveVersion))
 	if err != nil {
 		return nil, fmt.Errorf("look for days to keep in columns: %w", err)
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -15,9 +14,7 @@ import (
 
 const (
 	selectVisits = `
-SELECT site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname,
-    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, revenue
+SELECT ` + visitColumns + `
 FROM visits`
 	selectVisitsBefore = selectVisits + `
 WHERE site_id = $1 AND (started_at, visitor) < ($2, $3) AND started_at >= $4
@@ -27,10 +24,7 @@ LIMIT $5`
 WHERE site_id = $1 AND started_at = $2 AND visitor = $3`
 
 	selectWholeEvents = `
-SELECT site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title,
-    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen,
-    coalesce(props::text, ''), coalesce(amount::text, ''), currency, subject, funnel, funnel_step, engaged, scroll, passive
+SELECT ` + wholeEventColumns + `
 FROM events`
 	selectVisitorsEvents = selectWholeEvents + `
 WHERE site_id = $1 AND time >= $2 AND time <= $3 AND visitor = ANY($4)
@@ -114,28 +108,12 @@ func wholeEvents(ctx context.Context, db DB, sql string, args ...any) ([]*event.
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
-	var e event.Event
-	var day time.Time
-	var props string
-	var subject *uuid.UUID
-	targets := []any{&e.Site, &e.Time, &e.ID, &day, &e.UTCOffset, &e.Visitor, &e.Type, &e.Name, &e.Hostname, &e.Page, &e.Title}
-	for _, value := range e.AttributeValues() {
-		targets = append(targets, value)
-	}
-	targets = append(targets, &props, &e.Amount, &e.Currency, &subject, &e.Funnel, &e.Step, &e.Engaged, &e.Scroll, &e.Passive)
 	var events []*event.Event
-	_, err = pgx.ForEachRow(rows, targets, func() error {
-		e.Time, e.Day, e.Subject, e.Props = e.Time.UTC(), event.DayOf(day), uuid.Nil, nil
-		if subject != nil {
-			e.Subject = *subject
-		}
-		if props != "" {
-			if err := json.Unmarshal([]byte(props), &e.Props); err != nil {
-				return fmt.Errorf("read properties: %w", err)
-			}
-		}
-		events = append(events, new(e))
-		return nil
+	var e scannedEvent
+	_, err = pgx.ForEachRow(rows, e.whole(), func() error {
+		err := e.finish()
+		events = append(events, new(e.Event))
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)

@@ -18,32 +18,13 @@ import (
 const deleteVisit = `DELETE FROM visits WHERE site_id = $1 AND started_at = $2 AND visitor = $3`
 
 const copyVisits = `
-COPY visits (
-    site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname,
-    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, revenue)
+COPY visits (` + visitColumns + `)
 FROM STDIN (FORMAT binary)`
 
 const upsertVisits = `
-INSERT INTO visits (
-    site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page, hostname,
-    referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
-    country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged, revenue)
-SELECT * FROM unnest(
-    $1::int[], $2::timestamptz[], $3::bigint[], $4::date[], $5::int[], $6::int[], $7::int[], $8::boolean[],
-    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-    $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[],
-    $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::bigint[], $31::jsonb[])
-ON CONFLICT (site_id, started_at, visitor) DO UPDATE SET
-    day = excluded.day, duration = excluded.duration, pageviews = excluded.pageviews, events = excluded.events,
-    bounce = excluded.bounce, entry_page = excluded.entry_page, exit_page = excluded.exit_page,
-    hostname = excluded.hostname, referrer = excluded.referrer, source = excluded.source, channel = excluded.channel,
-    utm_source = excluded.utm_source, utm_medium = excluded.utm_medium, utm_campaign = excluded.utm_campaign,
-    utm_term = excluded.utm_term, utm_content = excluded.utm_content, country = excluded.country,
-    region = excluded.region, city = excluded.city, browser = excluded.browser,
-    browser_version = excluded.browser_version, os = excluded.os, os_version = excluded.os_version,
-    device = excluded.device, language = excluded.language, screen = excluded.screen,
-    engaged = excluded.engaged, revenue = excluded.revenue`
+INSERT INTO visits (` + visitColumns + `)
+SELECT * FROM unnest(` + visitParameters + `)
+ON CONFLICT (site_id, started_at, visitor) DO UPDATE SET ` + visitUpdates
 
 // VisitChanges are what happens to stored visits.
 type VisitChanges struct {
@@ -113,21 +94,21 @@ type visitRows struct {
 func (r *visitRows) len() int { return len(r.visits) }
 
 func (r *visitRows) row(i int) ([]any, error) {
-	v := r.visits[i]
-	r.values = append(r.values[:0], &v.Site, &v.Start, &v.Visitor, dateOf(v.Day), &v.Duration, &v.Pageviews, &v.Events, v.Bounce, &v.EntryPage, &v.ExitPage, &v.Hostname)
-	for _, value := range v.AttributeValues() {
-		r.values = append(r.values, value)
+	var err error
+	r.values, err = appendVisitRow(r.values[:0], r.visits[i])
+	return r.values, err
+}
+
+// revenueValue is the revenue of a visit as SQL takes it; NULL when there is none.
+func revenueValue(revenue map[string]visit.Decimal) (any, error) {
+	if revenue == nil {
+		return nil, nil
 	}
-	var revenue any
-	if v.Revenue != nil {
-		encoded, err := json.Marshal(v.Revenue)
-		if err != nil {
-			return nil, fmt.Errorf("encode the revenue of a visit: %w", err)
-		}
-		revenue = json.RawMessage(encoded)
+	encoded, err := json.Marshal(revenue)
+	if err != nil {
+		return nil, fmt.Errorf("encode the revenue of a visit: %w", err)
 	}
-	r.values = append(r.values, &v.Engaged, revenue)
-	return r.values, nil
+	return json.RawMessage(encoded), nil
 }
 
 // removeVisits takes out one after another: they are few, and joined with the table by a

@@ -9,55 +9,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// quick reads an event that is written as nearly all are: texts without escapes, numbers
-// without exponents, nothing that is seldom there. Of anything else it makes nothing, and
-// the strict reader is to read it, or to say what is wrong with it. It must never read an
-// event otherwise than the strict reader does.
-func quick(data []byte) (in Input, ok bool) {
-	r := quickReader{rest: string(data)} // of which all texts are parts
+// decodeFast decodes an event that is written as nearly all are: texts without escapes,
+// numbers without exponents, no rare members. It reports false for any other, which the
+// strict decoder reads or refuses. The two must never read an event differently.
+func decodeFast(data []byte) (in Input, ok bool) {
+	r := fastReader{rest: string(data)} // all texts are parts of it
 	seen := make([]string, 0, 16)
-	for more := r.opened(); more; more = r.goesOn() {
+	for more := r.begin(); more; more = r.next() {
 		name := r.name()
-		if slices.Contains(seen, name) {
+		if slices.Contains(seen, name) || !in.set(name, &r) {
 			return Input{}, false
 		}
 		seen = append(seen, name)
-		switch name {
-		case "id":
-			in.ID = r.text()
-		case "site":
-			in.Site = r.text()
-		case "type":
-			in.Type = r.text()
-		case "name":
-			in.Name = r.text()
-		case "url":
-			in.URL = r.text()
-		case "referrer":
-			in.Referrer = r.text()
-		case "timestamp":
-			in.Timestamp = r.text()
-		case "title":
-			in.Title = r.text()
-		case "language":
-			in.Language = r.text()
-		case "screen":
-			in.Screen = r.text()
-		case "subject":
-			in.Subject = r.text()
-		case "props":
-			in.Props = r.props()
-		case "consent":
-			in.Consent = r.boolean()
-		case "passive":
-			in.Passive = r.boolean()
-		case "scroll":
-			in.Scroll = r.whole()
-		case "engaged":
-			in.Engaged = r.whole()
-		default:
-			return Input{}, false
-		}
 	}
 	if r.space(); r.failed || r.rest != "" {
 		return Input{}, false
@@ -65,20 +28,21 @@ func quick(data []byte) (in Input, ok bool) {
 	return in, true
 }
 
-// quickReader reads JSON from its beginning. Once it has failed what it says means nothing.
-type quickReader struct {
+// fastReader reads JSON from its beginning. After a failure, returned values must be
+// ignored.
+type fastReader struct {
 	rest   string
 	failed bool
 }
 
-func (r *quickReader) space() {
+func (r *fastReader) space() {
 	for r.rest != "" && (r.rest[0] == ' ' || r.rest[0] == '\n' || r.rest[0] == '\t' || r.rest[0] == '\r') {
 		r.rest = r.rest[1:]
 	}
 }
 
-// skip passes over a byte, and tells whether it was there.
-func (r *quickReader) skip(c byte) bool {
+// skip skips a byte, and reports whether it was there.
+func (r *fastReader) skip(c byte) bool {
 	r.space()
 	if r.rest == "" || r.rest[0] != c {
 		return false
@@ -87,21 +51,21 @@ func (r *quickReader) skip(c byte) bool {
 	return true
 }
 
-// must passes over a byte that has to be there.
-func (r *quickReader) must(c byte) {
+// must skips a byte that has to be there.
+func (r *fastReader) must(c byte) {
 	if !r.skip(c) {
 		r.failed = true
 	}
 }
 
-// opened begins an object, and tells whether it has a member.
-func (r *quickReader) opened() bool {
+// begin enters an object, and reports whether it has a member.
+func (r *fastReader) begin() bool {
 	r.must('{')
 	return !r.failed && !r.skip('}')
 }
 
-// goesOn tells whether an object has another member; else it ends.
-func (r *quickReader) goesOn() bool {
+// next reports whether the object has another member, and leaves the object otherwise.
+func (r *fastReader) next() bool {
 	if r.skip(',') {
 		return !r.failed
 	}
@@ -110,14 +74,14 @@ func (r *quickReader) goesOn() bool {
 }
 
 // name reads the name of a member.
-func (r *quickReader) name() string {
+func (r *fastReader) name() string {
 	name := r.text()
 	r.must(':')
 	return name
 }
 
 // text reads a text.
-func (r *quickReader) text() string {
+func (r *fastReader) text() string {
 	r.must('"')
 	plain := true // ASCII
 	for i := range len(r.rest) {
@@ -139,7 +103,7 @@ func (r *quickReader) text() string {
 }
 
 // boolean reads true or false.
-func (r *quickReader) boolean() (value bool) {
+func (r *fastReader) boolean() (value bool) {
 	r.space()
 	rest, value := strings.CutPrefix(r.rest, "true")
 	if !value {
@@ -152,7 +116,7 @@ func (r *quickReader) boolean() (value bool) {
 }
 
 // number reads the digits of a number.
-func (r *quickReader) number() string {
+func (r *fastReader) number() string {
 	r.space()
 	digits, _ := strings.CutPrefix(r.rest, "-")
 	whole := countDigits(digits)
@@ -167,7 +131,7 @@ func (r *quickReader) number() string {
 		digits = part[n:]
 	}
 	number := r.rest[:len(r.rest)-len(digits)]
-	r.rest = digits // where an exponent would be no comma, and no end
+	r.rest = digits // an exponent is neither a comma nor an end, so it fails there
 	return number
 }
 
@@ -178,17 +142,17 @@ func countDigits(s string) (n int) {
 	return n
 }
 
-// whole reads a whole number.
-func (r *quickReader) whole() *int {
+// integer reads a whole number.
+func (r *fastReader) integer() *int {
 	n, err := strconv.Atoi(r.number())
 	r.failed = r.failed || err != nil
 	return &n
 }
 
 // props reads an object of properties.
-func (r *quickReader) props() map[string]jsontext.Value {
+func (r *fastReader) props() map[string]jsontext.Value {
 	props := map[string]jsontext.Value{}
-	for more := r.opened(); more; more = r.goesOn() {
+	for more := r.begin(); more; more = r.next() {
 		key := r.name()
 		if _, twice := props[key]; twice || r.failed {
 			r.failed = true

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestQuickReadsWhatTrackersSend: they would be read as well if it did not, but slower.
-func TestQuickReadsWhatTrackersSend(t *testing.T) {
+// TestDecodeFastReadsWhatTrackersSend: they would be read as well if it did not, but slower.
+func TestDecodeFastReadsWhatTrackersSend(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{}`,
@@ -15,7 +15,7 @@ func TestQuickReadsWhatTrackersSend(t *testing.T) {
 		`{"scroll":-0,"engaged":-12}`,
 		" {\r\n\t\"site\" : \"a\" , \"type\" : \"engagement\" , \"engaged\" : 15000 , \"scroll\" : 0 , \"props\" : { } } \n",
 	} {
-		in, ok := quick([]byte(body))
+		in, ok := decodeFast([]byte(body))
 		if !ok {
 			t.Errorf("%s is left to the strict reader", body)
 			continue
@@ -24,8 +24,8 @@ func TestQuickReadsWhatTrackersSend(t *testing.T) {
 	}
 }
 
-// TestQuickLeavesTheRest: whatever is seldom, or wrong.
-func TestQuickLeavesTheRest(t *testing.T) {
+// TestDecodeFastLeavesTheRest: whatever is seldom, or wrong.
+func TestDecodeFastLeavesTheRest(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		``, ` `, `7`, `[]`, `{`, `{"`, `{"site"`, `{"site":`, `{"site":"a`, `{"site":"a"`, `{"site":"a",}`, `{,}`, `{"site" "a"}`, `{"site":"a"} x`, `{"site":"a"}{}`,
@@ -35,7 +35,7 @@ func TestQuickLeavesTheRest(t *testing.T) {
 		`{"scroll":01}`, `{"scroll":1.0}`, `{"scroll":1e2}`, `{"scroll":-}`, `{"scroll":99999999999999999999}`, `{"scroll":""}`, `{"scroll":.5}`, `{"scroll":+1}`,
 		`{"props":null}`, `{"props":[]}`, `{"props":{"a":1,"a":1}}`, `{"props":{"a":null}}`, `{"props":{"a":{}}}`, `{"props":{"a":[1]}}`, `{"props":{"a":1e9}}`, `{"props":{"a":1.}}`, `{"props":{"a":}}`, `{"props":{"a":"\n"}}`, `{"props":{"a":1}`, `{"props":{"a":--1}}`,
 	} {
-		if in, ok := quick([]byte(body)); ok {
+		if in, ok := decodeFast([]byte(body)); ok {
 			t.Errorf("%s is read as %+v", body, in)
 		}
 	}
@@ -44,14 +44,14 @@ func TestQuickLeavesTheRest(t *testing.T) {
 // agrees checks that the strict reader reads the same.
 func agrees(t *testing.T, in Input, body string) {
 	t.Helper()
-	want, err := strict([]byte(body))
+	want, err := decodeStrict([]byte(body))
 	if err != nil || !reflect.DeepEqual(in, want) {
 		t.Errorf("%q is read as %+v; the strict reader says %+v, %v", body, in, want, err)
 	}
 }
 
-// FuzzQuick: quick reads nothing otherwise than the strict reader.
-func FuzzQuick(f *testing.F) {
+// FuzzDecodeFast: quick reads nothing otherwise than the strict reader.
+func FuzzDecodeFast(f *testing.F) {
 	for _, seed := range []Input{{Site: "a", Type: "view", URL: "https://a/", Props: nil}, {Site: "a", Scroll: new(7), Engaged: new(0), Passive: true}} {
 		body, err := json.Marshal(seed)
 		if err != nil {
@@ -63,7 +63,7 @@ func FuzzQuick(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		if in, ok := quick([]byte(body)); ok {
+		if in, ok := decodeFast([]byte(body)); ok {
 			agrees(t, in, body)
 		}
 	})

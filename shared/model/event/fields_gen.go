@@ -1,0 +1,289 @@
+// Code generated from package catalogue by `make generate`. DO NOT EDIT.
+
+package event
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+	"github.com/tinylib/msgp/msgp"
+)
+
+// Attributes is what is known of where a visitor came from and with what. Empty means
+// not known. The attributes of a visit are those of its first event.
+type Attributes struct {
+	Referrer       string `json:"referrer"`        // host and path, no query
+	Source         string `json:"source"`          // who sent the visitor, such as Google
+	Channel        string `json:"channel"`         // by what kind of way, such as Organic Search
+	UTMSource      string `json:"utm_source"`      // as sent
+	UTMMedium      string `json:"utm_medium"`      // as sent
+	UTMCampaign    string `json:"utm_campaign"`    // as sent
+	UTMTerm        string `json:"utm_term"`        // as sent
+	UTMContent     string `json:"utm_content"`     // as sent
+	Country        string `json:"country"`         // ISO 3166-1 alpha-2
+	Region         string `json:"region"`          // ISO 3166-2
+	City           string `json:"city"`            // English name
+	Browser        string `json:"browser"`         // name of the browser or app
+	BrowserVersion string `json:"browser_version"` // major version
+	OS             string `json:"os"`              // name of the operating system
+	OSVersion      string `json:"os_version"`      // version of the operating system
+	Device         string `json:"device"`          // Desktop, Mobile, Tablet, TV or Console
+	Language       string `json:"language"`        // BCP 47
+	Screen         string `json:"screen"`          // WIDTHxHEIGHT in CSS pixels
+}
+
+// attributeCount is the number of attributes.
+const attributeCount = 18
+
+// AttributeValues returns the attributes in the order of their columns in the database.
+func (a *Attributes) AttributeValues() [attributeCount]*string {
+	return [attributeCount]*string{&a.Referrer, &a.Source, &a.Channel, &a.UTMSource, &a.UTMMedium, &a.UTMCampaign, &a.UTMTerm, &a.UTMContent, &a.Country, &a.Region, &a.City, &a.Browser, &a.BrowserVersion, &a.OS, &a.OSVersion, &a.Device, &a.Language, &a.Screen}
+}
+
+// AttributeNames returns the names of the attributes, in the order of AttributeValues.
+func AttributeNames() [attributeCount]string {
+	return [attributeCount]string{"referrer", "source", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "country", "region", "city", "browser", "browser_version", "os", "os_version", "device", "language", "screen"}
+}
+
+// Event is one thing that happened, enriched and pseudonymous: the form that is
+// queued, stored and folded. Site, Day and Visitor name its visitor-day.
+type Event struct {
+	Site      int32             // id of the site
+	Time      time.Time         // when the event happened: UTC, whole milliseconds
+	ID        uuid.UUID         // makes a retry the same event
+	Day       Day               // local day of the site; with Site and Visitor it names the visitor-day
+	UTCOffset int16             // minutes that local time is ahead of UTC
+	Visitor   int64             // keyed hash under the salt of the day
+	Type      Type              // what kind of thing happened
+	Name      string            // what was clicked or reached
+	Hostname  string            // host of the page
+	Page      string            // path of the page
+	Title     string            // title of the page
+	Props     map[string]string // properties, by key
+	Amount    string            // decimal number: what the event is worth; empty without
+	Currency  string            // ISO 4217 code of the amount
+	Subject   uuid.UUID         // keyed hash of a reference to a person; zero without
+	Funnel    string            // id of the funnel; empty without
+	Step      int16             // step of the funnel, from 1
+	Engaged   int32             // milliseconds that the page was visible and had the focus; of an engagement only
+	Scroll    int16             // percent of the page that was seen, from 1; 0 when not measured; of an engagement only
+	Passive   bool              // happened without the visitor doing something; such an event does not end a bounce
+	Attributes
+}
+
+// QueueVersion is the version of the queue form that Encode writes.
+const QueueVersion = 2
+
+const (
+	queueElements      = 39 // elements that Encode writes
+	firstQueueElements = 36 // elements that the first version wrote
+)
+
+// Encode appends the queue form of the event, which docs/formats.md describes: an array
+// in MessagePack. An element never changes its position, and new elements come last, so
+// each version reads what any other has written and skips what it doesn't know.
+func (e *Event) Encode(buf []byte) []byte {
+	buf = msgp.AppendArrayHeader(buf, queueElements)
+	buf = msgp.AppendInt32(buf, e.Site)
+	buf = msgp.AppendBytes(buf, e.ID[:])
+	buf = msgp.AppendInt64(buf, e.Time.UnixMilli())
+	buf = msgp.AppendInt32(buf, int32(e.Day))
+	buf = msgp.AppendInt16(buf, e.UTCOffset)
+	buf = msgp.AppendInt64(buf, e.Visitor)
+	buf = msgp.AppendInt16(buf, int16(e.Type))
+	buf = msgp.AppendInt16(buf, e.Step)
+	buf = msgp.AppendInt32(buf, e.Engaged)
+	buf = appendID(buf, e.Subject)
+	buf = appendProps(buf, e.Props)
+	buf = msgp.AppendString(buf, e.Name)
+	buf = msgp.AppendString(buf, e.Hostname)
+	buf = msgp.AppendString(buf, e.Page)
+	buf = msgp.AppendString(buf, e.Title)
+	buf = msgp.AppendString(buf, e.Amount)
+	buf = msgp.AppendString(buf, e.Currency)
+	buf = msgp.AppendString(buf, e.Funnel)
+	buf = msgp.AppendString(buf, e.Referrer)
+	buf = msgp.AppendString(buf, e.Source)
+	buf = msgp.AppendString(buf, e.Channel)
+	buf = msgp.AppendString(buf, e.UTMSource)
+	buf = msgp.AppendString(buf, e.UTMMedium)
+	buf = msgp.AppendString(buf, e.UTMCampaign)
+	buf = msgp.AppendString(buf, e.UTMTerm)
+	buf = msgp.AppendString(buf, e.UTMContent)
+	buf = msgp.AppendString(buf, e.Country)
+	buf = msgp.AppendString(buf, e.Region)
+	buf = msgp.AppendString(buf, e.City)
+	buf = msgp.AppendString(buf, e.Browser)
+	buf = msgp.AppendString(buf, e.BrowserVersion)
+	buf = msgp.AppendString(buf, e.OS)
+	buf = msgp.AppendString(buf, e.OSVersion)
+	buf = msgp.AppendString(buf, e.Device)
+	buf = msgp.AppendString(buf, e.Language)
+	buf = msgp.AppendString(buf, e.Screen)
+	buf = msgp.AppendInt16(buf, e.Scroll)
+	buf = msgp.AppendBool(buf, e.Passive)
+	buf = msgp.AppendInt16(buf, QueueVersion)
+	return buf
+}
+
+// Decode reads what Encode wrote into e, which must be zero. The texts of the event are
+// parts of encoded, which they keep in memory.
+func (e *Event) Decode(encoded string) error {
+	r, err := open(encoded)
+	if err != nil {
+		return err
+	}
+	e.Site = r.int32()
+	e.ID = r.uuid()
+	e.Time = time.UnixMilli(r.int64()).UTC()
+	e.Day = Day(r.int32())
+	e.UTCOffset = r.int16()
+	e.Visitor = r.int64()
+	e.Type = Type(r.int16())
+	e.Step = r.int16()
+	e.Engaged = r.int32()
+	e.Subject = r.uuid()
+	e.Props = r.props()
+	e.Name = r.text()
+	e.Hostname = r.text()
+	e.Page = r.text()
+	e.Title = r.text()
+	e.Amount = r.text()
+	e.Currency = r.text()
+	e.Funnel = r.text()
+	e.Referrer = r.text()
+	e.Source = r.text()
+	e.Channel = r.text()
+	e.UTMSource = r.text()
+	e.UTMMedium = r.text()
+	e.UTMCampaign = r.text()
+	e.UTMTerm = r.text()
+	e.UTMContent = r.text()
+	e.Country = r.text()
+	e.Region = r.text()
+	e.City = r.text()
+	e.Browser = r.text()
+	e.BrowserVersion = r.text()
+	e.OS = r.text()
+	e.OSVersion = r.text()
+	e.Device = r.text()
+	e.Language = r.text()
+	e.Screen = r.text()
+	if r.elements > 36 {
+		e.Scroll = r.int16()
+	}
+	if r.elements > 37 {
+		e.Passive = r.bool()
+	}
+	if r.elements > 38 {
+		r.version()
+	}
+	if r.err != nil {
+		return fmt.Errorf("decode an event: %w", r.err)
+	}
+	return nil
+}
+
+// What a text of a client may have at most, in bytes of UTF-8.
+const (
+	MaxSite     = 255
+	MaxName     = 120
+	MaxURL      = 2048
+	MaxReferrer = 2048
+	MaxTitle    = 500
+	MaxLanguage = 35
+	MaxScreen   = 16
+	MaxSubject  = 256
+)
+
+// Input is an event as a client sends it.
+type Input struct {
+	ID        string                    `json:"id"`        // UUIDv7 made by the client; makes a retry the same event
+	Site      string                    `json:"site"`      // domain or public id
+	Type      string                    `json:"type"`      // view, click, conversion, funnel_step or engagement
+	Name      string                    `json:"name"`      // what was clicked or reached
+	URL       string                    `json:"url"`       // absolute; required for a view and an engagement
+	Referrer  string                    `json:"referrer"`  // absolute URL of the previous page
+	Timestamp string                    `json:"timestamp"` // RFC 3339; arrival when absent
+	Title     string                    `json:"title"`
+	Language  string                    `json:"language"` // BCP 47
+	Screen    string                    `json:"screen"`   // WIDTHxHEIGHT in CSS pixels
+	Props     map[string]jsontext.Value `json:"props"`    // strings, numbers, booleans
+	Value     *Value                    `json:"value"`
+	Passive   bool                      `json:"passive"` // happened without the visitor doing something; such an event does not end a bounce
+	Consent   bool                      `json:"consent"` // the visitor has agreed to be counted; for sites whose rules require it
+	Subject   string                    `json:"subject"` // reference to a consenting person; stored only as a keyed hash
+	Funnel    *Funnel                   `json:"funnel"`
+	Engaged   *int                      `json:"engaged"` // milliseconds that the page was visible and had the focus since the last engagement; of an engagement only
+	Scroll    *int                      `json:"scroll"`  // percent of the page that was seen so far, 0 to 100; of an engagement only
+}
+
+// inputNames are the names of the members of an Input, for messages.
+const inputNames = "id, site, type, name, url, referrer, timestamp, title, language, screen, props, value, passive, consent, subject, funnel, engaged, scroll"
+
+// limits returns the texts whose length is limited.
+func (in *Input) limits() [8]limit {
+	return [8]limit{
+		{"site", in.Site, MaxSite},
+		{"name", in.Name, MaxName},
+		{"url", in.URL, MaxURL},
+		{"referrer", in.Referrer, MaxReferrer},
+		{"title", in.Title, MaxTitle},
+		{"language", in.Language, MaxLanguage},
+		{"screen", in.Screen, MaxScreen},
+		{"subject", in.Subject, MaxSubject},
+	}
+}
+
+// copyTo sets the fields that an event has as they were sent.
+func (in *Input) copyTo(e *Event) {
+	e.Name = in.Name
+	e.Title = in.Title
+	e.Language = in.Language
+	e.Screen = in.Screen
+	e.Passive = in.Passive
+}
+
+// set reads the value of a member. It reports false for a member that the fast decoder
+// leaves to the strict one.
+func (in *Input) set(name string, r *fastReader) bool {
+	switch name {
+	case "id":
+		in.ID = r.text()
+	case "site":
+		in.Site = r.text()
+	case "type":
+		in.Type = r.text()
+	case "name":
+		in.Name = r.text()
+	case "url":
+		in.URL = r.text()
+	case "referrer":
+		in.Referrer = r.text()
+	case "timestamp":
+		in.Timestamp = r.text()
+	case "title":
+		in.Title = r.text()
+	case "language":
+		in.Language = r.text()
+	case "screen":
+		in.Screen = r.text()
+	case "props":
+		in.Props = r.props()
+	case "passive":
+		in.Passive = r.boolean()
+	case "consent":
+		in.Consent = r.boolean()
+	case "subject":
+		in.Subject = r.text()
+	case "engaged":
+		in.Engaged = r.integer()
+	case "scroll":
+		in.Scroll = r.integer()
+	default:
+		return false
+	}
+	return true
+}
