@@ -15,6 +15,7 @@ interface Sent {
   referrer: string;
   title: string;
   screen: string;
+  tag?: string;
   consent: boolean;
   props?: Record<string, string | number>;
   passive?: boolean;
@@ -73,7 +74,7 @@ class Site {
   <title>${page}</title>
   <link rel="icon" href="data:," />
   ${searchParams.has('queue') ? `<script>window.analytics=window.analytics||function(){(analytics.q=analytics.q||[]).push(arguments)};analytics('Early',{props:{plan:'free'}})</script>` : ''}
-  <script defer data-site="${platform.site}" ${searchParams.has('hash') ? 'data-hash' : ''} src="${track}script${name}.js"></script>
+  <script defer data-site="${platform.site}" ${searchParams.has('hash') ? 'data-hash' : ''} ${searchParams.has('tag') ? `data-tag="${searchParams.get('tag')}"` : ''} src="${track}script${name}.js"></script>
   ${searchParams.has('prerender') ? `<script type="speculationrules">{"prerender":[{"source":"list","urls":["/core/ahead"],"eagerness":"immediate"}]}</script>` : ''}
   <a id="next" href="/core/next">Next</a>
   <a id="ahead" href="/core/ahead">Ahead</a>
@@ -154,6 +155,12 @@ test('a view says what page it is of', async ({ page, platform, site, events }) 
   });
   const made = parseInt((view?.id ?? '').replace('-', '').slice(0, 12), 16);
   expect(Math.abs(Date.now() - made)).toBeLessThan(60_000);
+});
+
+test('events carry the tag of the page', async ({ page, site, events }) => {
+  await page.goto(`${site.url}/core/first?tag=b`);
+  const [view] = await events.wait(1, 'view');
+  expect(view?.tag).toBe('b');
 });
 
 test('pages inside a page are views when the path changes', async ({ page, site, events }) => {

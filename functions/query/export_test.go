@@ -334,7 +334,7 @@ func TestExport(t *testing.T) {
 			full := event.Event{
 				ID: uuid.New(), Site: i.site.ID, Time: at.UTC(), Day: event.DayOf(at), UTCOffset: 60, Visitor: -2, Type: event.FunnelStep,
 				Name: "=cmd()", Hostname: "example.com", Page: "/", Title: "T", Props: map[string]string{"b": "2", "a": "1"}, Amount: "-12.5", Currency: "EUR",
-				Subject: uuid.New(), Funnel: "checkout", Step: 2, Engaged: 1500, Scroll: 80, Passive: true,
+				Subject: uuid.New(), Funnel: "checkout", Step: 2, Engaged: 1500, Scroll: 80, Passive: true, Tag: "b",
 				Attributes: event.Attributes{Referrer: "a.example/b", Source: "a", Channel: "c", UTMSource: "d", UTMMedium: "e", UTMCampaign: "f", UTMTerm: "g", UTMContent: "h", Country: "FR", Region: "FR-A", City: "P", Browser: "B", BrowserVersion: "1", OS: "O", OSVersion: "2", Device: "D", Language: "fr", Screen: "1x1"},
 			}
 			record(t, i.db, []event.Event{full})
@@ -345,7 +345,7 @@ func TestExport(t *testing.T) {
 				"referrer": "a.example/b", "source": "a", "channel": "c", "utm_source": "d", "utm_medium": "e", "utm_campaign": "f", "utm_term": "g", "utm_content": "h",
 				"country": "FR", "region": "FR-A", "city": "P", "browser": "B", "browser_version": "1", "os": "O", "os_version": "2", "device": "D", "language": "fr", "screen": "1x1",
 				"props": map[string]any{"a": "1", "b": "2"}, "amount": json.Number("-12.5"), "currency": "EUR", "funnel": "checkout", "funnel_step": json.Number("2"),
-				"engaged": json.Number("1500"), "scroll": json.Number("80"), "passive": true,
+				"engaged": json.Number("1500"), "scroll": json.Number("80"), "passive": true, "tag": "b",
 			}}
 			if diff := cmp.Diff(want, lines); diff != "" {
 				t.Error(diff)

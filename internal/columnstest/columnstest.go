@@ -30,6 +30,7 @@ func genEvent(number int) *rapid.Generator[*event.Event] {
 			Name:      of("name", "", "Signup", "ä"),
 			Hostname:  of("hostname", "", "one.example", "shop.one.example"),
 			Page:      of("page", "", "/", "/a", "/b", "/c"),
+			Tag:       of("tag", "", "a", "b"),
 		}
 		for _, value := range e.AttributeValues() {
 			*value = of("attribute", "", "", "x", "y", "/a")

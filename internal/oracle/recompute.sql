@@ -84,13 +84,13 @@ FROM (
            count(*) FILTER (WHERE n.type = 1), count(*), bool_and(w.bounce), min(w.duration)
     FROM numbered n
     JOIN whole w USING (site_id, day, visitor, number)
-    CROSS JOIN LATERAL (VALUES (1, n.page), (2, CASE WHEN n.name = '' AND n.type = 1 THEN 'pageview' ELSE n.name END), (3, n.hostname)) AS d (dimension, value)
+    CROSS JOIN LATERAL (VALUES (1, n.page), (2, CASE WHEN n.name = '' AND n.type = 1 THEN 'pageview' ELSE n.name END), (3, n.hostname), (4, n.tag)) AS d (dimension, value)
     GROUP BY n.site_id, n.day, n.visitor, n.number, d.dimension, d.value
 ) AS c
 LEFT JOIN (
     SELECT n.site_id, n.day, n.visitor, n.number, d.dimension, d.value, sum(n.engaged) AS engaged
     FROM engagements n
-    CROSS JOIN LATERAL (VALUES (1, n.page), (2, CASE n.name WHEN '' THEN 'pageview' ELSE n.name END), (3, n.hostname)) AS d (dimension, value)
+    CROSS JOIN LATERAL (VALUES (1, n.page), (2, CASE n.name WHEN '' THEN 'pageview' ELSE n.name END), (3, n.hostname), (4, n.tag)) AS d (dimension, value)
     GROUP BY n.site_id, n.day, n.visitor, n.number, d.dimension, d.value
 ) AS engaged USING (site_id, day, visitor, number, dimension, value);
 

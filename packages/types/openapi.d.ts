@@ -261,10 +261,10 @@ export interface components {
          */
         readonly GoalDimension: "event:goal";
         /**
-         * @description What two events of one visit may differ in: the path of the page, the name of an event, the host, the currency of an amount (ISO 4217)
+         * @description What two events of one visit may differ in: the path of the page, the name of an event, the host, the label of the page's version, the currency of an amount (ISO 4217)
          * @enum {string}
          */
-        readonly EventDimension: "event:page" | "event:name" | "event:hostname" | "event:currency";
+        readonly EventDimension: "event:page" | "event:name" | "event:hostname" | "event:tag" | "event:currency";
         /** @description A property of events, `event:props:KEY`, of a key of at most 300 bytes. Events without it have the value `(none)` */
         readonly PropertyDimension: `event:props:${string}`;
         /**
@@ -740,6 +740,8 @@ export interface components {
             readonly hostname?: string;
             readonly page?: string;
             readonly title?: string;
+            /** @description The label of the page's version */
+            readonly tag?: string;
             readonly props?: {
                 readonly [key: string]: string;
             };

@@ -52,6 +52,7 @@
           title: document.title.slice(0, 160),
           language: navigator.language,
           screen: screen.width + 'x' + screen.height,
+          tag: data.tag,
           consent: 'consent' in data,
           ...fields,
         }),

@@ -98,7 +98,7 @@ func (u *umami) event(subjects bool) (e Event) {
 	p := &u.Payload
 	e.Input = event.Input{
 		Site: p.Website, Type: typeOf(p.Name), Name: p.Name, Title: cut(p.Title, event.MaxTitle),
-		Language: p.Language, Screen: p.Screen,
+		Language: p.Language, Screen: p.Screen, Tag: cut(p.Tag, event.MaxTag),
 	}
 	in := &e.Input
 	in.Props, e.LeftOut = properties("payload.data", p.Data)
@@ -108,7 +108,7 @@ func (u *umami) event(subjects bool) (e Event) {
 		if in.Name != "" {
 			takeMoney(in, "")
 		}
-		if p.Tag != "" {
+		if p.Tag != "" { // a property, too: reports by event:props:tag keep working
 			in.Props = with(in.Props, "tag", p.Tag)
 		}
 	case "identify":

@@ -70,7 +70,7 @@ func TestRead(t *testing.T) {
 		},
 		"Umami, a path": {
 			wire.Umami, `{"type":"event","payload":{"website":"s_1","hostname":"one.example","url":"/pricing","referrer":"/","title":"Pricing","language":"en-GB","screen":"1920x1080","tag":"b","id":"jane","timestamp":1772366400}}`,
-			[]event.Input{{Site: "s_1", Type: "view", URL: "https://one.example/pricing", Referrer: "https://one.example/", Title: "Pricing", Language: "en-GB", Screen: "1920x1080", Timestamp: "2026-03-01T12:00:00Z", Props: map[string]jsontext.Value{"tag": raw(`"b"`)}}}, false,
+			[]event.Input{{Site: "s_1", Type: "view", URL: "https://one.example/pricing", Referrer: "https://one.example/", Title: "Pricing", Language: "en-GB", Screen: "1920x1080", Tag: "b", Timestamp: "2026-03-01T12:00:00Z", Props: map[string]jsontext.Value{"tag": raw(`"b"`)}}}, false,
 		},
 		"Umami, an event with money": {
 			wire.Umami, `{"type":"event","payload":{"website":"s_1","url":"https://one.example/","name":"Order","data":{"revenue":19.990000000000002,"currency":"EUR","n":true}}}`,

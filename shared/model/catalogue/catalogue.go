@@ -13,8 +13,8 @@ package catalogue
 // The versions of the stored forms. A change of what an encoder writes, such as a new
 // field, needs the next version; the golden files of every version stay readable.
 const (
-	QueueVersion   = 2 // of an event in the queue
-	ArchiveVersion = 2 // of a day in columns
+	QueueVersion   = 3 // of an event in the queue
+	ArchiveVersion = 3 // of a day in columns
 
 	// QueueVersionAt is the position of the version in the queue form. The first version,
 	// which has none, ends before it.
@@ -176,6 +176,11 @@ func Event() []Field {
 			Go: "Passive", Name: "passive", Type: Bool, Queue: 37, Folded: true, Doc: "happened without the visitor doing something; such an event does not end a bounce",
 			Column: Column{Go: "Passive"},
 		},
+		Field{
+			Go: "Tag", Name: "tag", Type: Text, Queue: 39, Folded: true, Doc: "label of the page's version, to compare versions; empty without",
+			Column: Column{Go: "Tag", Since: 3}, Rollup: 4,
+			Dimensions: []Dimension{{Name: "event:tag", Doc: "the label of the page's version", Skip: true}},
+		},
 	)
 }
 
@@ -252,4 +257,40 @@ func Visit() []Field {
 		Field{Go: "Engaged", Name: "engaged", Type: Int64, Column: Column{Go: "VisitEngaged", Name: "visit_engaged", Predict: EventSum, From: "engaged"}},
 		Field{Go: "Revenue", Name: "revenue", Type: Sums},
 	)
+}
+
+// Input is a member of the JSON object that a client sends as an event.
+type Input struct {
+	Go   string // name of the struct member
+	Name string // name in JSON
+	Type string // Go type
+	Max  int    // most bytes of a text; 0 of all else, and of texts with a fixed form
+	Copy bool   // becomes the field of the event that has the same Go name, as it is
+	Doc  string
+}
+
+// Inputs returns the members of the native form of an event.
+func Inputs() []Input {
+	const properties = "map[string]jsontext.Value"
+	return []Input{
+		{Go: "ID", Name: "id", Type: "string", Doc: "UUIDv7 made by the client; makes a retry the same event"},
+		{Go: "Site", Name: "site", Type: "string", Max: 255, Doc: "domain or public id"},
+		{Go: "Type", Name: "type", Type: "string", Doc: "view, click, conversion, funnel_step or engagement"},
+		{Go: "Name", Name: "name", Type: "string", Max: 120, Copy: true, Doc: "what was clicked or reached"},
+		{Go: "URL", Name: "url", Type: "string", Max: 2048, Doc: "absolute; required for a view and an engagement"},
+		{Go: "Referrer", Name: "referrer", Type: "string", Max: 2048, Doc: "absolute URL of the previous page"},
+		{Go: "Timestamp", Name: "timestamp", Type: "string", Doc: "RFC 3339; arrival when absent"},
+		{Go: "Title", Name: "title", Type: "string", Max: 500, Copy: true},
+		{Go: "Language", Name: "language", Type: "string", Max: 35, Copy: true, Doc: "BCP 47"},
+		{Go: "Screen", Name: "screen", Type: "string", Max: 16, Copy: true, Doc: "WIDTHxHEIGHT in CSS pixels"},
+		{Go: "Tag", Name: "tag", Type: "string", Max: 120, Copy: true, Doc: "label of the page's version, to compare versions"},
+		{Go: "Props", Name: "props", Type: properties, Doc: "strings, numbers, booleans"},
+		{Go: "Value", Name: "value", Type: "*Value"},
+		{Go: "Passive", Name: "passive", Type: "bool", Copy: true, Doc: "happened without the visitor doing something; such an event does not end a bounce"},
+		{Go: "Consent", Name: "consent", Type: "bool", Doc: "the visitor has agreed to be counted; for sites whose rules require it"},
+		{Go: "Subject", Name: "subject", Type: "string", Max: 256, Doc: "reference to a consenting person; stored only as a keyed hash"},
+		{Go: "Funnel", Name: "funnel", Type: "*Funnel"},
+		{Go: "Engaged", Name: "engaged", Type: "*int", Doc: "milliseconds that the page was visible and had the focus since the last engagement; of an engagement only"},
+		{Go: "Scroll", Name: "scroll", Type: "*int", Doc: "percent of the page that was seen so far, 0 to 100; of an engagement only"},
+	}
 }

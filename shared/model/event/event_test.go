@@ -16,7 +16,7 @@ func TestQueueFormKeepsEverything(t *testing.T) {
 	want := event.Event{
 		ID: uuid.MustParse(id), Site: 3, Time: now, Day: event.DayOf(now), UTCOffset: -210, Visitor: -5,
 		Type: event.Conversion, Name: "n", Hostname: "h", Page: "/p", Title: "t", Props: map[string]string{"k": "v"},
-		Amount: "1.5", Currency: "EUR", Subject: uuid.MustParse(id), Funnel: "f", Step: 4, Engaged: 5, Scroll: 6, Passive: true,
+		Amount: "1.5", Currency: "EUR", Subject: uuid.MustParse(id), Funnel: "f", Step: 4, Engaged: 5, Scroll: 6, Passive: true, Tag: "b",
 		Attributes: event.Attributes{
 			Referrer: "r", Source: "s", Channel: "c", UTMSource: "us", UTMMedium: "um", UTMCampaign: "uc", UTMTerm: "ut",
 			UTMContent: "un", Country: "FR", Region: "FR-IDF", City: "Paris", Browser: "b", BrowserVersion: "1", OS: "o",
@@ -24,15 +24,15 @@ func TestQueueFormKeepsEverything(t *testing.T) {
 		},
 	}
 	encoded := string(want.Encode(nil))
-	first := want // version, which had neither scroll nor passive, nor the version: they take the last three bytes
-	first.Scroll, first.Passive = 0, false
+	first := want // version, which had none of the last elements: they take five bytes
+	first.Scroll, first.Passive, first.Tag = 0, false, ""
 	for name, of := range map[string]struct {
 		encoded string
 		want    event.Event
 	}{
 		"this version":        {encoded, want},
-		"the first one":       {"\xdc\x00\x24" + encoded[3:len(encoded)-3], first},
-		"one yet to be known": {"\xdc\x00\x29" + encoded[3:] + "\x82\xa1a\x01\xa1b\x90", want},
+		"the first one":       {"\xdc\x00\x24" + encoded[3:len(encoded)-5], first},
+		"one yet to be known": {"\xdc\x00\x2a" + encoded[3:] + "\x82\xa1a\x01\xa1b\x90", want},
 	} {
 		encoded := of.encoded
 		var got event.Event

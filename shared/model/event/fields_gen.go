@@ -70,14 +70,15 @@ type Event struct {
 	Engaged   int32             // milliseconds that the page was visible and had the focus; of an engagement only
 	Scroll    int16             // percent of the page that was seen, from 1; 0 when not measured; of an engagement only
 	Passive   bool              // happened without the visitor doing something; such an event does not end a bounce
+	Tag       string            // label of the page's version, to compare versions; empty without
 	Attributes
 }
 
 // QueueVersion is the version of the queue form that Encode writes.
-const QueueVersion = 2
+const QueueVersion = 3
 
 const (
-	queueElements      = 39 // elements that Encode writes
+	queueElements      = 40 // elements that Encode writes
 	firstQueueElements = 36 // elements that the first version wrote
 )
 
@@ -125,6 +126,7 @@ func (e *Event) Encode(buf []byte) []byte {
 	buf = msgp.AppendInt16(buf, e.Scroll)
 	buf = msgp.AppendBool(buf, e.Passive)
 	buf = msgp.AppendInt16(buf, QueueVersion)
+	buf = msgp.AppendString(buf, e.Tag)
 	return buf
 }
 
@@ -180,6 +182,9 @@ func (e *Event) Decode(encoded string) error {
 	if r.elements > 38 {
 		r.version()
 	}
+	if r.elements > 39 {
+		e.Tag = r.text()
+	}
 	if r.err != nil {
 		return fmt.Errorf("decode an event: %w", r.err)
 	}
@@ -195,6 +200,7 @@ const (
 	MaxTitle    = 500
 	MaxLanguage = 35
 	MaxScreen   = 16
+	MaxTag      = 120
 	MaxSubject  = 256
 )
 
@@ -210,6 +216,7 @@ type Input struct {
 	Title     string                    `json:"title"`
 	Language  string                    `json:"language"` // BCP 47
 	Screen    string                    `json:"screen"`   // WIDTHxHEIGHT in CSS pixels
+	Tag       string                    `json:"tag"`      // label of the page's version, to compare versions
 	Props     map[string]jsontext.Value `json:"props"`    // strings, numbers, booleans
 	Value     *Value                    `json:"value"`
 	Passive   bool                      `json:"passive"` // happened without the visitor doing something; such an event does not end a bounce
@@ -221,11 +228,11 @@ type Input struct {
 }
 
 // inputNames are the names of the members of an Input, for messages.
-const inputNames = "id, site, type, name, url, referrer, timestamp, title, language, screen, props, value, passive, consent, subject, funnel, engaged, scroll"
+const inputNames = "id, site, type, name, url, referrer, timestamp, title, language, screen, tag, props, value, passive, consent, subject, funnel, engaged, scroll"
 
 // limits returns the texts whose length is limited.
-func (in *Input) limits() [8]limit {
-	return [8]limit{
+func (in *Input) limits() [9]limit {
+	return [9]limit{
 		{"site", in.Site, MaxSite},
 		{"name", in.Name, MaxName},
 		{"url", in.URL, MaxURL},
@@ -233,6 +240,7 @@ func (in *Input) limits() [8]limit {
 		{"title", in.Title, MaxTitle},
 		{"language", in.Language, MaxLanguage},
 		{"screen", in.Screen, MaxScreen},
+		{"tag", in.Tag, MaxTag},
 		{"subject", in.Subject, MaxSubject},
 	}
 }
@@ -243,6 +251,7 @@ func (in *Input) copyTo(e *Event) {
 	e.Title = in.Title
 	e.Language = in.Language
 	e.Screen = in.Screen
+	e.Tag = in.Tag
 	e.Passive = in.Passive
 }
 
@@ -270,6 +279,8 @@ func (in *Input) set(name string, r *fastReader) bool {
 		in.Language = r.text()
 	case "screen":
 		in.Screen = r.text()
+	case "tag":
+		in.Tag = r.text()
 	case "props":
 		in.Props = r.props()
 	case "passive":

@@ -29,6 +29,9 @@ func goldenEvents(version int) map[string]event.Event {
 			OS: "Windows", OSVersion: "11", Device: "Desktop", Language: "fr", Screen: "1920x1080",
 		},
 	}
+	if version >= 3 {
+		full.Tag = "b"
+	}
 	return map[string]event.Event{
 		"full":    full,
 		"minimal": {ID: uuid.MustParse(id), Site: 1, Time: now, Day: event.DayOf(now), Visitor: 1, Type: event.View},

@@ -33,7 +33,7 @@ func TestValidate(t *testing.T) {
 	got, err := validate(t, `{
 		"id": "`+id+`", "site": "Example.com", "type": "conversion", "name": "Signup",
 		"url": "https://example.com/pricing?utm_source=x", "referrer": "https://google.com/",
-		"timestamp": "2026-03-01T12:30:00.1234+01:00", "title": "Prices", "language": "en-GB", "screen": "1920x1080",
+		"timestamp": "2026-03-01T12:30:00.1234+01:00", "title": "Prices", "tag": "b", "language": "en-GB", "screen": "1920x1080",
 		"props": {"plan": "pro", "seats": 5, "trial": true}, "value": {"amount": 12.5, "currency": "EUR"},
 		"subject": "user-1", "funnel": {"id": "buy", "step": 2}}`)
 	if err != nil {
@@ -42,7 +42,7 @@ func TestValidate(t *testing.T) {
 	want := event.Valid{
 		Site: "example.com", URL: "https://example.com/pricing?utm_source=x", Referrer: "https://google.com/", Subject: "user-1",
 		Event: event.Event{
-			ID: uuid.MustParse(id), Type: event.Conversion, Name: "Signup", Title: "Prices",
+			ID: uuid.MustParse(id), Type: event.Conversion, Name: "Signup", Title: "Prices", Tag: "b",
 			Time:   time.Date(2026, 3, 1, 11, 30, 0, 123e6, time.UTC),
 			Props:  map[string]string{"plan": "pro", "seats": "5", "trial": "true"},
 			Amount: "12.5", Currency: "EUR", Funnel: "buy", Step: 2,
@@ -140,6 +140,8 @@ func TestBadFieldsAreNamed(t *testing.T) {
 		"wrong kind of event":     {`{"site":"a","type":"purchase"}`, "type", "wrong_value"},
 		"a view without a page":   {`{"site":"a","type":"view"}`, "url", "required"},
 		"long name":               {`{"site":"a","type":"click","name":"` + strings.Repeat("n", 121) + `"}`, "name", "too_long"},
+		"long tag":                {`{"site":"a","type":"click","tag":"` + strings.Repeat("t", 121) + `"}`, "tag", "too_long"},
+		"tag as a number":         {`{"site":"a","type":"click","tag":1}`, "tag", "wrong_type"},
 		"NUL":                     {`{"site":"a","type":"click","name":"a\u0000b"}`, "name", "wrong_value"},
 		"id of another version":   {`{"site":"a","type":"click","id":"6ba7b810-9dad-41d1-80b4-00c04fd430c8"}`, "id", "wrong_value"},
 		"id in braces":            {`{"site":"a","type":"click","id":"{` + id + `}"}`, "id", "wrong_value"},

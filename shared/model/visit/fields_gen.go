@@ -9,6 +9,7 @@ const (
 	Page     Dimension = 1
 	Name     Dimension = 2
 	Hostname Dimension = 3
+	Tag      Dimension = 4
 )
 
 // Dimensions of visits: every event of a visit counts under the visit's one value.
@@ -39,6 +40,7 @@ func definitions() []definition {
 		{Page, "page", func(e *event.Event) string { return e.Page }, nil},
 		{Name, "name", func(e *event.Event) string { return e.EventName() }, nil},
 		{Hostname, "hostname", func(e *event.Event) string { return e.Hostname }, nil},
+		{Tag, "tag", func(e *event.Event) string { return e.Tag }, nil},
 		{EntryPage, "entry_page", nil, func(v *Visit) string { return v.EntryPage }},
 		{ExitPage, "exit_page", nil, func(v *Visit) string { return v.ExitPage }},
 		{Referrer, "referrer", nil, func(v *Visit) string { return v.Referrer }},

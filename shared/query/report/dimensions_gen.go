@@ -13,6 +13,7 @@ func fieldDimensions() []Dimension {
 		{Name: "event:page", column: columns.Page, rollup: visit.Page, skip: true},
 		{Name: "event:name", column: columns.Name, rollup: visit.Name, skip: true},
 		{Name: "event:hostname", column: columns.Hostname, rollup: visit.Hostname},
+		{Name: "event:tag", column: columns.Tag, rollup: visit.Tag, skip: true},
 		{Name: "event:currency", column: columns.Currency, skip: true},
 		{Name: "visit:entry_page", column: columns.EntryPage, rollup: visit.EntryPage, skip: true},
 		{Name: "visit:exit_page", column: columns.ExitPage, rollup: visit.ExitPage, skip: true},

@@ -40,6 +40,7 @@ func fieldColumns() []table.Column {
 		{Name: "engaged", Kind: table.Whole},
 		{Name: "scroll", Kind: table.Whole},
 		{Name: "passive", Kind: table.Flag},
+		{Name: "tag", Kind: table.Text},
 	}
 }
 
@@ -80,5 +81,6 @@ func appendFieldCells(cells []table.Cell, e *event.Event) ([]table.Cell, error) 
 		table.OfWhole(e.Engaged),
 		table.OfWhole(e.Scroll),
 		table.OfFlag(e.Passive),
+		table.OfText(e.Tag),
 	), nil
 }

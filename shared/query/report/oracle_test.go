@@ -369,7 +369,7 @@ func valuesOf(dimension string, e *visited) []string {
 		}
 	}
 	return []string{cmp.Or(map[string]string{
-		"event:page": e.Page, "event:name": e.EventName(), "event:hostname": e.Hostname, "event:currency": e.Currency,
+		"event:page": e.Page, "event:name": e.EventName(), "event:hostname": e.Hostname, "event:tag": e.Tag, "event:currency": e.Currency,
 		"visit:entry_page": v.EntryPage, "visit:exit_page": v.ExitPage, "visit:referrer": v.Referrer,
 		"visit:entry_page_hostname": v.Hostname, "visit:exit_page_hostname": exitHostname,
 		"visit:source": v.Source, "visit:channel": v.Channel, "visit:utm_source": v.UTMSource, "visit:utm_medium": v.UTMMedium,

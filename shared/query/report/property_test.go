@@ -340,7 +340,7 @@ func drawEvent(t *rapid.T, w *world, at time.Time, visitor int64) event.Event {
 	}
 	a := &e.Attributes
 	for _, value := range []*string{
-		&e.Name, &e.Hostname, &a.Referrer, &a.Source, &a.Channel, &a.UTMSource, &a.UTMMedium, &a.UTMCampaign, &a.UTMTerm,
+		&e.Name, &e.Hostname, &e.Tag, &a.Referrer, &a.Source, &a.Channel, &a.UTMSource, &a.UTMMedium, &a.UTMCampaign, &a.UTMTerm,
 		&a.UTMContent, &a.Country, &a.Region, &a.City, &a.Browser, &a.BrowserVersion, &a.OS, &a.OSVersion, &a.Device, &a.Language, &a.Screen,
 	} {
 		if rapid.Bool().Draw(t, "known") {

@@ -361,6 +361,7 @@ type Moment struct {
 	Hostname string            `json:"hostname,omitempty"`
 	Page     string            `json:"page,omitempty"`
 	Title    string            `json:"title,omitempty"`
+	Tag      string            `json:"tag,omitempty"`
 	Props    map[string]string `json:"props,omitempty"`
 	Amount   jsontext.Value    `json:"amount,omitzero"`
 	Currency string            `json:"currency,omitempty"`
@@ -405,7 +406,7 @@ func (p *Reporter) Timeline(ctx context.Context, db store.DB, site store.Site, n
 func moment(e *event.Event, location *time.Location) Moment {
 	m := Moment{
 		Time: e.Time.In(location).Format("2006-01-02T15:04:05.000Z07:00"), Type: e.Type.String(), Name: e.Name,
-		Hostname: e.Hostname, Page: e.Page, Title: e.Title, Props: e.Props, Currency: e.Currency,
+		Hostname: e.Hostname, Page: e.Page, Title: e.Title, Tag: e.Tag, Props: e.Props, Currency: e.Currency,
 		Engaged: float64(e.Engaged) / 1000, Scroll: e.Scroll,
 	}
 	if e.Amount != "" {

@@ -52,6 +52,7 @@ func ofEvents() map[columns.Column]func(*event.Event) any {
 		columns.Name:      func(e *event.Event) any { return e.EventName() },
 		columns.Page:      func(e *event.Event) any { return e.Page },
 		columns.Hostname:  func(e *event.Event) any { return e.Hostname },
+		columns.Tag:       func(e *event.Event) any { return e.Tag },
 		columns.Amount:    func(e *event.Event) any { return e.Amount },
 		columns.Currency:  func(e *event.Event) any { return e.Currency },
 		columns.Subject: func(e *event.Event) any {

@@ -8,7 +8,7 @@ import (
 )
 
 // ArchiveVersion is the version of the archive form that Codec.Encode writes.
-const ArchiveVersion = 2
+const ArchiveVersion = 3
 
 // Columns of events. In texts "" means not known.
 const (
@@ -24,6 +24,7 @@ const (
 	Engaged   Column = "engaged"    // milliseconds that the page was visible and had the focus; of an engagement only
 	Scroll    Column = "scroll"     // percent of the page that was seen, from 1; 0 when not measured; of an engagement only
 	Passive   Column = "passive"    // happened without the visitor doing something; such an event does not end a bounce
+	Tag       Column = "tag"        // label of the page's version, to compare versions; empty without
 )
 
 // Columns of visits.
@@ -66,12 +67,14 @@ func numberColumns() []Column {
 
 // textColumns returns the columns that hold texts, but for those of properties.
 func textColumns() []Column {
-	return []Column{Name, Hostname, Page, Amount, Currency, Subject, EntryPage, ExitPage, EntryHostname, ExitHostname, Referrer, Source, Channel, UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent, Country, Region, City, Browser, BrowserVersion, OS, OSVersion, Device, Language, Screen}
+	return []Column{Name, Hostname, Page, Amount, Currency, Subject, Tag, EntryPage, ExitPage, EntryHostname, ExitHostname, Referrer, Source, Channel, UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent, Country, Region, City, Browser, BrowserVersion, OS, OSVersion, Device, Language, Screen}
 }
 
 // since returns the version of the archive form that has the column first.
 func (c Column) since() int {
 	switch c {
+	case Tag:
+		return 3
 	default:
 		return 1
 	}
@@ -132,6 +135,7 @@ func (b *Builder) addEventValues(e *event.Event) {
 	b.number(Engaged, int64(e.Engaged))
 	b.number(Scroll, int64(e.Scroll))
 	b.number(Passive, truth(e.Passive))
+	b.text(Tag, e.Tag)
 }
 
 // addVisitValues adds a row to the columns of visits.

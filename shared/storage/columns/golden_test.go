@@ -34,6 +34,9 @@ func goldenDay(version int) *columns.Day {
 			if n%3 == 2 {
 				e.Amount, e.Currency, e.Props = fmt.Sprintf("%d.5", n*visitor), "EUR", map[string]string{"plan": "pro"}
 			}
+			if version >= 3 {
+				e.Tag = []string{"", "a", "b"}[visitor%3]
+			}
 			if visitor == 5 {
 				e.Subject = uuid.UUID{1, 2, 3}
 			}

@@ -15,24 +15,24 @@ const (
 	eventColumns = `site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title, referrer, source,
     channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser,
     browser_version, os, os_version, device, language, screen, props, amount, currency, subject, funnel,
-    funnel_step, engaged, scroll, passive`
+    funnel_step, engaged, scroll, passive, tag`
 	// eventParameters are an array for each of them.
 	eventParameters = `$1::int[], $2::timestamptz[], $3::uuid[], $4::date[], $5::smallint[], $6::bigint[], $7::smallint[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
     $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
     $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
     $30::jsonb[], $31::numeric[], $32::text[], $33::uuid[], $34::text[], $35::smallint[], $36::int[],
-    $37::smallint[], $38::boolean[]`
+    $37::smallint[], $38::boolean[], $39::text[]`
 	// wholeEventColumns are read for an event as a whole; see scannedEvent.
 	wholeEventColumns = `site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title, referrer, source,
     channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser,
     browser_version, os, os_version, device, language, screen, coalesce(props::text, ''),
-    coalesce(amount::text, ''), currency, subject, funnel, funnel_step, engaged, scroll, passive`
+    coalesce(amount::text, ''), currency, subject, funnel, funnel_step, engaged, scroll, passive, tag`
 	// foldedEventColumns are read for an event that is folded; see scannedEvent.
 	foldedEventColumns = `site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, referrer, source, channel,
     utm_source, utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser,
     browser_version, os, os_version, device, language, screen, coalesce(amount::text, ''), currency,
-    engaged, passive`
+    engaged, passive, tag`
 
 	// visitColumns are the columns of the table visits.
 	visitColumns = `site_id, started_at, visitor, day, duration, pageviews, events, bounce, entry_page, exit_page,
@@ -68,17 +68,17 @@ func appendEventRow(row []any, e *event.Event) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(row, &e.Site, &e.Time, pgtype.UUID{Bytes: e.ID, Valid: true}, dateOf(e.Day), &e.UTCOffset, &e.Visitor, (*int16)(&e.Type), &e.Name, &e.Hostname, &e.Page, &e.Title, &e.Referrer, &e.Source, &e.Channel, &e.UTMSource, &e.UTMMedium, &e.UTMCampaign, &e.UTMTerm, &e.UTMContent, &e.Country, &e.Region, &e.City, &e.Browser, &e.BrowserVersion, &e.OS, &e.OSVersion, &e.Device, &e.Language, &e.Screen, props, amount, &e.Currency, idValue(e.Subject), &e.Funnel, &e.Step, &e.Engaged, &e.Scroll, e.Passive), nil
+	return append(row, &e.Site, &e.Time, pgtype.UUID{Bytes: e.ID, Valid: true}, dateOf(e.Day), &e.UTCOffset, &e.Visitor, (*int16)(&e.Type), &e.Name, &e.Hostname, &e.Page, &e.Title, &e.Referrer, &e.Source, &e.Channel, &e.UTMSource, &e.UTMMedium, &e.UTMCampaign, &e.UTMTerm, &e.UTMContent, &e.Country, &e.Region, &e.City, &e.Browser, &e.BrowserVersion, &e.OS, &e.OSVersion, &e.Device, &e.Language, &e.Screen, props, amount, &e.Currency, idValue(e.Subject), &e.Funnel, &e.Step, &e.Engaged, &e.Scroll, e.Passive, &e.Tag), nil
 }
 
 // whole returns what wholeEventColumns are scanned into.
 func (e *scannedEvent) whole() []any {
-	return []any{&e.Site, &e.Time, &e.ID, &e.day, &e.UTCOffset, &e.Visitor, &e.Type, &e.Name, &e.Hostname, &e.Page, &e.Title, &e.Referrer, &e.Source, &e.Channel, &e.UTMSource, &e.UTMMedium, &e.UTMCampaign, &e.UTMTerm, &e.UTMContent, &e.Country, &e.Region, &e.City, &e.Browser, &e.BrowserVersion, &e.OS, &e.OSVersion, &e.Device, &e.Language, &e.Screen, &e.props, &e.Amount, &e.Currency, &e.subject, &e.Funnel, &e.Step, &e.Engaged, &e.Scroll, &e.Passive}
+	return []any{&e.Site, &e.Time, &e.ID, &e.day, &e.UTCOffset, &e.Visitor, &e.Type, &e.Name, &e.Hostname, &e.Page, &e.Title, &e.Referrer, &e.Source, &e.Channel, &e.UTMSource, &e.UTMMedium, &e.UTMCampaign, &e.UTMTerm, &e.UTMContent, &e.Country, &e.Region, &e.City, &e.Browser, &e.BrowserVersion, &e.OS, &e.OSVersion, &e.Device, &e.Language, &e.Screen, &e.props, &e.Amount, &e.Currency, &e.subject, &e.Funnel, &e.Step, &e.Engaged, &e.Scroll, &e.Passive, &e.Tag}
 }
 
 // folded returns what foldedEventColumns are scanned into.
 func (e *scannedEvent) folded() []any {
-	return []any{&e.Site, &e.Time, &e.ID, &e.day, &e.UTCOffset, &e.Visitor, &e.Type, &e.Name, &e.Hostname, &e.Page, &e.Referrer, &e.Source, &e.Channel, &e.UTMSource, &e.UTMMedium, &e.UTMCampaign, &e.UTMTerm, &e.UTMContent, &e.Country, &e.Region, &e.City, &e.Browser, &e.BrowserVersion, &e.OS, &e.OSVersion, &e.Device, &e.Language, &e.Screen, &e.Amount, &e.Currency, &e.Engaged, &e.Passive}
+	return []any{&e.Site, &e.Time, &e.ID, &e.day, &e.UTCOffset, &e.Visitor, &e.Type, &e.Name, &e.Hostname, &e.Page, &e.Referrer, &e.Source, &e.Channel, &e.UTMSource, &e.UTMMedium, &e.UTMCampaign, &e.UTMTerm, &e.UTMContent, &e.Country, &e.Region, &e.City, &e.Browser, &e.BrowserVersion, &e.OS, &e.OSVersion, &e.Device, &e.Language, &e.Screen, &e.Amount, &e.Currency, &e.Engaged, &e.Passive, &e.Tag}
 }
 
 // appendVisitRow appends the values of visitColumns.
@@ -122,5 +122,6 @@ func textFields() []textField {
 		{"screen", []columns.Column{columns.Screen}, func(e *event.Event) *string { return &e.Screen }},
 		{"coalesce(amount::text, '')", []columns.Column{columns.Amount}, func(e *event.Event) *string { return &e.Amount }},
 		{"currency", []columns.Column{columns.Currency}, func(e *event.Event) *string { return &e.Currency }},
+		{"tag", []columns.Column{columns.Tag}, func(e *event.Event) *string { return &e.Tag }},
 	}
 }
