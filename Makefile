@@ -10,6 +10,8 @@ LINT      := bin/golangci-lint
 FUNCTIONS := track aggregate query websocket-bridge schema-guard admin dashboard
 # Modules of their own, for what only building and deploying need.
 TOOLS     := $(sort $(dir $(wildcard tools/*/*_test.go)))
+# How long one package's tests may take: only a test that hangs takes so long, on any machine.
+PATIENCE  := 6h
 # Tests that compile much, which come by themselves: others measure memory.
 COMPILING := ^(TestOpenFaaS|TestKnativeFunc|TestProxy)$$
 
@@ -45,13 +47,13 @@ need:
 
 .PHONY: test-go
 test-go: $(DASHBOARD) $(COUNTRIES)
-	go test -race -timeout 30m -skip '$(COMPILING)' ./...
+	go test -race -timeout $(PATIENCE) -skip '$(COMPILING)' ./...
 
 .PHONY: test-tools
 test-tools: $(DASHBOARD) $(COUNTRIES)
-	go test -timeout 60m -p 1 -run '$(COMPILING)' . ./infra/compose
+	go test -timeout $(PATIENCE) -p 1 -run '$(COMPILING)' . ./infra/compose
 	@# -count=1, since Go does not know of the files outside of a module that its tests read.
-	@for module in $(TOOLS); do echo "$$module" && (cd $$module && go test -count=1 -timeout 30m ./...); done
+	@for module in $(TOOLS); do echo "$$module" && (cd $$module && go test -count=1 -timeout $(PATIENCE) ./...); done
 
 .PHONY: test-web
 test-web: $(MODULES)
