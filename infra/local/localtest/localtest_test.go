@@ -1,7 +1,6 @@
 package localtest_test
 
 import (
-	"context"
 	"net/url"
 	"os"
 	"os/exec"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
@@ -105,14 +103,14 @@ func TestNothingIsLeft(t *testing.T) {
 	if _, err := url.Parse(address); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the server has ended", func(ctx context.Context) bool {
-		conn, err := pgx.Connect(ctx, address)
+	localtest.Eventually(t, "the server has ended", func() bool {
+		conn, err := pgx.Connect(t.Context(), address)
 		if err == nil {
-			_ = conn.Close(ctx)
+			_ = conn.Close(t.Context())
 		}
 		return err != nil
 	})
-	eventually(t, "the folders are gone", func(context.Context) bool {
+	localtest.Eventually(t, "the folders are gone", func() bool {
 		left, err := filepath.Glob(filepath.Join(temp, "*"))
 		return err == nil && len(left) == 0
 	})
@@ -149,20 +147,5 @@ func execute(t *testing.T, url, statement string) {
 	}
 	if err := conn.Close(t.Context()); err != nil {
 		t.Error(err)
-	}
-}
-
-func eventually(t *testing.T, what string, is func(context.Context) bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for !is(ctx) {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("not within 30 s: %s", what)
-		case <-ticker.C:
-		}
 	}
 }

@@ -5,7 +5,30 @@ import (
 	"net"
 	"path/filepath"
 	"testing"
+	"time"
 )
+
+// Eventually waits until something is so, for as long as the test may take: a slow machine
+// fails no test.
+func Eventually(tb testing.TB, what string, is func() bool) {
+	tb.Helper()
+	const margin = 5 * time.Second // to say what was waited for, before go test ends the process
+	var end <-chan time.Time
+	if t, ok := tb.(interface{ Deadline() (time.Time, bool) }); ok {
+		if deadline, ok := t.Deadline(); ok {
+			end = time.After(time.Until(deadline) - margin)
+		}
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-end:
+			tb.Fatalf("the test's time is up before this is so: %s", what)
+		}
+	}
+}
 
 // FreePort is a TCP port of this machine that nobody listens on just now.
 func FreePort(tb testing.TB) string {
