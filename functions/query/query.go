@@ -38,6 +38,11 @@ type function struct {
 
 // New makes the function.
 func New(ctx context.Context, env *host.Env) (*host.Function, error) {
+	return build(ctx, env, report.DefaultLimits())
+}
+
+// build makes the function with other limits than its own.
+func build(ctx context.Context, env *host.Env, limits report.Limits) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
 		return nil, err
@@ -54,7 +59,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	reports, err := report.NewReporter(names{})
+	reports, err := report.NewReporter(names{}, limits)
 	if err != nil {
 		return nil, err
 	}

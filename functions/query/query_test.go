@@ -21,6 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/query/report"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
@@ -36,6 +37,11 @@ type installation struct {
 }
 
 func install(t *testing.T, database string, variables ...string) *installation {
+	t.Helper()
+	return installWith(t, database, report.Limits{Time: time.Hour, Rows: report.DefaultLimits().Rows}, variables...)
+}
+
+func installWith(t *testing.T, database string, limits report.Limits, variables ...string) *installation {
 	t.Helper()
 	address, err := url.Parse(database)
 	if err != nil {
@@ -60,7 +66,7 @@ func install(t *testing.T, database string, variables ...string) *installation {
 		t.Fatal(err)
 	}
 	record(t, db, happened(t, site.ID))
-	instance, err := host.Build(t.Context(), env, query.New)
+	instance, err := host.Build(t.Context(), env, query.WithLimits(limits))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -223,7 +223,7 @@ func (a asked) acquisition(ctx context.Context, c *Cohorts, s span) (CohortsAnsw
 	}
 	err := a.eachDay(ctx, s, needed, len(counts), func(worker int, d *columns.Day) error {
 		c.acquire(d, s, counts[worker])
-		return bounded(len(counts[worker]))
+		return a.limits.bounded(len(counts[worker]))
 	})
 	if err != nil {
 		return CohortsAnswer{}, err

@@ -91,7 +91,7 @@ func FuzzAnswer(f *testing.F) {
 	if _, err := db.Exec(f.Context(), `INSERT INTO sites (public_id, domain, timezone) VALUES ('s', 'example.com', 'UTC')`); err != nil {
 		f.Fatal(err)
 	}
-	reports := must(NewReporter(testNames{}))
+	reports := must(NewReporter(testNames{}, patient()))
 	site, now := store.Site{ID: 1, Timezone: "UTC"}, time.Date(2026, 3, 18, 12, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, text string) {
 		ctx, body := t.Context(), []byte(text)

@@ -267,7 +267,7 @@ func (a asked) funnel(ctx context.Context, f *Funnel, s span) (FunnelAnswer, err
 	}
 	err := a.eachDay(ctx, s, needed, workers, func(worker int, d *columns.Day) error {
 		ways[worker].scan(d)
-		return bounded(len(ways[worker].branches))
+		return a.limits.bounded(len(ways[worker].branches))
 	})
 	if err != nil {
 		return FunnelAnswer{}, err

@@ -170,7 +170,7 @@ func (a asked) journeys(ctx context.Context, j *Journeys, s span) (JourneysAnswe
 	}
 	err := a.eachDay(ctx, s, needed, len(workers), func(worker int, d *columns.Day) error {
 		workers[worker].scan(d)
-		return bounded(len(workers[worker].hops))
+		return a.limits.bounded(len(workers[worker].hops))
 	})
 	if err != nil {
 		return JourneysAnswer{}, err

@@ -33,7 +33,7 @@ func TestEverySourceAnswersTheSame(t *testing.T) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			db := migrated(t, database.URL)
-			reports := must(NewReporter(testNames{}))
+			reports := must(NewReporter(testNames{}, patient()))
 			var id int32
 			used := map[source]int{}
 			rapid.Check(t, func(rt *rapid.T) {
@@ -149,6 +149,9 @@ func keep(t *rapid.T, reports *Reporter, db store.DB, site int32, day event.Day)
 	}
 }
 
+// patient are limits that a slow machine does not reach.
+func patient() Limits { return Limits{Time: time.Hour, Rows: DefaultLimits().Rows} }
+
 // testNames are the goals and segments of every site of the tests.
 type testNames struct{}
 
@@ -187,7 +190,7 @@ func TestEveryMetricDimensionAndOperator(t *testing.T) {
 			if err := save(t.Context(), db, w); err != nil {
 				t.Fatal(err)
 			}
-			at := asked{must(NewReporter(testNames{})), db, w.site}
+			at := asked{must(NewReporter(testNames{}, patient())), db, w.site}
 			now := w.local(w.base.AddDate(0, 0, 3))
 			metrics := map[string]bool{}
 			for _, dimension := range append(propertyNames(), "time:minute", "time:hour", "time:day", "time:week", "time:month") {

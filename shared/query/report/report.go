@@ -75,8 +75,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// Timeout is how long the database may work on one question.
-const Timeout = 10 * time.Second
+// Limits bound what a question may take.
+type Limits struct {
+	Time time.Duration // for the answer
+	Rows int           // in memory, or what else is counted one by one, before a page of them is answered
+}
+
+// DefaultLimits are those for questions of anyone.
+func DefaultLimits() Limits { return Limits{Time: 10 * time.Second, Rows: 1_000_000} }
 
 // The settings of a question's transaction: it sees one moment, can't write, can't run for
 // long, and is planned for its values, which differ too much for one plan. Compiling a
@@ -138,17 +144,18 @@ type Resolved struct {
 
 // Reporter answers questions. It is safe for concurrent use.
 type Reporter struct {
-	codec *columns.Codec
-	names Names
+	codec  *columns.Codec
+	names  Names
+	limits Limits
 }
 
 // NewReporter makes one, that asks names for what names stand for.
-func NewReporter(names Names) (*Reporter, error) {
+func NewReporter(names Names, limits Limits) (*Reporter, error) {
 	codec, err := columns.NewCodec()
 	if err != nil {
 		return nil, err
 	}
-	return &Reporter{codec, names}, nil
+	return &Reporter{codec, names, limits}, nil
 }
 
 // asked is where a question is asked: of a site, in a transaction.
@@ -181,13 +188,13 @@ func (p *Reporter) ask(ctx context.Context, db store.DB, site store.Site, now ti
 	if err != nil {
 		return fmt.Errorf("answer a question: %w", err)
 	}
-	limited, cancel := context.WithTimeout(ctx, Timeout)
+	limited, cancel := context.WithTimeout(ctx, p.limits.Time)
 	defer cancel()
 	err = pgx.BeginFunc(limited, db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(limited, snapshot); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
-		if _, err := tx.Exec(limited, settings, strconv.FormatInt(Timeout.Milliseconds(), 10)); err != nil {
+		if _, err := tx.Exec(limited, settings, strconv.FormatInt(p.limits.Time.Milliseconds(), 10)); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
 		return fn(limited, asked{p, tx, site}, now.In(location))
@@ -195,7 +202,7 @@ func (p *Reporter) ask(ctx context.Context, db store.DB, site store.Site, now ti
 	canceled, ok := errors.AsType[*pgconn.PgError](err)
 	if ok && canceled.Code == queryCanceled || err != nil && ctx.Err() == nil && limited.Err() != nil {
 		return problem.New(http.StatusUnprocessableEntity, "query_too_slow",
-			fmt.Sprintf("the answer takes longer than %s: ask for a shorter date_range, fewer dimensions or fewer filters", Timeout))
+			fmt.Sprintf("the answer takes longer than %s: ask for a shorter date_range, fewer dimensions or fewer filters", p.limits.Time))
 	}
 	if err != nil {
 		return fmt.Errorf("answer a question: %w", err)
@@ -266,7 +273,7 @@ func (a asked) rows(ctx context.Context, r *resolved, from *source) (rows []*gro
 		best = *from
 	}
 	if best != fromScan && r.sorted() {
-		rows, total, err = r.rolledUp(ctx, a.tx, a.site.ID, best, &window{r.Pagination, r.Include.TotalRows})
+		rows, total, err = a.rolledUp(ctx, r, best, &window{r.Pagination, r.Include.TotalRows})
 		if err == nil && len(r.Dimensions) == 0 {
 			if total = 1; len(rows) == 0 && r.Pagination.Offset == 0 {
 				rows = []*group{{}}
@@ -298,7 +305,7 @@ func (a asked) all(ctx context.Context, r *resolved, from source) (rows []*group
 	if from == fromScan {
 		rows, err = a.scanned(ctx, r)
 	} else {
-		rows, _, err = r.rolledUp(ctx, a.tx, a.site.ID, from, nil)
+		rows, _, err = a.rolledUp(ctx, r, from, nil)
 	}
 	if err != nil {
 		return nil, err
@@ -459,7 +466,7 @@ func (r *resolved) warnings(rows []*group) map[Metric]Warning {
 func (a asked) compare(ctx context.Context, r *resolved, answer *Answer, from *source) error {
 	other := r.Include.Comparisons.other(r.span)
 	q := r.Question
-	q.Include, q.Pagination = Include{}, Pagination{Limit: maxGroups + 1} // which is one too many
+	q.Include, q.Pagination = Include{}, Pagination{Limit: a.limits.Rows + 1} // which is one too many
 	for i := range q.Dimensions {
 		if q.Dimensions[i].isTime() {
 			q.Dimensions[i].grain = r.grain

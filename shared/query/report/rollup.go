@@ -14,7 +14,6 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
-	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 //go:embed sql/*.sql
@@ -44,18 +43,18 @@ type window struct {
 
 // rolledUp answers from rollups. Rows are in order when a window is asked for; total is
 // the number of all rows, when the window includes it.
-func (r *resolved) rolledUp(ctx context.Context, db store.DB, site int32, from source, w *window) (rows []*group, total int64, err error) {
-	rows, total, err = r.page(ctx, db, site, from, w)
+func (a asked) rolledUp(ctx context.Context, r *resolved, from source, w *window) (rows []*group, total int64, err error) {
+	rows, total, err = a.page(ctx, r, from, w)
 	if err == nil && w != nil && len(rows) == 0 && w.total && w.Offset > 0 {
 		// The total stands in the rows, and there is none past the last.
-		_, total, err = r.page(ctx, db, site, from, &window{Pagination{Limit: 1}, true})
+		_, total, err = a.page(ctx, r, from, &window{Pagination{Limit: 1}, true})
 	}
 	return rows, total, err
 }
 
-func (r *resolved) page(ctx context.Context, db store.DB, site int32, from source, w *window) (rows []*group, total int64, err error) {
-	sql, args := r.statement(site, from, w)
-	result, err := db.Query(ctx, sql, args)
+func (a asked) page(ctx context.Context, r *resolved, from source, w *window) (rows []*group, total int64, err error) {
+	sql, args := r.statement(a.site.ID, from, w)
+	result, err := a.tx.Query(ctx, sql, args)
 	if err != nil {
 		return nil, 0, fmt.Errorf("ask for %s: %w", from, err)
 	}
@@ -77,7 +76,7 @@ func (r *resolved) page(ctx context.Context, db store.DB, site int32, from sourc
 			g.values = []string{value}
 		}
 		rows = append(rows, g)
-		return bounded(len(rows))
+		return a.limits.bounded(len(rows))
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("ask for %s: %w", from, err)

@@ -28,7 +28,7 @@ func (a asked) scanned(ctx context.Context, r *resolved) ([]*group, error) {
 	s.whole = r.wholeDays()
 	err := a.eachDay(ctx, s, r.columns(), len(tallies), func(worker int, d *columns.Day) error {
 		tallies[worker].scan(d)
-		return bounded(len(tallies[worker].groups.leaves))
+		return a.limits.bounded(len(tallies[worker].groups.leaves))
 	})
 	if err != nil {
 		return nil, err
@@ -36,17 +36,13 @@ func (a asked) scanned(ctx context.Context, r *resolved) ([]*group, error) {
 	return merged(tallies), nil
 }
 
-// maxGroups is how many rows, or what else is counted one by one, a question may have in
-// memory before a page of them is answered.
-const maxGroups = 1_000_000
-
-// bounded says whether a question has too many of them.
-func bounded(groups int) error {
-	if groups <= maxGroups {
+// bounded says whether a question has too many rows.
+func (l Limits) bounded(rows int) error {
+	if rows <= l.Rows {
 		return nil
 	}
 	return problem.New(http.StatusUnprocessableEntity, "query_too_large",
-		fmt.Sprintf("the answer has more than %d rows before pagination: ask for a shorter date_range, fewer dimensions or more filters", maxGroups))
+		fmt.Sprintf("the answer has more than %d rows before pagination: ask for a shorter date_range, fewer dimensions or more filters", l.Rows))
 }
 
 // scanWorkers is how many goroutines scan days.

@@ -108,7 +108,7 @@ func comparePlans(t *testing.T, db *pgxpool.Pool, folder string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			plans := &planned{DB: db}
-			if err := fn(t.Context(), must(NewReporter(testNames{})), plans); err != nil {
+			if err := fn(t.Context(), must(NewReporter(testNames{}, patient())), plans); err != nil {
 				t.Fatal(err)
 			}
 			file := filepath.Join(folder, strings.ReplaceAll(name, " ", "_")+".txt")
@@ -238,7 +238,8 @@ func TestTooSlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = must(NewReporter(testNames{})).Answer(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, time.Now(), &q)
+	reports := must(NewReporter(testNames{}, Limits{Time: 100 * time.Millisecond, Rows: 1}))
+	_, err = reports.Answer(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, time.Now(), &q)
 	if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != 422 || p.Code != "query_too_slow" {
 		t.Errorf("got %v, want query_too_slow", err)
 	}
@@ -248,14 +249,15 @@ func TestTooSlow(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	db := migrated(t, localtest.Postgres(t))
-	if _, err := db.Exec(t.Context(), `INSERT INTO rollup_day SELECT 1, 30, '2026-03-01', 'C' || n, 1, 1, 1, 1, 1, 1 FROM generate_series(1, 1000001) AS n`); err != nil {
+	if _, err := db.Exec(t.Context(), `INSERT INTO rollup_day SELECT 1, 30, '2026-03-01', 'C' || n, 1, 1, 1, 1, 1, 1 FROM generate_series(1, 11) AS n`); err != nil {
 		t.Fatal(err)
 	}
 	q, err := Parse([]byte(`{"site_id":"a","metrics":["visitors"],"date_range":["2026-03-01","2026-03-02"],"dimensions":["visit:country_name"]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = must(NewReporter(testNames{})).Answer(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, time.Now(), &q)
+	reports := must(NewReporter(testNames{}, Limits{Time: time.Hour, Rows: 10}))
+	_, err = reports.Answer(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, time.Now(), &q)
 	if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != 422 || p.Code != "query_too_large" {
 		t.Errorf("got %v, want query_too_large", err)
 	}

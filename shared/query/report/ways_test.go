@@ -29,7 +29,7 @@ func inWorlds(t *testing.T, check func(*rapid.T, *Reporter, *pgxpool.Pool, *worl
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			db := migrated(t, database.URL)
-			reports := must(NewReporter(testNames{}))
+			reports := must(NewReporter(testNames{}, patient()))
 			var id int32
 			rapid.Check(t, func(rt *rapid.T) {
 				id++

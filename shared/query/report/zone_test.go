@@ -69,7 +69,7 @@ func TestAZoneThatChanges(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := must(NewReporter(testNames{})).Answer(t.Context(), db, w.site, test.now, &q)
+			got, err := must(NewReporter(testNames{}, patient())).Answer(t.Context(), db, w.site, test.now, &q)
 			if err != nil {
 				t.Fatal(err)
 			}
