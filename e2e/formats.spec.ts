@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from '@playwright/test';
 import { Analytics } from '@segment/analytics-node';
 
-import { Platform, test } from './platform.js';
+import { patience, Platform, test } from './platform.js';
 
 // Trackers of others, as they are published, send to the platform, and what they sent
 // is looked for in the record.
@@ -94,7 +94,9 @@ test.describe('trackers of others', () => {
       history.pushState({}, '', '/plausible/next');
     });
     await expect.poll(() => sent.filter((name) => name === 'pageview').length).toBe(2);
-    expect(sent).toContain('engagement');
+    await expect // in whatever order the answers come
+      .poll(() => new Set(sent))
+      .toEqual(new Set(['pageview', 'Order', 'Tagged', 'engagement']));
     expect(new Set(statuses.map(String))).toEqual(new Set(['202,']));
     await website.stop();
 
@@ -173,7 +175,7 @@ test.describe('trackers of others', () => {
       context,
     });
     analytics.identify({ userId: 'someone', traits: { plan: 'pro' } });
-    await analytics.closeAndFlush();
+    await analytics.closeAndFlush({ timeout: patience });
     expect(failed).toEqual([]);
 
     expect((await counted('event:page', 'pageviews'))['/segment']).toBe(1);

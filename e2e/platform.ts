@@ -11,6 +11,9 @@ import { fileURLToPath } from 'node:url';
 
 import { test as base } from '@playwright/test';
 
+/** How long a test may take, in milliseconds: only one that hangs takes so long, on any machine. */
+export const patience = 30 * 60_000;
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;

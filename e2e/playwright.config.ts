@@ -1,6 +1,6 @@
 import { defineConfig } from '@playwright/test';
 
-import { type Options } from './platform.js';
+import { patience, type Options } from './platform.js';
 
 // One real browser, Debian's Chromium unless CHROMIUM names another, on the whole
 // platform as `make run` starts it: as it is, and behind a gateway that does to requests
@@ -11,8 +11,8 @@ const given = process.env.OPENFAAS_URL !== undefined;
 export default defineConfig<object, Options>({
   testDir: '.',
   outputDir: '../test-results',
-  timeout: 120_000,
-  expect: { timeout: 20_000 },
+  timeout: patience,
+  expect: { timeout: patience / 6 },
   fullyParallel: false,
   workers: 1,
   forbidOnly: true,

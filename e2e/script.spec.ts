@@ -3,7 +3,7 @@ import { type AddressInfo } from 'node:net';
 
 import { expect, type Page, type Request } from '@playwright/test';
 
-import { Platform, test as base } from './platform.js';
+import { patience, Platform, test as base } from './platform.js';
 
 /** An event as the script sends it. */
 interface Sent {
@@ -27,7 +27,10 @@ const sentBy = (request: Request) => JSON.parse(request.postData() ?? '{}') as S
 const isEvent = (request: Request) =>
   request.method() === 'POST' && request.url().includes('/function/track/');
 
-/** Gathers what track takes from a page; what it refuses fails the test. */
+/**
+ * Gathers what track takes from a page; what it refuses fails the test. The browser does not
+ * tell of answers to a page that was left: wait for its events before that.
+ */
 class Events {
   readonly all: Sent[] = [];
   readonly refused: string[] = [];
@@ -112,7 +115,7 @@ const test = base.extend<{ events: Events }, { platform: Platform; site: Site }>
       await use(platform);
       expect(await platform.stop()).toBe(0);
     },
-    { scope: 'worker', timeout: 60_000 },
+    { scope: 'worker', timeout: patience },
   ],
   site: [
     async ({ platform }, use) => {
@@ -138,6 +141,7 @@ async function hide(page: Page): Promise<void> {
 }
 
 test('a view says what page it is of', async ({ page, platform, site, events }) => {
+  const began = Date.now();
   await page.goto(`${site.url}/core/first?utm_source=letter#part`);
   const [view] = await events.wait(1, 'view');
   expect(view).toEqual({
@@ -154,7 +158,8 @@ test('a view says what page it is of', async ({ page, platform, site, events }) 
     consent: false,
   });
   const made = parseInt((view?.id ?? '').replace('-', '').slice(0, 12), 16);
-  expect(Math.abs(Date.now() - made)).toBeLessThan(60_000);
+  expect(made).toBeGreaterThanOrEqual(began);
+  expect(made).toBeLessThanOrEqual(Date.now());
 });
 
 test('events carry the tag of the page', async ({ page, site, events }) => {
@@ -263,8 +268,10 @@ test('an event is sent again as the same event when track asks for it', async ({
       });
     else await route.continue();
   });
-  await page.goto(`${site.url}/core/first`);
-  const response = await page.waitForResponse((r) => isEvent(r.request()) && r.status() === 202);
+  const [response] = await Promise.all([
+    page.waitForResponse((r) => isEvent(r.request()) && r.status() === 202),
+    page.goto(`${site.url}/core/first`),
+  ]);
   expect(sentBy(response.request()).id).toBe(tries[0]?.id);
   expect(new Set(tries.map((t) => t.id)).size).toBe(1);
   expect(tries).toHaveLength(3);
@@ -343,6 +350,7 @@ test('forms: where a form goes, not what it holds', async ({ page, site, events 
 
 test('404: a page that is not there', async ({ page, site, events }) => {
   await page.goto(`${site.url}/404/first`);
+  await events.wait(1, 'view');
   await page.goto(`${site.url}/404/missing`);
   const [missing] = await events.wait(1, 'conversion', '404');
   expect(missing).toMatchObject({ passive: true, props: { path: '/404/missing' } });
@@ -350,12 +358,12 @@ test('404: a page that is not there', async ({ page, site, events }) => {
 });
 
 test('engagement: how long and how far a page was read', async ({ page, site, events }) => {
+  const began = Date.now();
   await page.goto(`${site.url}/engagement/first`);
-  const view = page.waitForFunction(() => performance.now() > 500);
   await page.evaluate(() => {
     scrollTo(0, document.documentElement.scrollHeight);
   });
-  await view;
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
   await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
   await page.evaluate(() => {
     history.pushState({}, '', '/engagement/second');
@@ -363,7 +371,7 @@ test('engagement: how long and how far a page was read', async ({ page, site, ev
   const [first] = await events.wait(1, 'engagement');
   expect(first).toMatchObject({ url: `${site.url}/engagement/first`, scroll: 100 });
   expect(first?.engaged).toBeGreaterThan(100);
-  expect(first?.engaged).toBeLessThan(20_000);
+  expect(first?.engaged).toBeLessThanOrEqual(Date.now() - began);
   await hide(page);
   const [, second] = await events.wait(2, 'engagement');
   expect(second?.url).toBe(`${site.url}/engagement/second`);
@@ -373,6 +381,15 @@ test('engagement: how long and how far a page was read', async ({ page, site, ev
 
 test('vitals: once, when the page is hidden', async ({ page, site, events }) => {
   await page.goto(`${site.url}/vitals/first`);
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const observer = new PerformanceObserver(() => {
+          resolve();
+        });
+        observer.observe({ type: 'largest-contentful-paint', buffered: true }); // none comes after a click
+      }),
+  );
   await page.click('#marked');
   await page.evaluate(
     () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),

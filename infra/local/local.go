@@ -82,7 +82,7 @@ func every(function string) time.Duration {
 const site = `{"domain":"localhost","name":"This machine","timezone":"UTC"}`
 
 // readyTimeout bounds how long the functions may need to get ready.
-const readyTimeout = 30 * time.Second
+const readyTimeout = 2 * time.Minute
 
 // stopTimeout bounds each step of the end.
 const stopTimeout = 10 * time.Second

@@ -3,8 +3,8 @@ import '@testing-library/jest-dom/vitest';
 import { cleanup, configure } from '@testing-library/react';
 import { afterEach } from 'vitest';
 
-// For machines that are busy with something else.
-configure({ asyncUtilTimeout: 10_000 });
+// As long as no machine needs, and within testTimeout.
+configure({ asyncUtilTimeout: 5 * 60_000 });
 
 class FixedResizeObserver implements ResizeObserver {
   readonly #callback: ResizeObserverCallback;
