@@ -157,6 +157,8 @@ func newKnativeFunc(t *testing.T, function string) knativeFunc {
 	tree, folder := cleanClone(t), filepath.Join(t.TempDir(), function)
 	makeBuild(t, tree)
 	command(t, tree, nil, "infra/knative/copy.sh", function, folder)
+	// func builds without tags.
+	command(t, "", nil, "cmp", "shared/ingest/enrich/data/country.mmdb", filepath.Join(folder, "shared/ingest/enrich/data/sample.mmdb"))
 	return knativeFunc{tool(t, "func", "knative.dev/func/cmd/func"), folder}
 }
 

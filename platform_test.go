@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/analytics-platform/analytics/shared/ingest/enrich"
 )
 
 // tool builds a program that a module in tools pins.
@@ -121,6 +123,9 @@ func serveLog(t *testing.T, cmd *exec.Cmd) string {
 		<-read
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%s ended with %v:\n%s", cmd, err, output)
+		}
+		if strings.Contains(output.String(), enrich.NoCountries) {
+			t.Errorf("%s knows no countries", cmd)
 		}
 	})
 	select {

@@ -244,7 +244,7 @@ func TestStackCopiesAllThatIsBuilt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	args := []string{"list", "-deps", "-tags", "timetzdata,lambda.norpc", "-f", "{{.ImportPath}}"}
+	args := []string{"list", "-deps", "-tags", "timetzdata,lambda.norpc,countries", "-f", "{{.ImportPath}}"}
 	for _, f := range functions.All() {
 		args = append(args, "./functions/"+f.Name+"/cmd")
 	}

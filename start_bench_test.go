@@ -46,7 +46,7 @@ func BenchmarkStart(b *testing.B) {
 	}
 	build := func(name, what string) string {
 		program := filepath.Join(dir, name)
-		command := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-tags=timetzdata,lambda.norpc", "-o", program, what)
+		command := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-tags=timetzdata,lambda.norpc,countries", "-o", program, what)
 		command.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := command.CombinedOutput(); err != nil {
 			b.Fatalf("build %s: %v\n%s", name, err, out)

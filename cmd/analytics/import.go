@@ -159,6 +159,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 	if err != nil {
 		return nil, err
 	}
+	enricher.LogPlaces(ctx, env.Logger())
 	// The ids are set afterwards.
 	i.collector = &pipeline.Collector{Enricher: enricher, NewID: func() uuid.UUID { return uuid.Nil }}
 	i.directory = &importDirectory{sites.Directory(), map[event.Day]*privacy.Salt{}}

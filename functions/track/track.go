@@ -75,6 +75,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
+	enricher.LogPlaces(ctx, env.Logger())
 	client, err := env.Redis(ctx)
 	if err != nil {
 		return nil, err

@@ -13,5 +13,7 @@ for needed in "infra/knative/$name/func.yaml" functions/dashboard/assets/index.h
   exit 1
 done
 cp -R go.mod go.sum function.go functions shared migrations "infra/knative/$name/func.yaml" "$folder"
+# func.yaml can name no tag to build with, so the countries go where the sample of them is.
+mv "$folder/shared/ingest/enrich/data/country.mmdb" "$folder/shared/ingest/enrich/data/sample.mmdb"
 find "$folder" -name '*_test.go' -exec rm {} +
 find "$folder" -name testdata -prune -exec rm -r {} +

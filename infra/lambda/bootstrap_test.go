@@ -24,6 +24,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/lambda/lambdatest"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
+	"github.com/analytics-platform/analytics/shared/ingest/enrich"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
@@ -124,6 +125,9 @@ func start(t *testing.T, name, program string, variables, secrets map[string]str
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+		if strings.Contains(log.String(), enrich.NoCountries) {
+			t.Errorf("%s knows no countries", name)
+		}
 		for secret, value := range secrets {
 			if strings.Contains(log.String(), value) {
 				t.Errorf("the log of %s has the %s in it", name, secret)

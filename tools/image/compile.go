@@ -18,7 +18,7 @@ import (
 // tags and flags are those of the template's Dockerfile: an image is the same program,
 // whoever builds it.
 const (
-	tags        = "timetzdata,lambda.norpc"
+	tags        = "timetzdata,lambda.norpc,countries"
 	linkerFlags = "-s -w"
 )
 

@@ -19,12 +19,6 @@ import (
 //go:embed data/*.json
 var data embed.FS
 
-// countries is the database of countries, which `make build` puts there. A slice, since a
-// file of an embed.FS would be in memory twice.
-//
-//go:embed data/country.mmdb
-var countries []byte
-
 // Files are what an operator may add to the embedded data, by path. Empty is none.
 type Files struct {
 	Places      string // a database of cities or countries, in MaxMind's format

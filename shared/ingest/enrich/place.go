@@ -1,7 +1,9 @@
 package enrich
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
@@ -77,6 +79,26 @@ func (e *Enricher) Place(address netip.Addr) Place {
 		}
 	}
 	return e.places.find(address)
+}
+
+// SampleType is the type of the database of countries that a program has which was built
+// without the real one.
+const SampleType = "Sample-Country"
+
+// NoCountries is what the log of such a program says.
+const NoCountries = "this program was built without the database of countries, and knows a few networks for tests alone: build it with make"
+
+// LogPlaces says which data of places there is. It is for the start of a program.
+func (e *Enricher) LogPlaces(ctx context.Context, log *slog.Logger) {
+	if embedded := e.places.reader.Metadata; embedded.DatabaseType == SampleType {
+		log.WarnContext(ctx, NoCountries)
+	} else {
+		log.InfoContext(ctx, "the database of countries", "of", embedded.BuildTime().UTC().Format(time.DateOnly))
+	}
+	if e.own != nil {
+		own := e.own.current.Load().reader.Metadata
+		log.InfoContext(ctx, "the database of places", "type", own.DatabaseType, "of", own.BuildTime().UTC().Format(time.DateOnly))
+	}
 }
 
 // ownPlaces is the operator's database. It is read into memory whole: a file that is

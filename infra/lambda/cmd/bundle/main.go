@@ -43,9 +43,9 @@ func (o *options) run() error {
 func (o *options) bundle(function string) (err error) {
 	program := filepath.Join(o.Into, function+".bootstrap")
 	defer func() { err = errors.Join(err, os.RemoveAll(program)) }()
-	// As in the images: time zones are part of the program. lambda.norpc leaves out what
+	// As in the images: time zones and countries are part of the program. lambda.norpc leaves out what
 	// only the runtime go1.x needed.
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=timetzdata,lambda.norpc", "-o", program, "./functions/"+function+"/cmd") //nolint:noctx // it ends with this program
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=timetzdata,lambda.norpc,countries", "-o", program, "./functions/"+function+"/cmd") //nolint:noctx // it ends with this program
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+o.Arch)
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
