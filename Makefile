@@ -12,8 +12,15 @@ FUNCTIONS := track aggregate query websocket-bridge schema-guard admin dashboard
 TOOLS     := $(sort $(dir $(wildcard tools/*/*_test.go)))
 # How long one package's tests may take: only a test that hangs takes so long, on any machine.
 PATIENCE  := 6h
-# Tests that compile much, which come by themselves: others measure memory.
+# Tests that compile much, one after the other: what one has compiled the next need not.
 COMPILING := ^(TestOpenFaaS|TestKnativeFunc|TestProxy)$$
+# Packages whose tests start no servers.
+PURE      = $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | grep -v infra/local | cut -d ' ' -f 1)
+# A stage says in the end how long it took.
+TIMED     = TIMEFORMAT='$@ took %lR'; time
+
+# Programs have the countries, see shared/ingest/enrich/data.
+export GOFLAGS := $(filter-out -tags=countries,$(GOFLAGS)) -tags=countries
 
 .PHONY: help
 help: ## Say what there is
@@ -29,8 +36,10 @@ demo: build ## The same, with a month of made-up traffic
 
 .PHONY: build
 build: $(DASHBOARD) $(COUNTRIES) ## Build the dashboard and every program, into bin/
-	go build -o bin/ ./infra/local/cmd/local ./cmd/analytics
-	@for name in $(FUNCTIONS); do go build -o bin/$$name ./functions/$$name/cmd; done
+	@$(TIMED) { \
+	  go build -o bin/ ./infra/local/cmd/local ./cmd/analytics; \
+	  printf '%s\n' $(FUNCTIONS) | xargs -P 2 -I NAME go build -o bin/NAME ./functions/NAME/cmd; \
+	}
 
 .PHONY: lambda
 lambda: $(DASHBOARD) $(COUNTRIES) ## Build every function for AWS Lambda, into bin/lambda/
@@ -38,8 +47,17 @@ lambda: $(DASHBOARD) $(COUNTRIES) ## Build every function for AWS Lambda, into b
 
 .PHONY: test
 test: need build ## Every check of the project; installs what is missing
-	@$(MAKE) --no-print-directory -j2 --output-sync=target lint test-go
-	@$(MAKE) --no-print-directory test-tools test-web test-browser
+	@$(TIMED) $(MAKE) --no-print-directory -j2 --output-sync=target lint test-go test-tools test-browser test-web
+
+.PHONY: check
+check: GOFLAGS := $(filter-out -tags=countries,$(GOFLAGS))
+check: $(LINT) ## The quick checks, which need Go alone: vet, lint of what has changed, tests without servers
+	@$(TIMED) { \
+	  go vet ./...; \
+	  changed=$$(tools/changed.sh); if [ -n "$$changed" ]; then $(LINT) run $$changed; fi; \
+	  pure=$(PURE); \
+	  go test $$pure; \
+	}
 
 .PHONY: need
 need:
@@ -47,21 +65,23 @@ need:
 
 .PHONY: test-go
 test-go: $(DASHBOARD) $(COUNTRIES)
-	go test -race -timeout $(PATIENCE) -skip '$(COMPILING)' ./...
+	@$(TIMED) go test -race -timeout $(PATIENCE) -skip '$(COMPILING)' ./... | tools/slowest.sh
 
 .PHONY: test-tools
 test-tools: $(DASHBOARD) $(COUNTRIES)
-	go test -timeout $(PATIENCE) -p 1 -run '$(COMPILING)' . ./infra/compose
 	@# -count=1, since Go does not know of the files outside of a module that its tests read.
-	@for module in $(TOOLS); do echo "$$module" && (cd $$module && go test -count=1 -timeout $(PATIENCE) ./...); done
+	@$(TIMED) { \
+	  go test -timeout $(PATIENCE) -p 1 -parallel 1 -run '$(COMPILING)' . ./infra/compose; \
+	  for module in $(TOOLS); do (cd $$module && go test -count=1 -timeout $(PATIENCE) ./...); done; \
+	} | tools/slowest.sh
 
 .PHONY: test-web
 test-web: $(MODULES)
-	npm test
+	@$(TIMED) npm test
 
 .PHONY: test-browser
 test-browser: build
-	npx playwright test --config e2e
+	@$(TIMED) npx playwright test --config e2e
 
 .PHONY: bench
 bench: $(DASHBOARD) $(COUNTRIES) ## Measure; benchmarks print their own baseline beside them
@@ -69,9 +89,11 @@ bench: $(DASHBOARD) $(COUNTRIES) ## Measure; benchmarks print their own baseline
 
 .PHONY: lint
 lint: $(LINT) $(MODULES) $(DASHBOARD) $(COUNTRIES) ## Check the style of Go and TypeScript
-	$(LINT) run ./...
-	@for module in $(TOOLS); do (cd $$module && $(CURDIR)/$(LINT) run ./...); done
-	npm run lint
+	@$(TIMED) { \
+	  $(LINT) run ./...; \
+	  for module in $(TOOLS); do (cd $$module && $(CURDIR)/$(LINT) run ./...); done; \
+	  npm run lint; \
+	}
 
 .PHONY: assets
 assets: $(DASHBOARD) $(COUNTRIES)

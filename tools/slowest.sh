@@ -1,0 +1,11 @@
+#!/bin/sh
+# Passes on what go test prints, and then tells which packages took longest:
+# go test ./... | tools/slowest.sh
+exec awk '
+  { print; fflush() }
+  $1 == "ok" && $3 ~ /^[0-9.]+s$/ { took[$2] = $3 + 0 }
+  END {
+    sorted = "sort -rn | head -n 8"
+    for (name in took) printf "  %7.1f s  %s\n", took[name], name | sorted
+    close(sorted)
+  }'
