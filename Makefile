@@ -71,7 +71,7 @@ test-go: $(DASHBOARD) $(COUNTRIES)
 test-tools: $(DASHBOARD) $(COUNTRIES)
 	@# -count=1, since Go does not know of the files outside of a module that its tests read.
 	@$(TIMED) { \
-	  go test -timeout $(PATIENCE) -p 1 -parallel 1 -run '$(COMPILING)' . ./infra/compose; \
+	  go test -timeout $(PATIENCE) -p 1 -parallel 1 -run '$(COMPILING)' ./infra/openfaas ./infra/knative ./infra/compose; \
 	  for module in $(TOOLS); do (cd $$module && go test -count=1 -timeout $(PATIENCE) ./...); done; \
 	} | tools/slowest.sh
 

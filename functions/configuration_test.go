@@ -1,8 +1,7 @@
-package analytics_test
+package functions_test
 
 import (
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -15,11 +14,12 @@ import (
 
 	"github.com/analytics-platform/analytics/functions"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/internal/platformtest"
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
 // reference is where all variables are listed. With UPDATE=1 the test writes it.
-const reference = "docs/configuration.md"
+const reference = "../docs/configuration.md"
 
 const aboutConfiguration = `# Configuration
 
@@ -31,13 +31,13 @@ Secrets can come as files, too: in the file that the variable with ` + "`_FILE`"
 where OpenFaaS, Docker and Kubernetes put them; on AWS Lambda from Secrets Manager or SSM, under the
 ARN that the variable with ` + "`_ARN`" + ` added has.
 
-This is written by ` + "`UPDATE=1 go test -run Configuration .`" + ` from the code; change it there.
+This is written by ` + "`UPDATE=1 go test -run Configuration ./functions`" + ` from the code; change it there.
 `
 
 // TestConfiguration compares the reference with what the functions say.
 func TestConfiguration(t *testing.T) {
 	t.Parallel()
-	s := readStack(t)
+	s := platformtest.ReadStack(t)
 	text := new(strings.Builder)
 	text.WriteString(aboutConfiguration)
 	section := func(title string, variables []host.Variable, set map[string]string) {
@@ -86,7 +86,7 @@ func TestConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(text.String(), string(written)); diff != "" {
-		t.Errorf("%s is not what the code says; UPDATE=1 go test -run Configuration . writes it anew: -code +document\n%s", reference, diff)
+		t.Errorf("%s is not what the code says; UPDATE=1 go test -run Configuration ./functions writes it anew: -code +document\n%s", reference, diff)
 	}
 }
 
@@ -136,26 +136,5 @@ func checkRefused(t *testing.T, f functions.Function, database, redis, name, val
 	defer process.Close()
 	if _, err := host.Build(t.Context(), process.Env(f.Name), f.New); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(host.OneLine(f.Name, err), "\n") {
 		t.Errorf("%v", err)
-	}
-}
-
-// TestNoSecretOnACommandLine: what the documents and the manifests say to do shows no secret
-// in a list of processes.
-func TestNoSecretOnACommandLine(t *testing.T) {
-	t.Parallel()
-	for _, folder := range []string{"README.md", "stack.yml", "docs", "infra", "template"} {
-		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
-				return err
-			}
-			text, err := os.ReadFile(path)
-			if strings.Contains(string(text), "--from-literal") {
-				t.Errorf("%s has a secret on a command line: take it from a file", path)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
 }

@@ -1,9 +1,13 @@
-package analytics_test
+package openfaas_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path"
@@ -11,7 +15,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/analytics-platform/analytics/internal/platformtest"
 )
 
 // image is what a Dockerfile makes, by a small reader of Dockerfiles that knows what
@@ -75,12 +82,12 @@ func buildImage(t *testing.T, folder string, args map[string]string) (image, err
 				}
 				paths[j] = filepath.Clean(folder) + "/" + from
 			}
-			command(t, filepath.Join(base, workdir), nil, "cp", append([]string{"-R"}, paths...)...)
+			platformtest.Run(t, filepath.Join(base, workdir), nil, "cp", append([]string{"-R"}, paths...)...)
 		case i.name == "ARG" && !last:
 			declared[i.rest] = args[i.rest]
 		case i.name == "RUN" && !last:
 			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", i.rest)
-			cmd.Dir, cmd.Env = filepath.Join(base, workdir), append(os.Environ(), environment(declared)...)
+			cmd.Dir, cmd.Env = filepath.Join(base, workdir), append(os.Environ(), platformtest.Environment(declared)...)
 			if output, err := cmd.CombinedOutput(); err != nil {
 				return image{}, fmt.Errorf("%w: %s", err, output)
 			}
@@ -110,10 +117,11 @@ func buildImage(t *testing.T, folder string, args map[string]string) (image, err
 // TestDockerfile: an image holds a program and certificates, and is nobody's in particular.
 func TestDockerfile(t *testing.T) {
 	t.Parallel()
+	root := platformtest.Root(t)
 	var last []string
-	for _, i := range readDockerfile(t, "template/analytics-go/Dockerfile") {
+	for _, i := range readDockerfile(t, filepath.Join(root, "template/analytics-go/Dockerfile")) {
 		if match := golang.FindStringSubmatch(i.rest); i.name == "FROM" && match != nil {
-			if goMod, err := os.ReadFile("go.mod"); err != nil || !strings.Contains(string(goMod), "\ngo "+match[1]+".") {
+			if goMod, err := os.ReadFile(filepath.Join(root, "go.mod")); err != nil || !strings.Contains(string(goMod), "\ngo "+match[1]+".") {
 				t.Errorf("it builds with Go %s, and go.mod says otherwise: %v", match[1], err)
 			}
 		}
@@ -167,6 +175,45 @@ func (i image) start(t *testing.T, secrets, variables map[string]string) string 
 			t.Fatal(err)
 		}
 	}
-	cmd.Env = environment(env)
+	cmd.Env = platformtest.Environment(env)
 	return serveLog(t, cmd)
+}
+
+// serveLog starts a function's program and returns its address once its log tells it.
+// It is asked to end when the test does, and must do so in good order.
+func serveLog(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	address, output := make(chan string, 1), new(bytes.Buffer)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for lines := bufio.NewScanner(io.TeeReader(log, output)); lines.Scan(); {
+			var line struct{ Msg, Address string }
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
+				_, port, _ := strings.Cut(line.Address, "]:")
+				address <- "http://127.0.0.1:" + port
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // one that has ended already is found out next
+		<-read
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s ended with %v:\n%s", cmd, err, output)
+		}
+	})
+	select {
+	case <-read:
+		t.Fatalf("%s ended before it served:\n%s", cmd, output)
+		return ""
+	case url := <-address:
+		return url
+	}
 }

@@ -1,4 +1,4 @@
-package analytics_test
+package functions_test
 
 import (
 	"bytes"
@@ -68,7 +68,7 @@ func BenchmarkStart(b *testing.B) {
 			answered = post
 		}
 		b.Run(f.Name, func(b *testing.B) {
-			measureStarts(b, build(f.Name, "./functions/"+f.Name+"/cmd"), environment, answered, least)
+			measureStarts(b, build(f.Name, "./"+f.Name+"/cmd"), environment, answered, least)
 		})
 	}
 }

@@ -1,99 +1,29 @@
-package analytics_test
+package openfaas_test
 
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/analytics-platform/analytics/functions"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/internal/platformtest"
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-// stack is all that stack.yml may say. faas-cli itself ignores what it doesn't
-// know, and builds nothing, without an error, for a function without a lang.
-type stack struct {
-	Version  string `yaml:"version"`
-	Provider struct {
-		Name    string `yaml:"name"`
-		Gateway string `yaml:"gateway"`
-	} `yaml:"provider"`
-	Configuration struct {
-		Copy []string `yaml:"copy"`
-	} `yaml:"configuration"`
-	Functions map[string]stackFunction `yaml:"functions"`
-}
-
-type stackFunction struct {
-	Lang                   string            `yaml:"lang"`
-	Handler                string            `yaml:"handler"`
-	Image                  string            `yaml:"image"`
-	BuildArgs              map[string]string `yaml:"build_args"`
-	Secrets                []string          `yaml:"secrets"`
-	Environment            map[string]string `yaml:"environment"`
-	Labels                 map[string]string `yaml:"labels"`
-	Annotations            map[string]string `yaml:"annotations"`
-	ReadonlyRootFilesystem bool              `yaml:"readonly_root_filesystem"`
-	Requests               resources         `yaml:"requests"`
-	Limits                 resources         `yaml:"limits"`
-}
-
-type resources struct {
-	CPU    string `yaml:"cpu" json:"cpu"`
-	Memory string `yaml:"memory" json:"memory"`
-}
-
-// strictly reads the documents of a YAML file, with no key that into lacks.
-func strictly[T any](t *testing.T, file string) []T {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	var all []T
-	for {
-		var one T
-		err := decoder.Decode(&one)
-		if errors.Is(err, io.EOF) {
-			return all
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		all = append(all, one)
-	}
-}
-
-func readStack(t *testing.T) stack {
-	t.Helper()
-	all := strictly[stack](t, "stack.yml")
-	if len(all) != 1 {
-		t.Fatalf("stack.yml has %d documents, want 1", len(all))
-	}
-	return all[0]
-}
-
-var quantity = regexp.MustCompile(`^[1-9][0-9]*(m|Mi)?$`)
-
 func TestStackHasEveryFunction(t *testing.T) {
 	t.Parallel()
-	s := readStack(t)
+	s := platformtest.ReadStack(t)
 	if s.Version != "1.0" || s.Provider.Name != "openfaas" || s.Provider.Gateway == "" {
 		t.Errorf("version %q, provider %+v", s.Version, s.Provider)
 	}
@@ -114,19 +44,20 @@ func TestStackHasEveryFunction(t *testing.T) {
 	}
 }
 
-func checkStackFunction(t *testing.T, f functions.Function, got stackFunction) {
+func checkStackFunction(t *testing.T, f functions.Function, got platformtest.StackFunction) {
 	t.Helper()
+	root := platformtest.Root(t)
 	type template struct {
 		Language      string `yaml:"language"`
 		HandlerFolder string `yaml:"handler_folder"`
 	}
 	if got.Lang == "" {
 		t.Error("no lang: faas-cli would build nothing, without an error")
-	} else if templates := strictly[template](t, filepath.Join("template", got.Lang, "template.yml")); templates[0].Language != got.Lang || templates[0].HandlerFolder != "function" {
+	} else if templates := platformtest.ReadYAML[template](t, filepath.Join(root, "template", got.Lang, "template.yml")); templates[0].Language != got.Lang || templates[0].HandlerFolder != "function" {
 		t.Errorf("the template of %s is %+v", got.Lang, templates[0])
 	}
 	for what, path := range map[string]string{
-		"Dockerfile": filepath.Join("template", got.Lang, "Dockerfile"), "program": filepath.Join(got.Handler, "cmd", "main.go"),
+		"Dockerfile": filepath.Join(root, "template", got.Lang, "Dockerfile"), "program": filepath.Join(root, got.Handler, "cmd", "main.go"),
 	} {
 		if _, err := os.Stat(path); err != nil {
 			t.Errorf("the %s: %v", what, err)
@@ -141,11 +72,8 @@ func checkStackFunction(t *testing.T, f functions.Function, got stackFunction) {
 	if got.Annotations["com.openfaas.health.http.path"] != "/_/health" || got.Annotations["com.openfaas.ready.http.path"] != "/_/ready" {
 		t.Errorf("health annotations %v", got.Annotations)
 	}
-	for _, q := range []string{got.Requests.CPU, got.Requests.Memory, got.Limits.CPU, got.Limits.Memory} {
-		if !quantity.MatchString(q) {
-			t.Errorf("%q is no quantity", q)
-		}
-	}
+	got.Requests.Check(t)
+	got.Limits.Check(t)
 	if !got.ReadonlyRootFilesystem {
 		t.Error("its file system can be written")
 	}
@@ -201,7 +129,7 @@ func TestStackSecrets(t *testing.T) {
 		}
 		return instance.Close(ctx)
 	}
-	s := readStack(t)
+	s := platformtest.ReadStack(t)
 	for _, f := range functions.All() { // in this order: the first one migrates the database
 		given := s.Functions[f.Name].Secrets
 		if err := start(t.Context(), f, given); err != nil {
@@ -225,9 +153,9 @@ func TestStackSecrets(t *testing.T) {
 // Go whether anything is missing.
 func TestStackCopiesAllThatIsBuilt(t *testing.T) {
 	t.Parallel()
-	source := t.TempDir()
-	for _, path := range readStack(t).Configuration.Copy {
-		from, to := path, filepath.Join(source, path)
+	root, source := platformtest.Root(t), t.TempDir()
+	for _, path := range platformtest.ReadStack(t).Configuration.Copy {
+		from, to := filepath.Join(root, path), filepath.Join(source, path)
 		info, err := os.Stat(from)
 		if err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package analytics_test
+package knative_test
 
 import (
 	"bufio"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/analytics-platform/analytics/functions"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/internal/platformtest"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
@@ -56,8 +57,8 @@ type funcFile struct {
 				Target int    `yaml:"target"`
 			} `yaml:"scale"`
 			Resources struct {
-				Requests resources `yaml:"requests"`
-				Limits   resources `yaml:"limits"`
+				Requests platformtest.Resources `yaml:"requests"`
+				Limits   platformtest.Resources `yaml:"limits"`
 			} `yaml:"resources"`
 		} `yaml:"options"`
 	} `yaml:"deploy"`
@@ -65,7 +66,7 @@ type funcFile struct {
 
 func readFunc(t *testing.T, file string) funcFile {
 	t.Helper()
-	f := strictly[funcFile](t, file)[0]
+	f := platformtest.ReadYAML[funcFile](t, file)[0]
 	if f.SpecVersion != "0.36.0" || f.Runtime != "go" || f.Build.Builder != "host" || f.Created.IsZero() {
 		t.Errorf("%s: %+v", file, f)
 	}
@@ -74,15 +75,15 @@ func readFunc(t *testing.T, file string) funcFile {
 
 func TestKnativeFiles(t *testing.T) {
 	t.Parallel()
-	readFunc(t, "func.yaml")
-	found, err := filepath.Glob("infra/knative/*/func.yaml")
+	readFunc(t, filepath.Join(platformtest.Root(t), "func.yaml"))
+	found, err := filepath.Glob("*/func.yaml")
 	if err != nil || len(found) != len(functions.All()) {
-		t.Errorf("infra/knative has %v, %v", found, err)
+		t.Errorf("there is %v, %v", found, err)
 	}
 	for _, f := range functions.All() {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
-			got := readFunc(t, filepath.Join("infra/knative", f.Name, "func.yaml"))
+			got := readFunc(t, filepath.Join(f.Name, "func.yaml"))
 			envs := map[string]string{}
 			for _, env := range got.Run.Envs {
 				envs[env.Name] = env.Value
@@ -99,12 +100,8 @@ func TestKnativeFiles(t *testing.T) {
 			if scale := got.Deploy.Options.Scale; scale.Min < 0 || scale.Max < max(1, scale.Min) {
 				t.Errorf("scale %+v", scale)
 			}
-			limits := got.Deploy.Options.Resources
-			for _, q := range []string{limits.Requests.CPU, limits.Requests.Memory, limits.Limits.CPU, limits.Limits.Memory} {
-				if !quantity.MatchString(q) {
-					t.Errorf("%q is no quantity", q)
-				}
-			}
+			got.Deploy.Options.Resources.Requests.Check(t)
+			got.Deploy.Options.Resources.Limits.Check(t)
 		})
 	}
 }
@@ -133,7 +130,7 @@ type pingSource struct {
 func TestKnativeSchedules(t *testing.T) {
 	t.Parallel()
 	got, want := map[string]string{}, map[string]string{}
-	for _, source := range strictly[pingSource](t, "infra/knative/schedules.yaml") {
+	for _, source := range platformtest.ReadYAML[pingSource](t, "schedules.yaml") {
 		if source.APIVersion != "sources.knative.dev/v1" || source.Kind != "PingSource" || source.Spec.Sink.Ref.Kind != "Service" {
 			t.Errorf("%+v", source)
 		}
@@ -154,12 +151,12 @@ type knativeFunc struct{ path, folder string }
 
 func newKnativeFunc(t *testing.T, function string) knativeFunc {
 	t.Helper()
-	tree, folder := cleanClone(t), filepath.Join(t.TempDir(), function)
-	makeBuild(t, tree)
-	command(t, tree, nil, "infra/knative/copy.sh", function, folder)
+	tree, folder := platformtest.Clone(t), filepath.Join(t.TempDir(), function)
+	platformtest.AddBuilt(t, tree)
+	platformtest.Run(t, tree, nil, "infra/knative/copy.sh", function, folder)
 	// func builds without tags.
-	command(t, "", nil, "cmp", "shared/ingest/enrich/data/country.mmdb", filepath.Join(folder, "shared/ingest/enrich/data/sample.mmdb"))
-	return knativeFunc{tool(t, "func", "knative.dev/func/cmd/func"), folder}
+	platformtest.Run(t, platformtest.Root(t), nil, "cmp", "shared/ingest/enrich/data/country.mmdb", filepath.Join(folder, "shared/ingest/enrich/data/sample.mmdb"))
+	return knativeFunc{platformtest.Tool(t, "func", "knative.dev/func/cmd/func"), folder}
 }
 
 // command is func with these arguments, with flags for the Go that it runs. What it makes
@@ -168,7 +165,7 @@ func (f knativeFunc) command(ctx context.Context, flags string, variables map[st
 	cmd := exec.CommandContext(ctx, f.path, args...)
 	cmd.Dir = f.folder
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod "+flags, "XDG_CONFIG_HOME="+f.folder+"-config")
-	cmd.Env = append(cmd.Env, environment(variables)...)
+	cmd.Env = append(cmd.Env, platformtest.Environment(variables)...)
 	return cmd
 }
 
@@ -236,7 +233,7 @@ func runTrack(t *testing.T, f knativeFunc) {
 		t.Fatalf("func run ended before the function was ready:\n%s", text)
 	}
 	address := "http://" + strings.TrimPrefix(at.Address, "http://")
-	post(t, address, "", `{"site":"example.com","type":"view","url":"https://example.com/pricing"}`, http.StatusAccepted)
+	platformtest.Post(t, address, "", `{"site":"example.com","type":"view","url":"https://example.com/pricing"}`, http.StatusAccepted)
 	if n, err := localtest.Client(t, redis).Keys(t.Context(), "*").Result(); err != nil || len(n) == 0 {
 		t.Errorf("the queue has %v, %v", n, err)
 	}

@@ -1,4 +1,4 @@
-package analytics_test
+package openfaas_test
 
 import (
 	"os"

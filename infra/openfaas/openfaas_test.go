@@ -1,4 +1,4 @@
-package analytics_test
+package openfaas_test
 
 import (
 	"bytes"
@@ -19,6 +19,7 @@ import (
 
 	"github.com/analytics-platform/analytics/functions"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/internal/platformtest"
 )
 
 // largestImage is what an image may have to be pulled, compressed as registries keep it.
@@ -32,9 +33,9 @@ func newFaasCLI(t *testing.T) faasCLI {
 	t.Helper()
 	path := os.Getenv("FAAS_CLI")
 	if path == "" {
-		path = tool(t, "faas", "github.com/openfaas/faas-cli")
+		path = platformtest.Tool(t, "faas", "github.com/openfaas/faas-cli")
 	}
-	return faasCLI{path, cleanClone(t)}
+	return faasCLI{path, platformtest.Clone(t)}
 }
 
 func (f faasCLI) run(t *testing.T, args ...string) string {
@@ -44,7 +45,7 @@ func (f faasCLI) run(t *testing.T, args ...string) string {
 		"HOME": f.tree, "OPENFAAS_CONFIG": f.tree, "OPENFAAS_URL": "", "IMAGES": "registry.example.com/us", "VERSION": "1.2.3",
 		"ADMIN_TOKEN": "told-to-nobody", "DATABASE_URL": "told-to-nobody",
 	}
-	output := command(t, f.tree, variables, f.path, args...)
+	output := platformtest.Run(t, f.tree, variables, f.path, args...)
 	if strings.Contains(output, "told-to-nobody") {
 		t.Errorf("faas-cli %s tells secrets:\n%s", args[0], output)
 	}
@@ -67,7 +68,7 @@ func TestOpenFaaS(t *testing.T) {
 		t.Errorf("without pages an image builds: %v", err)
 	}
 
-	makeBuild(t, cli.tree)
+	platformtest.AddBuilt(t, cli.tree)
 	cli.run(t, "build", "--shrinkwrap", "-f", "stack.yml")
 	images := map[string]image{}
 	for _, f := range functions.All() { // one after the other: the first one compiles for all
@@ -87,11 +88,11 @@ func TestOpenFaaS(t *testing.T) {
 	})
 	t.Run("an event", func(t *testing.T) {
 		t.Parallel()
-		countEvent(t, images, readStack(t))
+		countEvent(t, images, platformtest.ReadStack(t))
 	})
 	t.Run("manifests", func(t *testing.T) {
 		t.Parallel()
-		checkManifests(t, cli, readStack(t))
+		checkManifests(t, cli, platformtest.ReadStack(t))
 	})
 }
 
@@ -126,7 +127,7 @@ type counter int64
 func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
 
 // countEvent starts the images as OpenFaaS does, sends an event and asks for it.
-func countEvent(t *testing.T, images map[string]image, s stack) {
+func countEvent(t *testing.T, images map[string]image, s platformtest.Stack) {
 	t.Helper()
 	const token = "the-owner-of-this-installation"
 	values := map[string]string{
@@ -141,10 +142,10 @@ func countEvent(t *testing.T, images map[string]image, s stack) {
 		}
 		urls[name] = images[name].start(t, secrets, s.Functions[name].Environment)
 	}
-	post(t, urls["admin"]+"/v1/sites", token, `{"domain":"example.com","name":"Example","timezone":"Europe/Paris"}`, http.StatusCreated)
-	post(t, urls["track"], "", `{"site":"example.com","type":"view","url":"https://example.com/pricing"}`, http.StatusAccepted)
-	post(t, urls["aggregate"], token, `{}`, http.StatusOK)
-	answer := post(t, urls["query"]+"/api/v2/query", token, `{"site_id":"example.com","metrics":["pageviews"],"date_range":"all"}`, http.StatusOK)
+	platformtest.Post(t, urls["admin"]+"/v1/sites", token, `{"domain":"example.com","name":"Example","timezone":"Europe/Paris"}`, http.StatusCreated)
+	platformtest.Post(t, urls["track"], "", `{"site":"example.com","type":"view","url":"https://example.com/pricing"}`, http.StatusAccepted)
+	platformtest.Post(t, urls["aggregate"], token, `{}`, http.StatusOK)
+	answer := platformtest.Post(t, urls["query"]+"/api/v2/query", token, `{"site_id":"example.com","metrics":["pageviews"],"date_range":"all"}`, http.StatusOK)
 	if !strings.Contains(answer, `"metrics":[1]`) {
 		t.Errorf("the record has %s", answer)
 	}
@@ -152,18 +153,18 @@ func countEvent(t *testing.T, images map[string]image, s stack) {
 
 // deployment is what faas-cli tells a gateway of a function.
 type deployment struct {
-	Service                string            `json:"service"`
-	Image                  string            `json:"image"`
-	EnvVars                map[string]string `json:"envVars"`
-	Labels                 map[string]string `json:"labels"`
-	Annotations            map[string]string `json:"annotations"`
-	Secrets                []string          `json:"secrets"`
-	Limits                 resources         `json:"limits"`
-	Requests               resources         `json:"requests"`
-	ReadOnlyRootFilesystem bool              `json:"readOnlyRootFilesystem"`
-	EnvProcess             string            `json:"envProcess"`
-	Network                string            `json:"network"`
-	Constraints            []string          `json:"constraints"`
+	Service                string                 `json:"service"`
+	Image                  string                 `json:"image"`
+	EnvVars                map[string]string      `json:"envVars"`
+	Labels                 map[string]string      `json:"labels"`
+	Annotations            map[string]string      `json:"annotations"`
+	Secrets                []string               `json:"secrets"`
+	Limits                 platformtest.Resources `json:"limits"`
+	Requests               platformtest.Resources `json:"requests"`
+	ReadOnlyRootFilesystem bool                   `json:"readOnlyRootFilesystem"`
+	EnvProcess             string                 `json:"envProcess"`
+	Network                string                 `json:"network"`
+	Constraints            []string               `json:"constraints"`
 }
 
 // customResource is the same for Kubernetes.
@@ -175,21 +176,21 @@ type customResource struct {
 		Namespace string `yaml:"namespace"`
 	} `yaml:"metadata"`
 	Spec struct {
-		Name                   string            `yaml:"name"`
-		Image                  string            `yaml:"image"`
-		Environment            map[string]string `yaml:"environment"`
-		Labels                 map[string]string `yaml:"labels"`
-		Annotations            map[string]string `yaml:"annotations"`
-		Secrets                []string          `yaml:"secrets"`
-		Limits                 resources         `yaml:"limits"`
-		Requests               resources         `yaml:"requests"`
-		ReadOnlyRootFilesystem bool              `yaml:"readOnlyRootFilesystem"`
+		Name                   string                 `yaml:"name"`
+		Image                  string                 `yaml:"image"`
+		Environment            map[string]string      `yaml:"environment"`
+		Labels                 map[string]string      `yaml:"labels"`
+		Annotations            map[string]string      `yaml:"annotations"`
+		Secrets                []string               `yaml:"secrets"`
+		Limits                 platformtest.Resources `yaml:"limits"`
+		Requests               platformtest.Resources `yaml:"requests"`
+		ReadOnlyRootFilesystem bool                   `yaml:"readOnlyRootFilesystem"`
 	} `yaml:"spec"`
 }
 
 // checkManifests deploys to a gateway that only takes down what it is told, and makes
 // manifests for Kubernetes. Both must say what stack.yml says, and no more.
-func checkManifests(t *testing.T, cli faasCLI, s stack) {
+func checkManifests(t *testing.T, cli faasCLI, s platformtest.Stack) {
 	t.Helper()
 	want := map[string]deployment{}
 	for name, f := range s.Functions {

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package analytics_test
+package openfaas_test
 
 import "os/exec"
 
