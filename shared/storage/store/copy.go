@@ -12,18 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// The WebAssembly build of TimescaleDB, on which the tests run everywhere, dies of
-// COPY into a hypertable. It is the only server that was compiled by emcc.
-const canCopy = `SELECT version() NOT LIKE '%compiled by emcc%'`
-
-// copies tells whether rows can be added by COPY, the fastest way.
-func copies(ctx context.Context, tx DB) (yes bool, err error) {
-	if err := tx.QueryRow(ctx, canCopy).Scan(&yes); err != nil {
-		return false, fmt.Errorf("ask for the server's version: %w", err)
-	}
-	return yes, nil
-}
-
 // rowSource is rows that are to be added to a table. A row is good until the next is
 // asked for. Numbers, times and texts stand in it as pointers: to make an interface of a
 // pointer takes no memory.

@@ -78,19 +78,10 @@ func AddEvents(ctx context.Context, tx DB, events []*event.Event) (known map[Eve
 	slices.SortFunc(events, func(a, b *event.Event) int {
 		return cmp.Or(cmp.Compare(a.Site, b.Site), a.Time.Compare(b.Time))
 	})
-	fast, err := copies(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	if fast {
-		err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
-			return copyRows(ctx, tx, copyEvents, &eventRows{events: events})
-		})
-		if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == uniqueViolation {
-			fast, err = false, nil
-		}
-	}
-	if !fast {
+	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+		return copyRows(ctx, tx, copyEvents, &eventRows{events: events})
+	})
+	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == uniqueViolation {
 		known, err = addUnknown(ctx, tx, events)
 	}
 	if err != nil {

@@ -38,22 +38,14 @@ func ApplyVisits(ctx context.Context, tx DB, c VisitChanges) error {
 	if err := removeVisits(ctx, tx, c.Gone); err != nil {
 		return err
 	}
-	fast, err := copies(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if fast {
-		err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return addVisits(ctx, tx, c.Added) })
-		// A visit that should not be there is written over; the events are not to blame.
-		if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == uniqueViolation {
-			fast, err = false, nil
-		}
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return addVisits(ctx, tx, c.Added) })
+	// A visit that should not be there is written over; the events are not to blame.
+	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == uniqueViolation {
+		c.Changed = append(c.Changed, c.Added...)
+		err = nil
 	}
 	if err != nil {
 		return fmt.Errorf("add visits: %w", err)
-	}
-	if !fast {
-		c.Changed = append(c.Changed, c.Added...)
 	}
 	if err := changeVisits(ctx, tx, c.Changed); err != nil {
 		return fmt.Errorf("change visits: %w", err)
