@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/sethvargo/go-retry"
 	"golang.org/x/sync/errgroup"
@@ -41,14 +42,14 @@ type vault struct {
 	service  string // as an ARN and a signature name it
 	endpoint string // the variable that names another address, as AWS's own clients read it
 	target   string // what is called
-	request  func(arn string) any
+	request  func(name string) any
 	value    func(answer []byte) (string, error)
 }
 
 func vaults() []vault {
 	return []vault{{
 		service: "secretsmanager", endpoint: "AWS_ENDPOINT_URL_SECRETS_MANAGER", target: "secretsmanager.GetSecretValue",
-		request: func(arn string) any { return map[string]any{"SecretId": arn} },
+		request: func(name string) any { return map[string]any{"SecretId": name} },
 		value: func(answer []byte) (string, error) {
 			var a struct{ SecretString *string }
 			err := json.Unmarshal(answer, &a)
@@ -59,7 +60,7 @@ func vaults() []vault {
 		},
 	}, {
 		service: "ssm", endpoint: "AWS_ENDPOINT_URL_SSM", target: "AmazonSSM.GetParameter",
-		request: func(arn string) any { return map[string]any{"Name": arn, "WithDecryption": true} },
+		request: func(name string) any { return map[string]any{"Name": name, "WithDecryption": true} },
 		value: func(answer []byte) (string, error) {
 			var a struct{ Parameter struct{ Value *string } }
 			err := json.Unmarshal(answer, &a)
@@ -81,23 +82,23 @@ func fetchSecrets(variables map[string]string) (map[string]string, error) {
 		mu      sync.Mutex
 		fetched = map[string]string{}
 	)
-	for variable, arn := range variables {
+	for variable, value := range variables {
 		if !strings.HasSuffix(variable, arnSuffix) {
 			continue
 		}
-		service, region, ok := readARN(arn)
-		at := slices.IndexFunc(vaults(), func(v vault) bool { return v.service == service })
-		if !ok || at < 0 {
+		parsed, err := arn.Parse(value)
+		at := slices.IndexFunc(vaults(), func(v vault) bool { return v.service == parsed.Service })
+		if err != nil || at < 0 || parsed.Region == "" {
 			continue // an ARN of something else, such as AWS_ROLE_ARN
 		}
 		all.Go(func() error {
-			value, err := vaults()[at].fetch(ctx, variables, region, arn)
+			secret, err := vaults()[at].fetch(ctx, variables, parsed.Region, value)
 			if err != nil {
-				return fmt.Errorf("%s: read a secret from %s: %w", variable, service, err)
+				return fmt.Errorf("%s: read a secret from %s: %w", variable, parsed.Service, err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			fetched[variable] = strings.TrimRight(value, "\r\n")
+			fetched[variable] = strings.TrimRight(secret, "\r\n")
 			return nil
 		})
 	}
@@ -107,18 +108,9 @@ func fetchSecrets(variables map[string]string) (map[string]string, error) {
 	return fetched, nil
 }
 
-// readARN reads arn:PARTITION:SERVICE:REGION:ACCOUNT:NAME.
-func readARN(arn string) (service, region string, ok bool) {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 || parts[0] != "arn" || parts[3] == "" {
-		return "", "", false
-	}
-	return parts[2], parts[3], true
-}
-
 // fetch reads one secret, with the credentials that Lambda puts into the environment.
-func (v vault) fetch(ctx context.Context, variables map[string]string, region, arn string) (value string, err error) {
-	body, err := json.Marshal(v.request(arn))
+func (v vault) fetch(ctx context.Context, variables map[string]string, region, name string) (value string, err error) {
+	body, err := json.Marshal(v.request(name))
 	if err != nil {
 		return "", err
 	}
