@@ -182,7 +182,8 @@ func setFile(header http.Header, format export.Format, name string) {
 	}
 }
 
-// matches tells whether a list of entity tags has a tag.
+// matches tells whether a list of entity tags has a tag. http.ServeContent knows this too,
+// but would also answer with a part of an answer, which the next one may not fit.
 func matches(list, etag string) bool {
 	return slices.ContainsFunc(strings.Split(list, ","), func(one string) bool {
 		one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
