@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/redis/go-redis/v9"
@@ -264,14 +265,17 @@ func (d *Drainer) claim(ctx context.Context, tx pgx.Tx, shard int) error {
 }
 
 // isPoison tells whether the database refused the data itself, so that trying the
-// same again is of no use: SQLSTATE classes 21 to 23, and 54, a program limit.
+// same again is of no use. A code that is newer than the list of codes counts with its
+// class, which is its first two characters.
 func isPoison(err error) bool {
 	var failure *pgconn.PgError
 	if !errors.As(err, &failure) {
 		return false
 	}
-	for _, class := range []string{"21", "22", "23", "54"} {
-		if strings.HasPrefix(failure.Code, class) {
+	for _, class := range []string{
+		pgerrcode.CardinalityViolation, pgerrcode.DataException, pgerrcode.IntegrityConstraintViolation, pgerrcode.ProgramLimitExceeded,
+	} {
+		if strings.HasPrefix(failure.Code, class[:2]) {
 			return true
 		}
 	}

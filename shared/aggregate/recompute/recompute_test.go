@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -195,7 +196,7 @@ func genDamages() *rapid.Generator[[]damage] {
 func (r *record) harm(ctx context.Context, all []damage) error {
 	for _, d := range all {
 		_, err := r.db.Exec(ctx, d.sql, d.row, d.value)
-		if refused, ok := errors.AsType[*pgconn.PgError](err); err != nil && (!ok || refused.Code != "23505") { // the row is there already
+		if refused, ok := errors.AsType[*pgconn.PgError](err); err != nil && (!ok || refused.Code != pgerrcode.UniqueViolation) { // the row is there already
 			return fmt.Errorf("%s: %w", d.sql, err)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
@@ -222,7 +223,8 @@ func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 // or has no connection left.
 func isAway(err error) bool {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return slices.ContainsFunc([]string{"08", "53", "57P"}, func(class string) bool { return strings.HasPrefix(refused.Code, class) })
+		classes := []string{pgerrcode.ConnectionException[:2], pgerrcode.InsufficientResources[:2], pgerrcode.AdminShutdown[:len("57P")]}
+		return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(refused.Code, class) })
 	}
 	if _, ours := errors.AsType[*json.SemanticError](err); ours { // of an answer that can't be written
 		return false

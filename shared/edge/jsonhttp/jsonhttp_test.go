@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
@@ -70,10 +71,10 @@ func TestFail(t *testing.T) {
 		logged bool
 	}{
 		"a problem":                     {problem.Invalid("name", "say one"), 400, false},
-		"a database that is going":      {fmt.Errorf("read: %w", &pgconn.PgError{Code: "57P01"}), 503, true},
-		"a database without room":       {&pgconn.PgError{Code: "53300"}, 503, true},
+		"a database that is going":      {fmt.Errorf("read: %w", &pgconn.PgError{Code: pgerrcode.AdminShutdown}), 503, true},
+		"a database without room":       {&pgconn.PgError{Code: pgerrcode.TooManyConnections}, 503, true},
 		"a connection that was cut":     {fmt.Errorf("read: %w", io.ErrUnexpectedEOF), 503, true},
-		"a statement that is wrong":     {&pgconn.PgError{Code: "42601"}, 500, true},
+		"a statement that is wrong":     {&pgconn.PgError{Code: pgerrcode.SyntaxError}, 500, true},
 		"something nobody thought of":   {errors.New("secret of 10.0.0.1"), 500, true},
 		"a statement that was canceled": {context.Canceled, 500, true},
 	} {

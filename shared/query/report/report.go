@@ -66,6 +66,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -95,9 +96,6 @@ SELECT set_config('statement_timeout', $1, true),
 	snapshot = `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY`
 	firstDay = `SELECT min(day) FROM rollup_day WHERE site_id = $1 AND dimension = 0`
 )
-
-// queryCanceled is the SQLSTATE of a statement that ran into its timeout.
-const queryCanceled = "57014"
 
 // Answer is the answer to a question, in the form of Plausible's Stats API v2.
 type Answer struct {
@@ -200,7 +198,7 @@ func (p *Reporter) ask(ctx context.Context, db store.DB, site store.Site, now ti
 		return fn(limited, asked{p, tx, site}, now.In(location))
 	})
 	canceled, ok := errors.AsType[*pgconn.PgError](err)
-	if ok && canceled.Code == queryCanceled || err != nil && ctx.Err() == nil && limited.Err() != nil {
+	if ok && canceled.Code == pgerrcode.QueryCanceled || err != nil && ctx.Err() == nil && limited.Err() != nil {
 		return problem.New(http.StatusUnprocessableEntity, "query_too_slow",
 			fmt.Sprintf("the answer takes longer than %s: ask for a shorter date_range, fewer dimensions or fewer filters", p.limits.Time))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -84,7 +85,7 @@ func remove(ctx context.Context, db DB, sql string, site, id int32) error {
 
 // belongingError is err in the words of this package.
 func belongingError(doing string, err error) error {
-	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == uniqueViolation {
+	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == pgerrcode.UniqueViolation {
 		return ErrNameTaken
 	}
 	if err == nil || errors.Is(err, ErrNoSite) || errors.Is(err, ErrNotThere) || errors.Is(err, ErrFull) {

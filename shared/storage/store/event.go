@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -81,7 +82,7 @@ func AddEvents(ctx context.Context, tx DB, events []*event.Event) (known map[Eve
 	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
 		return copyRows(ctx, tx, copyEvents, &eventRows{events: events})
 	})
-	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == uniqueViolation {
+	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == pgerrcode.UniqueViolation {
 		known, err = addUnknown(ctx, tx, events)
 	}
 	if err != nil {

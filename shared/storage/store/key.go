@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -117,14 +118,11 @@ func noteUse(ctx context.Context, db DB, touch string, id int32, last *time.Time
 		return nil
 	}
 	_, err := db.Exec(ctx, touch, id, now, now.Add(-usedEvery))
-	if readOnly, ok := errors.AsType[*pgconn.PgError](err); ok && readOnly.Code == readOnlyTransaction {
+	if readOnly, ok := errors.AsType[*pgconn.PgError](err); ok && readOnly.Code == pgerrcode.ReadOnlySQLTransaction {
 		return nil
 	}
 	return err
 }
-
-// readOnlyTransaction is the SQLSTATE of a write where none is allowed.
-const readOnlyTransaction = "25006"
 
 // newSecret makes a secret that can't be guessed.
 func newSecret(prefix string) string {

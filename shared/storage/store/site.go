@@ -11,6 +11,7 @@ import (
 	_ "time/tzdata" // the zones of sites must be known where no files of the system say them
 	"unicode/utf8"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/net/idna"
@@ -248,7 +249,7 @@ func oneSite(ctx context.Context, db DB, sql string, args ...any) (Site, error) 
 }
 
 func siteError(doing string, draft SiteDraft, err error) error {
-	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == uniqueViolation {
+	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == pgerrcode.UniqueViolation {
 		return problem.Problem{
 			Status: http.StatusConflict, Code: "site_exists", Field: "domain",
 			Detail: "there is a site " + draft.Domain + " already",
@@ -259,6 +260,3 @@ func siteError(doing string, draft SiteDraft, err error) error {
 	}
 	return err
 }
-
-// uniqueViolation is the SQLSTATE of a value that is there already.
-const uniqueViolation = "23505"
