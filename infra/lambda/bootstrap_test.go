@@ -83,6 +83,33 @@ func parameters(t *testing.T, secrets map[string]string) (address string) {
 	return server.URL
 }
 
+// configured is what main.tf has of a function, as tools/lambda tells it.
+type configured struct {
+	Secrets     []string
+	Environment map[string]string
+}
+
+// readFunctions is what main.tf has of each function.
+func readFunctions(t *testing.T) map[string]configured {
+	t.Helper()
+	folder, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	localtest.Reads(t, ".", "../../tools/lambda")
+	cmd := exec.CommandContext(t.Context(), "go", "run", ".", folder)
+	cmd.Dir, cmd.Stderr = "../../tools/lambda", os.Stderr
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]configured
+	if err := json.Unmarshal(output, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 // installation is all functions, as Lambda runs them.
 type installation map[string]*lambdatest.Runtime
 
