@@ -1,0 +1,133 @@
+// Command openapi holds requests and their answers to an OpenAPI document:
+//
+//	openapi DOCUMENT
+//
+// It reads exchanges from its standard input, and writes a verdict on each to its standard
+// output; both are JSON, one after the other.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
+	"github.com/pb33f/libopenapi-validator/config"
+	problems "github.com/pb33f/libopenapi-validator/errors"
+	"github.com/pb33f/libopenapi/datamodel/high/base"
+)
+
+// exchange is a request and its answer.
+type exchange struct {
+	Method, URL string
+	Asked       http.Header
+	Request     []byte // the body
+	Status      int
+	Answered    http.Header
+	Answer      []byte // the body
+}
+
+// verdict says what of an exchange the document has not; nothing is "".
+type verdict struct{ Request, Answer string }
+
+func main() {
+	if len(os.Args) != 2 {
+		log.Fatal("usage: openapi DOCUMENT")
+	}
+	text, err := os.ReadFile(os.Args[1]) //nolint:gosec // the one who runs it names the file
+	if err != nil {
+		log.Fatal(err)
+	}
+	v, err := newValidator(text)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := serve(v, os.Stdin, os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func newValidator(document []byte) (validator.Validator, error) {
+	parsed, err := libopenapi.NewDocument(document)
+	if err != nil {
+		return nil, fmt.Errorf("read the document: %w", err)
+	}
+	v, errs := validator.NewValidator(parsed, config.WithFormatAssertions(), config.WithContentParameterDecoder(readContent))
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("read the document: %w", errors.Join(errs...))
+	}
+	return v, nil
+}
+
+// readContent reads a parameter that is a JSON document.
+func readContent(_ context.Context, in *config.ContentParameterInput) (value any, schema *base.Schema, err error) {
+	err = json.Unmarshal([]byte(in.RawValues[0]), &value)
+	return value, in.DefaultSchema, err
+}
+
+// serve gives a verdict on each exchange of in.
+func serve(v validator.Validator, in io.Reader, out io.Writer) error {
+	exchanges, verdicts := json.NewDecoder(in), json.NewEncoder(out)
+	for {
+		var e exchange
+		err := exchanges.Decode(&e)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read an exchange: %w", err)
+		}
+		found, err := judge(v, e)
+		if err != nil {
+			return err
+		}
+		if err := verdicts.Encode(found); err != nil {
+			return fmt.Errorf("write a verdict: %w", err)
+		}
+	}
+}
+
+func judge(v validator.Validator, e exchange) (found verdict, err error) {
+	request := func() *http.Request {
+		var r *http.Request
+		if r, err = http.NewRequestWithContext(context.Background(), e.Method, e.URL, bytes.NewReader(e.Request)); err == nil {
+			r.Header = e.Asked
+		}
+		return r
+	}
+	asked, again := request(), request()
+	if err != nil {
+		return verdict{}, fmt.Errorf("make a request: %w", err)
+	}
+	if ok, errs := v.ValidateHttpRequest(asked); !ok {
+		found.Request = lines(errs)
+	}
+	response := &http.Response{
+		StatusCode: e.Status, Header: e.Answered, Body: io.NopCloser(bytes.NewReader(e.Answer)), ContentLength: int64(len(e.Answer)),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: again,
+	}
+	defer func() { _ = response.Body.Close() }()
+	if ok, errs := v.ValidateHttpResponse(again, response); !ok {
+		found.Answer = lines(errs)
+	}
+	return found, nil
+}
+
+func lines(errs []*problems.ValidationError) string {
+	var b strings.Builder
+	for _, err := range errs {
+		fmt.Fprintf(&b, "\n%s: %s", err.Message, err.Reason)
+		for _, cause := range err.SchemaValidationErrors {
+			fmt.Fprintf(&b, "\n\t%s: %s", cause.FieldPath, cause.Reason)
+		}
+	}
+	return b.String()
+}
