@@ -1,9 +1,10 @@
 // Package admin is the function through which an installation is run: its sites and
 // what belongs to each, its API keys, its dead letters, and facts about how it is doing.
 //
-// It holds the HTTP surface only; what may be stored is decided in shared/storage/store. Redis
-// is there to put dead letters back and to tell track of sites at once, and may be away
-// for all the rest.
+// It checks what keys, annotations, share links and documents may be. The rest of what
+// may be stored is decided where it is defined: sites and limits in shared/storage/store, goals
+// in shared/model/goal, filters and funnels in shared/query/report. Redis is there to put dead
+// letters back and to tell track of sites at once, and may be away for all the rest.
 package admin
 
 import (
@@ -37,8 +38,6 @@ type function struct {
 	log   *slog.Logger
 	now   func() time.Time
 	gate  *access.Access
-
-	// What the reports of a site must be able to read.
 }
 
 // New makes the function.

@@ -1,10 +1,12 @@
 // Package store is the record: PostgreSQL, with TimescaleDB where it is there,
-// through pgx. It owns the SQL that reads and writes sites, keys, salts, events,
-// visits and rollups.
+// through pgx. It owns the SQL that reads and writes sites and what belongs to them,
+// keys, salts, events, visits and rollups.
 //
-// It decides nothing: what a visit is and what it adds to a rollup comes from
-// package visit. SQL stands in constants and takes parameters; it is never put
-// together from input.
+// It decides what a site may be (ReadSite), how many things a site may have, and when
+// another time zone takes effect. What a visit is and what it adds to a rollup comes
+// from package visit; goals, filters and names are checked by the packages that define
+// them, before they come here. SQL takes parameters; it is never put together from
+// input.
 package store
 
 import (
