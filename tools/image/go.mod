@@ -9,6 +9,7 @@ require (
 	github.com/in-toto/attestation v1.1.2
 	github.com/prometheus/procfs v0.17.0
 	github.com/rhysd/actionlint v1.7.12
+	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/crypto/x509roots/fallback v0.0.0-20261030153154-30a33513ff6d
 	google.golang.org/protobuf v1.36.6
 )

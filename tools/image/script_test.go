@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/rhysd/actionlint"
 )
 
 // checkout is a repository with the script and, in the place of the rest, a Makefile that
@@ -102,17 +100,5 @@ func TestElsewhereRefused(t *testing.T) {
 				t.Errorf("%q, %q, %v", out, said, err)
 			}
 		})
-	}
-}
-
-func TestReleaseWorkflow(t *testing.T) {
-	t.Parallel()
-	linter, err := actionlint.NewLinter(os.Stderr, &actionlint.LinterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	found, err := linter.LintFile(filepath.Join(root, ".github", "workflows", "release.yml"), nil)
-	if err != nil || len(found) > 0 {
-		t.Errorf("%v, %v", found, err)
 	}
 }

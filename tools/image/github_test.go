@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rhysd/actionlint"
+	"go.yaml.in/yaml/v3"
+)
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(root, pattern))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("there is no %s: %v", pattern, err)
+	}
+	return found
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// strictly reads a YAML file with no key that into lacks.
+func strictly(t *testing.T, file string, into any) {
+	t.Helper()
+	decoder := yaml.NewDecoder(bytes.NewReader([]byte(read(t, file))))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(into); err != nil {
+		t.Errorf("%s: %v", file, err)
+	}
+}
+
+var (
+	target = regexp.MustCompile(`(?m)^([a-z-]+):`)
+	called = regexp.MustCompile(`(?m)run: (?:sudo )?make (?:-s )?([a-z-]+)`)
+)
+
+// TestWorkflows holds the workflows to what GitHub takes, and what they make to the Makefile.
+func TestWorkflows(t *testing.T) {
+	t.Parallel()
+	linter, err := actionlint.NewLinter(os.Stderr, &actionlint.LinterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var targets []string
+	for _, match := range target.FindAllStringSubmatch(read(t, filepath.Join(root, "Makefile")), -1) {
+		targets = append(targets, match[1])
+	}
+	for _, file := range glob(t, ".github/workflows/*.yml") {
+		if found, err := linter.LintFile(file, nil); err != nil || len(found) > 0 {
+			t.Errorf("%s: %v, %v", file, found, err)
+		}
+		for _, match := range called.FindAllStringSubmatch(read(t, file), -1) {
+			if !slices.Contains(targets, match[1]) {
+				t.Errorf("%s makes %s, which the Makefile lacks", file, match[1])
+			}
+		}
+	}
+}
+
+// TestEveryCheck: what `make test` makes, a job of pull requests does too.
+func TestEveryCheck(t *testing.T) {
+	t.Parallel()
+	_, rest, _ := strings.Cut(read(t, filepath.Join(root, "Makefile")), "\ntest:")
+	recipe, _, _ := strings.Cut(rest, "\n\n")
+	workflow := read(t, filepath.Join(root, ".github/workflows/ci.yml"))
+	checks := regexp.MustCompile(`\b(lint|test-[a-z]+)\b`).FindAllString(recipe, -1)
+	if len(checks) < 2 {
+		t.Fatalf("make test makes %v", checks)
+	}
+	for _, check := range checks {
+		if !strings.Contains(workflow, "run: make "+check+"\n") {
+			t.Errorf("no job makes %s", check)
+		}
+	}
+}
+
+// form is all that an issue form may say here.
+type form struct {
+	Name, Description string
+	Labels            []string
+	Body              []struct {
+		Type, ID   string
+		Attributes struct {
+			Label, Description, Value string
+			Multiple                  bool
+			Options                   []string
+		}
+		Validations struct{ Required bool }
+	}
+}
+
+func TestIssueForms(t *testing.T) {
+	t.Parallel()
+	for _, file := range glob(t, ".github/ISSUE_TEMPLATE/*.yml") {
+		if filepath.Base(file) == "config.yml" {
+			continue
+		}
+		var f form
+		strictly(t, file, &f)
+		if f.Name == "" || f.Description == "" {
+			t.Errorf("%s has no name or no description", file)
+		}
+		ids := map[string]bool{}
+		for _, part := range f.Body {
+			about := part.Attributes
+			switch part.Type {
+			case "markdown":
+				if about.Value == "" {
+					t.Errorf("%s: an empty text", file)
+				}
+				continue
+			case "dropdown":
+				if len(about.Options) == 0 {
+					t.Errorf("%s: %s has no options", file, part.ID)
+				}
+			case "input", "textarea":
+			default:
+				t.Errorf("%s: a part of type %q", file, part.Type)
+			}
+			if about.Label == "" || part.ID == "" || ids[part.ID] {
+				t.Errorf("%s: the label %q, the id %q", file, about.Label, part.ID)
+			}
+			ids[part.ID] = true
+		}
+	}
+}
+
+// TestDependabot: every folder that it is to look into has something for it.
+func TestDependabot(t *testing.T) {
+	t.Parallel()
+	var settings struct {
+		Version int
+		Updates []struct {
+			Ecosystem   string `yaml:"package-ecosystem"`
+			Directory   string
+			Directories []string
+			Schedule    struct{ Interval string }
+			Groups      map[string]struct{ Patterns []string }
+		}
+	}
+	strictly(t, filepath.Join(root, ".github/dependabot.yml"), &settings)
+	files := map[string]string{
+		"gomod": "go.mod", "npm": "package.json", "github-actions": ".github/workflows/*.yml", "docker": "Dockerfile", "docker-compose": "compose.yml",
+	}
+	var modules int
+	for _, update := range settings.Updates {
+		for _, folder := range append(update.Directories, update.Directory) {
+			if folder == "" {
+				continue
+			}
+			found := glob(t, filepath.Join(folder, files[update.Ecosystem]))
+			if update.Ecosystem == "gomod" {
+				modules += len(found)
+			}
+		}
+	}
+	if want := 1 + len(glob(t, "tools/*/go.mod")); settings.Version != 2 || modules != want {
+		t.Errorf("version %d, %d modules; want %d", settings.Version, modules, want)
+	}
+}
