@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/analytics-platform/analytics/internal/platformtest"
+	"github.com/analytics-platform/analytics/shared/ingest/enrich"
 )
 
 // image is what a Dockerfile makes, by a small reader of Dockerfiles that knows what
@@ -207,6 +208,9 @@ func serveLog(t *testing.T, cmd *exec.Cmd) string {
 		<-read
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%s ended with %v:\n%s", cmd, err, output)
+		}
+		if strings.Contains(output.String(), enrich.NoCountries) {
+			t.Errorf("%s knows no countries", cmd)
 		}
 	})
 	select {

@@ -14,8 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/analytics-platform/analytics/shared/ingest/enrich"
 )
 
 // Root is the root folder of this repository.
