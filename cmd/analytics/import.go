@@ -125,7 +125,7 @@ func openAll(names []string) (files []*os.File, total int, err error) {
 // importer makes events of lines by the rules of track.
 type importer struct {
 	site      store.Site
-	collector *pipeline.Collector
+	pipeline  *pipeline.Pipeline
 	directory *importDirectory
 	writer    *queue.Writer
 	room      *queue.Room
@@ -161,7 +161,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 	}
 	enricher.LogPlaces(ctx, env.Logger())
 	// The ids are set afterwards.
-	i.collector = &pipeline.Collector{Enricher: enricher, NewID: func() uuid.UUID { return uuid.Nil }}
+	i.pipeline = &pipeline.Pipeline{Enricher: enricher, NewID: func() uuid.UUID { return uuid.Nil }}
 	i.directory = &importDirectory{sites.Directory(), map[event.Day]*privacy.Salt{}}
 	i.writer, i.room = queue.NewWriter(client), queue.NewRoom(client, 0)
 	return i, nil
@@ -246,7 +246,7 @@ func (i *importer) line(text string, position int64) {
 		name = i.site.Domain
 	}
 	agent := cmp.Or(l.UserAgent, "-") // who asks for a page without naming itself is a program
-	collected, err := i.collector.Collect(i.directory, pipeline.Request{Address: l.Address, UserAgent: agent, Arrived: l.Time}, event.Input{
+	collected, err := i.pipeline.Run(i.directory, pipeline.Request{Address: l.Address, UserAgent: agent, Arrived: l.Time}, event.Input{
 		Site: i.site.Domain, Type: event.View.String(), URL: "https://" + name + l.Target, Referrer: l.Referrer,
 	})
 	switch {

@@ -44,17 +44,17 @@ type Config struct {
 }
 
 type function struct {
-	collector *pipeline.Collector
-	registry  *registry.Registry
-	writer    *queue.Writer
-	room      *queue.Room
-	limiter   *limit.Limiter
-	rate      int          // events a minute from one address; 0 is no limit
-	limited   atomic.Int64 // when the operator was told of an address that sends more, in seconds since 1970
-	proxies   privacy.Proxies
-	now       func() time.Time
-	log       *slog.Logger
-	metrics   metrics
+	pipeline *pipeline.Pipeline
+	registry *registry.Registry
+	writer   *queue.Writer
+	room     *queue.Room
+	limiter  *limit.Limiter
+	rate     int          // events a minute from one address; 0 is no limit
+	limited  atomic.Int64 // when the operator was told of an address that sends more, in seconds since 1970
+	proxies  privacy.Proxies
+	now      func() time.Time
+	log      *slog.Logger
+	metrics  metrics
 }
 
 // New makes the function. It needs Redis; the database only when Redis has no copy
@@ -89,16 +89,16 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
 	f := &function{
-		collector: &pipeline.Collector{Enricher: enricher, SubjectKey: []byte(config.SubjectKey), NewID: newID},
-		registry:  registry.New(client, db, time.Now),
-		writer:    queue.NewWriter(client),
-		room:      room,
-		limiter:   limit.New(client, time.Now),
-		rate:      config.RateLimit,
-		proxies:   proxies,
-		now:       time.Now,
-		log:       env.Logger(),
-		metrics:   newMetrics(env.Metrics(), room),
+		pipeline: &pipeline.Pipeline{Enricher: enricher, SubjectKey: []byte(config.SubjectKey), NewID: newID},
+		registry: registry.New(client, db, time.Now),
+		writer:   queue.NewWriter(client),
+		room:     room,
+		limiter:  limit.New(client, time.Now),
+		rate:     config.RateLimit,
+		proxies:  proxies,
+		now:      time.Now,
+		log:      env.Logger(),
+		metrics:  newMetrics(env.Metrics(), room),
 	}
 	if err := f.registry.Load(ctx); err != nil {
 		f.writer.Close()
@@ -213,7 +213,7 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batc
 		f.shed(w, of)
 		return batch, false
 	}
-	request := wire.Request{Header: r.Header, Arrived: f.now(), Subjects: len(f.collector.SubjectKey) > 0}
+	request := wire.Request{Header: r.Header, Arrived: f.now(), Subjects: len(f.pipeline.SubjectKey) > 0}
 	var err error
 	if r.Method == http.MethodPost {
 		request.Body, err = wire.ReadBody(r.Header, r.Body)
@@ -225,7 +225,7 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batc
 	}
 	if err != nil {
 		p := asProblem(err)
-		f.drop(pipeline.Collected{}, f.now(), reasonOf(p))
+		f.drop(pipeline.Result{}, f.now(), reasonOf(p))
 		of.refuse(w, p)
 		return batch, false
 	}
@@ -302,7 +302,7 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 
 // leftOut is an event that is not taken, as far as it is known.
 type leftOut struct {
-	event  pipeline.Collected
+	event  pipeline.Result
 	reason pipeline.Reason
 }
 
@@ -338,7 +338,7 @@ func (f *function) senderKey(r pipeline.Request) limit.Key {
 }
 
 // allow counts an event against the limits of its sender and of its site.
-func (f *function) allow(sender limit.Key, c *pipeline.Collected) bool {
+func (f *function) allow(sender limit.Key, c *pipeline.Result) bool {
 	if sender != 0 && !f.limiter.Allow(sender, f.rate) {
 		f.tellLimited()
 		return false
@@ -363,7 +363,7 @@ func (f *function) tooMany(w http.ResponseWriter, of format) {
 }
 
 // drop counts an event that is left out, for its site and day as far as they are known.
-func (f *function) drop(of pipeline.Collected, at time.Time, reason pipeline.Reason) {
+func (f *function) drop(of pipeline.Result, at time.Time, reason pipeline.Reason) {
 	day := of.Event.Day
 	if of.Event.Site == 0 {
 		day = event.DayOf(at.UTC())
@@ -374,9 +374,9 @@ func (f *function) drop(of pipeline.Collected, at time.Time, reason pipeline.Rea
 
 // collect makes an event of what a client sent. What the registry doesn't know may
 // have been added a moment ago, so the record is asked before that is an answer.
-func (f *function) collect(ctx context.Context, sender pipeline.Request, sent *wire.Event) (pipeline.Collected, error) {
+func (f *function) collect(ctx context.Context, sender pipeline.Request, sent *wire.Event) (pipeline.Result, error) {
 	if sent.Err != nil || sent.Ignored != "" {
-		known := pipeline.Whose(f.registry.Directory(), sent.Input.Site, sender.Arrived)
+		known := pipeline.Attribute(f.registry.Directory(), sent.Input.Site, sender.Arrived)
 		known.Dropped = pipeline.Reason(sent.Ignored)
 		return known, sent.Err
 	}
@@ -387,12 +387,12 @@ func (f *function) collect(ctx context.Context, sender pipeline.Request, sent *w
 		sender.UserAgent = sent.UserAgent
 	}
 	in := sent.Input
-	collected, err := f.collector.Collect(f.registry.Directory(), sender, in)
+	collected, err := f.pipeline.Run(f.registry.Directory(), sender, in)
 	if bad, ok := errors.AsType[*validation.Error](err); ok && bad.Code == validation.CodeUnknownSite || errors.Is(err, pipeline.ErrNoSalt) {
 		if asked := f.registry.Ask(ctx); asked != nil {
 			f.log.Warn("the record could not be asked for a site", "error", asked)
 		}
-		return f.collector.Collect(f.registry.Directory(), sender, in)
+		return f.pipeline.Run(f.registry.Directory(), sender, in)
 	}
 	return collected, err
 }

@@ -1,9 +1,9 @@
-// Package pipeline turns one event as a client sent it, with what the request
-// shows, into the event that is queued: checked, enriched, pseudonymous.
+// Package pipeline turns an event as a client sent it, and the request that carried it,
+// into the event that is queued: validated, enriched and pseudonymous.
 //
-// It is pure: sites and salts are looked up in a Directory it is given, and time
-// and ids come in. It is the last that sees the address, the user agent and the
-// subject in the clear, and must never put them into an event or an error.
+// It is pure: a Directory provides sites and salts, and time and ids are passed in. It is
+// the last place that sees the address, the user agent and the subject in the clear, and
+// must never put them into an event or an error.
 package pipeline
 
 import (
@@ -23,17 +23,17 @@ import (
 	"github.com/analytics-platform/analytics/shared/privacy"
 )
 
-// Site is what must be known of a site to take its events.
+// Site is what the pipeline needs to know of a site.
 type Site struct {
 	ID       int32
 	Domain   string
-	Location *time.Location // its time zone, from Since on
-	Previous *time.Location // before; nil when Location always was in force
+	Location *time.Location // time zone since Since
+	Previous *time.Location // time zone before Since; nil when there was no other
 	Since    time.Time
-	Rules    *rules.Filter // what its owner lets in
+	Rules    *rules.Filter // what the owner accepts
 }
 
-// LocationAt is the time zone that is in force at a time.
+// LocationAt returns the time zone in force at a time.
 func (s *Site) LocationAt(at time.Time) *time.Location {
 	if s.Previous != nil && at.Before(s.Since) {
 		return s.Previous
@@ -41,11 +41,11 @@ func (s *Site) LocationAt(at time.Time) *time.Location {
 	return s.Location
 }
 
-// Directory knows the sites and the salts of the days that are open.
+// Directory provides the sites, and the salts of the days that accept events.
 type Directory interface {
-	// Site finds a site by its domain or its public id, in lower case.
+	// Site returns the site with a domain or public id, given in lower case.
 	Site(name string) (Site, bool)
-	// Salt is the salt of a local day.
+	// Salt returns the salt of a local day.
 	Salt(event.Day) (*privacy.Salt, bool)
 }
 
@@ -53,22 +53,22 @@ type Directory interface {
 type Request struct {
 	Address   netip.Addr // of the client
 	UserAgent string
-	Refused   bool // it asks not to be tracked, see privacy.Refused
+	Refused   bool // the client asks not to be tracked, see privacy.Refused
 	Hints     enrich.Hints
 	Arrived   time.Time
 }
 
-// Collector makes events. It is safe for concurrent use.
-type Collector struct {
+// Pipeline makes events. It is safe for concurrent use.
+type Pipeline struct {
 	Enricher   *enrich.Enricher
-	SubjectKey []byte           // keys the hashes of subjects; without it subjects are refused
-	NewID      func() uuid.UUID // makes a UUIDv7 for an event that brought none
+	SubjectKey []byte           // key of the hashes of subjects; without it, subjects are refused
+	NewID      func() uuid.UUID // returns a UUIDv7 for an event that was sent without an id
 }
 
-// Reason says why an event that is not wrong was left out.
+// Reason says why a valid event was dropped.
 type Reason string
 
-// The reasons for which an event is dropped.
+// The reasons for dropping an event.
 const (
 	Consent          Reason = "consent" // the visitor asked not to be tracked, or has not agreed where the site requires it
 	ExcludedHostname Reason = "excluded_hostname"
@@ -83,20 +83,24 @@ const (
 	BotDatacenter = Reason(enrich.BotDatacenter)
 )
 
-// Collected is what became of an event: queue Event, unless Dropped says why not. With an
-// error, too, the Site and Day of Event are those of the site, if it is known.
-type Collected struct {
+// Result is what became of an event: queue Event unless Dropped says why not. With an
+// error, Site and Day of Event are still those of the site, when it is known.
+type Result struct {
 	Event         event.Event
-	Domain        string // of the site, if it is known
-	Rate          int    // how many events the site takes in a minute; 0 is no limit
+	Domain        string // of the site, when it is known
+	Rate          int    // most events that the site accepts in a minute; 0 is no limit
 	Dropped       Reason
 	Skewed        bool     // the client's clock was ahead; the time was set to arrival
-	PersonalProps []string // properties that were left out since their keys name personal data
+	PersonalProps []string // keys of properties that were removed because they name personal data
 }
 
-// Whose is what is known of an event of which nothing else is: its site, and the day on
-// which it arrived there.
-func Whose(d Directory, site string, arrived time.Time) (out Collected) {
+// ErrNoSalt means that the salt of an open day is not known. The same request may
+// succeed later.
+var ErrNoSalt = errors.New("the salt of the day is not available")
+
+// Attribute returns what is known of an event when nothing but the name of its site is:
+// the site, and the local day of the arrival.
+func Attribute(d Directory, site string, arrived time.Time) (out Result) {
 	if site, ok := d.Site(strings.ToLower(site)); ok {
 		out.Domain, out.Event.Site = site.Domain, site.ID
 		out.Event.Day = event.DayOf(arrived.In(site.LocationAt(arrived)))
@@ -104,50 +108,34 @@ func Whose(d Directory, site string, arrived time.Time) (out Collected) {
 	return out
 }
 
-// ErrNoSalt means that the salt of an open day is not known: the same request may
-// succeed later.
-var ErrNoSalt = errors.New("the salt of the day is not at hand")
-
-// Collect makes an event of what a client sent. A wrong field is an
-// *validation.Error.
-func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collected, err error) {
-	out = Whose(d, in.Site, r.Arrived)
+// Run makes the event of what a client sent. The error is a *validation.Error for a wrong
+// field, or ErrNoSalt.
+func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
+	out := Attribute(d, in.Site, r.Arrived)
 	site, known := d.Site(strings.ToLower(in.Site))
-	if known {
-		consent := site.Rules.Consent()
-		if r.Refused && consent != rules.Anonymous || consent == rules.Required && !in.Consent {
-			out.Dropped = Consent
-			return out, nil
-		}
+	if known && !consents(site.Rules, r, &in) {
+		out.Dropped = Consent
+		return out, nil
 	}
 	valid, err := in.Validate(r.Arrived)
 	if err != nil {
 		return out, err
 	}
 	if !known {
-		return out, &validation.Error{Field: "site", Code: validation.CodeUnknownSite, Detail: "no such site: use the domain or the public id of a site that was added to this installation"}
+		return out, invalid("site", validation.CodeUnknownSite, "no such site: use the domain or the public id of a site that was added to this installation")
 	}
-	// Until it is known that the event's own day is open, it counts for that of its arrival.
+	// Until the event's own day is known to be open, the event counts for that of its arrival.
 	valid.Event.Site, valid.Event.Day = site.ID, out.Event.Day
-	out.Event, out.Skewed = valid.Event, valid.Skewed
+	out.Event, out.Skewed, out.Rate = valid.Event, valid.Skewed, site.Rules.Rate()
 	e := &out.Event
 
-	var campaign privacy.Campaign
-	if valid.URL != "" {
-		page, ok := privacy.ReadPage(valid.URL)
-		if !ok {
-			return out, &validation.Error{Field: "url", Code: validation.CodeWrongValue, Detail: "must be an absolute http or https address, e.g. https://example.com/pricing"}
-		}
-		e.Hostname, e.Page, campaign = page.Hostname, page.Path, page.Campaign
+	campaign, err := setPage(e, valid.URL)
+	if err != nil {
+		return out, err
 	}
-
-	local := e.Time.In(site.LocationAt(e.Time))
-	_, offset := local.Zone()
-	day := event.DayOf(local)
-	if first, _ := privacy.SaltDays(r.Arrived); day < first {
-		return out, &validation.Error{Field: "timestamp", Code: validation.CodeOutOfRange, Detail: "is of a day that is closed: events are taken until the end of the day after, UTC"}
+	if err := setDay(e, &site, r.Arrived); err != nil {
+		return out, err
 	}
-	e.Day, e.UTCOffset = day, int16(offset/60)
 	if out.Dropped = excluded(site.Rules, e, r.Address); out.Dropped != "" {
 		return out, nil
 	}
@@ -155,41 +143,60 @@ func (c *Collector) Collect(d Directory, r Request, in event.Input) (out Collect
 	if !ok {
 		return out, ErrNoSalt
 	}
-
-	agent := c.Enricher.Agent(r.UserAgent, r.Hints, r.Address)
-	if agent.Bot != "" {
-		out.Dropped = Reason(agent.Bot)
+	if out.Dropped = p.enrich(e, r, &site, valid.Referrer, campaign); out.Dropped != "" {
 		return out, nil
 	}
-	c.attribute(e, agent, r.Address, valid.Referrer, site.Domain, campaign)
-	if !site.Rules.Country(e.Country) {
-		out.Dropped = ExcludedCountry
-		return out, nil
-	}
-	out.PersonalProps = dropProps(e, site.Rules)
-
-	if valid.Subject != "" {
-		if len(c.SubjectKey) == 0 {
-			return out, &validation.Error{Field: "subject", Code: validation.CodeWrongValue, Detail: "this installation takes no subjects: its operator must set SUBJECT_KEY"}
-		}
-		e.Subject = privacy.Subject(c.SubjectKey, site.ID, valid.Subject)
+	out.PersonalProps = removeProps(e, site.Rules)
+	if err := p.setSubject(e, valid.Subject); err != nil {
+		return out, err
 	}
 	if e.ID == uuid.Nil {
-		e.ID = c.NewID()
+		e.ID = p.NewID()
 	}
-	out.Rate = site.Rules.Rate()
-	if r.Refused {
-		anonymize(e)
-		return out, nil
-	}
-	e.Visitor = privacy.Visitor(salt, site.ID, r.Address, r.UserAgent)
-	if !site.Rules.Sampled(e.Visitor) {
-		out.Dropped = NotSampled
-	}
+	out.Dropped = identify(e, r, &site, salt)
 	return out, nil
 }
 
-// excluded says why a site's rules leave an event out, but for what its country says.
+// consents reports whether an event may be counted, given what its visitor asks for and
+// what the site requires.
+func consents(r *rules.Filter, request Request, in *event.Input) bool {
+	switch r.Consent() {
+	case rules.Anonymous:
+		return true
+	case rules.Required:
+		return in.Consent && !request.Refused
+	default:
+		return !request.Refused
+	}
+}
+
+// setPage sets the page of an event from its address, and returns the campaign that the
+// address names.
+func setPage(e *event.Event, url string) (campaign privacy.Campaign, err error) {
+	if url == "" {
+		return campaign, nil
+	}
+	page, ok := privacy.ReadPage(url)
+	if !ok {
+		return campaign, invalid("url", validation.CodeWrongValue, "must be an absolute http or https address, e.g. https://example.com/pricing")
+	}
+	e.Hostname, e.Page = page.Hostname, page.Path
+	return page.Campaign, nil
+}
+
+// setDay sets the local day of an event, which must be open.
+func setDay(e *event.Event, site *Site, arrived time.Time) error {
+	local := e.Time.In(site.LocationAt(e.Time))
+	day := event.DayOf(local)
+	if first, _ := privacy.SaltDays(arrived); day < first {
+		return invalid("timestamp", validation.CodeOutOfRange, "is of a day that is closed: events are accepted until the end of the day after, UTC")
+	}
+	_, offset := local.Zone()
+	e.Day, e.UTCOffset = day, int16(offset/60)
+	return nil
+}
+
+// excluded returns the reason why a site's rules exclude an event, apart from its country.
 func excluded(r *rules.Filter, e *event.Event, address netip.Addr) Reason {
 	switch {
 	case !r.Hostname(e.Hostname):
@@ -202,15 +209,55 @@ func excluded(r *rules.Filter, e *event.Event, address netip.Addr) Reason {
 	return ""
 }
 
-// anonymize leaves of an event what happened where, as rules.Anonymous says. Its visitor
-// is as random as its id, so that a retry is the same event of the same visitor.
+// enrich sets where the visitor came from and with what. It returns the reason to drop the
+// event when a program sent it, or from a country that the site excludes.
+func (p *Pipeline) enrich(e *event.Event, r Request, site *Site, referrer string, campaign privacy.Campaign) Reason {
+	agent := p.Enricher.Agent(r.UserAgent, r.Hints, r.Address)
+	if agent.Bot != "" {
+		return Reason(agent.Bot)
+	}
+	p.setAttributes(e, agent, r.Address, referrer, site.Domain, campaign)
+	if !site.Rules.Country(e.Country) {
+		return ExcludedCountry
+	}
+	return ""
+}
+
+// setSubject sets the keyed hash of a subject, if there is one.
+func (p *Pipeline) setSubject(e *event.Event, subject string) error {
+	if subject == "" {
+		return nil
+	}
+	if len(p.SubjectKey) == 0 {
+		return invalid("subject", validation.CodeWrongValue, "this installation takes no subjects: its operator must set SUBJECT_KEY")
+	}
+	e.Subject = privacy.Subject(p.SubjectKey, e.Site, subject)
+	return nil
+}
+
+// identify sets the visitor. It returns the reason to drop the event when the visitor is
+// not in the site's sample.
+func identify(e *event.Event, r Request, site *Site, salt *privacy.Salt) Reason {
+	if r.Refused {
+		anonymize(e)
+		return ""
+	}
+	e.Visitor = privacy.Visitor(salt, site.ID, r.Address, r.UserAgent)
+	if !site.Rules.Sampled(e.Visitor) {
+		return NotSampled
+	}
+	return ""
+}
+
+// anonymize leaves only what happened where, as rules.Anonymous requires. The visitor is
+// as random as the event's id, so that a retry is the same event of the same visitor.
 func anonymize(e *event.Event) {
-	e.Attributes, e.Title, e.Props, e.Subject = event.Attributes{}, "", nil, uuid.Nil
+	e.Attributes, e.Title, e.Tag, e.Props, e.Subject = event.Attributes{}, "", "", nil, uuid.Nil
 	e.Visitor = int64(binary.BigEndian.Uint64(e.ID[8:]))
 }
 
-// attribute sets where the visitor came from and what with.
-func (c *Collector) attribute(e *event.Event, agent enrich.Agent, address netip.Addr, referrer, domain string, campaign privacy.Campaign) {
+// setAttributes sets the attributes that the server finds out.
+func (p *Pipeline) setAttributes(e *event.Event, agent enrich.Agent, address netip.Addr, referrer, domain string, campaign privacy.Campaign) {
 	a := &e.Attributes
 	host, path, ok := privacy.ReadReferrer(referrer)
 	if ok && host != e.Hostname && host != strings.TrimPrefix(domain, "www.") {
@@ -218,19 +265,19 @@ func (c *Collector) attribute(e *event.Event, agent enrich.Agent, address netip.
 	} else {
 		host = ""
 	}
-	a.Source, a.Channel = c.Enricher.Source(host, campaign)
+	a.Source, a.Channel = p.Enricher.Source(host, campaign)
 	a.UTMSource, a.UTMMedium, a.UTMCampaign = campaign.Source, campaign.Medium, campaign.Name
 	a.UTMTerm, a.UTMContent = campaign.Term, campaign.Content
-	place := c.Enricher.Place(address)
+	place := p.Enricher.Place(address)
 	a.Country, a.Region, a.City = place.Country, place.Region, place.City
 	a.Browser, a.BrowserVersion = agent.Browser, agent.BrowserVersion
 	a.OS, a.OSVersion = agent.OS, agent.OSVersion
 	a.Device = agent.Device
 }
 
-// dropProps takes out the properties whose keys name personal data, which it returns, and
-// those that a site's rules leave out.
-func dropProps(e *event.Event, r *rules.Filter) (personal []string) {
+// removeProps removes the properties that the site's rules exclude, and those whose keys
+// name personal data. It returns the keys of the latter, sorted.
+func removeProps(e *event.Event, r *rules.Filter) (personal []string) {
 	for key := range e.Props {
 		switch {
 		case privacy.Personal(key):
@@ -240,6 +287,10 @@ func dropProps(e *event.Event, r *rules.Filter) (personal []string) {
 			delete(e.Props, key)
 		}
 	}
-	slices.Sort(personal) // so that the same event is answered the same
+	slices.Sort(personal) // the same event gets the same answer
 	return personal
+}
+
+func invalid(field, code, detail string) error {
+	return &validation.Error{Field: field, Code: code, Detail: detail}
 }

@@ -58,7 +58,7 @@ func (d directory) Salt(day event.Day) (*privacy.Salt, bool) {
 }
 
 // setup has the site in Kolkata, where it is 04:00 of 2 March.
-func setup(t *testing.T) (*pipeline.Collector, directory, pipeline.Request) {
+func setup(t *testing.T) (*pipeline.Pipeline, directory, pipeline.Request) {
 	t.Helper()
 	enricher, err := enrich.Load(enrich.Files{})
 	if err != nil {
@@ -68,14 +68,14 @@ func setup(t *testing.T) (*pipeline.Collector, directory, pipeline.Request) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &pipeline.Collector{Enricher: enricher, SubjectKey: []byte("secret"), NewID: func() uuid.UUID { return newID }}
+	c := &pipeline.Pipeline{Enricher: enricher, SubjectKey: []byte("secret"), NewID: func() uuid.UUID { return newID }}
 	return c, site(kolkata).open(now), pipeline.Request{Address: address, UserAgent: agent, Arrived: now}
 }
 
 func TestCollect(t *testing.T) {
 	t.Parallel()
 	c, d, r := setup(t)
-	got, err := c.Collect(d, r, event.Input{
+	got, err := c.Run(d, r, event.Input{
 		Site: "s_ABC", Type: "view", URL: "https://www.example.com/p?utm_source=google&utm_medium=cpc&secret=1#x",
 		Referrer: "https://www.google.com/search?q=private", Subject: "jane@example.com",
 	})
@@ -83,7 +83,7 @@ func TestCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	salt, _ := d.Salt(event.DayOf(now) + 1)
-	want := pipeline.Collected{Domain: "example.com", Event: event.Event{
+	want := pipeline.Result{Domain: "example.com", Event: event.Event{
 		ID: newID, Site: 4, Time: now, Day: event.DayOf(now) + 1, UTCOffset: 330,
 		Visitor: privacy.Visitor(salt, 4, address, agent), Type: event.View, Hostname: "example.com", Page: "/p",
 		Subject: privacy.Subject([]byte("secret"), 4, "jane@example.com"),
@@ -107,7 +107,7 @@ func TestOwnReferrerIsNone(t *testing.T) {
 	t.Parallel()
 	c, d, r := setup(t)
 	for _, referrer := range []string{"https://www.example.com/a", "https://shop.example.com/", "android-app://x", "junk"} {
-		got, err := c.Collect(d, r, event.Input{Site: "example.com", Type: "view", URL: "https://shop.example.com/b", Referrer: referrer})
+		got, err := c.Run(d, r, event.Input{Site: "example.com", Type: "view", URL: "https://shop.example.com/b", Referrer: referrer})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,14 +122,14 @@ func TestLeftOut(t *testing.T) {
 	c, d, r := setup(t)
 	bot := r
 	bot.UserAgent = "Googlebot/2.1 (+http://www.google.com/bot.html)"
-	if got, err := c.Collect(d, bot, event.Input{Site: "example.com", Type: "click"}); err != nil || got.Dropped != pipeline.BotUserAgent {
+	if got, err := c.Run(d, bot, event.Input{Site: "example.com", Type: "click"}); err != nil || got.Dropped != pipeline.BotUserAgent {
 		t.Errorf("a bot: dropped %q, error %v", got.Dropped, err)
 	}
 	props, err := event.Decode([]byte(`{"site":"example.com","type":"click","props":{"email":"x","plan":"pro"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.Collect(d, r, props)
+	got, err := c.Run(d, r, props)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,12 +156,12 @@ func TestTheLastMoment(t *testing.T) {
 				in := event.Input{Site: "example.com", Type: "click", Timestamp: moment.Format(time.RFC3339Nano)}
 
 				r.Arrived = closes.Add(-time.Millisecond)
-				got, err := c.Collect(site(location).open(r.Arrived), r, in)
+				got, err := c.Run(site(location).open(r.Arrived), r, in)
 				if err != nil || got.Event.Day != day || !got.Event.Time.Equal(moment) || got.Skewed {
 					t.Errorf("at the last moment: %+v, %v", got, err)
 				}
 				r.Arrived = closes
-				_, err = c.Collect(site(location).open(r.Arrived), r, in)
+				_, err = c.Run(site(location).open(r.Arrived), r, in)
 				if bad, ok := errors.AsType[*validation.Error](err); !ok || bad.Field != "timestamp" || bad.Code != validation.CodeOutOfRange {
 					t.Errorf("a moment too late: %v", err)
 				}
@@ -191,7 +191,7 @@ func TestATimezoneThatChanges(t *testing.T) {
 		{midnight, event.DayOf(now) - 1, 0}, // that day goes on in UTC
 		{now, event.DayOf(now), 0},
 	} {
-		got, err := c.Collect(d, r, event.Input{Site: "example.com", Type: "click", Timestamp: test.at.Format(time.RFC3339Nano)})
+		got, err := c.Run(d, r, event.Input{Site: "example.com", Type: "click", Timestamp: test.at.Format(time.RFC3339Nano)})
 		if err != nil || got.Event.Day != test.day || got.Event.UTCOffset != test.offset {
 			t.Errorf("at %s: day %s, offset %d (%v); want %s, %d", test.at, got.Event.Day, got.Event.UTCOffset, err, test.day, test.offset)
 		}
@@ -212,7 +212,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := c.Collect(d, r, test.in)
+			_, err := c.Run(d, r, test.in)
 			var bad *validation.Error
 			if !errors.As(err, &bad) || bad.Field != test.field {
 				t.Errorf("got %v, want an error of %s", err, test.field)
@@ -223,7 +223,7 @@ func TestRefusals(t *testing.T) {
 		t.Parallel()
 		without := *c
 		without.SubjectKey = nil
-		_, err := without.Collect(d, r, event.Input{Site: "example.com", Type: "click", Subject: "u"})
+		_, err := without.Run(d, r, event.Input{Site: "example.com", Type: "click", Subject: "u"})
 		var bad *validation.Error
 		if !errors.As(err, &bad) || bad.Field != "subject" {
 			t.Errorf("got %v, want an error of subject", err)
@@ -231,7 +231,7 @@ func TestRefusals(t *testing.T) {
 	})
 	t.Run("an open day whose salt is not at hand", func(t *testing.T) {
 		t.Parallel()
-		_, err := c.Collect(site(time.UTC), r, event.Input{Site: "example.com", Type: "click"})
+		_, err := c.Run(site(time.UTC), r, event.Input{Site: "example.com", Type: "click"})
 		if !errors.Is(err, pipeline.ErrNoSalt) {
 			t.Errorf("got %v, want ErrNoSalt", err)
 		}
@@ -269,7 +269,7 @@ func TestRules(t *testing.T) {
 			c, d, r := setup(t)
 			d.site.Rules = filter(t, test.rules)
 			r.Refused = test.refused
-			got, err := c.Collect(d, r, test.input)
+			got, err := c.Run(d, r, test.input)
 			if err != nil || got.Dropped != test.want {
 				t.Errorf("dropped for %q, %v; want %q", got.Dropped, err, test.want)
 			}
@@ -294,7 +294,7 @@ func TestWhatIsWrongIsCounted(t *testing.T) {
 			t.Parallel()
 			c, d, r := setup(t)
 			c.SubjectKey = nil
-			got, err := c.Collect(d, r, in)
+			got, err := c.Run(d, r, in)
 			if err == nil || got.Domain != "example.com" || got.Event.Site != 4 || got.Event.Day != event.DayOf(now)+1 {
 				t.Errorf("counted for %q, site %d, day %s (%v)", got.Domain, got.Event.Site, got.Event.Day, err)
 			}
@@ -319,38 +319,38 @@ func TestPropertiesThatAreKept(t *testing.T) {
 	t.Parallel()
 	c, d, r := setup(t)
 	d.site.Rules = filter(t, rules.Rules{Props: &[]string{"plan"}})
-	got, err := c.Collect(d, r, event.Input{Site: "example.com", Type: "click", Props: map[string]jsontext.Value{"plan": jsontext.Value(`"pro"`), "theme": jsontext.Value(`"dark"`)}})
+	got, err := c.Run(d, r, event.Input{Site: "example.com", Type: "click", Props: map[string]jsontext.Value{"plan": jsontext.Value(`"pro"`), "theme": jsontext.Value(`"dark"`)}})
 	if diff := cmp.Diff(map[string]string{"plan": "pro"}, got.Event.Props); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
 }
 
-// TestAnonymous: of who asks not to be tracked nothing is kept but what happened where.
+// TestAnonymous: an event of a visitor who asks not to be tracked holds only what happened where.
 func TestAnonymous(t *testing.T) {
 	t.Parallel()
 	c, d, r := setup(t)
 	d.site.Rules = filter(t, rules.Rules{Consent: rules.Anonymous})
 	r.Refused = true
 	in := event.Input{
-		Site: "example.com", Type: "view", URL: "https://www.example.com/p?utm_source=google", Referrer: "https://www.google.com/", Title: "t",
+		Site: "example.com", Type: "view", URL: "https://www.example.com/p?utm_source=google", Referrer: "https://www.google.com/", Title: "t", Tag: "b",
 		Subject: "jane", Language: "fr", Screen: "1x1", Props: map[string]jsontext.Value{"plan": jsontext.Value(`"pro"`)}, ID: newID.String(),
 	}
-	got, err := c.Collect(d, r, in)
+	got, err := c.Run(d, r, in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := got.Event
-	want.Attributes, want.Title, want.Props, want.Subject = event.Attributes{}, "", nil, uuid.Nil
+	want.Attributes, want.Title, want.Tag, want.Props, want.Subject = event.Attributes{}, "", "", nil, uuid.Nil
 	if diff := cmp.Diff(want, got.Event); diff != "" || want.Page != "/p" {
 		t.Error(diff)
 	}
-	again, err := c.Collect(d, r, in)
+	again, err := c.Run(d, r, in)
 	if err != nil || again.Event.Visitor != got.Event.Visitor {
 		t.Errorf("a retry is of another visitor (%v)", err)
 	}
 	in.ID = ""
 	c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
-	if other, err := c.Collect(d, r, in); err != nil || other.Event.Visitor == got.Event.Visitor {
+	if other, err := c.Run(d, r, in); err != nil || other.Event.Visitor == got.Event.Visitor {
 		t.Errorf("two events are known to be of one visitor (%v)", err)
 	}
 }
@@ -362,7 +362,7 @@ func TestSample(t *testing.T) {
 	kept := 0
 	for i := range 1000 {
 		r.Address = netip.AddrFrom4([4]byte{193, 0, byte(i >> 8), byte(i)})
-		got, err := c.Collect(d, r, event.Input{Site: "example.com", Type: "click"})
+		got, err := c.Run(d, r, event.Input{Site: "example.com", Type: "click"})
 		switch {
 		case err != nil:
 			t.Fatal(err)

@@ -32,14 +32,14 @@ func quarters(t *testing.T, site pipeline.Site, from, to time.Time) []event.Even
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &pipeline.Collector{Enricher: enricher, NewID: uuid.New}
+	c := &pipeline.Pipeline{Enricher: enricher, NewID: uuid.New}
 	var events []event.Event
 	for at := from; at.Before(to); at = at.Add(15 * time.Minute) {
 		request := pipeline.Request{
 			Address: netip.MustParseAddr("192.0.2.1"), Arrived: at,
 			UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
 		}
-		collected, err := c.Collect(directory{site}, request, event.Input{Site: "example.com", Type: "view", URL: "https://example.com/"})
+		collected, err := c.Run(directory{site}, request, event.Input{Site: "example.com", Type: "view", URL: "https://example.com/"})
 		if err != nil {
 			t.Fatal(err)
 		}
