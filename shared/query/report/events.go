@@ -152,8 +152,8 @@ func (s span) stretch() store.Stretch {
 	if s.whole {
 		return store.StretchOf(s.first, s.last)
 	}
-	// The days are those of the time zone now; that of an event may have been another.
-	return store.Stretch{From: s.from, To: s.to, First: s.first - 2, Last: s.last + 2}
+	first, last := s.anyZone() // the site may have been in another time zone
+	return store.Stretch{From: s.from, To: s.to, First: first, Last: last}
 }
 
 // matchingEvents are those of some events, which are in order, that match filters.

@@ -52,8 +52,8 @@ func scanWorkers() int { return runtime.GOMAXPROCS(0) }
 // kept, with some columns. It calls it from several goroutines, of which each has a number below workers.
 func (a asked) eachDay(ctx context.Context, s span, wanted []columns.Column, workers int, fn func(worker int, d *columns.Day) error) error {
 	first, last := s.first, s.last
-	if !s.whole { // in another time zone, which the site may have had, it was another day
-		first, last = first-1, last+1
+	if !s.whole { // the site may have been in another time zone
+		first, last = s.anyZone()
 	}
 	days, err := store.DaysWithEvents(ctx, a.tx, a.site.ID, first, last)
 	if err != nil || len(days) == 0 {

@@ -84,6 +84,12 @@ func between(from, to time.Time, location *time.Location) span {
 	return s
 }
 
+// anyZone returns the first and the last local day that the span can touch in any time
+// zone. Zones range from UTC-12 to UTC+14.
+func (s span) anyZone() (first, last event.Day) {
+	return event.DayOf(s.from.UTC().Add(-12 * time.Hour)), event.DayOf(s.to.UTC().Add(14*time.Hour - 1))
+}
+
 // hourOf is when the local hour of t began.
 func hourOf(t time.Time) time.Time {
 	_, offset := t.Zone()

@@ -102,6 +102,22 @@ func TestRangesReadBack(t *testing.T) {
 	})
 }
 
+// TestAnyZone checks that the days of every zone are within those of any zone.
+func TestAnyZone(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		from := time.Unix(rapid.Int64Range(1_600_000_000, 1_900_000_000).Draw(t, "from"), 0)
+		to := from.Add(time.Duration(rapid.IntRange(1, 300_000).Draw(t, "seconds")) * time.Second)
+		first, last := between(from, to, time.UTC).anyZone()
+		for _, zone := range append(zones(), "Etc/GMT+12", "Etc/GMT-14") {
+			s := between(from, to, must(time.LoadLocation(zone)))
+			if s.first < first || s.last > last {
+				t.Fatalf("%v touches %s to %s, outside of %s to %s", s, s.first, s.last, first, last)
+			}
+		}
+	})
+}
+
 func zones() []string {
 	return []string{
 		"UTC", "Europe/Paris", "America/New_York", "America/Santiago", "America/Havana", "Africa/Cairo", "Asia/Beirut",
