@@ -9,8 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/model/strictjson"
 	"github.com/analytics-platform/analytics/shared/query/report"
 )
 
@@ -32,7 +32,7 @@ func checkDefinition(field string, definition jsontext.Value) error {
 		return err
 	}
 	err := report.CheckFunnel(definition)
-	if p, ok := errors.AsType[problem.Problem](err); ok {
+	if p := problem.Of(err); err != nil && p.Code == problem.CodeInvalid {
 		p.Field = strings.TrimSuffix(field+"."+p.Field, ".")
 		return p
 	}
@@ -42,7 +42,7 @@ func checkDefinition(field string, definition jsontext.Value) error {
 // checkDocument says whether a document is of a kind, and the record can hold it.
 func checkDocument(field string, document jsontext.Value, kind jsontext.Kind) error {
 	if document.Kind() != kind {
-		return problem.Invalid(field, "must be "+jsonhttp.KindName(kind))
+		return problem.Invalid(field, "must be "+strictjson.KindName(kind))
 	}
 	if len(document) > maxDocument {
 		return problem.Invalid(field, fmt.Sprintf("may have at most %d bytes", maxDocument))

@@ -1,9 +1,6 @@
-// Package jsonhttp is how the functions that speak JSON over HTTP read a body,
-// answer, and say that there is nothing at an address.
-//
-// It reads strictly: an unknown or repeated field, a wrong type or anything after
-// the document is a problem that names the field. It must never repeat a value of
-// the request: it may be a secret.
+// Package jsonhttp reads and answers requests in JSON, for the functions that speak it
+// over HTTP. Bodies are decoded strictly, see package strictjson. No error repeats a
+// value of the request, which may be a secret.
 package jsonhttp
 
 import (
@@ -14,31 +11,29 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/model/strictjson"
 )
 
 // Read reads the body of a request, one JSON object of at most limit bytes, into
-// the struct that into points to. What is wrong is a problem.
+// the struct that into points to. What is wrong is an error for Fail.
 func Read(w http.ResponseWriter, r *http.Request, limit int64, into any) error {
 	body, err := Body(w, r, limit)
 	if err != nil {
 		return err
 	}
-	return Decode(body, into)
+	return strictjson.Decode(body, into)
 }
 
-// Body reads the body of a request that is JSON and of at most limit bytes. What
-// is wrong is a problem.
+// Body returns the body of a request, which must be JSON of at most limit bytes.
 func Body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if given := r.Header.Get("Content-Type"); given != "" {
 		if media, _, err := mime.ParseMediaType(given); err != nil || media != "application/json" {
@@ -56,131 +51,6 @@ func Body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 		return nil, problem.New(http.StatusBadRequest, "body_cut", "the body ended early")
 	}
 	return body, nil
-}
-
-// Decode reads one JSON object into the struct that into points to. What is wrong
-// is a problem.
-func Decode(body []byte, into any) error {
-	if strings.TrimSpace(string(body)) == "" {
-		return problem.Invalid("", "the body is empty: send a JSON object")
-	}
-	err := json.Unmarshal(body, into, json.RejectUnknownMembers(true))
-	if err == nil {
-		return nil
-	}
-	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		name := fieldOf(semantic.JSONPointer)
-		switch {
-		case errors.Is(err, json.ErrUnknownName):
-			return problem.Invalid(name, "is not a known field; known are "+strings.Join(members(into, semantic.JSONPointer.Parent()), ", "))
-		case name == "":
-			return problem.Invalid("", "the body must be a JSON object")
-		default:
-			return problem.Invalid(name, "must be "+expected(semantic.GoType)+", not "+KindName(semantic.JSONKind))
-		}
-	}
-	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		name := fieldOf(syntactic.JSONPointer)
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			return problem.Invalid(name, "appears twice")
-		}
-		return problem.Invalid(name, "the body is not valid JSON at byte "+strconv.FormatInt(syntactic.ByteOffset, 10))
-	}
-	return problem.Invalid("", "the body ends in the middle of the JSON")
-}
-
-// fieldOf turns a JSON pointer into the dotted path that problems use, with the
-// client's own names kept short.
-func fieldOf(p jsontext.Pointer) string {
-	const most = 100
-	var parts []string
-	for token := range p.Tokens() {
-		if len(token) > most {
-			token = token[:most] + "..."
-		}
-		parts = append(parts, strings.ToValidUTF8(token, "?"))
-	}
-	return strings.Join(parts, ".")
-}
-
-// members are the names that the object at a pointer may have.
-func members(into any, at jsontext.Pointer) []string {
-	t := reflect.TypeOf(into).Elem()
-	for token := range at.Tokens() {
-		if t.Kind() != reflect.Slice { // of which all elements are alike
-			field, ok := fieldNamed(t, token)
-			if !ok {
-				return nil
-			}
-			t = field.Type
-		} else {
-			t = t.Elem()
-		}
-		for t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
-	}
-	var names []string
-	for _, f := range reflect.VisibleFields(t) {
-		if !f.Anonymous { // the fields of those are there themselves
-			names = append(names, nameOf(f))
-		}
-	}
-	return names
-}
-
-func fieldNamed(t reflect.Type, name string) (reflect.StructField, bool) {
-	return t.FieldByNameFunc(func(field string) bool {
-		f, _ := t.FieldByName(field)
-		return nameOf(f) == name
-	})
-}
-
-func nameOf(f reflect.StructField) string {
-	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	return name
-}
-
-func expected(t reflect.Type) string {
-	if t == nil {
-		return "something else"
-	}
-	switch t.Kind() {
-	case reflect.String:
-		return "a string"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int, reflect.Int32, reflect.Int64:
-		return "a whole number"
-	case reflect.Slice:
-		return "an array"
-	case reflect.Struct, reflect.Map:
-		return "an object"
-	case reflect.Pointer:
-		return expected(t.Elem())
-	default:
-		return "something else"
-	}
-}
-
-// KindName is what a person calls a kind of JSON value.
-func KindName(k jsontext.Kind) string {
-	switch k {
-	case jsontext.KindNull:
-		return "null"
-	case jsontext.KindTrue, jsontext.KindFalse:
-		return "a boolean"
-	case jsontext.KindString:
-		return "a string"
-	case jsontext.KindNumber:
-		return "a number"
-	case jsontext.KindBeginObject:
-		return "an object"
-	case jsontext.KindBeginArray:
-		return "an array"
-	default:
-		return "that"
-	}
 }
 
 // Write answers with a JSON document that no cache may keep. Only a value that

@@ -19,49 +19,38 @@ import (
 )
 
 type document struct {
-	Name  string   `json:"name"`
-	Tags  []string `json:"tags"`
-	Inner inner    `json:"inner"`
-	Many  []inner  `json:"many"`
+	Name string `json:"name"`
 }
 
-type inner struct {
-	Count *int `json:"count"`
-	Open  bool `json:"open"`
-}
-
-func TestDecode(t *testing.T) {
+func TestRead(t *testing.T) {
 	t.Parallel()
-	var d document
-	if err := jsonhttp.Decode([]byte(` {"name":"a","tags":["b"],"inner":{"count":3,"open":true}} `), &d); err != nil {
-		t.Fatal(err)
-	}
-	if d.Name != "a" || d.Tags[0] != "b" || *d.Inner.Count != 3 || !d.Inner.Open {
-		t.Errorf("read as %+v", d)
-	}
-	for body, want := range map[string]string{
-		``:                            `400 invalid: the body is empty: send a JSON object`,
-		`[]`:                          `400 invalid: the body must be a JSON object`,
-		`{"name":"a"`:                 `400 invalid: the body is not valid JSON at byte 11`,
-		`{"name":"a"}x`:               `400 invalid: the body is not valid JSON at byte 12`,
-		`{"name":1}`:                  `400 invalid (name): must be a string, not a number`,
-		`{"tags":["a",{}]}`:           `400 invalid (tags.1): must be a string, not an object`,
-		`{"inner":[]}`:                `400 invalid (inner): must be an object, not an array`,
-		`{"inner":{"count":1.5}}`:     `400 invalid (inner.count): must be a whole number, not a number`,
-		`{"inner":{"open":"yes"}}`:    `400 invalid (inner.open): must be true or false, not a string`,
-		`{"inner":{"shut":1}}`:        `400 invalid (inner.shut): is not a known field; known are count, open`,
-		`{"many":[{},{"shut":1}]}`:    `400 invalid (many.1.shut): is not a known field; known are count, open`,
-		`{"secret":"x","name":"a"}`:   `400 invalid (secret): is not a known field; known are name, tags, inner, many`,
-		`{"name":"a","name":"b"}`:     `400 invalid (name): appears twice`,
-		`{"` + longName() + `":true}`: `400 invalid (` + longName()[:100] + `...): is not a known field; known are name, tags, inner, many`,
+	for name, test := range map[string]struct{ media, encoding, body, want string }{
+		"object":             {"application/json", "", `{"name":"a"}`, ""},
+		"without a type":     {"", "", `{"name":"a"}`, ""},
+		"wrong type":         {"application/json", "", `{"name":1}`, "400 invalid (name): must be a string, not a number"},
+		"too large":          {"application/json", "", `{"name":"0123456789"}`, "413 body_too_large: the body may have at most 20 bytes"},
+		"another media type": {"text/plain", "", `{}`, "415 unsupported_media_type: send the body with Content-Type: application/json"},
+		"compressed":         {"application/json", "gzip", `{}`, "415 unsupported_media_type: send the body without Content-Encoding"},
 	} {
-		if err := jsonhttp.Decode([]byte(body), new(document)); err == nil || err.Error() != want {
-			t.Errorf("%s:\n got %v\nwant %s", body, err, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(test.body))
+			r.Header.Set("Content-Type", test.media)
+			r.Header.Set("Content-Encoding", test.encoding)
+			var d document
+			err := jsonhttp.Read(httptest.NewRecorder(), r, 20, &d)
+			if test.want == "" {
+				if err != nil || d.Name != "a" {
+					t.Errorf("read %+v, %v", d, err)
+				}
+				return
+			}
+			if got := problem.Of(err).Error(); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
 	}
 }
-
-func longName() string { return strings.Repeat("n", 200) }
 
 func TestFail(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/model/strictjson"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
@@ -71,7 +71,7 @@ type cohortsBody struct {
 // ParseCohorts reads a question about cohorts. It is as strict as Parse.
 func ParseCohorts(data []byte) (c Cohorts, err error) {
 	b := cohortsBody{Kind: acquisition, Interval: "week"}
-	if err := jsonhttp.Decode(data, &b); err != nil {
+	if err := strictjson.Decode(data, &b); err != nil {
 		return c, err
 	}
 	c.Kind = b.Kind

@@ -133,7 +133,7 @@ func FuzzAnswer(f *testing.F) {
 			},
 		} {
 			err := ask()
-			if p, ok := errors.AsType[problem.Problem](err); err != nil && (!ok || p.Status >= 500 || p.Detail == "") && !errors.Is(err, context.Canceled) {
+			if p := problem.Of(err); err != nil && (p.Status >= 500 || p.Detail == "") && !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: got %v", kind, err)
 			}
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
-	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/model/strictjson"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
@@ -51,7 +51,7 @@ type eventsBody struct {
 // ParseEventList reads a question for events. It is as strict as Parse.
 func ParseEventList(data []byte) (l EventList, err error) {
 	var b eventsBody
-	if err := jsonhttp.Decode(data, &b); err != nil {
+	if err := strictjson.Decode(data, &b); err != nil {
 		return l, err
 	}
 	l.atOnce = eventsAtOnce

@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/model/strictjson"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
@@ -87,7 +87,7 @@ type funnelBody struct {
 // ParseFunnel reads a question about a funnel. It is as strict as Parse.
 func ParseFunnel(data []byte) (Funnel, error) {
 	b := funnelBody{Limit: 10}
-	if err := jsonhttp.Decode(data, &b); err != nil {
+	if err := strictjson.Decode(data, &b); err != nil {
 		return Funnel{}, err
 	}
 	f := Funnel{Limit: b.Limit, named: b.Funnel}
@@ -122,7 +122,7 @@ func CheckFunnel(definition []byte) error {
 
 func (f *Funnel) parseDefinition(definition []byte) error {
 	var b definitionBody
-	if err := jsonhttp.Decode(definition, &b); err != nil {
+	if err := strictjson.Decode(definition, &b); err != nil {
 		return err
 	}
 	return f.readDefinition(b)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/model/strictjson"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
@@ -51,7 +51,7 @@ type journeysBody struct {
 // ParseJourneys reads a question about journeys. It is as strict as Parse.
 func ParseJourneys(data []byte) (j Journeys, err error) {
 	b := journeysBody{Depth: 3, Breadth: 10}
-	if err := jsonhttp.Decode(data, &b); err != nil {
+	if err := strictjson.Decode(data, &b); err != nil {
 		return j, err
 	}
 	j.Depth, j.Breadth, j.To = b.Depth, b.Breadth, len(b.To) > 0

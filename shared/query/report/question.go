@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/model/strictjson"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
@@ -76,7 +76,7 @@ type body struct {
 // problem that names the field and says what would be right.
 func Parse(data []byte) (Question, error) {
 	b := body{Pagination: Pagination{Limit: MaxLimit}}
-	if err := jsonhttp.Decode(data, &b); err != nil {
+	if err := strictjson.Decode(data, &b); err != nil {
 		return Question{}, err
 	}
 	q := Question{SiteID: b.SiteID, Include: b.Include, Pagination: b.Pagination}

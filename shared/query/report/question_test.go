@@ -1,7 +1,6 @@
 package report
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -177,8 +176,8 @@ func TestParseRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := Parse([]byte(test.body))
-			p, ok := errors.AsType[problem.Problem](err)
-			if !ok || p.Status != 400 || p.Code != problem.CodeInvalid || p.Field != test.field || !strings.Contains(p.Detail, test.says) {
+			p := problem.Of(err)
+			if err == nil || p.Status != 400 || p.Code != problem.CodeInvalid || p.Field != test.field || !strings.Contains(p.Detail, test.says) {
 				t.Errorf("got %v, want a 400 that blames %q and says %q", err, test.field, test.says)
 			}
 		})
@@ -197,7 +196,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, err := Parse(data)
-		if p, ok := errors.AsType[problem.Problem](err); err != nil && (!ok || p.Status != 400 || p.Detail == "") {
+		if p := problem.Of(err); err != nil && (p.Status != 400 || p.Detail == "") {
 			t.Errorf("got %v", err)
 		}
 	})

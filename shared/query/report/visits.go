@@ -15,7 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
+	"github.com/analytics-platform/analytics/shared/model/strictjson"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
@@ -54,7 +54,7 @@ type visitsBody struct {
 // ParseVisitList reads a question for visits. It is as strict as Parse.
 func ParseVisitList(data []byte) (v VisitList, err error) {
 	var b visitsBody
-	if err := jsonhttp.Decode(data, &b); err != nil {
+	if err := strictjson.Decode(data, &b); err != nil {
 		return v, err
 	}
 	if err := v.readSelection(b.SiteID, b.DateRange, b.Filters); err != nil {

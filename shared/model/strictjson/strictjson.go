@@ -1,0 +1,161 @@
+// Package strictjson decodes JSON objects into structs and refuses whatever the struct
+// does not declare: unknown and repeated names, wrong types, anything after the object.
+// Every error is a *validation.Error that names the field and says what would be right.
+// It never repeats a value, which may be a secret.
+//
+// Decoders with rules of their own share the parts that name things: Path, KindName,
+// TypeName and Malformed.
+package strictjson
+
+import (
+	"errors"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/analytics-platform/analytics/shared/model/validation"
+)
+
+// maxName is how many bytes of a client's own name an error repeats.
+const maxName = 100
+
+// Decode reads one JSON object into the struct that into points to.
+func Decode(data []byte, into any) error {
+	if strings.TrimSpace(string(data)) == "" {
+		return validation.New("", "the body is empty: send a JSON object")
+	}
+	err := json.Unmarshal(data, into, json.RejectUnknownMembers(true))
+	if err == nil {
+		return nil
+	}
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		path := Path(semantic.JSONPointer)
+		switch {
+		case errors.Is(err, json.ErrUnknownName):
+			return validation.New(path, "is not a known field; known are "+strings.Join(memberNames(into, semantic.JSONPointer.Parent()), ", "))
+		case path == "":
+			return validation.New("", "the body must be a JSON object")
+		default:
+			return validation.New(path, "must be "+TypeName(semantic.GoType)+", not "+KindName(semantic.JSONKind))
+		}
+	}
+	malformed := Malformed(err)
+	if strings.HasPrefix(malformed.Detail, notValid) {
+		malformed.Detail = "the body " + malformed.Detail
+	}
+	return malformed
+}
+
+const notValid = "is not valid JSON"
+
+// Malformed describes an error of package jsontext: where the text is not JSON, or which
+// name appears twice.
+func Malformed(err error) *validation.Error {
+	syntactic, ok := errors.AsType[*jsontext.SyntacticError](err)
+	switch {
+	case !ok:
+		return validation.New("", "the body ends in the middle of the JSON")
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return validation.New(Path(syntactic.JSONPointer), "appears twice")
+	default:
+		return validation.New(Path(syntactic.JSONPointer), notValid+" at byte "+strconv.FormatInt(syntactic.ByteOffset, 10))
+	}
+}
+
+// Path turns a JSON pointer into the dotted path that errors use. Long names are cut.
+func Path(p jsontext.Pointer) string {
+	var parts []string
+	for token := range p.Tokens() {
+		if len(token) > maxName {
+			token = token[:maxName] + "..."
+		}
+		parts = append(parts, strings.ToValidUTF8(token, "?"))
+	}
+	return strings.Join(parts, ".")
+}
+
+// KindName returns what people call a kind of JSON value, with its article.
+func KindName(k jsontext.Kind) string {
+	switch k {
+	case jsontext.KindNull:
+		return "null"
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return "a boolean"
+	case jsontext.KindString:
+		return "a string"
+	case jsontext.KindNumber:
+		return "a number"
+	case jsontext.KindBeginObject:
+		return "an object"
+	case jsontext.KindBeginArray:
+		return "an array"
+	default:
+		return "that"
+	}
+}
+
+// TypeName returns what people call the JSON that a Go type is read from.
+func TypeName(t reflect.Type) string {
+	if t == nil {
+		return "something else"
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "an array"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Pointer:
+		return TypeName(t.Elem())
+	default:
+		return "something else"
+	}
+}
+
+// memberNames lists the names that the object at a pointer may have.
+func memberNames(into any, at jsontext.Pointer) []string {
+	t := reflect.TypeOf(into).Elem()
+	for token := range at.Tokens() {
+		if t.Kind() == reflect.Slice { // all elements have one type
+			t = t.Elem()
+		} else {
+			field, ok := fieldByName(t, token)
+			if !ok {
+				return nil
+			}
+			t = field.Type
+		}
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+	}
+	var names []string
+	for _, f := range reflect.VisibleFields(t) {
+		if !f.Anonymous { // its fields are visible themselves
+			names = append(names, memberName(f))
+		}
+	}
+	return names
+}
+
+func fieldByName(t reflect.Type, name string) (reflect.StructField, bool) {
+	return t.FieldByNameFunc(func(field string) bool {
+		f, _ := t.FieldByName(field)
+		return memberName(f) == name
+	})
+}
+
+func memberName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
