@@ -11,7 +11,8 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/strictjson"
-	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/query/language"
 )
 
 // maxDocument is how many bytes a document may have that is kept for the reports.
@@ -22,7 +23,7 @@ func checkFilters(field string, filters jsontext.Value) error {
 	if err := checkDocument(field, filters, jsontext.KindBeginArray); err != nil {
 		return err
 	}
-	_, err := report.ParseFilters(filters)
+	_, err := language.ParseFilters(filters)
 	return err
 }
 
@@ -31,10 +32,9 @@ func checkDefinition(field string, definition jsontext.Value) error {
 	if err := checkDocument(field, definition, jsontext.KindBeginObject); err != nil {
 		return err
 	}
-	err := report.CheckFunnel(definition)
-	if p := problem.Of(err); err != nil && p.Code == problem.CodeInvalid {
-		p.Field = strings.TrimSuffix(field+"."+p.Field, ".")
-		return p
+	err := language.CheckFunnel(definition)
+	if invalid, ok := errors.AsType[*validation.Error](err); ok {
+		return validation.New(strings.TrimSuffix(field+"."+invalid.Field, "."), invalid.Detail)
 	}
 	return err
 }

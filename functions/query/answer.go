@@ -17,174 +17,174 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/edge/access"
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/query/export"
-	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 const (
-	// answersHeld and answerHeld bound what is remembered: 32 MB.
-	answersHeld = 512
-	answerHeld  = 64 << 10 // bytes of an answer; a longer one is not remembered
+	// cachedAnswers and maxCachedAnswer bound the memory of the cache: 32 MB.
+	cachedAnswers   = 512
+	maxCachedAnswer = 64 << 10 // bytes
 )
 
-// answers remembers answers. The same question about a site whose data, goals and
-// segments are the same has the same answer, so nothing has to be thrown away: an answer
-// that is no longer right is not asked for any more.
-type answers struct {
-	known *lru.Cache[[sha256.Size]byte, encoded]
+// cache holds answers. A key contains the version of the site's data, goals and segments, so
+// entries never become wrong: when the data changes, nobody asks for them any more.
+type cache struct {
+	answers *lru.Cache[[sha256.Size]byte, encodedAnswer]
 }
 
-// encoded is an answer in a format.
-type encoded struct {
-	body []byte
-	file string // how a file is named, see export.Format.FileName; "" of a document
+// encodedAnswer is an answer in a format.
+type encodedAnswer struct {
+	body        []byte
+	disposition string // the header of a file, see export.Format.FileName; "" for a document
 }
 
-func newAnswers() (*answers, error) {
-	known, err := lru.New[[sha256.Size]byte, encoded](answersHeld)
+func newCache() (*cache, error) {
+	answers, err := lru.New[[sha256.Size]byte, encodedAnswer](cachedAnswers)
 	if err != nil {
-		return nil, fmt.Errorf("make room for answers: %w", err)
+		return nil, fmt.Errorf("create the cache: %w", err)
 	}
-	return &answers{known}, nil
+	return &cache{answers}, nil
 }
 
-// of is the answer with a key, found by find when it is not known.
-func (a *answers) of(key [sha256.Size]byte, find func() (encoded, error)) (encoded, error) {
-	if found, ok := a.known.Get(key); ok {
-		return found, nil
+// get returns the answer with a key. If it is not cached, create makes it.
+func (c *cache) get(key [sha256.Size]byte, create func() (encodedAnswer, error)) (encodedAnswer, error) {
+	if cached, ok := c.answers.Get(key); ok {
+		return cached, nil
 	}
-	found, err := find()
-	if err == nil && len(found.body) <= answerHeld {
-		a.known.Add(key, found)
+	answer, err := create()
+	if err == nil && len(answer.body) <= maxCachedAnswer {
+		c.answers.Add(key, answer)
 	}
-	return found, err
+	return answer, err
 }
 
-// asking is a question that was asked: of a site, at a time, for an answer in a format.
-type asking struct {
+// request is a question with its target and the format of the answer.
+type request struct {
 	question
+	target
 	text   []byte // of the question
 	format export.Format
-	site   store.Site
-	now    time.Time // in the time zone of the site
 }
 
-// answer answers a question of a kind, which is the body or, of a GET, the parameter
-// query.
+// answer answers a question of a kind: the body of a POST, or the parameter query of a GET.
 func (f *function) answer(w http.ResponseWriter, r *http.Request, k *kind) {
-	asked, err := f.read(w, r, k)
+	q, err := f.parse(w, r, k)
 	switch {
 	case err != nil:
-		jsonhttp.Fail(w, r, f.log, err)
-	case asked.list != nil && asked.format != export.JSON:
-		f.stream(w, r, asked)
+		f.fail(w, r, err)
+	case k.streamed && q.format != export.JSON:
+		f.stream(w, r, q)
 	default:
-		f.remembered(w, r, asked)
+		f.serveCached(w, r, q)
 	}
 }
 
-// read finds out what is asked, and of which site.
-func (f *function) read(w http.ResponseWriter, r *http.Request, k *kind) (asked *asking, err error) {
-	asked = &asking{text: []byte(r.URL.Query().Get("query"))}
-	if asked.format, err = export.Asked(r, k.formats...); err != nil {
+// parse parses a request and finds its site.
+func (f *function) parse(w http.ResponseWriter, r *http.Request, k *kind) (q *request, err error) {
+	q = &request{text: []byte(r.URL.Query().Get("query")), target: target{reports: f.reports, db: f.db}}
+	if q.format, err = export.Negotiate(r, k.formats...); err != nil {
 		return nil, err
 	}
 	if r.Method == http.MethodPost {
-		asked.text, err = jsonhttp.Body(w, r, report.MaxBody)
-	} else if len(asked.text) == 0 {
-		err = problem.Invalid("query", "must hold the question, the JSON document that a POST has for its body")
+		q.text, err = jsonhttp.Body(w, r, language.MaxBody)
+	} else if len(q.text) == 0 {
+		err = validation.New("query", "must hold the question, the JSON document that a POST has for its body")
 	}
 	if err != nil {
 		return nil, err
 	}
-	if asked.question, err = k.read(asked.text); err != nil {
+	if q.question, err = k.parse(q.text); err != nil {
 		return nil, err
 	}
-	if asked.site, err = access.Site(r.Context(), f.db, "site_id", asked.question.site); err != nil {
+	if q.site, err = access.Site(r.Context(), f.db, "site_id", q.Site()); err != nil {
 		return nil, err
 	}
 	now := f.now()
-	location, err := asked.site.LocationAt(now)
+	location, err := q.site.LocationAt(now)
 	if err != nil {
 		return nil, err
 	}
-	asked.now = now.In(location)
-	return asked, nil
+	q.now = now.In(location)
+	return q, nil
 }
 
-// remembered answers with an answer that is known, or that is from now on.
-func (f *function) remembered(w http.ResponseWriter, r *http.Request, asked *asking) {
-	found, etag, err := f.find(r, asked)
+// serveCached answers a request from the cache, or with an answer that may be cached.
+func (f *function) serveCached(w http.ResponseWriter, r *http.Request, q *request) {
+	answer, etag, err := f.find(r, q)
 	if err != nil {
-		jsonhttp.Fail(w, r, f.log, err)
+		f.fail(w, r, err)
 		return
 	}
 	header := w.Header()
 	header.Set("ETag", etag)
 	header.Set("Cache-Control", "private, no-cache")
 	header.Set("Vary", "Accept, Authorization, Cookie")
-	if r.Method == http.MethodGet && matches(r.Header.Get("If-None-Match"), etag) {
+	if r.Method == http.MethodGet && etagMatches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	setFile(header, asked.format, found.file)
-	_, _ = w.Write(found.body) // a client that has gone away is nobody's error
+	setContentHeaders(header, q.format, answer.disposition)
+	_, _ = w.Write(answer.body) // fails only if the client has gone
 }
 
-// find finds the answer to a question, and its entity tag.
-func (f *function) find(r *http.Request, asked *asking) (found encoded, etag string, err error) {
-	version, err := store.SiteVersion(r.Context(), f.db, asked.site.ID)
+// find returns the answer to a request, and its entity tag.
+func (f *function) find(r *http.Request, q *request) (answer encodedAnswer, etag string, err error) {
+	version, err := store.SiteVersion(r.Context(), f.db, q.site.ID)
 	if err != nil {
-		return encoded{}, "", err
+		return encodedAnswer{}, "", err
 	}
-	parts := []string{r.URL.Path, string(asked.format), asked.span(asked.now), version, ""}
-	key := sha256.Sum256(slices.Concat([]byte(strings.Join(parts, "\x00")), asked.text))
-	found, err = f.answers.of(key, func() (encoded, error) { return f.encode(r.Context(), r.URL.Path, asked) })
-	return found, `"` + base64.RawURLEncoding.EncodeToString(key[:18]) + `"`, err
+	parts := []string{r.URL.Path, string(q.format), q.RangeKey(q.now), version, ""}
+	key := sha256.Sum256(slices.Concat([]byte(strings.Join(parts, "\x00")), q.text))
+	answer, err = f.cache.get(key, func() (encodedAnswer, error) { return q.encode(r.Context(), r.URL.Path) })
+	return answer, `"` + base64.RawURLEncoding.EncodeToString(key[:18]) + `"`, err
 }
 
-// encode finds an answer and writes it in the format that is asked for.
-func (f *function) encode(ctx context.Context, address string, asked *asking) (encoded, error) {
-	a, err := asked.ask(ctx, f, asked.site, asked.now)
+// encode answers a request in its format.
+func (q *request) encode(ctx context.Context, address string) (encodedAnswer, error) {
+	if q.format == export.JSON {
+		document, err := q.Answer(ctx, q.target)
+		if err != nil {
+			return encodedAnswer{}, err
+		}
+		body, err := json.Marshal(document, json.Deterministic(true))
+		return encodedAnswer{body: body}, err
+	}
+	t, err := q.Table(ctx, q.target)
 	if err != nil {
-		return encoded{}, err
+		return encodedAnswer{}, err
 	}
-	if asked.format == export.JSON {
-		body, err := json.Marshal(a.document, json.Deterministic(true))
-		return encoded{body: body}, err
-	}
-	t := a.table()
 	var body bytes.Buffer
-	if err := asked.format.Write(&body, t); err != nil {
-		return encoded{}, fmt.Errorf("write an answer as %s: %w", asked.format, err)
+	if err := q.format.Write(&body, t); err != nil {
+		return encodedAnswer{}, fmt.Errorf("write an answer as %s: %w", q.format, err)
 	}
-	return encoded{body.Bytes(), asked.fileName(address, t.DateRange)}, nil
+	return encodedAnswer{body.Bytes(), q.disposition(address, t.DateRange)}, nil
 }
 
-// fileName says of which site a file is, what it is, and of which days.
-func (a *asking) fileName(address string, dateRange [2]string) string {
+// disposition names a file by its site, its kind and its days.
+func (q *request) disposition(address string, dateRange [2]string) string {
 	const day = len(time.DateOnly)
-	return a.format.FileName(a.site.Domain, path.Base(address), dateRange[0][:day], dateRange[1][:day])
+	return q.format.FileName(q.site.Domain, path.Base(address), dateRange[0][:day], dateRange[1][:day])
 }
 
-// setFile says what an answer is.
-func setFile(header http.Header, format export.Format, name string) {
+// setContentHeaders describes the content of an answer.
+func setContentHeaders(header http.Header, format export.Format, disposition string) {
 	media := format.Media()
 	if format == export.CSV {
 		media += "; charset=utf-8"
 	}
 	header.Set("Content-Type", media)
 	header.Set("X-Content-Type-Options", "nosniff")
-	if name != "" {
-		header.Set("Content-Disposition", name)
+	if disposition != "" {
+		header.Set("Content-Disposition", disposition)
 	}
 }
 
-// matches tells whether a list of entity tags has a tag. http.ServeContent knows this too,
-// but would also answer with a part of an answer, which the next one may not fit.
-func matches(list, etag string) bool {
+// etagMatches reports whether a list of entity tags contains a tag. http.ServeContent does
+// this too, but would also serve ranges of an answer, and the next answer may differ.
+func etagMatches(list, etag string) bool {
 	return slices.ContainsFunc(strings.Split(list, ","), func(one string) bool {
 		one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
 		return one == etag || one == "*"

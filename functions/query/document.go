@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// openAPI describes what the function is asked and what it answers. Tests hold the
-// function to it, and the types of packages/types are made from it.
+// openAPI describes the API of the function. Tests check the function against it, and the
+// types of packages/types are generated from it.
 //
 //go:embed openapi.json
 var openAPI []byte
 
-// serveDocument answers with openAPI, to anyone: it is the same for all installations.
+// serveDocument answers with openAPI, without a key: all installations have the same.
 func serveDocument() http.Handler {
 	sum := sha256.Sum256(openAPI)
 	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:18]) + `"`

@@ -22,7 +22,8 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/goal"
-	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -193,9 +194,9 @@ func TestDocumentLists(t *testing.T) {
 		names = append(names, name)
 	}
 	for name, lists := range map[string][2][]string{
-		"metrics":    {listed(schemas.at(c.document, "Metric")), report.MetricNames()},
-		"dimensions": {dimensions, report.DimensionNames()},
-		"operators":  {names, report.OperatorNames()},
+		"metrics":    {listed(schemas.at(c.document, "Metric")), language.MetricNames()},
+		"dimensions": {dimensions, language.DimensionNames()},
+		"operators":  {names, language.OperatorNames()},
 	} {
 		for _, list := range lists {
 			slices.Sort(list)
@@ -340,10 +341,10 @@ func TestAsDescribed(t *testing.T) {
 			tests[path+" "+body] = question{path, `{"site_id":"example.com",` + body + `}`, http.StatusBadRequest, fits}
 		}
 	}
-	for _, name := range report.DimensionNames() {
+	for _, name := range language.DimensionNames() {
 		good("/api/v2/query", some+`,"dimensions":["`+strings.ReplaceAll(name, "KEY", "plan")+`"]`)
 	}
-	for _, name := range report.MetricNames() {
+	for _, name := range language.MetricNames() {
 		good("/api/v2/query", march+`,"metrics":["`+name+`"],"dimensions":["event:goal","event:page"],"order_by":[["`+name+`","desc"]],"include":{"comparisons":{"mode":"previous_period"}}`)
 	}
 	for _, r := range []string{`"day"`, `"24h"`, `"7d"`, `"5000d"`, `"12mo"`, `"100mo"`, `"month"`, `"year"`, `"all"`, `["2026-03-02T10:00:00+01:00","2026-03-02T11:00:00Z"]`, `["0001-01-01","9999-12-31"]`} {
@@ -554,7 +555,7 @@ func (c *contract) refused(t *testing.T, status int, code string, fits bool, req
 // TestRareAnswers are those that take more than one wrong question.
 func TestRareAnswers(t *testing.T) {
 	t.Parallel()
-	i := installWith(t, localtest.Postgres(t), report.Limits{Time: time.Hour, Rows: 10})
+	i := installWith(t, localtest.Postgres(t), engine.Limits{Time: time.Hour, Groups: 10})
 	c := readContract(t, i.handler)
 	const countries = `{"site_id":"example.com","metrics":["visitors"],"date_range":["2026-03-01","2026-03-30"],"dimensions":["visit:country_name"]}`
 	question := func() *http.Request {

@@ -6,22 +6,23 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/glob"
-	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// names finds what the owners of sites have given names to.
+// names implements engine.Names with what owners of sites have stored.
 type names struct{}
 
-// Goals are for questions.
-func (names) Goals(ctx context.Context, db store.DB, site int32) ([]report.Goal, error) {
+// Goals returns the goals of a site.
+func (names) Goals(ctx context.Context, db store.DB, site int32) ([]language.Goal, error) {
 	stored, err := store.Goals(ctx, db, site)
 	if err != nil {
 		return nil, err
 	}
-	goals := make([]report.Goal, len(stored))
+	goals := make([]language.Goal, len(stored))
 	for i, g := range stored {
-		goals[i] = report.Goal{Name: g.Name, Event: g.Event, Props: g.Props, Currency: g.Currency}
+		goals[i] = language.Goal{Name: g.Name, Event: g.Event, Props: g.Props, Currency: g.Currency}
 		if g.Page != "" {
 			pages, err := glob.Compile(g.Page)
 			if err != nil {
@@ -33,7 +34,7 @@ func (names) Goals(ctx context.Context, db store.DB, site int32) ([]report.Goal,
 	return goals, nil
 }
 
-// Segment is the filters of the segment with a name, or with an id.
+// Segment returns the filters of the segment with a name, otherwise with an id.
 func (names) Segment(ctx context.Context, db store.DB, site int32, name string) (filters []byte, ok bool, err error) {
 	segments, err := store.Segments(ctx, db, site)
 	if err != nil {
@@ -52,7 +53,7 @@ func (names) Segment(ctx context.Context, db store.DB, site int32, name string) 
 	return nil, false, nil
 }
 
-// Funnel is the definition of the funnel with a name.
+// Funnel returns the definition of the funnel with a name.
 func (names) Funnel(ctx context.Context, db store.DB, site int32, name string) (definition []byte, ok bool, err error) {
 	funnels, err := store.Funnels(ctx, db, site)
 	if err != nil {
@@ -66,16 +67,16 @@ func (names) Funnel(ctx context.Context, db store.DB, site int32, name string) (
 	return nil, false, nil
 }
 
-// Annotations are those of the days from first to last.
-func (names) Annotations(ctx context.Context, db store.DB, site int32, first, last event.Day) ([]report.Annotation, error) {
+// Annotations returns the notes on the days from first to last.
+func (names) Annotations(ctx context.Context, db store.DB, site int32, first, last event.Day) ([]engine.Annotation, error) {
 	stored, err := store.Annotations(ctx, db, site)
 	if err != nil {
 		return nil, err
 	}
-	annotations := []report.Annotation{}
+	annotations := []engine.Annotation{}
 	for _, a := range stored {
 		if day := event.DayOf(a.Day); day >= first && day <= last {
-			annotations = append(annotations, report.Annotation{Day: day.String(), Text: a.Text})
+			annotations = append(annotations, engine.Annotation{Day: day.String(), Text: a.Text})
 		}
 	}
 	return annotations, nil

@@ -6,15 +6,15 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
-// likePlausible has problems say what is wrong where clients of Plausible's API look for
-// it, too: in the member error.
+// likePlausible repeats the detail of problems where clients of Plausible's API look for it,
+// in the member error.
 func likePlausible(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(plausibleWriter{w}, r) })
 }
 
 type plausibleWriter struct{ http.ResponseWriter }
 
-// Extend is for problem.Write.
+// Extend implements problem.Extender.
 func (plausibleWriter) Extend(p *problem.Problem) {
 	p.Message = p.Detail
 	if p.Field != "" {
@@ -22,5 +22,5 @@ func (plausibleWriter) Extend(p *problem.Problem) {
 	}
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the inner writer, for http.ResponseController.
 func (w plausibleWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,8 +1,8 @@
-// Package query is the function that answers questions about sites. It only reads,
-// so its database may be a read replica.
+// Package query is the function that answers questions about sites. It only reads, so its
+// database may be a read replica.
 //
-// It holds the HTTP surface: what a question is, and what the numbers mean, is in
-// shared/query/report. No page of another site may ask: there is no CORS.
+// It is the HTTP surface of shared/query: package language defines the questions and what
+// their numbers mean. There is no CORS, so that pages of other sites can't ask.
 package query
 
 import (
@@ -16,13 +16,15 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/edge/access"
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/report"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// Config is what the function can be told.
+// Config is the configuration of the function.
 type Config struct {
 	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 16 characters"`
 	Rate       int    `env:"QUERY_RATE" envDefault:"600" envDoc:"how many questions a minute are answered with one key, with one share link, and without either about one public site; 0 for no limit"`
@@ -31,18 +33,18 @@ type Config struct {
 type function struct {
 	db      *pgxpool.Pool
 	reports *report.Reporter
-	answers *answers
+	cache   *cache
 	log     *slog.Logger
 	now     func() time.Time
 }
 
-// New makes the function.
+// New creates the function.
 func New(ctx context.Context, env *host.Env) (*host.Function, error) {
-	return build(ctx, env, report.DefaultLimits())
+	return build(ctx, env, engine.DefaultLimits())
 }
 
 // build makes the function with other limits than its own.
-func build(ctx context.Context, env *host.Env, limits report.Limits) (*host.Function, error) {
+func build(ctx context.Context, env *host.Env, limits engine.Limits) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
 		return nil, err
@@ -59,19 +61,19 @@ func build(ctx context.Context, env *host.Env, limits report.Limits) (*host.Func
 	if err != nil {
 		return nil, err
 	}
-	reports, err := report.NewReporter(names{}, limits)
+	reports, err := report.New(names{}, limits)
 	if err != nil {
 		return nil, err
 	}
-	answers, err := newAnswers()
+	answers, err := newCache()
 	if err != nil {
 		return nil, err
 	}
-	f := &function{db: db, reports: reports, answers: answers, log: env.Logger(), now: time.Now}
+	f := &function{db: db, reports: reports, cache: answers, log: env.Logger(), now: time.Now}
 	mux := http.NewServeMux()
-	handle := func(pattern string, single bool, handler http.Handler) {
+	handle := func(pattern string, detailed bool, handler http.Handler) {
 		require := gate.RequireOrPublic
-		if single {
+		if detailed {
 			require = gate.RequireNoGuest
 		}
 		handler = require(store.ScopeQuery, questions.Limit(handler))
@@ -82,17 +84,17 @@ func build(ctx context.Context, env *host.Env, limits report.Limits) (*host.Func
 	}
 	for _, k := range kinds() {
 		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.answer(w, r, &k) })
-		handle("POST "+k.path, k.single, handler)
-		handle("GET "+k.path, k.single, handler)
+		handle("POST "+k.path, k.detailed, handler)
+		handle("GET "+k.path, k.detailed, handler)
 	}
 	handle("GET /v1/realtime", false, f.serve(f.realtime))
 	handle("GET /api/v1/stats/realtime/visitors", false, f.serve(f.present))
 	handle("GET /v1/visits/{id}", true, f.serve(f.timeline))
 	mux.Handle("GET /openapi.json", serveDocument())
-	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: report.MaxBody, Ready: db.Ping}, nil
+	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: language.MaxBody, Ready: db.Ping}, nil
 }
 
-// serve answers with what fn returns, a document or an error.
+// serve answers with the document or the error that fn returns.
 func (f *function) serve(fn func(*http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		document, err := fn(r)
@@ -100,16 +102,16 @@ func (f *function) serve(fn func(*http.Request) (any, error)) http.Handler {
 			err = jsonhttp.Write(w, http.StatusOK, document)
 		}
 		if err != nil {
-			jsonhttp.Fail(w, r, f.log, err)
+			f.fail(w, r, err)
 		}
 	})
 }
 
-// site is the site that a parameter of the address names.
+// site returns the site that the parameter site_id names.
 func (f *function) site(r *http.Request) (store.Site, error) {
 	name := r.URL.Query().Get("site_id")
 	if name == "" {
-		return store.Site{}, problem.Invalid("site_id", "say which site: ?site_id= its domain or its public id")
+		return store.Site{}, validation.New("site_id", "say which site: ?site_id= its domain or its public id")
 	}
 	return access.Site(r.Context(), f.db, "site_id", name)
 }
@@ -122,7 +124,7 @@ func (f *function) realtime(r *http.Request) (any, error) {
 	return f.reports.Realtime(r.Context(), f.db, site, f.now())
 }
 
-// present is the one answer of Plausible's Stats API v1 that its v2 has no question for.
+// present answers the one question of Plausible's Stats API v1 that v2 does not have.
 func (f *function) present(r *http.Request) (any, error) {
 	site, err := f.site(r)
 	if err != nil {
@@ -136,9 +138,9 @@ func (f *function) timeline(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := report.ParseVisitID(r.PathValue("id"))
+	id, err := language.ParseVisitID(r.PathValue("id"))
 	if err != nil {
-		return nil, problem.Invalid("id", "must be the id of a visit, as /v1/visits lists them")
+		return nil, validation.New("id", "must be the id of a visit, as /v1/visits lists them")
 	}
 	return f.reports.Timeline(r.Context(), f.db, site, f.now(), id)
 }

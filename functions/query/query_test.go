@@ -21,7 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
-	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
@@ -38,10 +38,10 @@ type installation struct {
 
 func install(t *testing.T, database string, variables ...string) *installation {
 	t.Helper()
-	return installWith(t, database, report.Limits{Time: time.Hour, Rows: report.DefaultLimits().Rows}, variables...)
+	return installWith(t, database, engine.Limits{Time: time.Hour, Groups: engine.DefaultLimits().Groups}, variables...)
 }
 
-func installWith(t *testing.T, database string, limits report.Limits, variables ...string) *installation {
+func installWith(t *testing.T, database string, limits engine.Limits, variables ...string) *installation {
 	t.Helper()
 	address, err := url.Parse(database)
 	if err != nil {

@@ -7,49 +7,48 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/query/export"
 	"github.com/analytics-platform/analytics/shared/query/table"
 )
 
 const (
-	// streamTimeout is how long a file may take that is sent while it is made.
+	// streamTimeout is how long a streamed file may take.
 	streamTimeout = 15 * time.Minute
-	// pageTimeout is how long a client may take to take one page of it.
+	// pageTimeout is how long a client may take to read a page of it.
 	pageTimeout = time.Minute
 )
 
-// stream answers with a file that is made page by page, of which no more is in memory than
-// a page. When something fails after the first page the connection is cut, so that a part
-// is not taken for the whole.
-func (f *function) stream(w http.ResponseWriter, r *http.Request, asked *asking) {
+// stream answers with a file that is made page by page, with one page in memory. If it fails
+// after the first page it cuts the connection, so that the client can tell that the file is
+// incomplete.
+func (f *function) stream(w http.ResponseWriter, r *http.Request, q *request) {
 	if err := host.KeepOpen(w); err != nil {
-		f.log.WarnContext(r.Context(), "a file will be cut by the server's time limit", "error", err)
+		f.log.WarnContext(r.Context(), "files are cut at the time limit of the server", "error", err)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), streamTimeout)
 	defer cancel()
-	t, err := asked.list(ctx, f, asked.site, asked.now)
+	t, err := q.Table(ctx, q.target)
 	if err != nil {
-		jsonhttp.Fail(w, r, f.log, err)
+		f.fail(w, r, err)
 		return
 	}
 	out := &fileStream{w: w, controller: http.NewResponseController(w)}
 	for page, err := range t.Pages {
 		if err != nil && out.file == nil {
-			jsonhttp.Fail(w, r, f.log, err)
+			f.fail(w, r, err)
 			return
 		}
 		if err == nil && out.file == nil {
 			header := w.Header()
 			header.Set("Cache-Control", "no-store")
 			header.Set("Vary", "Accept")
-			header.Set("X-Accel-Buffering", "no") // nginx would hold pages back
-			setFile(header, asked.format, asked.fileName(r.URL.Path, t.DateRange))
+			header.Set("X-Accel-Buffering", "no") // nginx would buffer pages
+			setContentHeaders(header, q.format, q.disposition(r.URL.Path, t.DateRange))
 			if r.Method == http.MethodHead {
 				return
 			}
-			err = out.begin(asked.format, t.Columns)
+			err = out.begin(q.format, t.Columns)
 		}
 		if err == nil {
 			err = out.page(page)
@@ -63,10 +62,10 @@ func (f *function) stream(w http.ResponseWriter, r *http.Request, asked *asking)
 	}
 }
 
-// cut cuts the connection, since the answer can't be whole any more.
+// cut cuts the connection of an answer that can't be completed.
 func (f *function) cut(r *http.Request, out *fileStream, err error) {
 	if r.Context().Err() == nil && !out.gone {
-		f.log.ErrorContext(r.Context(), "a file broke off", "route", r.Pattern, "error", err)
+		f.log.ErrorContext(r.Context(), "a file was cut", "route", r.Pattern, "error", err)
 	}
 	panic(http.ErrAbortHandler)
 }
@@ -75,8 +74,8 @@ func (f *function) cut(r *http.Request, out *fileStream, err error) {
 type fileStream struct {
 	w          io.Writer
 	controller *http.ResponseController
-	file       export.Writer // nil before it has begun
-	gone       bool          // the client does not take any more, which is nobody's error
+	file       export.Writer // nil before begin
+	gone       bool          // whether the client has gone
 }
 
 func (s *fileStream) begin(format export.Format, columns []table.Column) (err error) {
@@ -84,7 +83,7 @@ func (s *fileStream) begin(format export.Format, columns []table.Column) (err er
 	return err
 }
 
-// Write is for the file.
+// Write implements io.Writer for the file.
 func (s *fileStream) Write(p []byte) (int, error) {
 	n, err := s.w.Write(p)
 	s.gone = s.gone || err != nil
@@ -92,7 +91,7 @@ func (s *fileStream) Write(p []byte) (int, error) {
 }
 
 func (s *fileStream) page(rows [][]table.Cell) error {
-	// Where a platform has no deadlines or buffers, there is nothing to set or empty.
+	// Some platforms have no deadlines or buffers.
 	if err := s.controller.SetWriteDeadline(time.Now().Add(pageTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}

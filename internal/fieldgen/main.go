@@ -26,7 +26,7 @@ func outputs() map[string]string {
 		"visit.go.tmpl":    "shared/model/visit/fields_gen.go",
 		"columns.go.tmpl":  "shared/storage/columns/fields_gen.go",
 		"store.go.tmpl":    "shared/storage/store/fields_gen.go",
-		"language.go.tmpl": "shared/query/report/dimensions_gen.go",
+		"language.go.tmpl": "shared/query/language/fields_gen.go",
 		"report.go.tmpl":   "shared/query/report/fields_gen.go",
 	}
 }

@@ -326,7 +326,7 @@ export interface components {
         readonly LastDays: `${number}d`;
         /** @description So many months before this one, such as `12mo`, 100 at most */
         readonly LastMonths: `${number}mo`;
-        /** @description The stretch of time that a question is about */
+        /** @description The range of time that a question is about */
         readonly DateRange: ("day" | "24h" | "month" | "year" | "all") | components["schemas"]["LastDays"] | components["schemas"]["LastMonths"] | components["schemas"]["Days"] | readonly [
             components["schemas"]["Instant"],
             components["schemas"]["Instant"]
@@ -346,7 +346,7 @@ export interface components {
             components["schemas"]["Metric"] | components["schemas"]["Dimension"],
             "asc" | "desc"
         ])[];
-        /** @description With which stretch of time each row is compared */
+        /** @description The range with which each row is compared */
         readonly Comparisons: {
             /**
              * @description As long and just before, or the same dates a year before
@@ -361,7 +361,7 @@ export interface components {
             readonly match_day_of_week?: components["schemas"]["MatchDayOfWeek"];
         };
         /**
-         * @description Move the other stretch, by three days at most or back by six, so that it begins on the same day of the week
+         * @description Move the other range, by three days at most or back by six, so that it begins on the same day of the week
          * @default false
          */
         readonly MatchDayOfWeek: boolean;
@@ -432,12 +432,12 @@ export interface components {
             readonly dimensions: readonly string[];
             readonly comparison?: components["schemas"]["Compared"];
         };
-        /** @description The numbers of the other stretch of time. Left out where it has no period in the same place */
+        /** @description The numbers of the other range. Left out if it has no period at the same place */
         readonly Compared: {
             readonly metrics: readonly components["schemas"]["Value"][];
             /** @description By how many percent each metric grew, whole, 100 when it was 0; of percentages the difference in points, to one decimal; null when there is nothing to compare */
             readonly change: readonly (number | null)[];
-            /** @description Those of the row, with the period in the same place of the other stretch of time */
+            /** @description Those of the row, with the period at the same place in the other range */
             readonly dimensions: readonly string[];
         };
         readonly Warning: {

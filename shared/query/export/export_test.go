@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,32 +19,32 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
-	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/query/export"
 	"github.com/analytics-platform/analytics/shared/query/table"
 )
 
-func TestAsked(t *testing.T) {
+func TestNegotiate(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		query, accept string
 		want          export.Format
-		status        int
+		wantErr       error // of which only the type counts
 	}{
-		"nothing":               {"", "", export.JSON, 0},
-		"anything":              {"", "*/*", export.JSON, 0},
-		"a browser":             {"", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", export.JSON, 0},
-		"one":                   {"", "application/vnd.apache.parquet", export.Parquet, 0},
-		"in capitals":           {"", "Text/CSV; charset=utf-8", export.CSV, 0},
-		"a kind":                {"", "text/*", export.CSV, 0},
-		"one, or else anything": {"", "text/csv, */*", export.CSV, 0},
-		"by quality":            {"", "text/csv;q=0.5, application/x-ndjson;q=0.9", export.NDJSON, 0},
-		"any but one":           {"", "application/json;q=0, */*", export.CSV, 0},
-		"what is no quality":    {"", "text/csv;q=2, application/json;q=0.1", export.JSON, 0},
-		"by name":               {"?format=parquet", "text/csv", export.Parquet, 0},
-		"a wrong name":          {"?format=xlsx", "", "", http.StatusBadRequest},
-		"no name":               {"?format=", "", "", http.StatusBadRequest},
-		"nothing that is there": {"", "text/html, text/csv;q=0", "", http.StatusNotAcceptable},
+		"no preference":             {"", "", export.JSON, nil},
+		"any format":                {"", "*/*", export.JSON, nil},
+		"browser":                   {"", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", export.JSON, nil},
+		"one format":                {"", "application/vnd.apache.parquet", export.Parquet, nil},
+		"upper case and parameters": {"", "Text/CSV; charset=utf-8", export.CSV, nil},
+		"main type":                 {"", "text/*", export.CSV, nil},
+		"one format before any":     {"", "text/csv, */*", export.CSV, nil},
+		"quality":                   {"", "text/csv;q=0.5, application/x-ndjson;q=0.9", export.NDJSON, nil},
+		"any format except one":     {"", "application/json;q=0, */*", export.CSV, nil},
+		"malformed quality":         {"", "text/csv;q=2, application/json;q=0.1", export.JSON, nil},
+		"parameter":                 {"?format=parquet", "text/csv", export.Parquet, nil},
+		"unknown parameter":         {"?format=xlsx", "", "", &validation.Error{}},
+		"empty parameter":           {"?format=", "", "", &validation.Error{}},
+		"no format that is offered": {"", "text/html, text/csv;q=0", "", &export.NotAcceptableError{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,16 +52,16 @@ func TestAsked(t *testing.T) {
 			if test.accept != "" {
 				r.Header.Set("Accept", test.accept)
 			}
-			got, err := export.Asked(r, export.JSON, export.CSV, export.NDJSON, export.Parquet)
-			p, _ := errors.AsType[problem.Problem](err)
-			if got != test.want || p.Status != test.status || (err != nil) != (test.status != 0) {
-				t.Errorf("got %q, %v", got, err)
+			got, err := export.Negotiate(r, export.JSON, export.CSV, export.NDJSON, export.Parquet)
+			if got != test.want || reflect.TypeOf(err) != reflect.TypeOf(test.wantErr) {
+				t.Errorf("got %q, %v, want %q, %T", got, err, test.want, test.wantErr)
 			}
 		})
 	}
 }
 
-// columns have one of each kind, not in the order of their names, and one that is no Go name.
+// columns returns a column of each kind, not in the order of their names. One is not a Go
+// name.
 func columns() []table.Column {
 	return []table.Column{
 		{Name: "whole", Kind: table.Whole}, {Name: "event:props:a, b", Kind: table.Text}, {Name: "number", Kind: table.Number},
@@ -71,7 +72,7 @@ func columns() []table.Column {
 func drawRow(t *rapid.T) []table.Cell {
 	row := []table.Cell{
 		table.OfWhole(rapid.Int64Range(-1<<53, 1<<53).Draw(t, "whole")),
-		table.OfText(strings.ReplaceAll(rapid.String().Draw(t, "text"), "\r", "")), // which readers of CSV take for a part of an end of line
+		table.OfText(strings.ReplaceAll(rapid.String().Draw(t, "text"), "\r", "")), // readers of CSV take it for a line break
 		table.OfNumber(float64(rapid.Int32().Draw(t, "number")) / 100),
 		table.OfDecimal(rapid.SampledFrom([]string{"", "0", "12.5", "-0.0001", "999999999999.9999", "-9223372036854775808.9999"}).Draw(t, "decimal")),
 		table.OfFlag(rapid.Bool().Draw(t, "flag")),
@@ -90,7 +91,7 @@ func write(t *rapid.T, format export.Format, rows [][]table.Cell) []byte {
 	return out.Bytes()
 }
 
-// TestFormats reads files with the readers of others.
+// TestFormats reads files with other libraries.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -117,7 +118,7 @@ func TestFormats(t *testing.T) {
 				field := lines[i+1][n]
 				if column.Kind == table.Text && strings.HasPrefix(field, "'") && !strings.HasPrefix(want, "'") {
 					if field = field[1:]; strings.IndexByte("=+-@\t\n", field[0]) < 0 {
-						t.Fatalf("%q has an apostrophe for nothing", field)
+						t.Fatalf("%q has an apostrophe without need", field)
 					}
 				}
 				if field != want {
@@ -132,7 +133,7 @@ func TestFormats(t *testing.T) {
 			}
 		}
 		if _, err := objects.Token(); !errors.Is(err, io.EOF) {
-			t.Fatal("there are more lines")
+			t.Fatal("unexpected lines at the end")
 		}
 		opened, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
 		if err != nil || opened.NumRows() != int64(len(rows)) {

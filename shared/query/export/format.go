@@ -1,7 +1,7 @@
-// Package export writes tables as files of several formats, and finds out which of them
-// a request asks for.
+// Package export writes tables as files of several formats, and negotiates the format of an
+// answer.
 //
-// A file never holds more in memory than some pages of a table, whatever its length.
+// However long a file is, only some pages of its table are in memory.
 package export
 
 import (
@@ -11,13 +11,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// Format is a form in which an answer can be had.
+// Format is the format of an answer.
 type Format string
 
-// The formats. JSON is the document that an answer is; the others are tables.
+// The formats. JSON is the document of an answer; the others are tables.
 const (
 	JSON    Format = "json"
 	CSV     Format = "csv"
@@ -25,7 +25,7 @@ const (
 	Parquet Format = "parquet"
 )
 
-// Media is its media type.
+// Media returns the media type.
 func (f Format) Media() string {
 	switch f {
 	case CSV:
@@ -39,10 +39,19 @@ func (f Format) Media() string {
 	}
 }
 
-// Asked is the format that a request asks for, out of some: by the parameter format, else
-// by its header Accept. Of formats that are as welcome the one that is named most exactly is
-// taken, then the first. What can't be had is a problem.
-func Asked(r *http.Request, offered ...Format) (Format, error) {
+// NotAcceptableError reports a request that accepts none of the formats offered.
+type NotAcceptableError struct {
+	Detail string // what to ask for
+}
+
+// Error returns the detail.
+func (e *NotAcceptableError) Error() string { return e.Detail }
+
+// Negotiate returns the format that a request asks for, out of some: by the parameter format,
+// otherwise by its header Accept. Of formats with equal quality it takes the one that is
+// named most exactly, then the first. A wrong parameter is a *validation.Error, a header
+// that accepts none a *NotAcceptableError.
+func Negotiate(r *http.Request, offered ...Format) (Format, error) {
 	names, types := make([]string, len(offered)), make([]string, len(offered))
 	for i, f := range offered {
 		names[i], types[i] = string(f), f.Media()
@@ -50,7 +59,7 @@ func Asked(r *http.Request, offered ...Format) (Format, error) {
 	if parameters := r.URL.Query(); parameters.Has("format") {
 		named := Format(parameters.Get("format"))
 		if !slices.Contains(offered, named) {
-			return "", problem.Invalid("format", "must be one of "+strings.Join(names, ", "))
+			return "", validation.New("format", "must be one of "+strings.Join(names, ", "))
 		}
 		return named, nil
 	}
@@ -62,24 +71,21 @@ func Asked(r *http.Request, offered ...Format) (Format, error) {
 	var bestQuality float64
 	bestExactness := -1
 	for _, f := range offered {
-		quality, exactness := welcome(accepted, f.Media())
+		quality, exactness := acceptance(accepted, f.Media())
 		if quality > 0 && (quality > bestQuality || quality == bestQuality && exactness > bestExactness) {
 			best, bestQuality, bestExactness = f, quality, exactness
 		}
 	}
 	if best == "" {
-		p := problem.New(http.StatusNotAcceptable, "not_acceptable", "ask with Accept for one of "+strings.Join(types, ", ")+", or with ?format= for one of "+strings.Join(names, ", "))
-		p.Field = "Accept"
-		return "", p
+		return "", &NotAcceptableError{"ask with Accept for one of " + strings.Join(types, ", ") + ", or with ?format= for one of " + strings.Join(names, ", ")}
 	}
 	return best, nil
 }
 
-// welcome is the quality, 0 to 1, that a media type has by a list of ranges, and how
-// exactly it is named there: 0 as any type, 1 as one of its kind, 2 by itself. The range
-// that names it most exactly counts. Parameters other than q are passed over, and so is what
-// is no range.
-func welcome(accepted, media string) (quality float64, exactness int) {
+// acceptance returns the quality, 0 to 1, of a media type in a list of ranges, and how
+// exactly the list names it: 0 as any type, 1 by its main type, 2 by itself. The most exact
+// range counts. Parameters other than q are ignored, and so are malformed ranges.
+func acceptance(accepted, media string) (quality float64, exactness int) {
 	exactness = -1
 	kind, _, _ := strings.Cut(media, "/")
 	ranges := map[string]int{"*/*": 0, kind + "/*": 1, media: 2}
@@ -100,7 +106,7 @@ func welcome(accepted, media string) (quality float64, exactness int) {
 	return quality, exactness
 }
 
-// FileName is the value of Content-Disposition for a file of the format.
+// FileName returns the value of Content-Disposition for a file of the format.
 func (f Format) FileName(parts ...string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": strings.Join(parts, "_") + "." + string(f)})
 }

@@ -13,17 +13,16 @@ import (
 )
 
 const (
-	// rowGroup is how many rows are in memory, compressed for the most part, before they
-	// are written.
+	// rowGroup is how many rows are in memory, mostly compressed, before they are written.
 	rowGroup = 20_000
 	// pageSize is how many bytes of a column are in memory before they are compressed.
 	pageSize = 64 << 10
 
-	// A decimal has 38 digits, four of which are after the point.
+	// A decimal has 38 digits, four of them after the point.
 	decimalBytes, decimalDigits, decimalScale = 16, 38, 4
 )
 
-// parquetFile is a file of Apache Parquet. It can be read once it is closed only.
+// parquetFile is a file of Apache Parquet. It is readable only after Close.
 type parquetFile struct {
 	out     *parquet.GenericWriter[any]
 	columns []table.Column
@@ -42,13 +41,13 @@ func newParquet(w io.Writer, columns []table.Column) *parquetFile {
 	}
 }
 
-// ordered is a group of columns that keep their order; the library's are sorted by name.
+// ordered is a group of columns in their own order; the library sorts them by name.
 type ordered struct {
 	parquet.Group
 	columns []table.Column
 }
 
-// Fields are the columns.
+// Fields returns the columns.
 func (o ordered) Fields() []parquet.Field {
 	byName := map[string]parquet.Field{}
 	for _, field := range o.Group.Fields() {
@@ -61,8 +60,8 @@ func (o ordered) Fields() []parquet.Field {
 	return fields
 }
 
-// GoType is of no use here: the library would make a struct, and can't for each name that
-// a column may have.
+// GoType is not used. The library would make a struct type, which can't have fields of any
+// name that a column may have.
 func (o ordered) GoType() reflect.Type { return reflect.TypeFor[any]() }
 
 func leaf(kind table.Kind) parquet.Node {
@@ -117,7 +116,7 @@ func valueOf(kind table.Kind, cell table.Cell) (parquet.Value, error) {
 	}
 }
 
-// decimal is a number in units of its last digit, in two's complement.
+// decimal returns a number in units of its last digit, in two's complement.
 func decimal(text string) ([]byte, error) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	if len(fraction) > decimalScale {
@@ -125,7 +124,7 @@ func decimal(text string) ([]byte, error) {
 	}
 	n, ok := new(big.Int).SetString(whole+fraction+strings.Repeat("0", decimalScale-len(fraction)), 10)
 	if !ok || n.BitLen() >= 8*decimalBytes {
-		return nil, fmt.Errorf("it is no decimal number of %d digits", decimalDigits)
+		return nil, fmt.Errorf("not a decimal number of %d digits", decimalDigits)
 	}
 	if n.Sign() < 0 {
 		n.Add(n, new(big.Int).Lsh(big.NewInt(1), 8*decimalBytes))

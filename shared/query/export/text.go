@@ -16,13 +16,13 @@ import (
 type Writer interface {
 	// Write adds a row, with a cell for each column.
 	Write(row []table.Cell) error
-	// Flush hands on what can be read by itself: the rows so far, where a format allows it.
+	// Flush passes on the rows so far, if the format allows it.
 	Flush() error
-	// Close ends the file. Without it the file is not whole.
+	// Close ends the file, which is incomplete without it.
 	Close() error
 }
 
-// NewWriter begins a file of a format, which is not JSON.
+// NewWriter begins a file of a format other than JSON.
 func (f Format) NewWriter(w io.Writer, columns []table.Column) (Writer, error) {
 	switch f {
 	case CSV:
@@ -34,7 +34,7 @@ func (f Format) NewWriter(w io.Writer, columns []table.Column) (Writer, error) {
 	}
 }
 
-// Write writes a whole table into a file of a format, which is not JSON.
+// Write writes a whole table as a file of a format other than JSON.
 func (f Format) Write(w io.Writer, t table.Table) error {
 	out, err := f.NewWriter(w, t.Columns)
 	if err != nil {
@@ -53,8 +53,8 @@ func (f Format) Write(w io.Writer, t table.Table) error {
 	return out.Close()
 }
 
-// csvFile is a file of comma-separated values (RFC 4180) with a head, in UTF-8. Nothing is
-// an empty field.
+// csvFile is a file of comma-separated values (RFC 4180) with a header, in UTF-8. An empty
+// cell is an empty field.
 type csvFile struct {
 	out     *csv.Writer
 	columns []table.Column
@@ -86,8 +86,8 @@ func (f *csvFile) Flush() error {
 
 func (f *csvFile) Close() error { return f.Flush() }
 
-// harmless puts an apostrophe before a text that a spreadsheet would run as a formula:
-// anyone can have such a one recorded, as the title of a page or the name of an event.
+// harmless puts an apostrophe before a text that a spreadsheet would run as a formula.
+// Anyone can send one, as the title of a page or the name of an event.
 func harmless(text string) string {
 	if text != "" && strings.IndexByte("=+-@\t\r\n", text[0]) >= 0 {
 		return "'" + text
@@ -95,7 +95,7 @@ func harmless(text string) string {
 	return text
 }
 
-// text is a cell as CSV has it.
+// text returns a cell as CSV writes it.
 func text(kind table.Kind, cell table.Cell) string {
 	switch {
 	case !cell.Known:
@@ -111,7 +111,7 @@ func text(kind table.Kind, cell table.Cell) string {
 	}
 }
 
-// linesFile is a file of JSON objects, one a line, with a member for each column.
+// linesFile is a file of JSON objects, one per line, with a member for each column.
 type linesFile struct {
 	buffer  *bufio.Writer
 	out     *jsontext.Encoder
@@ -135,7 +135,7 @@ func (f *linesFile) Write(row []table.Cell) error {
 			return err
 		}
 	}
-	return f.out.WriteToken(jsontext.EndObject) // and the end of the line
+	return f.out.WriteToken(jsontext.EndObject) // the encoder ends the line
 }
 
 func (f *linesFile) value(kind table.Kind, cell table.Cell) error {

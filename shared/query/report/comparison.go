@@ -1,124 +1,110 @@
 package report
 
 import (
-	"fmt"
+	"context"
+	"slices"
+	"strings"
 
-	"github.com/analytics-platform/analytics/shared/edge/problem"
-	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/language"
 )
 
-// Comparisons asks for the same numbers of another stretch of time beside each row.
-type Comparisons struct {
-	// Mode is previous_period (as long, just before), year_over_year (the same dates a year
-	// before) or custom (DateRange).
-	Mode string `json:"mode"`
-	// DateRange are two days, of mode custom.
-	DateRange *[2]string `json:"date_range,omitempty"`
-	// MatchDayOfWeek moves the other stretch so that it begins on the same day of the week: to
-	// the nearest, but for a previous period, which must not reach into the stretch itself.
-	MatchDayOfWeek bool `json:"match_day_of_week,omitzero"`
+// Comparison is the numbers of the other range for a row.
+type Comparison struct {
+	Metrics    []engine.Value `json:"metrics"`
+	Change     []*float64     `json:"change"` // percent, rounded; points for percentages; null if there is nothing to compare
+	Dimensions []string       `json:"dimensions"`
 }
 
-// The modes.
-const (
-	previousPeriod = "previous_period"
-	yearOverYear   = "year_over_year"
-	custom         = "custom"
-)
+// comparisonsField is the field that asks for comparisons.
+const comparisonsField = "include.comparisons"
 
-func (c *Comparisons) check() error {
-	switch {
-	case c == nil:
-		return nil
-	case c.Mode == custom && c.DateRange == nil:
-		return problem.Invalid("include.comparisons.date_range", `must be two days, such as ["2026-01-01","2026-01-31"]`)
-	case c.Mode == custom:
-		r, err := readRangePair(c.DateRange[0], c.DateRange[1])
-		if err != nil || r.name != days {
-			return problem.Invalid("include.comparisons.date_range", `must be two days, such as ["2026-01-01","2026-01-31"], the first one first`)
+// addComparisons adds the numbers of the other range to the rows of an answer.
+func addComparisons(ctx context.Context, s *engine.Session, p *engine.Plan, answer *Answer) error {
+	other := p.Include.Comparisons.Range(p.Range)
+	q := p.Question
+	q.Include, q.Pagination = language.Include{}, language.Pagination{Limit: s.MaxGroups() + 1} // more than there may be
+	otherPlan := engine.NewPlan(&q, other)
+	groups, _, err := s.Rows(ctx, otherPlan)
+	if err != nil {
+		return err
+	}
+	answer.Query.ComparisonDateRange = new(other.Bounds())
+	labels, counterpart, err := counterparts(p, other)
+	if err != nil {
+		return err
+	}
+	if p.Include.TimeLabels {
+		answer.Meta.ComparisonTimeLabels = labels
+	}
+	before := map[string]Row{}
+	for _, row := range rowsOf(otherPlan, groups) {
+		before[strings.Join(row.Dimensions, "\x00")] = row
+	}
+	zeros := engine.Values([]*engine.Group{{}}, p.Metrics)[0]
+	for i := range answer.Results {
+		row := &answer.Results[i]
+		dimensions, ok := counterpart(row.Dimensions)
+		if !ok {
+			continue
 		}
-		return nil
-	case c.Mode != previousPeriod && c.Mode != yearOverYear:
-		return problem.Invalid("include.comparisons.mode", fmt.Sprintf("must be %s, %s or %s", previousPeriod, yearOverYear, custom))
-	case c.DateRange != nil:
-		return problem.Invalid("include.comparisons.date_range", "is for the mode custom only")
+		metrics := zeros
+		if other, ok := before[strings.Join(dimensions, "\x00")]; ok {
+			metrics = other.Metrics
+		}
+		row.Comparison = &Comparison{Metrics: metrics, Dimensions: dimensions, Change: make([]*float64, len(p.Metrics))}
+		for n, m := range p.Metrics {
+			row.Comparison.Change[n] = change(m, row.Metrics[n], metrics[n])
+		}
 	}
 	return nil
 }
 
-// other is the span to compare a span with. Of whole days it is as many whole days, but
-// for custom ones.
-func (c *Comparisons) other(s span) span {
-	location := s.from.Location()
-	length := s.last - s.first + 1
-	var first event.Day
-	switch c.Mode {
-	case custom:
-		r, _ := readRangePair(c.DateRange[0], c.DateRange[1]) // it was checked
-		first, length = r.first, r.last-r.first+1
-	case yearOverYear:
-		first = yearBefore(s.first)
-	default:
-		if !s.whole && !c.MatchDayOfWeek {
-			other := between(s.from.Add(-s.to.Sub(s.from)), s.from, location)
-			other.since = s.since
-			return other
+// counterparts returns a function that finds the dimensions of the row of another range
+// with which a row is compared: those with the same values and, in the order of periods, at
+// the same place. Its ok is false if the other range has no period there. The labels are
+// those of the other range's periods.
+func counterparts(p *engine.Plan, other language.Range) (labels []string, counterpart func(dimensions []string) (others []string, ok bool), err error) {
+	at := slices.IndexFunc(p.Dimensions, func(d language.Dimension) bool { return d.IsTime() })
+	if at < 0 {
+		return nil, func(dimensions []string) ([]string, bool) { return dimensions, true }, nil
+	}
+	own, err := p.Range.Labels(p.Grain, comparisonsField)
+	if err != nil {
+		return nil, nil, err
+	}
+	if labels, err = other.Labels(p.Grain, comparisonsField); err != nil {
+		return nil, nil, err
+	}
+	places := map[string]int{}
+	for i := range slices.Backward(own) { // of an hour that occurs twice, the first
+		places[own[i]] = i
+	}
+	return labels, func(dimensions []string) ([]string, bool) {
+		place, ok := places[dimensions[at]]
+		if !ok || place >= len(labels) {
+			return nil, false
 		}
-		first = s.first - length
-	}
-	if c.MatchDayOfWeek {
-		// Forwards as far as to the same day of the week, or backwards when that is nearer,
-		// or when it would reach into the span itself.
-		forwards := ((s.first-first)%7 + 7) % 7
-		if forwards > 3 || c.Mode == previousPeriod && forwards > 0 {
-			forwards -= 7
-		}
-		first += forwards
-	}
-	var other span
-	if s.whole || c.Mode == custom {
-		other = wholeDays(first, first+length-1, location)
-	} else {
-		shift := int(first - s.first)
-		other = between(s.from.AddDate(0, 0, shift), s.to.AddDate(0, 0, shift), location)
-	}
-	other.since = s.since
-	return other
+		others := slices.Clone(dimensions)
+		others[at] = labels[place]
+		return others, true
+	}, nil
 }
 
-// yearBefore is the same date a year before; of a 29 February the day before.
-func yearBefore(day event.Day) event.Day {
-	date := day.Date()
-	before := event.DayOf(date.AddDate(-1, 0, 0))
-	if before.Date().Month() != date.Month() {
-		before--
-	}
-	return before
-}
-
-// Compared are the numbers of the other stretch of time for a row.
-type Compared struct {
-	Metrics    []Value    `json:"metrics"`
-	Change     []*float64 `json:"change"` // percent, rounded; of rates the difference in points; null when there is nothing to compare
-	Dimensions []string   `json:"dimensions"`
-}
-
-// change is how a metric has changed: of percentages the difference in points, of all else
-// the percentage by which it grew, rounded. It is nil when a value is not known or the
-// other is of another currency, and 100 for what was nothing before.
-func change(m Metric, now, before Value) *float64 {
+// change returns by how much a metric has changed: percentages in points, anything else in
+// percent, rounded. It is nil if a value is unknown or the currencies differ, and 100 if
+// the value was 0 before.
+func change(m language.Metric, now, before engine.Value) *float64 {
 	if !now.Known || !before.Known || now.Currency != before.Currency {
 		return nil
 	}
-	switch m {
-	case BounceRate, ScrollDepth, Percentage, ConversionRate, GroupConversionRate:
-		return new(round(now.Number-before.Number, 10))
-	}
 	switch {
+	case m.IsPercentage():
+		return new(engine.Round(now.Number-before.Number, 10))
 	case before.Number == 0 && now.Number == 0:
 		return new(0.0)
 	case before.Number == 0:
 		return new(100.0)
 	}
-	return new(round(100*(now.Number-before.Number)/before.Number, 1))
+	return new(engine.Round(100*(now.Number-before.Number)/before.Number, 1))
 }

@@ -12,16 +12,18 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/language"
 )
 
-// oracle answers a question by going through all events, as the package's
-// documentation says it: slowly, and in the plainest way.
+// oracle answers a question by going through all events, directly by the definitions in
+// package language.
 type oracle struct {
-	events []visited // of visits, engagements among them
+	events []visitEvent // of visits, engagements included
 }
 
-// visited is an event with the visit that it belongs to.
-type visited struct {
+// visitEvent is an event with the visit that it belongs to.
+type visitEvent struct {
 	*event.Event
 	visit *visit.Visit
 }
@@ -46,14 +48,14 @@ func newOracle(events []event.Event) (*oracle, [][]visit.Visit) {
 		all = append(all, visits)
 		for i := range visits {
 			for _, e := range visits[i].Sequence() {
-				o.events = append(o.events, visited{e, &visits[i]})
+				o.events = append(o.events, visitEvent{e, &visits[i]})
 			}
 		}
 	}
 	return o, all
 }
 
-// row is what the events of one row have come to.
+// row is what the events of one row add up to.
 type row struct {
 	began    time.Time // of the period, for the order
 	labels   []string
@@ -77,11 +79,11 @@ func newRow() *row {
 	}
 }
 
-func (o *oracle) answer(r *resolved) (rows []Row, total int64) {
-	groups := o.rows(r)
-	all, base := only(o.rows(r.without(true, false))), only(o.rows(r.without(true, true)))
-	same := o.rows(r.without(false, true))
-	goal := slices.IndexFunc(r.properties, func(d Dimension) bool { return d.isGoal() })
+func (o *oracle) answer(p *engine.Plan) (rows []Row, total int64) {
+	groups := o.rows(p)
+	all, base := only(o.rows(visitorsOnly(p, true, false))), only(o.rows(visitorsOnly(p, true, true)))
+	same := o.rows(visitorsOnly(p, false, true))
+	goal := slices.IndexFunc(p.Properties, func(d language.Dimension) bool { return d.IsGoal() })
 	for _, g := range groups {
 		if goal >= 0 && g.values[goal] == "Named" { // a goal with a currency
 			g.revenue, g.earning = maps.Clone(g.revenue), g.earningOf["EUR"]
@@ -93,22 +95,40 @@ func (o *oracle) answer(r *resolved) (rows []Row, total int64) {
 		}
 		g.all, g.base, g.same = all, base, same[keyOf(g.began, values)]
 	}
-	sorted := slices.SortedFunc(maps.Values(groups), func(a, b *row) int { return r.compareRows(a, b) })
-	if len(sorted) == 0 && len(r.Dimensions) == 0 {
+	sorted := slices.SortedFunc(maps.Values(groups), func(a, b *row) int { return compareRows(p, a, b) })
+	if len(sorted) == 0 && len(p.Dimensions) == 0 {
 		sorted = []*row{newRow()}
 		sorted[0].base, sorted[0].same = base, only(same)
 	}
 	rows = []Row{}
 	for i, g := range sorted {
-		if i >= r.Pagination.Offset && len(rows) < r.Pagination.Limit {
+		if i >= p.Pagination.Offset && len(rows) < p.Pagination.Limit {
 			row := Row{Dimensions: g.labels}
-			for _, m := range r.Metrics {
+			for _, m := range p.Metrics {
 				row.Metrics = append(row.Metrics, g.value(m))
 			}
 			rows = append(rows, row)
 		}
 	}
 	return rows, int64(len(sorted))
+}
+
+// visitorsOnly returns the question for visitors without its dimensions, or without its
+// goals and what it asks of the events that reach them.
+func visitorsOnly(p *engine.Plan, dimensions, goals bool) *engine.Plan {
+	q := p.Question
+	q.Metrics, q.Order, q.Include, q.Dimensions, q.Filters = []language.Metric{language.Visitors}, nil, language.Include{}, nil, nil
+	for _, d := range p.Dimensions {
+		if !dimensions && (!goals || !d.IsGoal()) {
+			q.Dimensions = append(q.Dimensions, d)
+		}
+	}
+	for _, f := range p.Filters {
+		if !goals || !f.Dimension.IsGoal() && !strings.HasPrefix(f.Dimension.Name, "event:props:") {
+			q.Filters = append(q.Filters, f)
+		}
+	}
+	return engine.NewPlan(&q, p.Range)
 }
 
 func only(rows map[string]*row) *row {
@@ -122,14 +142,14 @@ func keyOf(began time.Time, values []string) string {
 	return strings.Join(append([]string{began.UTC().String()}, values...), "\x00")
 }
 
-func (o *oracle) rows(r *resolved) map[string]*row {
+func (o *oracle) rows(p *engine.Plan) map[string]*row {
 	groups := map[string]*row{}
 	for i := range o.events {
 		e := &o.events[i]
-		if !e.Type.Counts() || !r.inRange(e) || !o.matches(r.Filters, e) {
+		if !e.Type.Counts() || !inRange(p, e) || !o.matches(p.Filters, e) {
 			continue
 		}
-		for _, g := range r.groupsOf(e) {
+		for _, g := range groupsOf(p, e) {
 			key := keyOf(g.began, g.values)
 			if groups[key] == nil {
 				groups[key] = g
@@ -140,7 +160,7 @@ func (o *oracle) rows(r *resolved) map[string]*row {
 				g.pageviews++
 			}
 			g.visitors[visitorDay{e.Day, e.Visitor}] = true
-			if r.countsVisit(e, g) {
+			if countsVisit(p, e, g) {
 				g.visits[e.visit] = true
 			}
 			if amount, ok := new(big.Rat).SetString(e.Amount); ok {
@@ -155,10 +175,10 @@ func (o *oracle) rows(r *resolved) map[string]*row {
 	}
 	for i := range o.events {
 		e := &o.events[i]
-		if e.Type.Counts() || !r.inRange(e) || !o.matches(r.Filters, e) {
+		if e.Type.Counts() || !inRange(p, e) || !o.matches(p.Filters, e) {
 			continue
 		}
-		for _, g := range r.groupsOf(e) {
+		for _, g := range groupsOf(p, e) {
 			if g = groups[keyOf(g.began, g.values)]; g != nil && g.visits[e.visit] {
 				g.engaged += float64(e.Engaged)
 				if e.Scroll > 0 {
@@ -170,29 +190,29 @@ func (o *oracle) rows(r *resolved) map[string]*row {
 	return groups
 }
 
-func (r *resolved) inRange(e *visited) bool {
-	if r.wholeDays() {
-		return e.Day >= r.span.first && e.Day <= r.span.last
+func inRange(p *engine.Plan, e *visitEvent) bool {
+	if p.WholeDays() {
+		return e.Day >= p.Range.First && e.Day <= p.Range.Last
 	}
-	return !e.Time.Before(r.span.from) && e.Time.Before(r.span.to)
+	return !e.Time.Before(p.Range.From) && e.Time.Before(p.Range.To)
 }
 
-// countsVisit tells whether the event's visit began in the range and in the row's period.
-func (r *resolved) countsVisit(e *visited, g *row) bool {
-	if !r.wholeDays() && e.visit.Start.Before(r.span.from) {
+// countsVisit reports whether the visit of an event began in the range and the period.
+func countsVisit(p *engine.Plan, e *visitEvent, g *row) bool {
+	if !p.WholeDays() && e.visit.Start.Before(p.Range.From) {
 		return false
 	}
-	switch r.grain {
-	case hourGrain:
+	switch p.Grain {
+	case language.HourGrain:
 		return e.visit.Hour.Equal(g.began)
-	case minuteGrain:
+	case language.MinuteGrain:
 		return e.visit.Start.Truncate(time.Minute).Equal(g.began)
 	default:
 		return true
 	}
 }
 
-func (o *oracle) matches(filters []Filter, e *visited) bool {
+func (o *oracle) matches(filters []language.Filter, e *visitEvent) bool {
 	for i := range filters {
 		if !o.holds(&filters[i], e) {
 			return false
@@ -201,22 +221,22 @@ func (o *oracle) matches(filters []Filter, e *visited) bool {
 	return true
 }
 
-func (o *oracle) holds(f *Filter, e *visited) bool {
+func (o *oracle) holds(f *language.Filter, e *visitEvent) bool {
 	switch f.Operator {
-	case And:
+	case language.And:
 		return o.matches(f.Filters, e)
-	case Or:
-		return slices.ContainsFunc(f.Filters, func(f Filter) bool { return o.holds(&f, e) })
-	case Not:
+	case language.Or:
+		return slices.ContainsFunc(f.Filters, func(f language.Filter) bool { return o.holds(&f, e) })
+	case language.Not:
 		return !o.holds(&f.Filters[0], e)
-	case HasDone, HasNotDone:
+	case language.HasDone, language.HasNotDone:
 		did := slices.ContainsFunc(e.visit.Sequence(), func(other *event.Event) bool {
-			return other.Type.Counts() && o.holds(&f.Filters[0], &visited{other, e.visit})
+			return other.Type.Counts() && o.holds(&f.Filters[0], &visitEvent{other, e.visit})
 		})
-		return did == (f.Operator == HasDone)
+		return did == (f.Operator == language.HasDone)
 	}
 	values := valuesOf(f.Dimension.Name, e)
-	if f.Operator != Is && f.Operator != IsNot {
+	if f.Operator != language.Is && f.Operator != language.IsNot {
 		for i := range values {
 			values[i] = unnamed(f.Dimension.Name, values[i])
 		}
@@ -236,35 +256,35 @@ func (o *oracle) holds(f *Filter, e *visited) bool {
 	}
 	matched := func(value, wanted string) bool { return regexp.MustCompile(wanted).MatchString(value) }
 	switch f.Operator {
-	case Is:
+	case language.Is:
 		return some(func(a, b string) bool { return a == b })
-	case IsNot:
+	case language.IsNot:
 		return !some(func(a, b string) bool { return a == b })
-	case Contains:
+	case language.Contains:
 		return some(strings.Contains)
-	case NotContain:
+	case language.ContainsNot:
 		return !some(strings.Contains)
-	case Matches:
+	case language.Matches:
 		return some(matched)
 	default:
 		return !some(matched)
 	}
 }
 
-// groupsOf are the event's empty groups: none when it is left out.
-func (r *resolved) groupsOf(e *visited) []*row {
+// groupsOf returns empty rows for an event: none if it is left out.
+func groupsOf(p *engine.Plan, e *visitEvent) []*row {
 	groups := []*row{newRow()}
-	for _, d := range r.Dimensions {
+	for _, d := range p.Dimensions {
 		var next []*row
 		for _, g := range groups {
-			if d.isTime() {
-				began, label := r.periodOf(d.Name, e)
+			if d.IsTime() {
+				began, label := periodOf(p.Range, d.Name, e)
 				g.began, g.labels = began, append(g.labels, label)
 				next = append(next, g)
 				continue
 			}
 			for _, value := range valuesOf(d.Name, e) {
-				if value == "" && !slices.Contains(keptWhenUnknown(), d.Name) {
+				if value == "" && !slices.Contains(keepsUnknown(), d.Name) {
 					continue
 				}
 				with := newRow()
@@ -277,7 +297,7 @@ func (r *resolved) groupsOf(e *visited) []*row {
 	return groups
 }
 
-// unnamed is a value without the name that it has for not being known.
+// unnamed returns a value, "" for the name of the unknown value.
 func unnamed(dimension, value string) string {
 	if value == unknown(dimension) {
 		return ""
@@ -285,7 +305,7 @@ func unnamed(dimension, value string) string {
 	return value
 }
 
-// unknown is the name that a dimension has for a value that is not known.
+// unknown returns the name of the unknown value of a dimension.
 func unknown(dimension string) string {
 	switch dimension {
 	case "visit:source", "visit:referrer":
@@ -300,14 +320,14 @@ func unknown(dimension string) string {
 	return ""
 }
 
-func (r *resolved) periodOf(dimension string, e *visited) (began time.Time, label string) {
+func periodOf(within language.Range, dimension string, e *visitEvent) (began time.Time, label string) {
 	switch dimension {
 	case "time:minute":
 		began = e.Time.Truncate(time.Minute)
-		return began, began.In(r.span.from.Location()).Format("2006-01-02 15:04:05")
+		return began, began.In(within.From.Location()).Format("2006-01-02 15:04:05")
 	case "time:hour":
 		began = e.Hour()
-		return began, began.In(r.span.from.Location()).Format("2006-01-02 15:04:05")
+		return began, began.In(within.From.Location()).Format("2006-01-02 15:04:05")
 	case "time:day":
 		began = e.Day.Date()
 	case "time:week":
@@ -315,8 +335,8 @@ func (r *resolved) periodOf(dimension string, e *visited) (began time.Time, labe
 		for began.Weekday() != time.Monday {
 			began = began.AddDate(0, 0, -1)
 		}
-		if began.Before(r.span.first.Date()) {
-			began = r.span.first.Date()
+		if began.Before(within.First.Date()) {
+			began = within.First.Date()
 		}
 	case "time:month":
 		began = time.Date(e.Day.Date().Year(), e.Day.Date().Month(), 1, 0, 0, 0, 0, time.UTC)
@@ -324,15 +344,15 @@ func (r *resolved) periodOf(dimension string, e *visited) (began time.Time, labe
 	return began, began.Format("2006-01-02")
 }
 
-func keptWhenUnknown() []string {
+func keepsUnknown() []string {
 	return []string{
 		"event:hostname", "visit:channel", "visit:country", "visit:country_name", "visit:language", "visit:screen",
 	}
 }
 
-// testGoals are the goals of all sites of the tests.
-func testGoals() []Goal {
-	return []Goal{
+// testGoals returns the goals of all sites of the tests.
+func testGoals() []language.Goal {
+	return []language.Goal{
 		{Name: "Named", Event: "/a", Currency: "EUR"},
 		{Name: "Named, with a plan", Event: "/a", Props: map[string]string{"plan": "100%"}},
 		{Name: "Below a", Page: func(page string) bool { return strings.HasPrefix(page, "/a/") }},
@@ -340,8 +360,8 @@ func testGoals() []Goal {
 	}
 }
 
-// valuesOf are the values of an event: one, but of goals.
-func valuesOf(dimension string, e *visited) []string {
+// valuesOf returns the values of an event: one, except for goals.
+func valuesOf(dimension string, e *visitEvent) []string {
 	if key, ok := strings.CutPrefix(dimension, "event:props:"); ok {
 		return []string{cmp.Or(e.Props[key], "(none)")}
 	}
@@ -383,8 +403,8 @@ func valuesOf(dimension string, e *visited) []string {
 	}[dimension], unknown(dimension))}
 }
 
-// exact is what rows are ordered by; ok is false when it is not known.
-func (g *row) exact(m Metric) (n float64, ok bool) {
+// exact returns the number by which rows are ordered; ok is false if it is unknown.
+func (g *row) exact(m language.Metric) (n float64, ok bool) {
 	visits := float64(len(g.visits))
 	var bounces, seconds, scroll float64
 	for v := range g.visits {
@@ -409,42 +429,42 @@ func (g *row) exact(m Metric) (n float64, ok bool) {
 		return 100 * per(float64(len(g.visitors)), float64(len(of.visitors)))
 	}
 	switch m {
-	case Visitors:
+	case language.Visitors:
 		return float64(len(g.visitors)), true
-	case Visits:
+	case language.Visits:
 		return visits, true
-	case Pageviews:
+	case language.Pageviews:
 		return g.pageviews, true
-	case Events:
+	case language.Events:
 		return g.events, true
-	case BounceRate:
+	case language.BounceRate:
 		return 100 * per(bounces, visits), true
-	case VisitDuration:
+	case language.VisitDuration:
 		return per(seconds, visits), true
-	case ViewsPerVisit:
+	case language.ViewsPerVisit:
 		return per(g.pageviews, visits), true
-	case ScrollDepth:
+	case language.ScrollDepth:
 		return per(scroll, float64(len(g.scroll))), len(g.scroll) > 0
-	case TimeOnPage:
+	case language.TimeOnPage:
 		return per(g.engaged, visits) / 1000, g.engaged > 0
-	case Percentage:
+	case language.Percentage:
 		return share(g.all), true
-	case ConversionRate:
+	case language.ConversionRate:
 		return share(g.base), true
-	case GroupConversionRate:
+	case language.GroupConversionRate:
 		return share(g.same), true
 	default:
-		return g.paid(m).Number, len(g.revenue) == 1
+		return g.roundedMoney(m).Number, len(g.revenue) == 1
 	}
 }
 
-// money is an amount in the one currency of the row.
-func (g *row) money(m Metric) (amount *big.Rat, currency string) {
+// money returns an amount in the only currency of the row.
+func (g *row) money(m language.Metric) (amount *big.Rat, currency string) {
 	if len(g.revenue) != 1 {
 		return new(big.Rat), ""
 	}
 	for currency, sum := range g.revenue {
-		if m == TotalRevenue {
+		if m == language.TotalRevenue {
 			return sum, currency
 		}
 		return new(big.Rat).Quo(sum, new(big.Rat).SetInt64(g.earning)), currency
@@ -452,37 +472,39 @@ func (g *row) money(m Metric) (amount *big.Rat, currency string) {
 	return nil, ""
 }
 
-// paid is an amount to the nearest ten-thousandth, a half rounded up.
-func (g *row) paid(m Metric) Value {
+// roundedMoney returns an amount rounded to four decimals, halves up.
+func (g *row) roundedMoney(m language.Metric) engine.Value {
 	amount, currency := g.money(m)
 	scaled := new(big.Rat).Add(new(big.Rat).Mul(amount, big.NewRat(10_000, 1)), big.NewRat(1, 2))
 	amount = new(big.Rat).SetFrac(new(big.Int).Div(scaled.Num(), scaled.Denom()), big.NewInt(10_000))
 	text := strings.TrimSuffix(strings.TrimRight(amount.FloatString(4), "0"), ".")
 	n, _ := amount.Float64()
-	return Value{Number: n, Known: true, Currency: currency, Amount: text}
+	return engine.Value{Number: n, Known: true, Currency: currency, Amount: text}
 }
 
-func (g *row) value(m Metric) Value {
+func (g *row) value(m language.Metric) engine.Value {
 	n, ok := g.exact(m)
 	switch {
 	case !ok:
-		return Value{}
-	case m.moneyed():
-		return g.paid(m)
+		return engine.Value{}
+	case m.IsMoney():
+		return g.roundedMoney(m)
 	}
-	precision := map[Metric]float64{ViewsPerVisit: 100, Percentage: 100, ConversionRate: 100, GroupConversionRate: 100}[m]
+	precision := map[language.Metric]float64{
+		language.ViewsPerVisit: 100, language.Percentage: 100, language.ConversionRate: 100, language.GroupConversionRate: 100,
+	}[m]
 	precision = cmp.Or(precision, 1)
-	return Value{Number: math.Round(n*precision) / precision, Known: true}
+	return engine.Value{Number: math.Round(n*precision) / precision, Known: true}
 }
 
-func (r *resolved) compareRows(a, b *row) int {
-	for _, o := range r.Order {
+func compareRows(p *engine.Plan, a, b *row) int {
+	for _, o := range p.Order {
 		var c int
-		if i := slices.IndexFunc(r.Dimensions, func(d Dimension) bool { return d.Name == o.By }); i < 0 {
-			x, _ := a.exact(Metric(o.By))
-			y, _ := b.exact(Metric(o.By))
+		if i := slices.IndexFunc(p.Dimensions, func(d language.Dimension) bool { return d.Name == o.By }); i < 0 {
+			x, _ := a.exact(language.Metric(o.By))
+			y, _ := b.exact(language.Metric(o.By))
 			c = cmp.Compare(x, y)
-		} else if r.Dimensions[i].isTime() {
+		} else if p.Dimensions[i].IsTime() {
 			c = a.began.Compare(b.began)
 		} else {
 			c = strings.Compare(a.labels[i], b.labels[i])
@@ -494,16 +516,16 @@ func (r *resolved) compareRows(a, b *row) int {
 			return c
 		}
 	}
-	return cmp.Or(a.began.Compare(b.began), slices.Compare(r.shown(a), r.shown(b)))
+	return cmp.Or(a.began.Compare(b.began), slices.Compare(propertyLabels(p, a), propertyLabels(p, b)))
 }
 
-// shown are the values of a row's properties as answers show them.
-func (r *resolved) shown(g *row) []string {
-	var shown []string
-	for i := range r.Dimensions {
-		if !r.Dimensions[i].isTime() {
-			shown = append(shown, g.labels[i])
+// propertyLabels returns the values of a row's properties as answers show them.
+func propertyLabels(p *engine.Plan, g *row) []string {
+	var labels []string
+	for i := range p.Dimensions {
+		if !p.Dimensions[i].IsTime() {
+			labels = append(labels, g.labels[i])
 		}
 	}
-	return shown
+	return labels
 }

@@ -17,25 +17,28 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
-	keeping "github.com/analytics-platform/analytics/shared/aggregate/archive"
-	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/aggregate/archive"
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/storage/columns"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// TestEverySourceAnswersTheSame asks generated questions about generated events,
-// each of every source that can answer it, and compares with the oracle.
+// TestEverySourceAnswersTheSame asks generated questions about generated events, answers each
+// from every source that can, and compares with the oracle.
 func TestEverySourceAnswersTheSame(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			db := migrated(t, database.URL)
-			reports := must(NewReporter(testNames{}, patient()))
+			reports, codec := must(New(testNames{}, patient())), must(columns.NewCodec())
 			var id int32
-			used := map[source]int{}
+			used := map[engine.Source]int{}
 			rapid.Check(t, func(rt *rapid.T) {
 				id++
 				w := drawWorld(rt, id)
@@ -43,15 +46,15 @@ func TestEverySourceAnswersTheSame(t *testing.T) {
 					rt.Fatal(err)
 				}
 				for _, day := range must(store.DaysWithEvents(context.Background(), db, id, 0, 30_000)) {
-					if rapid.Bool().Draw(rt, "kept") {
-						keep(rt, reports, db, id, day)
+					if rapid.Bool().Draw(rt, "archived") {
+						archiveDay(rt, codec, db, id, day)
 					}
 				}
 				for range 8 {
 					ask(rt, reports, db, w, used)
 				}
 			})
-			for s := fromDays; s <= fromScan; s++ {
+			for s := engine.DayRollups; s <= engine.Scan; s++ {
 				if used[s] == 0 {
 					t.Errorf("no generated question was answered from %s", s)
 				}
@@ -60,61 +63,60 @@ func TestEverySourceAnswersTheSame(t *testing.T) {
 	}
 }
 
-func ask(t *rapid.T, reports *Reporter, db store.DB, w *world, used map[source]int) {
+func ask(t *rapid.T, reports *Reporter, db store.DB, w *world, used map[engine.Source]int) {
 	text := drawQuestion(t, w)
-	q, err := Parse([]byte(text))
+	q, err := language.Parse([]byte(text))
 	if err != nil {
-		t.Fatalf("%s\n%v", text, err)
-	}
-	at := asked{reports, db, w.site}
-	if err := at.define(context.Background(), &q); err != nil {
 		t.Fatalf("%s\n%v", text, err)
 	}
 	now := w.local(w.base.Add(time.Duration(rapid.IntRange(0, 40*24).Draw(t, "now")) * time.Hour))
-	s, err := q.span(context.Background(), db, w.site, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := q.resolve(s)
-	want, total := w.oracle.answer(r)
-	for _, from := range r.sources() {
-		used[from]++
-		got, err := at.answer(context.Background(), r, &from)
-		if p, ok := errors.AsType[problem.Problem](err); ok && p.Field == comparisonsField && r.grain == minuteGrain {
-			return // there are too many minutes to compare
-		}
+	err = reports.engine.Run(context.Background(), db, w.site, now, func(ctx context.Context, s *engine.Session) error {
+		within, err := begin(ctx, s, q, q)
 		if err != nil {
-			t.Fatalf("%s\nfrom %s: %v", text, from, err)
+			return err
 		}
-		if r.Include.Comparisons != nil {
-			want = w.compared(r, want)
+		p := engine.NewPlan(q, within)
+		want, total := w.oracle.answer(p)
+		for _, from := range p.Sources() {
+			used[from]++
+			s.Prefer = &from
+			got, err := answerPlan(ctx, s, p)
+			if invalid, ok := errors.AsType[*validation.Error](err); ok && invalid.Field == comparisonsField && p.Grain == language.MinuteGrain {
+				return nil // there are too many minutes to compare
+			}
+			if err != nil {
+				return fmt.Errorf("from %s: %w", from, err)
+			}
+			if p.Include.Comparisons != nil {
+				want = w.withComparisons(p, want)
+			}
+			if diff := gocmp.Diff(want, got.Results); diff != "" {
+				return fmt.Errorf("%v in %s\nfrom %s: -want +got\n%s", within.Bounds(), now.Location(), from, diff)
+			}
+			if p.Include.TotalRows && *got.Meta.TotalRows != total {
+				return fmt.Errorf("from %s: total_rows is %d, want %d", from, *got.Meta.TotalRows, total)
+			}
 		}
-		if diff := gocmp.Diff(want, got.Results); diff != "" {
-			t.Fatalf("%s\nat %s in %s, %v\nfrom %s: -want +got\n%s", text, now, now.Location(), s.String(), from, diff)
-		}
-		if r.Include.TotalRows && *got.Meta.TotalRows != total {
-			t.Fatalf("%s\nfrom %s: %d rows in all, want %d", text, from, *got.Meta.TotalRows, total)
-		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("%s\nat %s: %v", text, now, err)
 	}
 }
 
-// compared are rows with what they are compared with.
-func (w *world) compared(r *resolved, rows []Row) []Row {
-	other := r.Include.Comparisons.other(r.span)
-	q := r.Question
-	q.Pagination = Pagination{Limit: 1 << 40}
-	second := q.resolve(other)
-	if at := slices.IndexFunc(q.Dimensions, func(d Dimension) bool { return d.isTime() }); at >= 0 {
-		second.grain, second.Dimensions[at] = r.grain, r.Dimensions[at]
-	}
-	theirs, _ := w.oracle.answer(second)
+// withComparisons returns rows with their comparisons.
+func (w *world) withComparisons(p *engine.Plan, rows []Row) []Row {
+	other := p.Include.Comparisons.Range(p.Range)
+	q := p.Question
+	q.Pagination = language.Pagination{Limit: 1 << 40}
+	theirs, _ := w.oracle.answer(engine.NewPlan(&q, other))
 	nothing := newRow()
 	rows = slices.Clone(rows)
 	for i := range rows {
 		dimensions := slices.Clone(rows[i].Dimensions)
-		for n := range r.Dimensions {
-			if r.Dimensions[n].isTime() {
-				own, there := must(r.span.labels(r.grain, "")), must(other.labels(r.grain, ""))
+		for n := range p.Dimensions {
+			if p.Dimensions[n].IsTime() {
+				own, there := must(p.Range.Labels(p.Grain, "")), must(other.Labels(p.Grain, ""))
 				place := slices.Index(own, dimensions[n])
 				if place < 0 || place >= len(there) {
 					dimensions = nil
@@ -126,9 +128,9 @@ func (w *world) compared(r *resolved, rows []Row) []Row {
 		if dimensions == nil {
 			continue
 		}
-		c := &Compared{Dimensions: dimensions}
+		c := &Comparison{Dimensions: dimensions}
 		at := slices.IndexFunc(theirs, func(row Row) bool { return slices.Equal(row.Dimensions, dimensions) })
-		for n, m := range r.Metrics {
+		for n, m := range p.Metrics {
 			before := nothing.value(m)
 			if at >= 0 {
 				before = theirs[at].Metrics[n]
@@ -141,28 +143,27 @@ func (w *world) compared(r *resolved, rows []Row) []Row {
 	return rows
 }
 
-// keep keeps a day in columns, in one part or several.
-func keep(t *rapid.T, reports *Reporter, db store.DB, site int32, day event.Day) {
-	events := rapid.SampledFrom([]int{1, 5, keeping.PartEvents}).Draw(t, "events of a part")
-	if ok, err := keeping.Day(context.Background(), db, reports.codec, store.SiteDay{Site: site, Day: day}, events); err != nil || !ok {
+// archiveDay archives a day in columns, in one part or several.
+func archiveDay(t *rapid.T, codec *columns.Codec, db store.DB, site int32, day event.Day) {
+	events := rapid.SampledFrom([]int{1, 5, archive.PartEvents}).Draw(t, "events of a part")
+	if ok, err := archive.Day(context.Background(), db, codec, store.SiteDay{Site: site, Day: day}, events); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 }
 
-// patient are limits that a slow machine does not reach.
-func patient() Limits { return Limits{Time: time.Hour, Rows: DefaultLimits().Rows} }
-
-// testNames are the goals and segments of every site of the tests.
+// testNames defines the goals and segments of every site of the tests.
 type testNames struct{}
 
-func (testNames) Goals(context.Context, store.DB, int32) ([]Goal, error) { return testGoals(), nil }
-
-func (testNames) Funnel(_ context.Context, _ store.DB, _ int32, name string) ([]byte, bool, error) {
-	return []byte(`{"steps":[{"name":"In","filters":[["is","event:page",["/"]]]},{"filters":[["is","event:goal",["Named"]]]}],"window":3600}`), name == "Kept", nil
+func (testNames) Goals(context.Context, store.DB, int32) ([]language.Goal, error) {
+	return testGoals(), nil
 }
 
-func (testNames) Annotations(context.Context, store.DB, int32, event.Day, event.Day) ([]Annotation, error) {
-	return []Annotation{{"2026-03-02", "Version 2"}}, nil
+func (testNames) Funnel(_ context.Context, _ store.DB, _ int32, name string) ([]byte, bool, error) {
+	return []byte(`{"steps":[{"name":"In","filters":[["is","event:page",["/"]]]},{"filters":[["is","event:goal",["Named"]]]}],"window":3600}`), name == "Stored", nil
+}
+
+func (testNames) Annotations(context.Context, store.DB, int32, event.Day, event.Day) ([]engine.Annotation, error) {
+	return []engine.Annotation{{Day: "2026-03-02", Text: "Version 2"}}, nil
 }
 
 func (testNames) Segment(_ context.Context, _ store.DB, _ int32, name string) ([]byte, bool, error) {
@@ -177,9 +178,9 @@ func (testNames) Segment(_ context.Context, _ store.DB, _ int32, name string) ([
 	return nil, false, nil
 }
 
-// TestEveryMetricDimensionAndOperator asks for all metrics that have a meaning, by each
-// dimension and with a filter of each operator on each of some dimensions, of each source
-// that can answer it, and compares with the oracle.
+// TestEveryMetricDimensionAndOperator asks for all meaningful metrics by each dimension, with
+// a filter of each operator on each of some dimensions, from each source that can answer, and
+// compares with the oracle.
 func TestEveryMetricDimensionAndOperator(t *testing.T) {
 	t.Parallel()
 	w := rapid.Custom(func(t *rapid.T) *world { return drawWorld(t, 1) }).Filter(func(w *world) bool { return len(w.events) > 25 }).Example(1)
@@ -190,41 +191,38 @@ func TestEveryMetricDimensionAndOperator(t *testing.T) {
 			if err := save(t.Context(), db, w); err != nil {
 				t.Fatal(err)
 			}
-			at := asked{must(NewReporter(testNames{}, patient())), db, w.site}
+			reports := must(New(testNames{}, patient()))
 			now := w.local(w.base.AddDate(0, 0, 3))
 			metrics := map[string]bool{}
 			for _, dimension := range append(propertyNames(), "time:minute", "time:hour", "time:day", "time:week", "time:month") {
-				for _, filter := range everyOperator(dimension) {
-					q := Question{SiteID: "a", dateRange: dateRange{name: allTime}, Pagination: Pagination{Limit: MaxLimit}}
-					q.Dimensions = []Dimension{must2(dimensionNamed(dimension))}
-					q.Filters = must(ParseFilters([]byte(filter)))
-					for _, name := range MetricNames() {
-						one := q
-						one.Metrics = []Metric{Metric(name)}
-						if _, lacks := one.checkMetrics(); lacks == "" {
-							q.Metrics = append(q.Metrics, Metric(name))
-							metrics[name] = true
-						}
+				for _, filters := range everyOperator(dimension) {
+					meaningful := meaningfulMetrics([]string{dimension}, filters)
+					for _, name := range meaningful {
+						metrics[name] = true
 					}
-					q.Order = q.defaultOrder()
-					if err := at.define(t.Context(), &q); err != nil {
-						t.Fatal(err)
-					}
-					s := must(q.span(t.Context(), db, w.site, now))
-					r := q.resolve(s)
-					want, _ := w.oracle.answer(r)
-					for _, from := range r.sources() {
-						got, err := at.answer(t.Context(), r, &from)
-						if err != nil {
-							t.Fatalf("%s, %s from %s: %v", dimension, filter, from, err)
+					q := must(language.Parse([]byte(fmt.Sprintf(`{"site_id":"a","date_range":"all","metrics":%s,"dimensions":["%s"],"filters":%s}`,
+						must(json.Marshal(meaningful)), dimension, filters))))
+					err := reports.engine.Run(t.Context(), db, w.site, now, func(ctx context.Context, s *engine.Session) error {
+						p := engine.NewPlan(q, must(begin(ctx, s, q, q)))
+						want, _ := w.oracle.answer(p)
+						for _, from := range p.Sources() {
+							s.Prefer = &from
+							got, err := answerPlan(ctx, s, p)
+							if err != nil {
+								return fmt.Errorf("from %s: %w", from, err)
+							}
+							if diff := gocmp.Diff(want, got.Results); diff != "" {
+								t.Errorf("%s, %s from %s: -want +got\n%s", dimension, filters, from, diff)
+							}
 						}
-						if diff := gocmp.Diff(want, got.Results); diff != "" {
-							t.Errorf("%s, %s from %s: -want +got\n%s", dimension, filter, from, diff)
-						}
+						return nil
+					})
+					if err != nil {
+						t.Fatalf("%s, %s: %v", dimension, filters, err)
 					}
 				}
 			}
-			for _, name := range MetricNames() {
+			for _, name := range language.MetricNames() {
 				if !metrics[name] {
 					t.Errorf("no question was for %s", name)
 				}
@@ -233,8 +231,18 @@ func TestEveryMetricDimensionAndOperator(t *testing.T) {
 	}
 }
 
-// everyOperator are lists of filters: of each operator on the dimension itself, where it can
-// be filtered by, and on a page and a goal.
+// meaningfulMetrics returns the metrics that a question with some dimensions and filters can
+// ask for.
+func meaningfulMetrics(dimensions []string, filters string) []string {
+	return slices.DeleteFunc(language.MetricNames(), func(name string) bool {
+		_, err := language.Parse([]byte(fmt.Sprintf(`{"site_id":"a","date_range":"all","metrics":["%s"],"dimensions":%s,"filters":%s}`,
+			name, must(json.Marshal(dimensions)), filters)))
+		return err != nil
+	})
+}
+
+// everyOperator returns lists of filters: with each operator on the dimension itself, if
+// filters accept it, and on a page and a goal.
 func everyOperator(dimension string) []string {
 	lists := []string{`[]`, `[["is","segment",["Slashes"]]]`, `[["is_not","segment",[7]]]`}
 	on := map[string]string{"event:page": "/a", goalName: "Named"}
@@ -242,7 +250,7 @@ func everyOperator(dimension string) []string {
 		on[dimension] = map[bool]string{true: "Named", false: "/a"}[dimension == goalName]
 	}
 	for name, value := range on {
-		for _, operator := range comparisons() {
+		for _, operator := range comparisonOperators() {
 			lists = append(lists, fmt.Sprintf(`[["%s","%s",["%s"]]]`, operator, name, value))
 			if name == dimension {
 				lists = append(lists, fmt.Sprintf(`[["%s","%s",["%s"],{"case_sensitive":false}]]`, operator, name, strings.ToUpper(value)))
@@ -251,9 +259,9 @@ func everyOperator(dimension string) []string {
 		if name != dimension {
 			continue
 		}
-		for _, operator := range combinations() {
+		for _, operator := range combinationOperators() {
 			filter := fmt.Sprintf(`["contains","%s",["a"]]`, name)
-			if operator == And || operator == Or {
+			if operator == language.And || operator == language.Or {
 				filter = `[` + filter + `,["is","visit:device",["/a"]]]`
 			}
 			lists = append(lists, fmt.Sprintf(`[["%s",%s]]`, operator, filter))
@@ -271,11 +279,11 @@ type world struct {
 	oracle *oracle
 }
 
-// local is a time in the zone in force.
+// local returns a time in the time zone in force.
 func (w *world) local(at time.Time) time.Time { return at.In(must(w.site.LocationAt(at))) }
 
-// drawWorld draws events around times at which clocks are moved and months end. Some
-// sites change their time zone meanwhile.
+// drawWorld draws events around changes of the clocks and ends of months. Some sites change
+// their time zone meanwhile.
 func drawWorld(t *rapid.T, id int32) *world {
 	place := rapid.SampledFrom([]struct{ zone, base string }{
 		{"UTC", "2026-01-29T00:00:00Z"},
@@ -308,8 +316,7 @@ func drawWorld(t *rapid.T, id int32) *world {
 	return w
 }
 
-// texts are the values of all properties: some not known, some with what LIKE
-// takes for wildcards.
+// texts returns the values of all properties: one is unknown, some have wildcards of LIKE.
 func texts() []string { return []string{"", "/", "/a", "/a/b", "100%", "a_b", `a\b`} }
 
 func drawEvent(t *rapid.T, w *world, at time.Time, visitor int64) event.Event {
@@ -356,7 +363,7 @@ func drawEvent(t *rapid.T, w *world, at time.Time, visitor int64) event.Event {
 	return e
 }
 
-// save stores a world the way aggregate does.
+// save stores a world as aggregate does.
 func save(ctx context.Context, db *pgxpool.Pool, w *world) error {
 	var events []*event.Event
 	for i := range w.events {
@@ -386,7 +393,7 @@ func save(ctx context.Context, db *pgxpool.Pool, w *world) error {
 	})
 }
 
-// drawQuestion draws a question as a client sends it.
+// drawQuestion draws the JSON of a question.
 func drawQuestion(t *rapid.T, w *world) string {
 	var columns []string
 	question := map[string]any{"site_id": "example.com", "date_range": drawRange(t, w)}
@@ -410,15 +417,7 @@ func drawQuestion(t *rapid.T, w *world) string {
 	}
 	question["filters"] = filters
 
-	allowed := slices.DeleteFunc(MetricNames(), func(m string) bool {
-		q := Question{Metrics: []Metric{Metric(m)}}
-		for _, name := range grouped {
-			q.Dimensions = append(q.Dimensions, must2(dimensionNamed(name)))
-		}
-		q.Filters = must(ParseFilters(must(json.Marshal(filters))))
-		_, lacks := q.checkMetrics()
-		return lacks != ""
-	})
+	allowed := meaningfulMetrics(grouped, string(must(json.Marshal(filters))))
 	chosen := rapid.SliceOfNDistinct(rapid.SampledFrom(allowed), 1, len(allowed), rapid.ID).Draw(t, "metrics")
 	question["metrics"], columns = chosen, append(columns, chosen...)
 
@@ -435,25 +434,46 @@ func drawQuestion(t *rapid.T, w *world) string {
 	include := map[string]any{"total_rows": rapid.Bool().Draw(t, "total")}
 	if rapid.IntRange(0, 3).Draw(t, "compared") == 0 {
 		include["comparisons"] = rapid.SampledFrom([]map[string]any{
-			{"mode": previousPeriod}, {"mode": previousPeriod, "match_day_of_week": true}, {"mode": yearOverYear},
-			{"mode": custom, "date_range": []string{w.base.Format(time.DateOnly), w.base.AddDate(0, 0, 3).Format(time.DateOnly)}},
+			{"mode": "previous_period"}, {"mode": "previous_period", "match_day_of_week": true}, {"mode": "year_over_year"},
+			{"mode": "custom", "date_range": []string{w.base.Format(time.DateOnly), w.base.AddDate(0, 0, 3).Format(time.DateOnly)}},
 		}).Draw(t, "comparison")
 	}
 	question["include"] = include
 	return string(must(json.Marshal(question)))
 }
 
-// propertyNames are all dimensions but time.
+// comparisonOperators returns the operators that compare.
+func comparisonOperators() []language.Operator {
+	var operators []language.Operator
+	for _, name := range language.OperatorNames() {
+		if !slices.Contains(combinationOperators(), language.Operator(name)) {
+			operators = append(operators, language.Operator(name))
+		}
+	}
+	return operators
+}
+
+// combinationOperators returns the operators that combine filters.
+func combinationOperators() []language.Operator {
+	return []language.Operator{language.And, language.Or, language.Not, language.HasDone, language.HasNotDone}
+}
+
+// goalName is the dimension of goals.
+const goalName = "event:goal"
+
+// propertyNames returns all dimensions except time.
 func propertyNames() []string {
-	names := slices.DeleteFunc(dimensionNames(true), func(name string) bool { return name == "event:props:KEY" })
+	names := slices.DeleteFunc(language.DimensionNames(), func(name string) bool {
+		return strings.HasPrefix(name, "time") || name == "event:props:KEY" || name == goalName
+	})
 	return append(names, "event:props:plan", "event:props:nobody has it", goalName)
 }
 
-// drawFilter draws a filter, or a combination of some.
+// drawFilter draws a filter or a combination.
 func drawFilter(t *rapid.T, on *rapid.Generator[string], depth int) []any {
 	if depth < 3 && rapid.IntRange(0, 4).Draw(t, "combined") == 0 {
-		operator := rapid.SampledFrom(combinations()).Draw(t, "combination")
-		if operator != And && operator != Or {
+		operator := rapid.SampledFrom(combinationOperators()).Draw(t, "combination")
+		if operator != language.And && operator != language.Or {
 			return []any{operator, drawFilter(t, on, depth+1)}
 		}
 		var inner [][]any
@@ -464,22 +484,22 @@ func drawFilter(t *rapid.T, on *rapid.Generator[string], depth int) []any {
 	}
 	if rapid.IntRange(0, 9).Draw(t, "segmented") == 0 {
 		segments := rapid.SampledFrom([]any{"Slashes", 7, "Nothing"})
-		return []any{rapid.SampledFrom([]Operator{Is, IsNot}).Draw(t, "operator"), "segment", rapid.SliceOfN(segments, 1, 2).Draw(t, "segments")}
+		return []any{rapid.SampledFrom([]language.Operator{language.Is, language.IsNot}).Draw(t, "operator"), "segment", rapid.SliceOfN(segments, 1, 2).Draw(t, "segments")}
 	}
-	operator := rapid.SampledFrom(comparisons()).Draw(t, "operator")
+	operator := rapid.SampledFrom(comparisonOperators()).Draw(t, "operator")
 	filtered := on.Draw(t, "filtered")
 	values := append(texts(), "Direct / None", "Direct", "(none)", "(not set)", "not", "b", "/A", "EUR", "FR", "France")
 	if filtered == goalName {
 		values = []string{"Named", "Named, with a plan", "Below a", "Root"}
-		if operator != Is && operator != IsNot {
+		if operator != language.Is && operator != language.IsNot {
 			values = append(values, "a", "named", "x")
 		}
 	}
 	value := rapid.SampledFrom(values)
 	switch operator {
-	case Contains, NotContain:
+	case language.Contains, language.ContainsNot:
 		value = value.Filter(func(s string) bool { return s != "" })
-	case Matches, MatchesNot:
+	case language.Matches, language.MatchesNot:
 		value = rapid.SampledFrom([]string{"", "^/a", "a$", "^$", "[/%]", "_", "^Named", "(?i)A"})
 	}
 	filter := []any{operator, filtered, rapid.SliceOfN(value, 1, 3).Draw(t, "values")}
@@ -501,7 +521,7 @@ func drawRange(t *rapid.T, w *world) any {
 	case 0:
 		return rapid.SampledFrom([]string{"day", "24h", "7d", "30d", "month", "1mo", "2mo", "year", "all"}).Draw(t, "named")
 	case 1:
-		return []string{hourOf(from).Format(time.RFC3339), hourOf(to).Add(time.Hour - time.Second).Format(time.RFC3339)}
+		return []string{hourStart(from).Format(time.RFC3339), hourStart(to).Add(time.Hour - time.Second).Format(time.RFC3339)}
 	case 2:
 		return []string{from.Format(time.RFC3339), to.Format(time.RFC3339)}
 	default:
@@ -509,10 +529,17 @@ func drawRange(t *rapid.T, w *world) any {
 	}
 }
 
+// hourStart returns when the local hour of t began.
+func hourStart(t time.Time) time.Time {
+	_, offset := t.Zone()
+	e := event.Event{Time: t, UTCOffset: int16(offset / 60)}
+	return e.Hour().In(t.Location())
+}
+
 func migrated(tb testing.TB, url string) *pgxpool.Pool {
 	tb.Helper()
 	config := must(pgxpool.ParseConfig(url))
-	config.MaxConns = 1 // nothing may need a second while it holds one
+	config.MaxConns = 1 // a question must not need a second connection
 	db, err := pgxpool.NewWithConfig(tb.Context(), config)
 	if err != nil {
 		tb.Fatal(err)
@@ -524,16 +551,14 @@ func migrated(tb testing.TB, url string) *pgxpool.Pool {
 	return db
 }
 
-func must2[T any](value T, ok bool) T {
-	if !ok {
-		panic("a test is wrong")
-	}
-	return value
-}
-
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(fmt.Sprint("a test is wrong: ", err))
 	}
 	return value
+}
+
+// patient is the limits of tests: a slow machine must not reach the one on time.
+func patient() engine.Limits {
+	return engine.Limits{Time: time.Hour, Groups: engine.DefaultLimits().Groups}
 }

@@ -1,46 +1,47 @@
 package report
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/table"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// Table is the answer as a table: a column for each dimension and metric, by the names that
-// the question has for them. Beside a metric of money stands its currency. The numbers of
-// the other stretch of time follow, those of visitors as visitors_before and
-// visitors_change, and before them its period.
-func (q *Question) Table(a Answer) table.Table {
+// NumberTable returns the answer to a question as a table: a column for each dimension and
+// metric, by their names in the question. A metric of money has a column for its currency.
+// The numbers of the other range follow after its period: those of visitors as
+// visitors_before and visitors_change.
+func NumberTable(q *language.Question, a Answer) table.Table {
 	var list []table.Column
 	add := func(name string, kind table.Kind) { list = append(list, table.Column{Name: name, Kind: kind}) }
-	values := func(m Metric, before string) {
+	addMetric := func(m language.Metric, suffix string) {
 		switch {
-		case m.moneyed():
-			add(string(m)+before, table.Decimal)
-			add(string(m)+"_currency"+before, table.Text)
-		case m.counts():
-			add(string(m)+before, table.Whole)
+		case m.IsMoney():
+			add(string(m)+suffix, table.Decimal)
+			add(string(m)+"_currency"+suffix, table.Text)
+		case m.IsCount():
+			add(string(m)+suffix, table.Whole)
 		default:
-			add(string(m)+before, table.Number)
+			add(string(m)+suffix, table.Number)
 		}
 	}
 	for i := range q.Dimensions {
 		add(q.Dimensions[i].Name, table.Text)
 	}
 	for _, m := range q.Metrics {
-		values(m, "")
+		addMetric(m, "")
 	}
 	compared := q.Include.Comparisons != nil
 	if compared {
-		if d := q.time(); d != nil {
+		if d := q.TimeDimension(); d != nil {
 			add(d.Name+"_before", table.Text)
 		}
 		for _, m := range q.Metrics {
-			values(m, "_before")
+			addMetric(m, "_before")
 			add(string(m)+"_change", table.Number)
 		}
 	}
@@ -51,67 +52,63 @@ func (q *Question) Table(a Answer) table.Table {
 			rows[i] = append(rows[i], table.OfText(value))
 		}
 		for n, m := range q.Metrics {
-			rows[i] = append(rows[i], m.cells(a.Results[i].Metrics[n])...)
+			rows[i] = append(rows[i], metricCells(m, a.Results[i].Metrics[n])...)
 		}
 		if compared {
-			rows[i] = append(rows[i], q.comparedCells(a.Results[i].Comparison)...)
+			rows[i] = append(rows[i], comparisonCells(q, a.Results[i].Comparison)...)
 		}
 	}
 	return table.Of(a.Query.DateRange, list, rows)
 }
 
-// comparedCells are the cells of a row about the other stretch of time, nothing when there
-// is none to compare with.
-func (q *Question) comparedCells(c *Compared) (cells []table.Cell) {
-	c = cmp.Or(c, &Compared{})
+// comparisonCells returns the cells of a row about the other range. They are empty if there
+// is nothing to compare.
+func comparisonCells(q *language.Question, c *Comparison) (cells []table.Cell) {
 	for i := range q.Dimensions {
 		switch {
-		case !q.Dimensions[i].isTime():
-		case c.Dimensions == nil:
+		case !q.Dimensions[i].IsTime():
+		case c == nil:
 			cells = append(cells, table.Cell{})
 		default:
 			cells = append(cells, table.OfText(c.Dimensions[i]))
 		}
 	}
 	for n, m := range q.Metrics {
-		before, change := Value{}, (*float64)(nil)
-		if c.Metrics != nil {
+		before, change := engine.Value{}, (*float64)(nil)
+		if c != nil {
 			before, change = c.Metrics[n], c.Change[n]
 		}
-		cells = append(append(cells, m.cells(before)...), numberOrNothing(change))
+		cells = append(append(cells, metricCells(m, before)...), optionalNumber(change))
 	}
 	return cells
 }
 
-// cells are those of a value: one, of money two.
-func (m Metric) cells(v Value) []table.Cell {
+// metricCells returns the cells of a value: two for money, otherwise one.
+func metricCells(m language.Metric, v engine.Value) []table.Cell {
 	switch {
-	case m.moneyed() && v.Known:
+	case m.IsMoney() && v.Known:
 		return []table.Cell{table.OfDecimal(v.Amount), table.OfText(v.Currency)}
-	case m.moneyed():
+	case m.IsMoney():
 		return make([]table.Cell, 2)
 	case !v.Known:
 		return make([]table.Cell, 1)
-	case m.counts():
+	case m.IsCount():
 		return []table.Cell{table.OfWhole(int64(v.Number))}
 	default:
 		return []table.Cell{table.OfNumber(v.Number)}
 	}
 }
 
-// counts tells whether a metric is how many there are of something.
-func (m Metric) counts() bool { return m == Visitors || m == Visits || m == Pageviews || m == Events }
-
-func numberOrNothing(n *float64) table.Cell {
+func optionalNumber(n *float64) table.Cell {
 	if n == nil {
 		return table.Cell{}
 	}
 	return table.OfNumber(*n)
 }
 
-// Table is the answer as a table: a row for each step, in all and then for each value of the
-// breakdown, in the column of which stands nothing for all.
-func (f *Funnel) Table(a FunnelAnswer) table.Table {
+// FunnelTable returns the answer to a question about a funnel as a table: a row for each
+// step, first in all, with an empty value of the breakdown, then for each of its values.
+func FunnelTable(f *language.Funnel, a FunnelAnswer) table.Table {
 	list := []table.Column{
 		{Name: "step", Kind: table.Whole}, {Name: "name", Kind: table.Text}, {Name: "visitors", Kind: table.Whole}, {Name: "drop_off", Kind: table.Whole},
 		{Name: "conversion_rate", Kind: table.Number}, {Name: "total_conversion_rate", Kind: table.Number}, {Name: "median_seconds", Kind: table.Number},
@@ -120,7 +117,7 @@ func (f *Funnel) Table(a FunnelAnswer) table.Table {
 		list = append([]table.Column{{Name: f.Breakdown.Name, Kind: table.Text}}, list...)
 	}
 	var rows [][]table.Cell
-	add := func(value table.Cell, steps []Reached) {
+	add := func(value table.Cell, steps []StepResult) {
 		for i := range steps {
 			s := &steps[i]
 			row := make([]table.Cell, 0, len(list))
@@ -128,7 +125,7 @@ func (f *Funnel) Table(a FunnelAnswer) table.Table {
 				row = append(row, value)
 			}
 			rows = append(rows, append(row, table.OfWhole(i+1), table.OfText(s.Name), table.OfWhole(s.Visitors), table.OfWhole(s.DropOff),
-				table.OfNumber(s.ConversionRate), table.OfNumber(s.TotalConversionRate), numberOrNothing(s.MedianSeconds)))
+				table.OfNumber(s.ConversionRate), table.OfNumber(s.TotalConversionRate), optionalNumber(s.MedianSeconds)))
 		}
 	}
 	add(table.Cell{}, a.Steps)
@@ -138,18 +135,18 @@ func (f *Funnel) Table(a FunnelAnswer) table.Table {
 	return table.Of(a.DateRange, list, rows)
 }
 
-// Table is the answer as a table: of acquisition cohorts a row for each cohort and each
-// thing that was done, or one when none is asked for; of the others a row for each cohort
-// and number of periods after.
-func (c *Cohorts) Table(a CohortsAnswer) table.Table {
+// CohortTable returns the answer to a question about cohorts as a table. Acquisition cohorts
+// have a row for each thing that was done, or one row if none is asked for; the others have
+// a row for each number of periods after.
+func CohortTable(c *language.Cohorts, a CohortsAnswer) table.Table {
 	list := []table.Column{{Name: "period", Kind: table.Text}}
 	if c.By != nil {
 		list = append(list, table.Column{Name: c.By.Name, Kind: table.Text})
 	}
 	list = append(list, table.Column{Name: "visitors", Kind: table.Whole})
-	acquired := c.Kind == acquisition
+	acquisition := c.Kind == language.Acquisition
 	switch {
-	case !acquired:
+	case !acquisition:
 		list = append(list, table.Column{Name: "after", Kind: table.Whole}, table.Column{Name: "returned", Kind: table.Whole}, table.Column{Name: "percentage", Kind: table.Number})
 	case len(c.Did) > 0:
 		list = append(list, table.Column{Name: "did", Kind: table.Text}, table.Column{Name: "did_visitors", Kind: table.Whole}, table.Column{Name: "percentage", Kind: table.Number})
@@ -162,23 +159,23 @@ func (c *Cohorts) Table(a CohortsAnswer) table.Table {
 			head = append(head, table.OfText(*cohort.Value))
 		}
 		head = append(head, table.OfWhole(cohort.Visitors))
-		if acquired && len(c.Did) == 0 {
+		if acquisition && len(c.Did) == 0 {
 			rows = append(rows, head)
 		}
 		for n, s := range append(cohort.Did, cohort.Returned...) {
-			of := table.OfText(s.Name)
-			if !acquired {
-				of = table.OfWhole(n)
+			label := table.OfText(s.Name)
+			if !acquisition {
+				label = table.OfWhole(n)
 			}
-			rows = append(rows, append(head[:len(head):len(head)], of, table.OfWhole(s.Visitors), table.OfNumber(s.Percentage)))
+			rows = append(rows, append(head[:len(head):len(head)], label, table.OfWhole(s.Visitors), table.OfNumber(s.Percentage)))
 		}
 	}
 	return table.Of(a.DateRange, list, rows)
 }
 
-// Table is the links of the answer as a table, with what is at their ends. The step is that
-// of the source.
-func (j *Journeys) Table(a JourneysAnswer) table.Table {
+// JourneyTable returns the links of a graph as a table, with the nodes at their ends. The
+// step is that of the source.
+func JourneyTable(a JourneysAnswer) table.Table {
 	list := []table.Column{
 		{Name: "step", Kind: table.Whole}, {Name: "source_kind", Kind: table.Text}, {Name: "source", Kind: table.Text},
 		{Name: "target_kind", Kind: table.Text}, {Name: "target", Kind: table.Text}, {Name: "visits", Kind: table.Whole},
@@ -194,7 +191,7 @@ func (j *Journeys) Table(a JourneysAnswer) table.Table {
 	return table.Of(a.DateRange, list, rows)
 }
 
-// visitColumns are those of a visit, by the names that answers have for them.
+// visitColumns lists the columns of a visit, by the names in answers.
 func visitColumns() []table.Column {
 	list := []table.Column{
 		{Name: "id", Kind: table.Text}, {Name: "visitor", Kind: table.Text}, {Name: "started_at", Kind: table.Time},
@@ -204,7 +201,7 @@ func visitColumns() []table.Column {
 	return append(append(list, attributeColumns()...), table.Column{Name: "revenue", Kind: table.JSON})
 }
 
-// attributeColumns are those of event.Attributes.
+// attributeColumns lists the columns of event.Attributes.
 func attributeColumns() (list []table.Column) {
 	for _, name := range event.AttributeNames() {
 		list = append(list, table.Column{Name: name, Kind: table.Text})
@@ -212,7 +209,7 @@ func attributeColumns() (list []table.Column) {
 	return list
 }
 
-// visitCells are those of visitColumns.
+// visitCells returns the cells of visitColumns.
 func visitCells(s *store.StoredVisit, location *time.Location) []table.Cell {
 	v := summary(s, location)
 	cells := []table.Cell{

@@ -13,24 +13,24 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
 
-	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/query/language"
 )
 
-// TestVisits lists visits page by page, and looks at each.
+// TestVisits lists visits page by page, with the timeline of each.
 func TestVisits(t *testing.T) {
 	t.Parallel()
 	inWorlds(t, func(t *rapid.T, reports *Reporter, db *pgxpool.Pool, w *world) {
 		body := map[string]any{
 			"site_id": "a", "date_range": drawRange(t, w), "filters": drawFilters(t, 0, 2), "limit": rapid.SampledFrom([]int{1, 2, 3, 1000}).Draw(t, "limit"),
 		}
-		now := w.asking(t)
+		now := w.drawNow(t)
 		var got []VisitSummary
-		var s span
+		var within language.Range
 		for {
-			v := must(ParseVisitList(must(json.Marshal(body))))
-			s = must(v.span(context.Background(), db, w.site, now))
-			answer, err := reports.Visits(context.Background(), db, w.site, now, &v)
+			v := must(language.ParseVisitList(must(json.Marshal(body))))
+			within = w.rangeOf(reports, db, &v.Question, now)
+			answer, err := reports.Visits(context.Background(), db, w.site, now, v)
 			if err != nil || len(answer.Visits) > v.Limit {
 				t.Fatalf("%v: %d visits, %v", body, len(answer.Visits), err)
 			}
@@ -43,10 +43,10 @@ func TestVisits(t *testing.T) {
 			}
 			body["cursor"] = answer.Next
 		}
-		q := must(ParseVisitList(must(json.Marshal(body))))
-		_ = asked{reports, db, w.site}.define(context.Background(), &q.Question)
+		q := must(language.ParseVisitList(must(json.Marshal(body))))
+		_ = must(reports.prepare(context.Background(), db, w.site, now, q, &q.Question)) // resolves names
 		want := map[*visit.Visit]bool{}
-		for _, day := range w.days(&q.Question, s) {
+		for _, day := range w.days(&q.Question, within) {
 			for _, e := range day {
 				want[e.visit] = true
 			}
@@ -62,12 +62,12 @@ func TestVisits(t *testing.T) {
 		}
 		for i, v := range sorted {
 			one := got[i]
-			if one.ID != (VisitID{v.Start, v.Visitor}).String() || one.StartedAt != v.Start.In(s.from.Location()).Format(time.RFC3339) ||
+			if one.ID != (language.VisitID{Start: v.Start, Visitor: v.Visitor}).String() || one.StartedAt != v.Start.In(within.From.Location()).Format(time.RFC3339) ||
 				one.Events != v.Events || one.Pageviews != v.Pageviews || one.Duration != v.Duration || one.Bounce != v.Bounce || one.Source != v.Source ||
 				one.Engaged != v.Engaged/1000 || one.ExitPage != v.ExitPage || one.Screen != v.Screen {
 				t.Fatalf("%v: got %+v, want %+v", body, one, v)
 			}
-			timeline, err := reports.Timeline(context.Background(), db, w.site, now, must(ParseVisitID(one.ID)))
+			timeline, err := reports.Timeline(context.Background(), db, w.site, now, must(language.ParseVisitID(one.ID)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func TestVisits(t *testing.T) {
 				t.Fatalf("%d events, want %d; %s", len(timeline.Events), len(v.Sequence()), diff)
 			}
 			for n, e := range v.Sequence() {
-				if diff := gocmp.Diff(moment(e, s.from.Location()), timeline.Events[n]); diff != "" {
+				if diff := gocmp.Diff(timelineEvent(e, within.From.Location()), timeline.Events[n]); diff != "" {
 					t.Fatal(diff)
 				}
 			}
@@ -83,23 +83,12 @@ func TestVisits(t *testing.T) {
 	})
 }
 
-func TestTimelineOfNoVisit(t *testing.T) {
+func TestTimelineWithoutVisit(t *testing.T) {
 	t.Parallel()
 	inWorlds(t, func(t *rapid.T, reports *Reporter, db *pgxpool.Pool, w *world) {
-		_, err := reports.Timeline(context.Background(), db, w.site, w.asking(t), VisitID{w.base, rapid.Int64Range(7, 9).Draw(t, "visitor")})
-		if p, ok := errors.AsType[problem.Problem](err); !ok || p.Status != 404 || p.Field != "id" {
-			t.Fatalf("got %v", err)
-		}
-	})
-}
-
-func FuzzVisitID(f *testing.F) {
-	for _, seed := range []string{"", "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAA\nAAAAAAAAAAA", "AAYi0iFcAAB_________w", "_____________________w", "' OR 1=1 --", "é"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if id, err := ParseVisitID(text); err == nil && id.String() != text {
-			t.Errorf("%q is read as %v", text, id)
+		_, err := reports.Timeline(context.Background(), db, w.site, w.drawNow(t), language.VisitID{Start: w.base, Visitor: rapid.Int64Range(7, 9).Draw(t, "visitor")})
+		if !errors.Is(err, ErrNoVisit) {
+			t.Fatalf("got %v, want ErrNoVisit", err)
 		}
 	})
 }

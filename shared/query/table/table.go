@@ -1,7 +1,5 @@
-// Package table is what an answer looks like as rows of columns: the form in which
-// package export writes it into files.
-//
-// It is pure: it knows nothing of questions, files or requests.
+// Package table is answers as rows and columns: the form in which package export writes
+// them to files. It is pure.
 package table
 
 import (
@@ -11,10 +9,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Kind is what the values of a column are.
+// Kind is the type of the values of a column.
 type Kind int
 
-// The kinds. A cell has its value in the field that is named here.
+// The kinds, each with the field of a cell that holds its value.
 const (
 	Text    Kind = iota // Text
 	Whole               // Whole
@@ -31,8 +29,7 @@ type Column struct {
 	Kind Kind
 }
 
-// Cell is a value of a row: nothing, or what the kind of its column says. The zero value
-// is nothing.
+// Cell is a value of a row. The zero value is empty.
 type Cell struct {
 	Known  bool
 	Text   string
@@ -40,19 +37,19 @@ type Cell struct {
 	Number float64
 }
 
-// OfText is a text.
+// OfText returns a text.
 func OfText(text string) Cell { return Cell{Known: true, Text: text} }
 
-// OfWhole is a whole number.
+// OfWhole returns a whole number.
 func OfWhole[N int | int16 | int32 | int64](n N) Cell { return Cell{Known: true, Whole: int64(n)} }
 
-// OfNumber is a number.
+// OfNumber returns a number.
 func OfNumber(n float64) Cell { return Cell{Known: true, Number: n} }
 
-// OfDecimal is a decimal number; "" is nothing.
+// OfDecimal returns a decimal number, empty for "".
 func OfDecimal(text string) Cell { return Cell{Known: text != "", Text: text} }
 
-// OfFlag is a truth.
+// OfFlag returns a boolean.
 func OfFlag(b bool) Cell {
 	if b {
 		return Cell{Known: true, Whole: 1}
@@ -60,27 +57,26 @@ func OfFlag(b bool) Cell {
 	return Cell{Known: true}
 }
 
-// OfTime is a time, shown in a layout of package time.
+// OfTime returns a time, written in a layout of package time.
 func OfTime(t time.Time, layout string) Cell {
 	return Cell{Known: true, Text: t.Format(layout), Whole: t.UnixMilli()}
 }
 
-// OfJSON is a JSON document; none is nothing.
+// OfJSON returns a JSON document, empty for none.
 func OfJSON(document jsontext.Value) Cell {
 	return Cell{Known: len(document) > 0, Text: string(document)}
 }
 
-// Table is a table of which a page at a time is in memory.
+// Table is a table that is read page by page.
 type Table struct {
-	DateRange [2]string // the first and the last second that it is about, RFC 3339
+	DateRange [2]string // its first and last second, RFC 3339
 	Columns   []Column
-	// Pages are its rows, each with a cell for every column. There is one page at least,
-	// which may be empty. An error is the last thing that comes, and says that the table is
-	// not whole. The pages come once.
+	// Pages yields its rows, each with a cell for every column, in one or more pages, which
+	// may be empty. An error ends an incomplete table. Pages can be read only once.
 	Pages iter.Seq2[[][]Cell, error]
 }
 
-// Of is a table that is there at once.
+// Of returns a table of one page.
 func Of(dateRange [2]string, columns []Column, rows [][]Cell) Table {
 	return Table{dateRange, columns, func(yield func([][]Cell, error) bool) { yield(rows, nil) }}
 }

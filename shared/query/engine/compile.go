@@ -1,0 +1,229 @@
+package engine
+
+import (
+	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/storage/columns"
+)
+
+// Predicate is a filter compiled for one day: each distinct text is compared only once.
+type Predicate interface {
+	// Holds reports whether the filter holds for an event of a visit, or for the visit if the
+	// event is -1.
+	Holds(event, visit int) bool
+}
+
+type allOf []Predicate
+
+func (p allOf) Holds(event, visit int) bool {
+	for _, part := range p {
+		if !part.Holds(event, visit) {
+			return false
+		}
+	}
+	return true
+}
+
+type anyOf []Predicate
+
+func (p anyOf) Holds(event, visit int) bool {
+	for _, part := range p {
+		if part.Holds(event, visit) {
+			return true
+		}
+	}
+	return false
+}
+
+type negation struct{ Predicate }
+
+func (p negation) Holds(event, visit int) bool { return !p.Predicate.Holds(event, visit) }
+
+// textSet holds for some of the texts of a column.
+type textSet struct {
+	accepted []bool // by the number of the text
+	index    []uint32
+}
+
+type eventTextSet textSet
+
+func (p eventTextSet) Holds(event, _ int) bool { return p.accepted[p.index[event]] }
+
+type visitTextSet textSet
+
+func (p visitTextSet) Holds(_, visit int) bool { return p.accepted[p.index[visit]] }
+
+// goalPredicate holds for events that reach any of some goals, or none.
+type goalPredicate struct {
+	*goalMatcher
+	negated bool
+}
+
+func (p goalPredicate) Holds(event, _ int) bool { return (len(p.match(event)) > 0) != p.negated }
+
+// visitPredicate holds if another one holds for any event of the visit.
+type visitPredicate struct {
+	day   *columns.Day
+	types []int64
+	inner Predicate
+
+	visit int // of the last call; -1 before
+	holds bool
+}
+
+func (p *visitPredicate) Holds(_, visit int) bool {
+	if p.visit == visit {
+		return p.holds
+	}
+	p.visit, p.holds = visit, false
+	first, end := p.day.EventsOf(visit)
+	for i := first; i < end && !p.holds; i++ {
+		p.holds = event.Type(p.types[i]).Counts() && p.inner.Holds(i, visit)
+	}
+	return p.holds
+}
+
+// Compile returns a predicate that holds if all filters do. It is nil if there are none.
+func Compile(d *columns.Day, filters []language.Filter) Predicate {
+	if len(filters) == 0 {
+		return nil
+	}
+	return compileAll(d, filters)
+}
+
+func compileAll(d *columns.Day, filters []language.Filter) allOf {
+	predicates := make(allOf, len(filters))
+	for i := range filters {
+		predicates[i] = compile(d, &filters[i])
+	}
+	return predicates
+}
+
+func compile(d *columns.Day, f *language.Filter) Predicate {
+	switch f.Operator {
+	case language.And:
+		return compileAll(d, f.Filters)
+	case language.Or:
+		return anyOf(compileAll(d, f.Filters))
+	case language.Not:
+		return negation{compile(d, &f.Filters[0])}
+	case language.HasDone:
+		return compileVisit(d, &f.Filters[0])
+	case language.HasNotDone:
+		return negation{compileVisit(d, &f.Filters[0])}
+	}
+	if f.Dimension.IsGoal() {
+		return goalPredicate{newGoalMatcher(d, f.Goals), f.Negated()}
+	}
+	text := d.Text(f.Dimension.Column())
+	passes := f.Predicate()
+	accepted := make([]bool, len(text.Values))
+	for i, value := range text.Values {
+		accepted[i] = passes(value)
+	}
+	if f.Dimension.OfEvent() {
+		return eventTextSet{accepted, text.Index}
+	}
+	return visitTextSet{accepted, text.Index}
+}
+
+func compileVisit(d *columns.Day, f *language.Filter) Predicate {
+	return &visitPredicate{day: d, types: d.Numbers(columns.Type), inner: compile(d, f), visit: -1}
+}
+
+// valuer returns the values that an event or a visit has of a dimension, as numbers.
+type valuer struct {
+	ofEvent bool
+	index   []uint32 // the text of each event or visit
+	numbers []uint32 // the value of each text
+	skip    bool     // whether events or visits of the unknown value are left out
+
+	many func(event, visit int) []uint32 // replaces the others if there may be several values
+}
+
+func compileValue(d *columns.Day, dimension *language.Dimension, goals []language.Goal, values *valueNumbers) valuer {
+	if dimension.IsGoal() {
+		matcher := newGoalMatcher(d, goals)
+		for i := range goals {
+			matcher.numbers = append(matcher.numbers, values.number(goals[i].Name))
+		}
+		return valuer{many: func(event, _ int) []uint32 { return matcher.match(event) }}
+	}
+	text := d.Text(dimension.Column())
+	v := valuer{dimension.OfEvent(), text.Index, make([]uint32, len(text.Values)), dimension.SkipsUnknown(), nil}
+	for i, value := range text.Values {
+		v.numbers[i] = values.number(value)
+	}
+	return v
+}
+
+// goalMatcher finds the goals that events reach.
+type goalMatcher struct {
+	numbers     []uint32 // of the goals; nil numbers them from 0
+	types       []int64
+	names, page columns.Text
+	byName      [][]int // goals that events with a name may reach
+	byPage      [][]int // goals that views of a page may reach
+	props       [][]propValue
+	found       []uint32
+}
+
+// propValue is a property that events must have to reach a goal.
+type propValue struct {
+	text  columns.Text
+	value string
+}
+
+func newGoalMatcher(d *columns.Day, goals []language.Goal) *goalMatcher {
+	m := &goalMatcher{types: d.Numbers(columns.Type), names: d.Text(columns.Name), page: d.Text(columns.Page)}
+	m.byName, m.byPage = make([][]int, len(m.names.Values)), make([][]int, len(m.page.Values))
+	m.props = make([][]propValue, len(goals))
+	for n := range goals {
+		goal := &goals[n]
+		for i, name := range m.names.Values {
+			if goal.Event != "" && name == goal.Event {
+				m.byName[i] = append(m.byName[i], n)
+			}
+		}
+		for i, page := range m.page.Values {
+			if goal.Page != nil && page != "" && goal.Page(page) {
+				m.byPage[i] = append(m.byPage[i], n)
+			}
+		}
+		for key, value := range goal.Props {
+			m.props[n] = append(m.props[n], propValue{d.Text(columns.Prop(key)), value})
+		}
+	}
+	return m
+}
+
+// match returns the numbers of the goals that an event reaches. The next call overwrites
+// them.
+func (m *goalMatcher) match(i int) []uint32 {
+	m.found = m.found[:0]
+	switch event.Type(m.types[i]) {
+	case event.Engagement:
+		return nil
+	case event.View:
+		m.add(m.byPage[m.page.Index[i]], i)
+	}
+	m.add(m.byName[m.names.Index[i]], i)
+	return m.found
+}
+
+// add adds those of some goals whose properties the event has.
+func (m *goalMatcher) add(goals []int, i int) {
+next:
+	for _, n := range goals {
+		for _, prop := range m.props[n] {
+			if prop.text.At(i) != prop.value {
+				continue next
+			}
+		}
+		number := uint32(n)
+		if m.numbers != nil {
+			number = m.numbers[n]
+		}
+		m.found = append(m.found, number)
+	}
+}

@@ -1,6 +1,0 @@
--- From the rollup of hours, which has totals only, and a row for each day that an hour is of.
-SELECT hour AS period, '' AS value, sum(visitors)::bigint AS visitors, sum(visits)::bigint AS visits, sum(pageviews)::bigint AS pageviews,
-       sum(events)::bigint AS events, sum(bounces)::bigint AS bounces, sum(seconds)::bigint AS seconds, sum(engaged)::bigint AS engaged
-FROM rollup_hour
-WHERE site_id = @site AND hour >= @from AND hour < @to
-GROUP BY hour
