@@ -15,9 +15,9 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// TestAnswersAreRemembered until something that they depend on changes: of the site's data,
-// its goals, segments and funnels, and its own settings.
-func TestAnswersAreRemembered(t *testing.T) {
+// TestCache checks that answers are cached until something changes that they depend on: the
+// data of the site, its goals, segments and funnels, or its settings.
+func TestCache(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
@@ -60,19 +60,19 @@ func TestAnswersAreRemembered(t *testing.T) {
 					_, err := store.CreateGoal(t.Context(), i.db, i.site.ID, goal.Goal{Name: "Signup", Event: "signup"})
 					return err
 				}},
-				{"a changed goal", func() error {
+				{"a goal that is updated", func() error {
 					_, err := store.UpdateGoal(t.Context(), i.db, i.site.ID, 1, goal.Goal{Name: "Signup", Event: "sign up"})
 					return err
 				}},
-				{"no goal", func() error { return store.DeleteGoal(t.Context(), i.db, i.site.ID, 1) }},
+				{"a goal that is deleted", func() error { return store.DeleteGoal(t.Context(), i.db, i.site.ID, 1) }},
 				{"a segment", func() error {
 					_, err := store.CreateSegment(t.Context(), i.db, i.site.ID, "All", []byte(`[]`))
 					return err
 				}},
-				{"a day put right", func() error {
+				{"a day that is corrected", func() error {
 					return store.AddDayCheck(t.Context(), i.db, store.DayCheck{Site: i.site.ID, Day: event.DayOf(at), At: at, Differences: new(int64(1)), Replaced: true})
 				}},
-				{"another zone", func() error {
+				{"another time zone", func() error {
 					_, err := i.db.Exec(t.Context(), `UPDATE sites SET timezone = 'UTC' WHERE id = $1`, i.site.ID)
 					return err
 				}},

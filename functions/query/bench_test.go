@@ -36,7 +36,8 @@ import (
 //go:embed testdata/traffic.sql
 var traffic string
 
-// The benchmark's sites: how many visits each has a day, of 2.5 events on the average.
+// benchSites are the sites of the benchmark, with their visits per day, which have 2.5 events
+// on average.
 var benchSites = []struct {
 	domain string
 	visits int
@@ -46,13 +47,13 @@ const (
 	benchFirst = "2026-03-02"
 	benchDays  = 30
 
-	// An event as it is, row by row: what the reports are compared with.
+	// benchRaw makes a plain table of events, with which reports are compared.
 	benchRaw = `
 CREATE UNLOGGED TABLE raw_events AS SELECT * FROM events;
 CREATE INDEX ON raw_events (site_id, time);
 ANALYZE raw_events`
 
-	// A year of a site with 100 million events, of which there are the rollups alone.
+	// benchYear makes the rollups of a year of a site with 100 million events.
 	benchYear = `
 INSERT INTO sites (public_id, domain, timezone) VALUES ('s_year', 'year.example', 'UTC');
 INSERT INTO rollup_day (site_id, dimension, day, value, visitors, visits, pageviews, events, bounces, seconds)
@@ -65,8 +66,8 @@ SELECT site_id, dimension, date_trunc('month', day), value, sum(visitors), sum(v
 FROM rollup_day WHERE site_id = (SELECT id FROM sites WHERE domain = 'year.example') GROUP BY 1, 2, 3, 4`
 )
 
-// benchRecord is a database with the traffic, which is made once and kept for later runs
-// in the user's cache.
+// benchRecord returns a database with the traffic. It is made once and stays in the user's
+// cache for later runs.
 func benchRecord(b *testing.B) (url string) {
 	b.Helper()
 	hash := sha256.Sum256([]byte(fmt.Sprint(traffic, benchSites, benchDays, benchRaw, benchYear)))
@@ -77,7 +78,7 @@ func benchRecord(b *testing.B) (url string) {
 	dir := filepath.Join(cache, "analytics-bench", "query-"+hex.EncodeToString(hash[:8]))
 	done := filepath.Join(dir, "complete")
 	if _, err := os.Stat(done); err != nil {
-		if err := os.RemoveAll(dir); err != nil { // what a run before left half done
+		if err := os.RemoveAll(dir); err != nil { // what an interrupted run left
 			b.Fatal(err)
 		}
 	}
@@ -95,7 +96,7 @@ func benchRecord(b *testing.B) (url string) {
 			b.Fatal(err)
 		}
 	}
-	db := localtest.Record(b, server.URL()) // with the migrations that have come since
+	db := localtest.Record(b, server.URL()) // applies new migrations
 	codec, err := columns.NewCodec()
 	if err != nil {
 		b.Fatal(err)
@@ -106,7 +107,7 @@ func benchRecord(b *testing.B) (url string) {
 	return server.URL()
 }
 
-// fill makes the traffic and all that is derived from it.
+// fill makes the traffic and everything derived from it.
 func fill(b *testing.B, url string) {
 	b.Helper()
 	ctx := b.Context()
@@ -152,7 +153,7 @@ func fill(b *testing.B, url string) {
 	fmt.Fprintf(os.Stderr, "\nmade in %s\n", time.Since(began).Round(time.Second))
 }
 
-// dashboard are the questions of a dashboard, but for their filters.
+// dashboard returns the questions of a dashboard without their filters.
 func dashboard() []string {
 	questions := []string{
 		`"metrics":["visitors","visits","pageviews","views_per_visit","bounce_rate","visit_duration","events"]`,
@@ -164,8 +165,8 @@ func dashboard() []string {
 	return questions
 }
 
-// filters are the filters of one dimension each with which the dashboard is asked for, and
-// what each is in SQL, of an event r in the visit v.
+// filters returns the filters of the dashboard, each with its SQL for an event r of the
+// visit v.
 func filters() map[string]string {
 	return map[string]string{
 		`["is","visit:country",["DE"]]`:                   `v.country = 'DE'`,
@@ -181,11 +182,11 @@ func filters() map[string]string {
 	}
 }
 
-// BenchmarkQuery asks the function for the reports of a dashboard, all at once as a
-// dashboard does, for a month of a site with ten million events beside two smaller ones,
-// then for each with a filter, for a funnel and the like, and for a year of a site with a
-// hundred million. Beside the dashboard, a filtered report, the funnel and the year it says
-// how long the same takes from rows in a plain table, of which the year has but a month.
+// BenchmarkQuery asks for the reports of a dashboard, in parallel as a dashboard does, for a
+// month of a site with ten million events; then for each with a filter, for a funnel, cohorts
+// and journeys, and for a year of a site with a hundred million events. For the dashboard, a
+// filtered report, the funnel and the year it also measures SQL on a plain table of events;
+// for the year that is one month.
 func BenchmarkQuery(b *testing.B) {
 	url := benchRecord(b)
 	process := host.NewProcess(map[string]string{"DATABASE_URL": url, "ADMIN_TOKEN": token}, slog.New(slog.DiscardHandler))
@@ -201,7 +202,7 @@ func BenchmarkQuery(b *testing.B) {
 	b.Cleanup(db.Close)
 	fromRows := func(b *testing.B, took time.Duration, statements ...string) {
 		b.Helper()
-		if testing.Short() { // they take ten minutes
+		if testing.Short() { // it takes ten minutes
 			return
 		}
 		began := time.Now()
@@ -213,10 +214,10 @@ func BenchmarkQuery(b *testing.B) {
 		b.ReportMetric(float64(time.Since(began).Milliseconds()), "rows-ms")
 		b.ReportMetric(time.Since(began).Seconds()/took.Seconds(), "times-as-long")
 	}
-	asked := atomic.Int64{}
+	questions := atomic.Int64{}
 	ask := func(path, question string) time.Duration {
-		// Each question is another one, so that no answer is remembered.
-		body := fmt.Sprintf(`{%s%*s}`, question, 1+asked.Add(1), "")
+		// Each question differs, so that no answer is cached.
+		body := fmt.Sprintf(`{%s%*s}`, question, 1+questions.Add(1), "")
 		began := time.Now()
 		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -294,8 +295,8 @@ SELECT date_trunc('month', day), count(DISTINCT (day, visitor)), count(*) FILTER
 	})
 }
 
-// The visits of the plain table of events, and a funnel of it: of each visitor-day whether
-// the pricing was seen after the home page, and a signup came after that.
+// The visits of the plain table of events, and a funnel: how many visitor-days saw the home
+// page, then the pricing page, then signed up.
 const (
 	rawVisits = `
 WITH runs AS (
@@ -323,7 +324,7 @@ WITH month AS (
 SELECT (SELECT count(*) FROM first), (SELECT count(*) FROM second), (SELECT count(*) FROM third)`
 )
 
-// rawDashboard asks a plain table of events for what the dashboard shows.
+// rawDashboard returns the SQL of the dashboard on a plain table of events.
 func rawDashboard() []string {
 	const all = `count(DISTINCT (day, visitor)) AS visitors, count(*) AS visits, sum(pageviews), sum(events), avg(CASE WHEN events = 1 THEN 1 ELSE 0 END), avg(duration) FROM visits`
 	statements := []string{

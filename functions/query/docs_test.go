@@ -22,9 +22,9 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// TestTheDocument stores the events of docs/query.md and asks each of its questions. Its
-// answers, which are short and were counted by hand, must be part of the real ones.
-func TestTheDocument(t *testing.T) {
+// TestDocs stores the events of docs/query.md and asks each of its questions. The answers in
+// the document, which were counted by hand, must be part of the real ones.
+func TestDocs(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/query.md")
 	if err != nil {
@@ -69,7 +69,7 @@ func TestTheDocument(t *testing.T) {
 				}
 				var want, got any
 				if err := json.Unmarshal(example[4], &want); err != nil {
-					t.Fatalf("%s is answered with %v", question, err)
+					t.Fatalf("%s the answer is not JSON: %v", question, err)
 				}
 				if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
 					t.Errorf("%s: status %d: %s", question, w.Code, w.Body)
@@ -79,7 +79,7 @@ func TestTheDocument(t *testing.T) {
 					t.Errorf("%s%s: -document +answer\n%s", path, question, diff)
 				}
 			}
-			i.looksAtVisits(t)
+			i.checkVisits(t)
 			for _, path := range []string{"/api/v2/query", "/v1/funnels", "/v1/cohorts", "/v1/journeys", "/v1/visits", "/v1/export"} {
 				if !asked[path] {
 					t.Errorf("the document has no example of %s", path)
@@ -89,8 +89,8 @@ func TestTheDocument(t *testing.T) {
 	}
 }
 
-// looksAtVisits lists the visits and looks at the oldest, and at the last half hour.
-func (i *installation) looksAtVisits(t *testing.T) {
+// checkVisits checks the list of visits, the oldest visit, and the last half hour.
+func (i *installation) checkVisits(t *testing.T) {
 	t.Helper()
 	ask := func(method, path, body string, into any) {
 		t.Helper()
@@ -114,7 +114,7 @@ func (i *installation) looksAtVisits(t *testing.T) {
 		happened = append(happened, strings.TrimSpace(e.Type+" "+e.Name))
 	}
 	if got := strings.Join(happened, ", "); got != "view, engagement, view, engagement, conversion signup, conversion purchase" {
-		t.Errorf("in the first visit happened %s", got)
+		t.Errorf("the events of the first visit are %s", got)
 	}
 	var now struct {
 		Visitors int
@@ -126,7 +126,7 @@ func (i *installation) looksAtVisits(t *testing.T) {
 	}
 }
 
-// columnsOf leaves of an answer in CSV the columns that the wanted one has, in its order.
+// columnsOf reduces an answer in CSV to the columns of the wanted one, in its order.
 func columnsOf(t *testing.T, got, want string) string {
 	t.Helper()
 	head, _, _ := strings.Cut(want, "\n")
@@ -149,7 +149,7 @@ func columnsOf(t *testing.T, got, want string) string {
 	return out.String()
 }
 
-// partOf leaves of an answer the members that the wanted one has.
+// partOf reduces an answer to the members of the wanted one.
 func partOf(got, want any) any {
 	switch want := want.(type) {
 	case map[string]any:
@@ -181,7 +181,7 @@ func partOf(got, want any) any {
 	}
 }
 
-// readEvents reads the events as the document lists them.
+// readEvents parses the events of the document.
 func readEvents(t *testing.T, site int32, text string) []event.Event {
 	t.Helper()
 	var events []event.Event
@@ -190,7 +190,7 @@ func readEvents(t *testing.T, site int32, text string) []event.Event {
 		at, err := time.Parse(time.DateTime, fields[0]+" "+fields[1])
 		kind, ok := event.ParseType(fields[3])
 		if err != nil || !ok {
-			t.Fatalf("%q is no event: %v", line, err)
+			t.Fatalf("%q is not an event: %v", line, err)
 		}
 		e := event.Event{
 			ID: uuid.New(), Site: site, Time: at, Day: event.DayOf(at), Visitor: int64(fields[2][0]), Type: kind,

@@ -27,17 +27,18 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// contract is the document that a function serves, which it is held to.
+// contract is the OpenAPI document that a function serves. Requests and answers are checked
+// against it.
 type contract struct {
 	judge    *judge
 	handler  http.Handler
 	document node
 }
 
-// node is a part of the document.
+// node is an object of the document.
 type node map[string]any
 
-// at is the part with a name, wherever a reference says that it is; nil when there is none.
+// at returns the object with a name, which may be a reference; nil if there is none.
 func (n node) at(root node, name string) node {
 	part, _ := n[name].(map[string]any)
 	for part["$ref"] != nil {
@@ -69,24 +70,24 @@ func readContract(t *testing.T, handler http.Handler) *contract {
 	return c
 }
 
-// exchange makes a request and holds both it and its answer to the document; fits tells
-// whether the document has the request.
-func (c *contract) exchange(t *testing.T, name string, request func() *http.Request, fits bool) (*http.Response, []byte) {
+// exchange sends a request and checks it and its answer against the document; valid is
+// whether the document should allow the request.
+func (c *contract) exchange(t *testing.T, name string, request func() *http.Request, valid bool) (*http.Response, []byte) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	c.handler.ServeHTTP(w, request())
 	response, answer := w.Result(), w.Body.Bytes()
 	found := c.judge.verdict(t, request(), response, answer)
-	if (found.Request == "") != fits {
-		t.Errorf("%s: the document has the request: %t, want %t%s", name, !fits, fits, found.Request)
+	if (found.Request == "") != valid {
+		t.Errorf("%s: the document allows the request: %t, want %t%s", name, !valid, valid, found.Request)
 	}
 	if found.Answer != "" {
-		t.Errorf("%s: the document has no such answer: %d %s%s", name, w.Code, answer, found.Answer)
+		t.Errorf("%s: the document does not allow the answer: %d %s%s", name, w.Code, answer, found.Answer)
 	}
 	return response, answer
 }
 
-func asking(method, path, secret, body string) func() *http.Request {
+func newRequest(method, path, secret, body string) func() *http.Request {
 	return func() *http.Request {
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
 		if body == "" {
@@ -101,12 +102,12 @@ func asking(method, path, secret, body string) func() *http.Request {
 	}
 }
 
-// more is what happens later in March, so that every kind of question has an answer:
+// laterEvents happen later in March, so that every kind of question has an answer:
 //
-//	 5 March  visitor 3, subject A  12:00 /, looked at for 20 s, 12:01 purchase of 12.50 EUR
+//	 5 March  visitor 3, subject A  12:00 /, visible for 20 s, 12:01 purchase of 12.50 EUR
 //	          visitor 4, subject B  12:00 /docs, 12:01 purchase of 3 USD
 //	12 March  visitor 5, subject A  12:00 /
-func more(t *testing.T, i *installation) []event.Event {
+func laterEvents(t *testing.T, i *installation) []event.Event {
 	t.Helper()
 	location, err := time.LoadLocation("Europe/Paris")
 	if err != nil {
@@ -131,8 +132,8 @@ func more(t *testing.T, i *installation) []event.Event {
 	}
 }
 
-// equip gives names to things of the site.
-func equip(t *testing.T, i *installation) {
+// define creates goals, a segment and a funnel.
+func define(t *testing.T, i *installation) {
 	t.Helper()
 	for _, g := range []goal.Goal{
 		{Name: "Signup", Event: "signup"}, {Name: "Docs", Page: "/docs**"}, {Name: "Paid", Event: "purchase", Currency: "EUR"},
@@ -153,7 +154,7 @@ func equip(t *testing.T, i *installation) {
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	c := readContract(t, install(t, localtest.Postgres(t)).handler)
-	response, _ := c.exchange(t, "a request", asking(http.MethodGet, "/openapi.json", "", ""), true)
+	response, _ := c.exchange(t, "a request", newRequest(http.MethodGet, "/openapi.json", "", ""), true)
 	again := func() *http.Request {
 		r := httptest.NewRequest(http.MethodGet, "/openapi.json", http.NoBody)
 		r.Header.Set("If-None-Match", response.Header.Get("ETag"))
@@ -164,7 +165,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestDocumentLists compares the lists that stand both in the document and in the code.
+// TestDocumentLists compares the names in the document with those in the code.
 func TestDocumentLists(t *testing.T) {
 	t.Parallel()
 	c := readContract(t, install(t, localtest.Postgres(t)).handler)
@@ -178,7 +179,7 @@ func TestDocumentLists(t *testing.T) {
 		}
 		return names
 	}
-	dimensions := []string{"event:props:KEY"} // which is there as a pattern
+	dimensions := []string{"event:props:KEY"} // a pattern in the document
 	for _, kind := range []string{"TimeDimension", "GoalDimension", "EventDimension", "VisitDimension"} {
 		dimensions = append(dimensions, listed(schemas.at(c.document, kind))...)
 	}
@@ -207,17 +208,17 @@ func TestDocumentLists(t *testing.T) {
 	}
 }
 
-// TestDocumentIsClosed has every object say which members it has, so that an answer with one
-// more does not pass.
-func TestDocumentIsClosed(t *testing.T) {
+// TestDocumentClosed checks that every object lists its members, so that an answer with
+// another one is invalid.
+func TestDocumentClosed(t *testing.T) {
 	t.Parallel()
 	c := readContract(t, install(t, localtest.Postgres(t)).handler)
 	var look func(path string, value any)
 	look = func(path string, value any) {
 		switch value := value.(type) {
 		case map[string]any:
-			if more, said := value["additionalProperties"]; value["type"] == "object" && (!said || more == true) && !strings.HasPrefix(path, "/paths//openapi.json/") {
-				t.Errorf("%s may have any members", path)
+			if extra, ok := value["additionalProperties"]; value["type"] == "object" && (!ok || extra == true) && !strings.HasPrefix(path, "/paths//openapi.json/") {
+				t.Errorf("%s allows any members", path)
 			}
 			for name, part := range value {
 				look(path+"/"+name, part)
@@ -231,11 +232,11 @@ func TestDocumentIsClosed(t *testing.T) {
 	look("", map[string]any(c.document))
 }
 
-// TestExamples asks the document's examples, which are about what happened.
+// TestExamples sends the examples of the document.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
-	record(t, i.db, more(t, i))
+	record(t, i.db, laterEvents(t, i))
 	c := readContract(t, i.handler)
 	paths := c.document.at(c.document, "paths")
 	for path := range paths {
@@ -266,7 +267,7 @@ func (c *contract) tryExamples(t *testing.T, method, path string, operation node
 		}
 	}
 	asked := answers
-	if _, ok := ok.at(c.document, "content")["application/json"]; !ok { // its answers are files
+	if _, ok := ok.at(c.document, "content")["application/json"]; !ok { // answers are files
 		asked = questions
 	}
 	if len(asked) == 0 {
@@ -285,7 +286,7 @@ func (c *contract) tryExamples(t *testing.T, method, path string, operation node
 				body = ""
 			}
 		}
-		request := asking(method, address+"?"+values.Encode(), token, body)
+		request := newRequest(method, address+"?"+values.Encode(), token, body)
 		response, got := c.exchange(t, method+" "+path, request, true)
 		if answers == nil {
 			continue
@@ -298,7 +299,7 @@ func (c *contract) tryExamples(t *testing.T, method, path string, operation node
 		if found := c.judge.verdict(t, request(), response, written); found.Answer != "" {
 			t.Errorf("%s %s: the example of the answer %s is none%s", method, path, name, found.Answer)
 		}
-		if strings.Contains(path, "/realtime") || path == "/openapi.json" { // which differ each time, or are long
+		if strings.Contains(path, "/realtime") || path == "/openapi.json" { // these differ each time, or are long
 			continue
 		}
 		var want any
@@ -311,12 +312,12 @@ func (c *contract) tryExamples(t *testing.T, method, path string, operation node
 	}
 }
 
-// TestAsDescribed asks all kinds of questions, good and bad.
-func TestAsDescribed(t *testing.T) {
+// TestQuestions asks valid and invalid questions of all kinds.
+func TestQuestions(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
-	record(t, i.db, more(t, i))
-	equip(t, i)
+	record(t, i.db, laterEvents(t, i))
+	define(t, i)
 	c := readContract(t, i.handler)
 	const (
 		some    = `"metrics":["visitors"],"date_range":["2026-03-01","2026-03-31"]`
@@ -327,7 +328,7 @@ func TestAsDescribed(t *testing.T) {
 	type question struct {
 		path, body string
 		status     int
-		fits       bool // the document has the question
+		valid      bool // by the document
 	}
 	tests := map[string]question{}
 	good := func(path string, bodies ...string) {
@@ -335,10 +336,10 @@ func TestAsDescribed(t *testing.T) {
 			tests[path+" "+body] = question{path, `{"site_id":"example.com",` + body + `}`, http.StatusOK, true}
 		}
 	}
-	// Some of what is wrong depends on the site, or on several members at once.
-	bad := func(fits bool, path string, bodies ...string) {
+	// The document can't describe errors that depend on the site or on several members.
+	bad := func(valid bool, path string, bodies ...string) {
 		for _, body := range bodies {
-			tests[path+" "+body] = question{path, `{"site_id":"example.com",` + body + `}`, http.StatusBadRequest, fits}
+			tests[path+" "+body] = question{path, `{"site_id":"example.com",` + body + `}`, http.StatusBadRequest, valid}
 		}
 	}
 	for _, name := range language.DimensionNames() {
@@ -399,68 +400,68 @@ func TestAsDescribed(t *testing.T) {
 	bad(true, "/v1/visits", march+`,"cursor":"`+"f"+strings.Repeat("_", 21)+`"`)
 	for name, q := range tests {
 		for _, method := range []string{http.MethodPost, http.MethodGet} {
-			request := asking(method, q.path, token, q.body)
+			request := newRequest(method, q.path, token, q.body)
 			if method == http.MethodGet {
-				request = asking(method, q.path+"?query="+url.QueryEscape(q.body), token, "")
+				request = newRequest(method, q.path+"?query="+url.QueryEscape(q.body), token, "")
 			}
-			if response, body := c.exchange(t, method+" "+name, request, q.fits); response.StatusCode != q.status {
+			if response, body := c.exchange(t, method+" "+name, request, q.valid); response.StatusCode != q.status {
 				t.Errorf("%s %s: status %d: %s", method, name, response.StatusCode, body)
 			}
 		}
 	}
 }
 
-// TestNothing asks for what nobody did, and for what is not known.
-func TestNothing(t *testing.T) {
+// TestEmptyAnswers asks questions without visitors, and about unknown values.
+func TestEmptyAnswers(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
 	for name, test := range map[string]struct{ path, question, part string }{
-		"a breakdown of nobody": {
+		"breakdown without visitors": {
 			"/v1/funnels", `"date_range":["2026-02-01","2026-02-28"],"breakdown":"visit:source","steps":[{"filters":[["is","event:page",["/"]]]},{"filters":[["is","event:page",["/"]]]}]`,
 			`"breakdown":[]`,
 		},
-		"a cohort of the unknown": {"/v1/cohorts", `"date_range":["2026-03-03","2026-03-03"],"by":"visit:country"`, `"value":""`},
+		"cohort of the unknown value": {"/v1/cohorts", `"date_range":["2026-03-03","2026-03-03"],"by":"visit:country"`, `"value":""`},
 	} {
 		w := httptest.NewRecorder()
-		i.handler.ServeHTTP(w, asking(http.MethodPost, test.path, token, `{"site_id":"example.com",`+test.question+`}`)())
+		i.handler.ServeHTTP(w, newRequest(http.MethodPost, test.path, token, `{"site_id":"example.com",`+test.question+`}`)())
 		if !strings.Contains(w.Body.String(), test.part) {
-			t.Errorf("%s: %s, want %s in it", name, w.Body, test.part)
+			t.Errorf("%s: got %s, want it to contain %s", name, w.Body, test.part)
 		}
 	}
 }
 
-// TestTimelines looks at each visit.
+// TestTimelines checks the events of each visit.
 func TestTimelines(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
-	record(t, i.db, more(t, i))
+	record(t, i.db, laterEvents(t, i))
 	c := readContract(t, i.handler)
-	_, body := c.exchange(t, "a request", asking(http.MethodPost, "/v1/visits", token, `{"site_id":"example.com","date_range":"all"}`), true)
+	_, body := c.exchange(t, "a request", newRequest(http.MethodPost, "/v1/visits", token, `{"site_id":"example.com","date_range":"all"}`), true)
 	var list struct{ Visits []struct{ ID string } }
 	if err := json.Unmarshal(body, &list); err != nil || len(list.Visits) != 7 {
 		t.Fatalf("%v: %s", err, body)
 	}
-	moments := map[string]int{}
+	members := map[string]int{}
 	for _, visit := range list.Visits {
-		response, body := c.exchange(t, "a request", asking(http.MethodGet, "/v1/visits/"+visit.ID+"?site_id=example.com", token, ""), true)
+		response, body := c.exchange(t, "a request", newRequest(http.MethodGet, "/v1/visits/"+visit.ID+"?site_id=example.com", token, ""), true)
 		var timeline struct{ Events []map[string]any }
 		if err := json.Unmarshal(body, &timeline); err != nil || response.StatusCode != http.StatusOK {
 			t.Errorf("%s: status %d: %s", visit.ID, response.StatusCode, body)
 		}
-		for _, moment := range timeline.Events {
-			for name := range moment {
-				moments[name]++
+		for _, event := range timeline.Events {
+			for name := range event {
+				members[name]++
 			}
 		}
 	}
 	want := map[string]int{"time": 13, "type": 13, "page": 13, "hostname": 13, "title": 6, "name": 3, "props": 1, "amount": 2, "currency": 2, "engaged": 1, "scroll": 1}
-	if diff := cmp.Diff(want, moments); diff != "" {
+	if diff := cmp.Diff(want, members); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestDescribedRefusals provokes what else a request can be answered with.
-func TestDescribedRefusals(t *testing.T) {
+// TestErrorAnswers provokes the other answers of the document.
+func TestErrorAnswers(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t), "QUERY_RATE=1")
 	other, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "other.example", Name: "Other", Timezone: "UTC"})
@@ -488,41 +489,43 @@ func TestDescribedRefusals(t *testing.T) {
 		name    string
 		request func() *http.Request
 		status  int
-		fits    bool
+		valid   bool
 	}
 	var tests []answer
 	for path, body := range bodies {
 		post := func(secret, site string) func() *http.Request {
-			return asking(http.MethodPost, path, secret, `{"site_id":"`+site+`"`+body+`}`)
+			return newRequest(http.MethodPost, path, secret, `{"site_id":"`+site+`"`+body+`}`)
 		}
 		tests = append(tests,
-			answer{path + " by nobody", post("", "example.com"), http.StatusUnauthorized, true},
+			answer{path + " without a key", post("", "example.com"), http.StatusUnauthorized, true},
 			answer{path + " with a wrong key", post("ak_nothing", "example.com"), http.StatusUnauthorized, true},
 			answer{path + " with a key for another site", post(key, other.Domain), http.StatusForbidden, true},
-			answer{path + " of no site", post(token, "no.example"), http.StatusNotFound, true},
-			answer{path + " as a text", with(post(token, "example.com"), "Content-Type", "text/plain"), http.StatusUnsupportedMediaType, false},
+			answer{path + " about an unknown site", post(token, "no.example"), http.StatusNotFound, true},
+			answer{path + " as text", with(post(token, "example.com"), "Content-Type", "text/plain"), http.StatusUnsupportedMediaType, false},
 			answer{path + " compressed", with(post(token, "example.com"), "Content-Encoding", "gzip"), http.StatusUnsupportedMediaType, true},
 			answer{path + " too long", post(token, strings.Repeat("a", 70_000)), http.StatusRequestEntityTooLarge, true},
-			answer{path + " in no words", asking(http.MethodGet, path, token, ""), http.StatusBadRequest, false})
+			answer{path + " without a question", newRequest(http.MethodGet, path, token, ""), http.StatusBadRequest, false})
 	}
-	get := func(address, secret string) func() *http.Request { return asking(http.MethodGet, address, secret, "") }
+	get := func(address, secret string) func() *http.Request {
+		return newRequest(http.MethodGet, address, secret, "")
+	}
 	const visit = "/v1/visits/AAZMB2dhCAAAAAAAAAAAAg"
 	for _, path := range []string{"/v1/realtime", "/api/v1/stats/realtime/visitors", visit} {
 		tests = append(tests,
-			answer{path + " of no named site", get(path, token), http.StatusBadRequest, false},
-			answer{path + " by nobody", get(path+"?site_id=example.com", ""), http.StatusUnauthorized, true},
+			answer{path + " without a site", get(path, token), http.StatusBadRequest, false},
+			answer{path + " without a key", get(path+"?site_id=example.com", ""), http.StatusUnauthorized, true},
 			answer{path + " with a key for another site", get(path+"?site_id=other.example", key), http.StatusForbidden, true},
-			answer{path + " of no site", get(path+"?site_id=no.example", token), http.StatusNotFound, true})
+			answer{path + " about an unknown site", get(path+"?site_id=no.example", token), http.StatusNotFound, true})
 	}
 	tests = append(tests,
 		answer{"realtime", get("/v1/realtime?site_id=example.com", token), http.StatusOK, true},
 		answer{"present", get("/api/v1/stats/realtime/visitors?site_id=example.com", token), http.StatusOK, true},
-		answer{"no such visit", get(visit+"?site_id=example.com", token), http.StatusNotFound, true},
-		answer{"no id of a visit", get("/v1/visits/a?site_id=example.com", token), http.StatusBadRequest, false},
-		answer{"the first question of a minute", get("/v1/realtime?site_id=example.com", key), http.StatusOK, true},
-		answer{"the second", get("/v1/realtime?site_id=example.com", key), http.StatusTooManyRequests, true})
+		answer{"unknown visit", get(visit+"?site_id=example.com", token), http.StatusNotFound, true},
+		answer{"malformed id", get("/v1/visits/a?site_id=example.com", token), http.StatusBadRequest, false},
+		answer{"first question of a minute", get("/v1/realtime?site_id=example.com", key), http.StatusOK, true},
+		answer{"second question", get("/v1/realtime?site_id=example.com", key), http.StatusTooManyRequests, true})
 	for _, test := range tests {
-		if response, body := c.exchange(t, test.name, test.request, test.fits); response.StatusCode != test.status {
+		if response, body := c.exchange(t, test.name, test.request, test.valid); response.StatusCode != test.status {
 			t.Errorf("%s: status %d: %s", test.name, response.StatusCode, body)
 		}
 	}
@@ -534,7 +537,7 @@ CREATE VIEW rollup_day AS SELECT * FROM broken();`
 		if _, err := i.db.Exec(t.Context(), fmt.Sprintf(brokenRollups, condition)); err != nil {
 			t.Fatal(err)
 		}
-		question := asking(http.MethodPost, "/api/v2/query", token, `{"site_id":"example.com","metrics":["visitors"],`+march+`}`)
+		question := newRequest(http.MethodPost, "/api/v2/query", token, `{"site_id":"example.com","metrics":["visitors"],`+march+`}`)
 		if response, body := c.exchange(t, condition, question, true); response.StatusCode != status {
 			t.Errorf("%s: status %d: %s", condition, response.StatusCode, body)
 		}
@@ -544,22 +547,22 @@ CREATE VIEW rollup_day AS SELECT * FROM broken();`
 	}
 }
 
-// refused fails unless a request is answered with a problem.
-func (c *contract) refused(t *testing.T, status int, code string, fits bool, request func() *http.Request) {
+// expectProblem checks that a request is answered with a problem.
+func (c *contract) expectProblem(t *testing.T, status int, code string, valid bool, request func() *http.Request) {
 	t.Helper()
-	if response, body := c.exchange(t, code, request, fits); response.StatusCode != status || !bytes.Contains(body, []byte(`"`+code+`"`)) {
+	if response, body := c.exchange(t, code, request, valid); response.StatusCode != status || !bytes.Contains(body, []byte(`"`+code+`"`)) {
 		t.Errorf("%s: status %d: %s", code, response.StatusCode, body)
 	}
 }
 
-// TestRareAnswers are those that take more than one wrong question.
+// TestRareAnswers provokes answers that take more than one request.
 func TestRareAnswers(t *testing.T) {
 	t.Parallel()
 	i := installWith(t, localtest.Postgres(t), engine.Limits{Time: time.Hour, Groups: 10})
 	c := readContract(t, i.handler)
 	const countries = `{"site_id":"example.com","metrics":["visitors"],"date_range":["2026-03-01","2026-03-30"],"dimensions":["visit:country_name"]}`
 	question := func() *http.Request {
-		return asking(http.MethodGet, "/api/v2/query?query="+url.QueryEscape(countries), token, "")()
+		return newRequest(http.MethodGet, "/api/v2/query?query="+url.QueryEscape(countries), token, "")()
 	}
 	first, _ := c.exchange(t, "a question", question, true)
 	again, body := c.exchange(t, "the same again", func() *http.Request {
@@ -570,8 +573,8 @@ func TestRareAnswers(t *testing.T) {
 	if again.StatusCode != http.StatusNotModified || len(body) > 0 {
 		t.Errorf("the same again: status %d: %s", again.StatusCode, body)
 	}
-	c.refused(t, http.StatusBadRequest, "body_cut", false, func() *http.Request {
-		r := asking(http.MethodPost, "/api/v2/query", token, countries)()
+	c.expectProblem(t, http.StatusBadRequest, "body_cut", false, func() *http.Request {
+		r := newRequest(http.MethodPost, "/api/v2/query", token, countries)()
 		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(countries[:40]), iotest.ErrReader(io.ErrUnexpectedEOF)))
 		return r
 	})
@@ -583,9 +586,9 @@ FROM rollup_day_true, generate_series(1, 11) AS n WHERE value = 'FR'`); err != n
 		t.Fatal(err)
 	}
 	// The answer was remembered, and no data have come since: it takes another question.
-	c.refused(t, http.StatusUnprocessableEntity, "query_too_large", true,
-		asking(http.MethodPost, "/api/v2/query", token, strings.Replace(countries, "visitors", "visits", 1)))
-	guess := asking(http.MethodPost, "/api/v2/query", "a wrong token", countries)
+	c.expectProblem(t, http.StatusUnprocessableEntity, "query_too_large", true,
+		newRequest(http.MethodPost, "/api/v2/query", token, strings.Replace(countries, "visitors", "visits", 1)))
+	guess := newRequest(http.MethodPost, "/api/v2/query", "a wrong token", countries)
 	localtest.Eventually(t, "guesses come too fast", func() bool {
 		for range 100 {
 			i.handler.ServeHTTP(httptest.NewRecorder(), guess())
@@ -595,7 +598,7 @@ FROM rollup_day_true, generate_series(1, 11) AS n WHERE value = 'FR'`); err != n
 	})
 }
 
-// TestUnavailable asks when the database is away.
+// TestUnavailable asks without a database.
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	server, err := postgres.Start(t.Context(), t.TempDir(), postgres.Plain(), postgres.WithoutSync())
@@ -607,7 +610,7 @@ func TestUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, secret := range []string{token, "ak_nothing"} {
-		if response, body := c.exchange(t, "a request", asking(http.MethodGet, "/v1/realtime?site_id=example.com", secret, ""), true); response.StatusCode != http.StatusServiceUnavailable {
+		if response, body := c.exchange(t, "a request", newRequest(http.MethodGet, "/v1/realtime?site_id=example.com", secret, ""), true); response.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%d %s", response.StatusCode, body)
 		}
 	}

@@ -28,7 +28,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// send asks with headers in pairs, as the owner unless they say otherwise.
+// send sends a request with pairs of headers, by default as the owner.
 func (i *installation) send(method, address, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, address, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+token)
@@ -40,7 +40,7 @@ func (i *installation) send(method, address, body string, headers ...string) *ht
 	return w
 }
 
-// readLines reads the objects of an answer in NDJSON, with numbers as they are written.
+// readLines decodes an answer in NDJSON, with numbers as they are written.
 func readLines(t *testing.T, body io.Reader) (rows []map[string]any) {
 	t.Helper()
 	lines := json.NewDecoder(body)
@@ -55,9 +55,9 @@ func readLines(t *testing.T, body io.Reader) (rows []map[string]any) {
 	return rows
 }
 
-// sameRows fails unless CSV and Parquet have the rows that NDJSON has, in columns of the same
+// compareRows checks that CSV and Parquet have the rows of NDJSON, and their columns the same
 // order.
-func sameRows(t *testing.T, rows []map[string]any, csvFile, parquetFile []byte) {
+func compareRows(t *testing.T, rows []map[string]any, csvFile, parquetFile []byte) {
 	t.Helper()
 	lines, err := csv.NewReader(bytes.NewReader(csvFile)).ReadAll()
 	if err != nil || len(lines) != len(rows)+1 {
@@ -104,7 +104,7 @@ func sameRows(t *testing.T, rows []map[string]any, csvFile, parquetFile []byte) 
 	}
 }
 
-// TestFormats asks the same in each format, and compares with the document.
+// TestFormats asks questions in each format, and compares with the document.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
@@ -170,7 +170,7 @@ func TestFormats(t *testing.T) {
 					if diff := cmp.Diff(want, append([]map[string]any{}, rows...)); diff != "" {
 						t.Errorf("%s: -document +lines\n%s", question, diff)
 					}
-					sameRows(t, rows, i.send("POST", "/api/v2/query", question, "Accept", "text/csv").Body.Bytes(),
+					compareRows(t, rows, i.send("POST", "/api/v2/query", question, "Accept", "text/csv").Body.Bytes(),
 						i.send("GET", "/api/v2/query?format=parquet&query="+url.QueryEscape(question), "").Body.Bytes())
 				}
 			}
@@ -188,17 +188,17 @@ func TestFormats(t *testing.T) {
 				}
 				for _, row := range rows {
 					if row["did"] == "=1+1" {
-						row["did"] = "'=1+1" // as spreadsheets take it for a text
+						row["did"] = "'=1+1" // so that spreadsheets take it as text
 					}
 				}
 				parquetFile := i.send("POST", path+"?format=parquet", question)
-				if path == "/v1/cohorts" { // where the text is as it is
+				if path == "/v1/cohorts" { // Parquet does not change texts
 					if !bytes.Contains(parquetFile.Body.Bytes(), []byte("=1+1")) || bytes.Contains(parquetFile.Body.Bytes(), []byte("'=1+1")) {
 						t.Error("Parquet has an apostrophe")
 					}
 					continue
 				}
-				sameRows(t, rows, i.send("POST", path+"?format=csv", question).Body.Bytes(), parquetFile.Body.Bytes())
+				compareRows(t, rows, i.send("POST", path+"?format=csv", question).Body.Bytes(), parquetFile.Body.Bytes())
 			}
 		})
 	}
@@ -236,13 +236,13 @@ func TestFormatOfAnswers(t *testing.T) {
 		method, address, body, accept string
 		status                        int
 	}{
-		"no such format":       {"POST", "/api/v2/query?format=xlsx", question, "", 400},
-		"nothing acceptable":   {"POST", "/api/v2/query", question, "image/png", 406},
-		"a document of events": {"POST", "/v1/export", question, "application/json", 406},
-		"a bad cursor":         {"POST", "/v1/export", `{"site_id":"example.com","date_range":"all","cursor":"x"}`, "", 400},
-		"a bad limit":          {"POST", "/v1/export", `{"site_id":"example.com","date_range":"all","limit":0}`, "", 400},
-		"an unknown segment":   {"POST", "/v1/export", `{"site_id":"example.com","date_range":"all","filters":[["is","segment",["x"]]]}`, "", 400},
-		"the head of events":   {"HEAD", "/v1/export?query=" + url.QueryEscape(`{"site_id":"example.com","date_range":"all"}`), "", "", 200},
+		"unknown format":       {"POST", "/api/v2/query?format=xlsx", question, "", 400},
+		"no acceptable format": {"POST", "/api/v2/query", question, "image/png", 406},
+		"events as JSON":       {"POST", "/v1/export", question, "application/json", 406},
+		"malformed cursor":     {"POST", "/v1/export", `{"site_id":"example.com","date_range":"all","cursor":"x"}`, "", 400},
+		"limit of 0":           {"POST", "/v1/export", `{"site_id":"example.com","date_range":"all","limit":0}`, "", 400},
+		"unknown segment":      {"POST", "/v1/export", `{"site_id":"example.com","date_range":"all","filters":[["is","segment",["x"]]]}`, "", 400},
+		"HEAD":                 {"HEAD", "/v1/export?query=" + url.QueryEscape(`{"site_id":"example.com","date_range":"all"}`), "", "", 200},
 	} {
 		answer := i.send(test.method, test.address, test.body, "Accept", test.accept)
 		if answer.Code != test.status || test.status != 200 && answer.Header().Get("Content-Type") != "application/problem+json" || answer.Code == 200 && answer.Body.Len() > 0 {
@@ -251,9 +251,9 @@ func TestFormatOfAnswers(t *testing.T) {
 	}
 }
 
-// TestGuestsSeeNoVisits asks for single visits and events with a share link, of a public
-// site, and with a key.
-func TestGuestsSeeNoVisits(t *testing.T) {
+// TestDetailedAccess asks for single visits and events with a share link, as a guest of a
+// public site, and with keys.
+func TestDetailedAccess(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
 	if _, err := i.db.Exec(t.Context(), `UPDATE sites SET public = true`); err != nil {
@@ -290,8 +290,8 @@ func TestGuestsSeeNoVisits(t *testing.T) {
 	}
 }
 
-// many are events of a day that fill more than a page.
-func many(site int32, n int) []event.Event {
+// manyEvents returns events of a day that fill several pages.
+func manyEvents(site int32, n int) []event.Event {
 	start := time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC)
 	events := make([]event.Event, n)
 	for i := range events {
@@ -305,10 +305,10 @@ func many(site int32, n int) []event.Event {
 	return events
 }
 
-// add stores many events, with nothing that is derived from them.
+// add stores many events, without visits and rollups.
 func (i *installation) add(t *testing.T, n int) {
 	t.Helper()
-	events := many(i.site.ID, n)
+	events := manyEvents(i.site.ID, n)
 	var all []*event.Event
 	for n := range events {
 		all = append(all, &events[n])
@@ -318,8 +318,8 @@ func (i *installation) add(t *testing.T, n int) {
 	}
 }
 
-// TestExport exports all that is stored, and goes on where a connection broke, while other
-// events are stored.
+// TestExport exports events, and continues after the connection breaks while other events are
+// stored.
 func TestExport(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
@@ -351,7 +351,7 @@ func TestExport(t *testing.T) {
 				t.Error(diff)
 			}
 
-			stored := many(i.site.ID, 5000)
+			stored := manyEvents(i.site.ID, 5000)
 			record(t, i.db, stored[10:4990])
 			server := httptest.NewServer(i.handler)
 			defer server.Close()
@@ -392,22 +392,22 @@ func TestExport(t *testing.T) {
 				if ended {
 					break
 				}
-				if breaks == 0 { // some before, some behind where the client is
+				if breaks == 0 { // some before and some after the cursor
 					record(t, i.db, slices.Concat(stored[:10], stored[4990:]))
 				}
 			}
 			for n, e := range stored {
 				if times := seen[e.ID.String()]; n >= 10 && times != 1 || times > 1 {
-					t.Fatalf("event %d came %d times", n, times)
+					t.Fatalf("event %d is exported %d times", n, times)
 				}
 			}
 		})
 	}
 }
 
-// TestExportTakesLittleMemory exports far more than is in memory meanwhile: a quarter of the
-// text at most. It runs alone, since it looks at the memory of the process.
-func TestExportTakesLittleMemory(t *testing.T) { //nolint:paralleltest // see there
+// TestExportMemory exports far more than is in memory at a time: at most a quarter of the
+// text.
+func TestExportMemory(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
 	i := install(t, localtest.Postgres(t))
 	i.add(t, 200_000)
 	server := httptest.NewServer(i.handler)
@@ -458,9 +458,9 @@ func TestExportTakesLittleMemory(t *testing.T) { //nolint:paralleltest // see th
 	}
 }
 
-// TestExportBreaksOff kills the database under an export: the client must not take the part
-// that it has for the whole.
-func TestExportBreaksOff(t *testing.T) {
+// TestExportCut kills the database during an export: the client must notice that the file is
+// incomplete.
+func TestExportCut(t *testing.T) {
 	t.Parallel()
 	database, err := postgres.Start(t.Context(), t.TempDir(), postgres.Plain(), postgres.WithoutSync())
 	if err != nil {
@@ -487,6 +487,6 @@ func TestExportBreaksOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n, err := io.Copy(io.Discard, answer.Body); err == nil {
-		t.Errorf("after %d bytes the file ends as if it were whole", n)
+		t.Errorf("after %d bytes the file ends as if it were complete", n)
 	}
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// TestLikePlausible asks for what Plausible's Stats API v2 defines and a client of it relies
-// on: the names of what is not known, which events a filter passes, the order of rows that
-// none is asked for, and of what the rates of goals are.
-func TestLikePlausible(t *testing.T) {
+// TestPlausible checks what clients of Plausible's Stats API v2 rely on: the names of unknown
+// values, which events pass a filter, the default order of rows, and what the rates of goals
+// are shares of.
+func TestPlausible(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
-	record(t, i.db, more(t, i))
-	equip(t, i)
+	record(t, i.db, laterEvents(t, i))
+	define(t, i)
 	for name, test := range map[string]struct{ question, results string }{
 		"no campaign": {
 			`"metrics":["visits"],"dimensions":["visit:utm_source"]`,
@@ -35,20 +35,21 @@ func TestLikePlausible(t *testing.T) {
 			`"metrics":["visits"],"dimensions":["visit:device"],"order_by":[["visit:device","desc"]]`,
 			`[{"metrics":[1],"dimensions":["Mobile"]},{"metrics":[3],"dimensions":["Desktop"]},{"metrics":[3],"dimensions":["(not set)"]}]`,
 		},
-		"what is not known by its name":   {`"metrics":["visits"],"filters":[["is","visit:device",["(not set)"]]]`, `[{"metrics":[3],"dimensions":[]}]`},
-		"what is not known as nothing":    {`"metrics":["visits"],"filters":[["is","visit:device",[""]]]`, `[{"metrics":[3],"dimensions":[]}]`},
-		"what is known":                   {`"metrics":["visits"],"filters":[["is_not","visit:device",["(not set)"]]]`, `[{"metrics":[4],"dimensions":[]}]`},
-		"a part of what is not known":     {`"metrics":["visits"],"filters":[["contains","visit:device",["set"]]]`, `[{"metrics":[0],"dimensions":[]}]`},
-		"anything":                        {`"metrics":["visits"],"filters":[["matches","visit:device",[".+"]]]`, `[{"metrics":[4],"dimensions":[]}]`},
-		"not a part of what is not known": {`"metrics":["visits"],"filters":[["contains_not","visit:device",["e"]]]`, `[{"metrics":[3],"dimensions":[]}]`},
-		"another property or none":        {`"metrics":["events"],"filters":[["is_not","event:props:plan",["free"]]]`, `[{"metrics":[12],"dimensions":[]}]`},
-		"a property without a part":       {`"metrics":["events"],"filters":[["contains_not","event:props:plan",["free"]]]`, `[{"metrics":[1],"dimensions":[]}]`},
-		"a property that doesn't match":   {`"metrics":["events"],"filters":[["matches_not","event:props:plan",["^f"]]]`, `[{"metrics":[1],"dimensions":[]}]`},
-		"the order within a day": {
+		"unknown value by its name":       {`"metrics":["visits"],"filters":[["is","visit:device",["(not set)"]]]`, `[{"metrics":[3],"dimensions":[]}]`},
+		"unknown value as empty":          {`"metrics":["visits"],"filters":[["is","visit:device",[""]]]`, `[{"metrics":[3],"dimensions":[]}]`},
+		"known values":                    {`"metrics":["visits"],"filters":[["is_not","visit:device",["(not set)"]]]`, `[{"metrics":[4],"dimensions":[]}]`},
+		"part of the unknown value":       {`"metrics":["visits"],"filters":[["contains","visit:device",["set"]]]`, `[{"metrics":[0],"dimensions":[]}]`},
+		"any known value":                 {`"metrics":["visits"],"filters":[["matches","visit:device",[".+"]]]`, `[{"metrics":[4],"dimensions":[]}]`},
+		"not a part of the unknown value": {`"metrics":["visits"],"filters":[["contains_not","visit:device",["e"]]]`, `[{"metrics":[3],"dimensions":[]}]`},
+		"another value or none":           {`"metrics":["events"],"filters":[["is_not","event:props:plan",["free"]]]`, `[{"metrics":[12],"dimensions":[]}]`},
+		"property without a part":         {`"metrics":["events"],"filters":[["contains_not","event:props:plan",["free"]]]`, `[{"metrics":[1],"dimensions":[]}]`},
+		"property that doesn't match":     {`"metrics":["events"],"filters":[["matches_not","event:props:plan",["^f"]]]`, `[{"metrics":[1],"dimensions":[]}]`},
+		"order within a day": {
 			`"metrics":["visits"],"dimensions":["time:day","visit:source"],"pagination":{"limit":3}`,
 			`[{"metrics":[2],"dimensions":["2026-03-02","Google"]},{"metrics":[1],"dimensions":["2026-03-02","Direct / None"]},{"metrics":[1],"dimensions":["2026-03-03","Direct / None"]}]`,
 		},
-		// Of the 6 visitors one paid for the plan; a filter by it is not one of those who did not pay.
+		// One of the 6 visitors paid for the plan. The filter on it does not limit the visitors
+		// that the rate is a share of.
 		"rates of a goal with a property": {
 			`"metrics":["visitors","conversion_rate","group_conversion_rate"],"filters":[["is","event:goal",["Paid"]],["is","event:props:plan",["pro"]]]`,
 			`[{"metrics":[1,16.67,16.67],"dimensions":[]}]`,
@@ -57,7 +58,7 @@ func TestLikePlausible(t *testing.T) {
 			`"metrics":["conversion_rate","group_conversion_rate"],"dimensions":["event:goal"]`,
 			`[{"metrics":[50,50],"dimensions":["Docs"]},{"metrics":[33.33,33.33],"dimensions":["Paid"]},{"metrics":[16.67,16.67],"dimensions":["Signup"]}]`,
 		},
-		// Two of the 6 visitors paid on the 5th, who are both of that day.
+		// Two of the 6 visitors paid on the 5th, the only ones of that day.
 		"rates of a goal by day": {
 			`"metrics":["visitors","conversion_rate","group_conversion_rate"],"dimensions":["time:day"],"filters":[["is","event:goal",["Paid"]]]`,
 			`[{"metrics":[2,33.33,100],"dimensions":["2026-03-05"]}]`,
@@ -73,8 +74,8 @@ func TestLikePlausible(t *testing.T) {
 	}
 }
 
-// TestErrors has problems say what is wrong in the member error where Plausible does.
-func TestErrors(t *testing.T) {
+// TestPlausibleErrors checks that problems have the member error where Plausible has it.
+func TestPlausibleErrors(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
 	for path, want := range map[string]string{"/api/v2/query": "metrics: ", "/v1/funnels": ""} {

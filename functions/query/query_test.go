@@ -28,8 +28,8 @@ import (
 
 const token = "the-owner-of-this-installation"
 
-// installation is the function on a database with the site example.com, in Paris,
-// and what happened on it in the first days of March 2026.
+// installation is the function with a database that has the site example.com, in Paris, and
+// its events of the first days of March 2026.
 type installation struct {
 	handler http.Handler
 	db      *pgxpool.Pool
@@ -48,7 +48,7 @@ func installWith(t *testing.T, database string, limits engine.Limits, variables 
 		t.Fatal(err)
 	}
 	options := address.Query()
-	options.Set("pool_max_conns", "1") // nothing may need a second while it holds one
+	options.Set("pool_max_conns", "1") // a question must not need a second connection
 	address.RawQuery = options.Encode()
 	environ := append([]string{"DATABASE_URL=" + address.String(), "ADMIN_TOKEN=" + token}, variables...)
 	process := host.NewProcess(host.Variables(environ), slog.New(slog.DiscardHandler))
@@ -65,7 +65,7 @@ func installWith(t *testing.T, database string, limits engine.Limits, variables 
 	if err != nil {
 		t.Fatal(err)
 	}
-	record(t, db, happened(t, site.ID))
+	record(t, db, sampleEvents(t, site.ID))
 	instance, err := host.Build(t.Context(), env, query.WithLimits(limits))
 	if err != nil {
 		t.Fatal(err)
@@ -73,13 +73,13 @@ func installWith(t *testing.T, database string, limits engine.Limits, variables 
 	return &installation{instance, db, site}
 }
 
-// happened is small enough to count by hand:
+// sampleEvents are few enough to count by hand:
 //
 //	2 March  visitor 1  10:00 / from Google in France, 10:05 /pricing, 10:06 signup on /pricing
 //	                    15:00 / (another visit, direct)
 //	         visitor 2  10:59 / from Google in Germany, 11:09 /docs
 //	3 March  visitor 1  00:30 /docs, direct, place unknown
-func happened(t *testing.T, site int32) []event.Event {
+func sampleEvents(t *testing.T, site int32) []event.Event {
 	t.Helper()
 	location, err := time.LoadLocation("Europe/Paris")
 	if err != nil {
@@ -134,7 +134,7 @@ func record(t *testing.T, db *pgxpool.Pool, events []event.Event) {
 	}
 }
 
-// ask asks with a secret, if any, and returns the status and the body.
+// ask sends a question with a secret, if any, and returns the status and the body.
 func (i *installation) ask(t *testing.T, secret, body string) (int, string) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/api/v2/query", strings.NewReader(body))
@@ -149,15 +149,15 @@ func (i *installation) ask(t *testing.T, secret, body string) (int, string) {
 
 const allMetrics = `["visitors","visits","pageviews","events","bounce_rate","visit_duration","views_per_visit"]`
 
-// TestDefinitions asks for numbers that were counted by hand.
+// TestDefinitions compares with numbers that were counted by hand.
 func TestDefinitions(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		question string
 		results  string
 	}{
-		// Visits: 360 s with 3 events, 0 s with 1, 600 s with 2, and on the 3rd 0 s
-		// with 1. Visitor 1 counts on both days.
+		// Visits: 360 s with 3 events, 0 s with 1, 600 s with 2, and on the 3rd 0 s with 1.
+		// Visitor 1 counts on both days.
 		"all": {
 			`"metrics":` + allMetrics + `,"date_range":["2026-03-01","2026-03-31"]`,
 			`[{"metrics":[3,4,6,7,50,240,1.5],"dimensions":[]}]`,
@@ -166,11 +166,11 @@ func TestDefinitions(t *testing.T) {
 			`"metrics":` + allMetrics + `,"date_range":["2026-03-02","2026-03-02"]`,
 			`[{"metrics":[2,3,5,6,33,320,1.67],"dimensions":[]}]`,
 		},
-		"nothing": {
+		"no events": {
 			`"metrics":` + allMetrics + `,"date_range":["2026-02-01","2026-02-28"]`,
 			`[{"metrics":[0,0,0,0,0,0,0],"dimensions":[]}]`,
 		},
-		"nothing by day": {
+		"no events by day": {
 			`"metrics":["visitors"],"date_range":["2026-02-01","2026-02-28"],"dimensions":["time:day"]`,
 			`[]`,
 		},
@@ -178,7 +178,7 @@ func TestDefinitions(t *testing.T) {
 			`"metrics":["visitors","visits","pageviews"],"date_range":["2026-03-01","2026-03-31"],"dimensions":["time:day"]`,
 			`[{"metrics":[2,3,5],"dimensions":["2026-03-02"]},{"metrics":[1,1,1],"dimensions":["2026-03-03"]}]`,
 		},
-		// A visit counts in the hour in which it began; visitors and events in theirs.
+		// A visit counts in the hour in which it began, visitors and events in theirs.
 		"by hour": {
 			`"metrics":["visitors","visits","pageviews","bounce_rate"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["time:hour"]`,
 			`[{"metrics":[2,2,3,0],"dimensions":["2026-03-02 10:00:00"]},` +
@@ -189,7 +189,7 @@ func TestDefinitions(t *testing.T) {
 			`"metrics":["events"],"date_range":"all","dimensions":["time:month"]`,
 			`[{"metrics":[7],"dimensions":["2026-03-01"]}]`,
 		},
-		// Views of the page, over the visits that have one.
+		// The visits that have a view of the page.
 		"by page": {
 			`"metrics":["visitors","visits","pageviews","events","bounce_rate","visit_duration"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["event:page"]`,
 			`[{"metrics":[2,3,3,3,33,320],"dimensions":["/"]},` +
@@ -200,7 +200,7 @@ func TestDefinitions(t *testing.T) {
 			`"metrics":["visitors","events"],"date_range":["2026-03-01","2026-03-31"],"dimensions":["event:name"]`,
 			`[{"metrics":[3,6],"dimensions":["pageview"]},{"metrics":[1,1],"dimensions":["signup"]}]`,
 		},
-		"by name, as Plausible's clients ask for what is no view": {
+		"by name without views, as Plausible's clients ask": {
 			`"metrics":["visitors","events"],"date_range":["2026-03-01","2026-03-31"],"dimensions":["event:name"],"filters":[["is_not","event:name",["pageview"]]]`,
 			`[{"metrics":[1,1],"dimensions":["signup"]}]`,
 		},
@@ -208,7 +208,7 @@ func TestDefinitions(t *testing.T) {
 			`"metrics":["visitors","pageviews","events"],"date_range":["2026-03-01","2026-03-31"],"filters":[["is","event:name",["pageview"]],["is","event:page",["/docs"]]]`,
 			`[{"metrics":[2,2,2],"dimensions":[]}]`,
 		},
-		// All events of a visit count under the source of its first.
+		// All events of a visit have the source of its first event.
 		"by source": {
 			`"metrics":["visitors","events"],"date_range":["2026-03-01","2026-03-31"],"dimensions":["visit:source"]`,
 			`[{"metrics":[2,2],"dimensions":["Direct / None"]},{"metrics":[2,5],"dimensions":["Google"]}]`,
@@ -221,7 +221,7 @@ func TestDefinitions(t *testing.T) {
 			`"metrics":["visits"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["visit:exit_page"],"order_by":[["visit:exit_page","desc"]]`,
 			`[{"metrics":[1],"dimensions":["/pricing"]},{"metrics":[1],"dimensions":["/docs"]},{"metrics":[1],"dimensions":["/"]}]`,
 		},
-		"by two": {
+		"by two dimensions": {
 			`"metrics":["visits"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["visit:device","visit:source"],"order_by":[["visit:source","asc"]]`,
 			`[{"metrics":[1],"dimensions":["Desktop","Direct / None"]},{"metrics":[1],"dimensions":["Desktop","Google"]},{"metrics":[1],"dimensions":["Mobile","Google"]}]`,
 		},
@@ -229,20 +229,20 @@ func TestDefinitions(t *testing.T) {
 			`"metrics":["visitors","pageviews"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["event:page"],"filters":[["is","visit:source",["Google"]]]`,
 			`[{"metrics":[2,2],"dimensions":["/"]},{"metrics":[1,1],"dimensions":["/docs"]},{"metrics":[1,1],"dimensions":["/pricing"]}]`,
 		},
-		"sources of who saw a page": {
+		"sources of the visitors of a page": {
 			`"metrics":["visitors","visits","pageviews"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["visit:source"],"filters":[["contains","event:page",["docs"]]]`,
 			`[{"metrics":[1,1,1],"dimensions":["Google"]}]`,
 		},
-		"no source": {
+		"unknown source": {
 			`"metrics":["visits"],"date_range":["2026-03-01","2026-03-31"],"filters":[["is","visit:source",["Direct / None"]]]`,
 			`[{"metrics":[2],"dimensions":[]}]`,
 		},
-		// From 10:05:30 on: only what happened since, and no visit began before 10:59.
+		// From 10:05:30 on: only later events count, and the next visit began at 10:59.
 		"part of a day": {
 			`"metrics":["visitors","visits","pageviews","events"],"date_range":["2026-03-02T10:05:30+01:00","2026-03-02T11:00:00+01:00"]`,
 			`[{"metrics":[2,1,1,2],"dimensions":[]}]`,
 		},
-		"a page of many": {
+		"pagination": {
 			`"metrics":["pageviews"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["event:page"],"pagination":{"limit":1,"offset":1}`,
 			`[{"metrics":[1],"dimensions":["/docs"]}]`,
 		},
@@ -326,28 +326,28 @@ func TestAccess(t *testing.T) {
 		status       int
 		code         string
 	}{
-		"a share link":                       {link(nil), "other.example", 200, ""},
-		"a share link that will end":         {link(new(time.Now().Add(time.Hour))), "other.example", 200, ""},
-		"a share link that has ended":        {link(new(time.Now())), "other.example", 401, "unauthorized"},
-		"a share link, another site":         {link(nil), "example.com", 403, "forbidden"},
-		"a share link, a public site":        {link(nil), "public.example", 403, "forbidden"},
-		"a share link, no such site":         {link(nil), "no.example", 403, "forbidden"},
-		"a share link that isn't there":      {"sl_nothing", "other.example", 401, "unauthorized"},
-		"nobody, a public site":              {"", "public.example", 200, ""},
-		"nobody, another site":               {"", "other.example", 401, "unauthorized"},
-		"nobody, no such site":               {"", "no.example", 401, "unauthorized"},
-		"a wrong token, a public site":       {"wrong", "public.example", 401, "unauthorized"},
-		"a wrong key, a public site":         {"ak_nothing", "public.example", 401, "unauthorized"},
-		"the owner":                          {token, "other.example", 200, ""},
-		"a key":                              {key(store.ScopeQuery), "other.example", 200, ""},
-		"a key for the site":                 {key(store.ScopeQuery, other.ID), other.PublicID, 200, ""},
-		"a key for another site":             {key(store.ScopeQuery, other.ID), "example.com", 403, "forbidden"},
-		"a key for another, no such site":    {key(store.ScopeQuery, other.ID), "no.example", 403, "forbidden"},
-		"a key for other things":             {key(store.ScopeLive), "example.com", 403, "forbidden"},
-		"a key that isn't there":             {"ak_nothing", "example.com", 401, "unauthorized"},
-		"the owner, no such site":            {token, "no.example", 404, "site_unknown"},
-		"the owner, a site that can't exist": {token, `a\u0000`, 404, "site_unknown"},
-		"the owner, an injection":            {token, `' OR true --`, 404, "site_unknown"},
+		"a share link":                            {link(nil), "other.example", 200, ""},
+		"a share link that will expire":           {link(new(time.Now().Add(time.Hour))), "other.example", 200, ""},
+		"a share link that has expired":           {link(new(time.Now())), "other.example", 401, "unauthorized"},
+		"a share link, another site":              {link(nil), "example.com", 403, "forbidden"},
+		"a share link, a public site":             {link(nil), "public.example", 403, "forbidden"},
+		"a share link, an unknown site":           {link(nil), "no.example", 403, "forbidden"},
+		"an unknown share link":                   {"sl_nothing", "other.example", 401, "unauthorized"},
+		"no secret, a public site":                {"", "public.example", 200, ""},
+		"no secret, another site":                 {"", "other.example", 401, "unauthorized"},
+		"no secret, an unknown site":              {"", "no.example", 401, "unauthorized"},
+		"a wrong token, a public site":            {"wrong", "public.example", 401, "unauthorized"},
+		"a wrong key, a public site":              {"ak_nothing", "public.example", 401, "unauthorized"},
+		"the owner":                               {token, "other.example", 200, ""},
+		"a key":                                   {key(store.ScopeQuery), "other.example", 200, ""},
+		"a key for the site":                      {key(store.ScopeQuery, other.ID), other.PublicID, 200, ""},
+		"a key for another site":                  {key(store.ScopeQuery, other.ID), "example.com", 403, "forbidden"},
+		"a key for another site, an unknown site": {key(store.ScopeQuery, other.ID), "no.example", 403, "forbidden"},
+		"a key with another scope":                {key(store.ScopeLive), "example.com", 403, "forbidden"},
+		"an unknown key":                          {"ak_nothing", "example.com", 401, "unauthorized"},
+		"the owner, an unknown site":              {token, "no.example", 404, "site_unknown"},
+		"the owner, an impossible site":           {token, `a\u0000`, 404, "site_unknown"},
+		"the owner, an injection":                 {token, `' OR true --`, 404, "site_unknown"},
 	} {
 		status, body := i.ask(t, test.secret, `{"site_id":"`+test.site+`","metrics":["visitors"],"date_range":"30d"}`)
 		var p struct{ Code string }
@@ -387,7 +387,7 @@ func TestBadRate(t *testing.T) {
 		process := host.NewProcess(map[string]string{"DATABASE_URL": "postgres://127.0.0.1:1/none", "ADMIN_TOKEN": token, "QUERY_RATE": value}, slog.New(slog.DiscardHandler))
 		t.Cleanup(process.Close)
 		if _, err := host.Build(t.Context(), process.Env("query"), query.New); err == nil || !strings.Contains(err.Error(), "QUERY_RATE") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v, want one line that names QUERY_RATE", value, err)
+			t.Errorf("%s: %v, want one line about QUERY_RATE", value, err)
 		}
 	}
 }
@@ -401,16 +401,16 @@ func TestBadRequests(t *testing.T) {
 		headers            map[string]string
 		status             int
 	}{
-		"a form":           {"POST", "/api/v2/query", "site_id=example.com", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, 415},
-		"compressed":       {"POST", "/api/v2/query", good, map[string]string{"Content-Encoding": "gzip"}, 415},
-		"too long":         {"POST", "/api/v2/query", strings.Repeat(" ", 70_000) + good, nil, 413},
-		"a bad question":   {"POST", "/api/v2/query", `{"site_id":"example.com"}`, nil, 400},
-		"another method":   {"PUT", "/api/v2/query", good, nil, 405},
-		"no question":      {"GET", "/api/v2/query", "", nil, 400},
-		"a preflight":      {"OPTIONS", "/api/v2/query", "", map[string]string{"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}, 405},
-		"another address":  {"POST", "/api/v1/stats", good, nil, 404},
-		"with no type":     {"POST", "/api/v2/query", good, nil, 200},
-		"with its charset": {"POST", "/api/v2/query", good, map[string]string{"Content-Type": "application/json; charset=utf-8"}, 200},
+		"a form":              {"POST", "/api/v2/query", "site_id=example.com", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, 415},
+		"compressed":          {"POST", "/api/v2/query", good, map[string]string{"Content-Encoding": "gzip"}, 415},
+		"too long":            {"POST", "/api/v2/query", strings.Repeat(" ", 70_000) + good, nil, 413},
+		"an invalid question": {"POST", "/api/v2/query", `{"site_id":"example.com"}`, nil, 400},
+		"another method":      {"PUT", "/api/v2/query", good, nil, 405},
+		"no question":         {"GET", "/api/v2/query", "", nil, 400},
+		"a preflight":         {"OPTIONS", "/api/v2/query", "", map[string]string{"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}, 405},
+		"another address":     {"POST", "/api/v1/stats", good, nil, 404},
+		"no content type":     {"POST", "/api/v2/query", good, nil, 200},
+		"charset":             {"POST", "/api/v2/query", good, map[string]string{"Content-Type": "application/json; charset=utf-8"}, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -433,7 +433,7 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-// TestReadReplica has the function ask a database that takes no writes.
+// TestReadReplica checks that the function works on a read-only database.
 func TestReadReplica(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
@@ -441,7 +441,7 @@ func TestReadReplica(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := i.db.Exec(t.Context(), `SET default_transaction_read_only = on`); err != nil { // of the pool's only connection
+	if _, err := i.db.Exec(t.Context(), `SET default_transaction_read_only = on`); err != nil { // for the only connection of the pool
 		t.Fatal(err)
 	}
 	if status, body := i.ask(t, secret, `{"site_id":"example.com","metrics":["visitors"],"date_range":"all"}`); status != 200 {
@@ -449,8 +449,8 @@ func TestReadReplica(t *testing.T) {
 	}
 }
 
-// TestDatabaseIsAway kills the database under the function.
-func TestDatabaseIsAway(t *testing.T) {
+// TestDatabaseDown stops the database while the function runs.
+func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	server, err := postgres.Start(t.Context(), t.TempDir(), postgres.Plain(), postgres.WithoutSync())
 	if err != nil {
