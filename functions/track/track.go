@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/analytics-platform/analytics/shared/edge/httpbody"
 	"github.com/analytics-platform/analytics/shared/edge/limit"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/host"
@@ -216,7 +217,7 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batc
 	request := wire.Request{Header: r.Header, Arrived: f.now(), Subjects: len(f.pipeline.SubjectKey) > 0}
 	var err error
 	if r.Method == http.MethodPost {
-		request.Body, err = wire.ReadBody(r.Header, r.Body)
+		request.Body, err = httpbody.Read(r.Header, r.Body, event.MaxBody)
 	} else {
 		request.Query = r.URL.Query()
 	}

@@ -1,16 +1,11 @@
 package wire_test
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
 	"net/url"
 	"testing"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
-	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/ingest/wire"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/validation"
@@ -100,30 +95,5 @@ func FuzzPixel(f *testing.F) {
 			return // such a request is refused before
 		}
 		check(t, wire.Request{Query: query, Header: http.Header{"Referer": {"https://one.example/a"}}, Arrived: arrived, Subjects: true}, wire.Pixel)
-	})
-}
-
-// FuzzBody checks that no more is read than may be, whatever a compressed body promises.
-func FuzzBody(f *testing.F) {
-	var zipped bytes.Buffer
-	z := gzip.NewWriter(&zipped)
-	_, _ = z.Write([]byte(`{"site":"s_1","type":"view"}`))
-	_ = z.Close()
-	encoder, err := zstd.NewWriter(nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add("gzip", "application/json", zipped.Bytes())
-	f.Add("zstd", "text/plain;charset=UTF-8", encoder.EncodeAll(make([]byte, 2<<20), nil))
-	f.Add("", "", []byte("{}"))
-	f.Fuzz(func(t *testing.T, encoding, kind string, body []byte) {
-		read, err := wire.ReadBody(http.Header{"Content-Encoding": {encoding}, "Content-Type": {kind}}, bytes.NewReader(body))
-		var why problem.Problem
-		if err != nil && !errors.As(err, &why) {
-			t.Fatalf("no problem: %v", err)
-		}
-		if len(read) > event.MaxBody && len(read) > len(body) {
-			t.Fatalf("%d bytes were unpacked", len(read))
-		}
 	})
 }

@@ -1,10 +1,7 @@
 package wire
 
 import (
-	"errors"
-	"fmt"
 	"math"
-	"reflect"
 	"strconv"
 	"strings"
 
@@ -12,54 +9,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/strictjson"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// decode reads JSON into a struct and ignores what the struct doesn't know, since
-// trackers grow. What is wrong is an *validation.Error.
+// decode decodes JSON into a struct and ignores what the struct does not declare, since
+// trackers grow. An error is a *validation.Error.
 func decode(data []byte, into any) error {
-	err := json.Unmarshal(data, into)
-	if err == nil {
-		return nil
+	if err := json.Unmarshal(data, into); err != nil {
+		return strictjson.Explain(err)
 	}
-	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		return &validation.Error{Field: path(semantic.JSONPointer), Code: validation.CodeWrongType, Detail: "must be " + expected(semantic.GoType)}
-	}
-	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			return &validation.Error{Field: path(syntactic.JSONPointer), Code: validation.CodeMalformed, Detail: "appears twice"}
-		}
-		return &validation.Error{Field: path(syntactic.JSONPointer), Code: validation.CodeMalformed, Detail: fmt.Sprintf("is not valid JSON at byte %d", syntactic.ByteOffset)}
-	}
-	return &validation.Error{Code: validation.CodeMalformed, Detail: "the body is empty or ends in the middle of the JSON"}
-}
-
-// path turns a JSON pointer into the dotted path that errors use.
-func path(p jsontext.Pointer) string {
-	var parts []string
-	for token := range p.Tokens() {
-		parts = append(parts, strings.ToValidUTF8(cut(token, event.MaxKey), "?"))
-	}
-	return strings.Join(parts, ".")
-}
-
-// expected names what a Go type is read from.
-func expected(t reflect.Type) string {
-	if t == nil {
-		return "of another type"
-	}
-	switch t.Kind() {
-	case reflect.String:
-		return "a string"
-	case reflect.Bool:
-		return "a boolean"
-	case reflect.Slice:
-		return "an array"
-	case reflect.Float64:
-		return "a number"
-	default:
-		return "an object"
-	}
+	return nil
 }
 
 // first is the first of the values that is there; null counts as absent.

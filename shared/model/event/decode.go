@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/analytics-platform/analytics/shared/model/strictjson"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
@@ -22,17 +21,17 @@ func Split(body []byte) (events []jsontext.Value, array bool, err error) {
 	case jsontext.KindBeginObject:
 		value, err := dec.ReadValue()
 		if err != nil {
-			return nil, false, malformed(err)
+			return nil, false, strictjson.Explain(err)
 		}
 		return []jsontext.Value{bytes.Clone(value)}, false, atEnd(dec)
 	case jsontext.KindBeginArray:
 		if _, err := dec.ReadToken(); err != nil {
-			return nil, true, malformed(err)
+			return nil, true, strictjson.Explain(err)
 		}
 		for dec.PeekKind() != jsontext.KindEndArray {
 			value, err := dec.ReadValue()
 			if err != nil {
-				return nil, true, malformed(err)
+				return nil, true, strictjson.Explain(err)
 			}
 			if len(events) == MaxBatch {
 				return nil, true, &validation.Error{Code: validation.CodeTooMany, Detail: fmt.Sprintf("at most %d events in a request", MaxBatch)}
@@ -40,7 +39,7 @@ func Split(body []byte) (events []jsontext.Value, array bool, err error) {
 			events = append(events, bytes.Clone(value))
 		}
 		if _, err := dec.ReadToken(); err != nil {
-			return nil, true, malformed(err)
+			return nil, true, strictjson.Explain(err)
 		}
 		if len(events) == 0 {
 			return nil, true, &validation.Error{Code: validation.CodeRequired, Detail: "the array holds no event"}
@@ -51,7 +50,7 @@ func Split(body []byte) (events []jsontext.Value, array bool, err error) {
 		if errors.Is(err, io.EOF) {
 			return nil, false, &validation.Error{Code: validation.CodeRequired, Detail: "the body is empty: send one event as a JSON object, or an array of events"}
 		}
-		return nil, false, malformed(err)
+		return nil, false, strictjson.Explain(err)
 	default:
 		return nil, false, &validation.Error{Code: validation.CodeWrongType, Detail: "the body must be a JSON object (one event) or an array of events"}
 	}
@@ -64,81 +63,14 @@ func atEnd(dec *jsontext.Decoder) error {
 	return nil
 }
 
-func malformed(err error) error {
-	var syntactic *jsontext.SyntacticError
-	if errors.As(err, &syntactic) {
-		return invalid(field(syntactic.JSONPointer), validation.CodeMalformed, fmt.Sprintf("is not valid JSON at byte %d", syntactic.ByteOffset))
-	}
-	return invalid("", validation.CodeMalformed, "the body ends in the middle of the JSON")
-}
-
-// decodeError says which member of an event could not be read and why, without
-// repeating its value.
+// decodeError describes why an event can't be decoded, without repeating a value.
 func decodeError(err error) error {
-	var semantic *json.SemanticError
+	invalid := strictjson.Explain(err)
 	switch {
-	case errors.As(err, &semantic):
-		name := field(semantic.JSONPointer)
-		if errors.Is(err, json.ErrUnknownName) {
-			return invalid(name, validation.CodeUnknownField, "is not a field of an event; those are "+inputNames)
-		}
-		if name == "" {
-			return invalid("", validation.CodeWrongType, "an event must be a JSON object")
-		}
-		if expected(name) == wholeNumber && semantic.JSONKind == jsontext.KindNumber {
-			return invalid(name, validation.CodeWrongType, "must be "+wholeNumber+", not one with a fraction or too many digits")
-		}
-		return invalid(name, validation.CodeWrongType, "must be "+expected(name)+", not "+kind(semantic.JSONKind))
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		var syntactic *jsontext.SyntacticError
-		if errors.As(err, &syntactic) {
-			return invalid(field(syntactic.JSONPointer), validation.CodeMalformed, "appears twice")
-		}
-		return invalid("", validation.CodeMalformed, "a field appears twice")
-	default:
-		return malformed(err)
+	case invalid.Code == validation.CodeUnknownField:
+		invalid.Detail = "is not a field of an event; those are " + inputNames
+	case invalid.Code == validation.CodeWrongType && invalid.Field == "":
+		invalid.Detail = "an event must be a JSON object"
 	}
-}
-
-// field turns a JSON pointer into the dotted path that errors use.
-func field(p jsontext.Pointer) string {
-	var parts []string
-	for token := range p.Tokens() {
-		parts = append(parts, clip(token))
-	}
-	return strings.Join(parts, ".")
-}
-
-const wholeNumber = "a whole number"
-
-func expected(name string) string {
-	switch name {
-	case "props", "value", "funnel":
-		return "an object"
-	case "funnel.step", "engaged", "scroll":
-		return wholeNumber
-	case "passive", "consent":
-		return "true or false"
-	default:
-		return "a string"
-	}
-}
-
-func kind(k jsontext.Kind) string {
-	switch k {
-	case jsontext.KindNull:
-		return "null"
-	case jsontext.KindTrue, jsontext.KindFalse:
-		return "a boolean"
-	case jsontext.KindString:
-		return "a string"
-	case jsontext.KindNumber:
-		return "a number"
-	case jsontext.KindBeginObject:
-		return "an object"
-	case jsontext.KindBeginArray:
-		return "an array"
-	default:
-		return "that"
-	}
+	return invalid
 }

@@ -3,8 +3,7 @@
 // Every error is a *validation.Error that names the field and says what would be right.
 // It never repeats a value, which may be a secret.
 //
-// Decoders with rules of their own share the parts that name things: Path, KindName,
-// TypeName and Malformed.
+// Decoders with rules of their own let Explain describe the errors of package json.
 package strictjson
 
 import (
@@ -31,38 +30,46 @@ func Decode(data []byte, into any) error {
 	if err == nil {
 		return nil
 	}
-	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		path := Path(semantic.JSONPointer)
-		switch {
-		case errors.Is(err, json.ErrUnknownName):
-			return validation.New(path, "is not a known field; known are "+strings.Join(memberNames(into, semantic.JSONPointer.Parent()), ", "))
-		case path == "":
-			return validation.New("", "the body must be a JSON object")
-		default:
-			return validation.New(path, "must be "+TypeName(semantic.GoType)+", not "+KindName(semantic.JSONKind))
+	invalid := Explain(err)
+	switch {
+	case invalid.Code == validation.CodeUnknownField:
+		if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+			invalid.Detail = "is not a known field; known are " + strings.Join(memberNames(into, semantic.JSONPointer.Parent()), ", ")
 		}
+	case invalid.Code == validation.CodeWrongType && invalid.Field == "":
+		invalid.Detail = "the body must be a JSON object"
+	case strings.HasPrefix(invalid.Detail, notValid):
+		invalid.Detail = "the body " + invalid.Detail
 	}
-	malformed := Malformed(err)
-	if strings.HasPrefix(malformed.Detail, notValid) {
-		malformed.Detail = "the body " + malformed.Detail
-	}
-	return malformed
+	invalid.Code = "" // requests with a single document have one code for whatever is wrong
+	return invalid
 }
 
 const notValid = "is not valid JSON"
 
-// Malformed describes an error of package jsontext: where the text is not JSON, or which
-// name appears twice.
-func Malformed(err error) *validation.Error {
-	syntactic, ok := errors.AsType[*jsontext.SyntacticError](err)
-	switch {
-	case !ok:
-		return validation.New("", "the body ends in the middle of the JSON")
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return validation.New(Path(syntactic.JSONPointer), "appears twice")
-	default:
-		return validation.New(Path(syntactic.JSONPointer), notValid+" at byte "+strconv.FormatInt(syntactic.ByteOffset, 10))
+// Explain describes an error of json.Unmarshal. The code is CodeUnknownField,
+// CodeWrongType, or CodeMalformed for what is not JSON and for names that appear twice.
+func Explain(err error) *validation.Error {
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		path := Path(semantic.JSONPointer)
+		if errors.Is(err, json.ErrUnknownName) {
+			return &validation.Error{Field: path, Code: validation.CodeUnknownField, Detail: "is not a known field"}
+		}
+		want, got := typeName(semantic.GoType), KindName(semantic.JSONKind)
+		if want == wholeNumber && semantic.JSONKind == jsontext.KindNumber {
+			got = "one with a fraction or too many digits"
+		}
+		return &validation.Error{Field: path, Code: validation.CodeWrongType, Detail: "must be " + want + ", not " + got}
 	}
+	invalid := &validation.Error{Code: validation.CodeMalformed, Detail: "the body ends in the middle of the JSON"}
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		invalid.Field = Path(syntactic.JSONPointer)
+		invalid.Detail = notValid + " at byte " + strconv.FormatInt(syntactic.ByteOffset, 10)
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			invalid.Detail = "appears twice"
+		}
+	}
+	return invalid
 }
 
 // Path turns a JSON pointer into the dotted path that errors use. Long names are cut.
@@ -97,8 +104,10 @@ func KindName(k jsontext.Kind) string {
 	}
 }
 
-// TypeName returns what people call the JSON that a Go type is read from.
-func TypeName(t reflect.Type) string {
+const wholeNumber = "a whole number"
+
+// typeName returns what people call the JSON that a Go type is read from.
+func typeName(t reflect.Type) string {
 	if t == nil {
 		return "something else"
 	}
@@ -108,7 +117,7 @@ func TypeName(t reflect.Type) string {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int, reflect.Int32, reflect.Int64:
-		return "a whole number"
+		return wholeNumber
 	case reflect.Float64:
 		return "a number"
 	case reflect.Slice:
@@ -116,7 +125,7 @@ func TypeName(t reflect.Type) string {
 	case reflect.Struct, reflect.Map:
 		return "an object"
 	case reflect.Pointer:
-		return TypeName(t.Elem())
+		return typeName(t.Elem())
 	default:
 		return "something else"
 	}

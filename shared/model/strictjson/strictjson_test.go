@@ -41,7 +41,7 @@ func TestDecodeErrors(t *testing.T) {
 		"wrong type":                {`{"name":1}`, `name: must be a string, not a number`},
 		"wrong type in an array":    {`{"tags":["a",{}]}`, `tags.1: must be a string, not an object`},
 		"array for an object":       {`{"inner":[]}`, `inner: must be an object, not an array`},
-		"fraction":                  {`{"inner":{"count":1.5}}`, `inner.count: must be a whole number, not a number`},
+		"fraction":                  {`{"inner":{"count":1.5}}`, `inner.count: must be a whole number, not one with a fraction or too many digits`},
 		"string for a boolean":      {`{"inner":{"open":"yes"}}`, `inner.open: must be true or false, not a string`},
 		"unknown name in an object": {`{"inner":{"shut":1}}`, `inner.shut: is not a known field; known are count, open`},
 		"unknown name in an array":  {`{"many":[{},{"shut":1}]}`, `many.1.shut: is not a known field; known are count, open`},

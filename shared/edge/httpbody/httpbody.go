@@ -1,4 +1,6 @@
-package wire
+// Package httpbody reads the body of a request from a stranger: it may be compressed, and no
+// more of it is read or unpacked than a limit allows.
+package httpbody
 
 import (
 	"bytes"
@@ -13,23 +15,21 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
-	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 const codeUnsupportedEncoding = "unsupported_encoding"
 
-// ReadBody reads the body of a request with the headers h, of at most event.MaxBody bytes,
-// and as many again before they were compressed: no more is ever unpacked. What is wrong
-// is a problem.
-func ReadBody(h http.Header, from io.Reader) ([]byte, error) {
+// Read reads a body that holds JSON, from a request with the headers h: limit bytes at most
+// after unpacking. The caller limits the bytes of from. A wrong body is a problem.Problem.
+func Read(h http.Header, from io.Reader, limit int) ([]byte, error) {
 	encoding := strings.ToLower(strings.TrimSpace(h.Get("Content-Encoding")))
 	switch encoding {
 	case "", "identity", "gzip", "zstd":
 	default:
 		return nil, problem.New(http.StatusUnsupportedMediaType, codeUnsupportedEncoding, "the body may be compressed with gzip or zstd, or not at all")
 	}
-	if err := readable(h); err != nil {
+	if err := checkType(h); err != nil {
 		return nil, err
 	}
 	body, err := io.ReadAll(from)
@@ -45,30 +45,30 @@ func ReadBody(h http.Header, from io.Reader) ([]byte, error) {
 		if err != nil {
 			return nil, notCompressed(encoding)
 		}
-		return unpack(encoding, reader)
+		return unpack(encoding, reader, limit)
 	case "zstd":
-		// The window is bounded with the output: a frame may ask for more than it fills.
+		// A frame may ask for a larger window than it fills, so the window is limited too.
 		reader, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
-			return nil, fmt.Errorf("make a reader of zstd: %w", err)
+			return nil, fmt.Errorf("create a zstd reader: %w", err)
 		}
 		defer reader.Close()
-		return unpack(encoding, reader)
+		return unpack(encoding, reader, limit)
 	default:
 		return body, nil
 	}
 }
 
-// maxWindow is in bytes: what RFC 8878 says that every reader should support.
+// maxWindow is the window, in bytes, that RFC 8878 recommends every decoder to support.
 const maxWindow = 8 << 20
 
-// unpack reads to the end of a compressed body, or to the limit.
-func unpack(encoding string, reader io.Reader) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(reader, event.MaxBody+1))
+// unpack reads a compressed body to its end, or to the limit.
+func unpack(encoding string, reader io.Reader, limit int) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(reader, int64(limit)+1))
 	switch {
-	case len(body) > event.MaxBody:
+	case len(body) > limit:
 		return nil, problem.New(http.StatusRequestEntityTooLarge, problem.CodeBodyTooLarge,
-			fmt.Sprintf("the body may have at most %d bytes, before it is compressed too", event.MaxBody))
+			fmt.Sprintf("the body may have at most %d bytes, before it is compressed too", limit))
 	case err != nil:
 		return nil, notCompressed(encoding)
 	default:
@@ -80,12 +80,12 @@ func notCompressed(encoding string) problem.Problem {
 	return problem.New(http.StatusBadRequest, validation.CodeMalformed, "the body is not "+encoding+", as Content-Encoding says, or ends early")
 }
 
-// readable tells whether the body is of a kind that can be read. Browsers send
-// text/plain to spare the preflight request.
-func readable(h http.Header) error {
+// checkType checks that the body can be JSON. Browsers send text/plain to avoid a
+// preflight request.
+func checkType(h http.Header) error {
 	content := h.Get("Content-Type")
 	switch content {
-	case "", "application/json", "text/plain", "text/plain;charset=UTF-8": // what nearly all send
+	case "", "application/json", "text/plain", "text/plain;charset=UTF-8": // the most frequent ones
 		return nil
 	}
 	kind, params, err := mime.ParseMediaType(content)
