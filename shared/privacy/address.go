@@ -12,24 +12,24 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// ForwardedFor is the header in which most proxies say for whom they ask.
+// ForwardedFor is the header in which most proxies name the client.
 const ForwardedFor = "X-Forwarded-For"
 
-// Proxies are the proxies before a function that are trusted to tell whose request they
-// pass on. The zero value trusts none.
+// Proxies are the reverse proxies in front of a function that are trusted to name the
+// client of a request. The zero value trusts none.
 type Proxies struct {
 	header   string
 	hops     int                   // of X-Forwarded-For
 	strategy realclientip.Strategy // of all other headers
 }
 
-// TrustProxies trusts so many proxies, hops, each of which appends the address it saw to a
-// header: X-Forwarded-For, or Forwarded of RFC 7239. Any other header, such as
-// CF-Connecting-IP or X-Real-IP, holds one address, which the last proxy has written over
-// whatever the client had put there; then hops must be 1 or more and says no more.
+// TrustProxies trusts the last hops proxies. Each appends the address it saw to a header:
+// X-Forwarded-For, or Forwarded of RFC 7239. Any other header, such as CF-Connecting-IP or
+// X-Real-IP, holds one address, with which the last proxy replaces whatever the client
+// sent; then any number of hops from 1 means the same.
 //
-// A client may send each of these headers itself and gateways pass them on, so only the
-// last hops entries of a list are believed, and with 0 no header is.
+// Clients can send these headers themselves and gateways pass them on. So only the last
+// hops entries of a list are trusted, and no header is when hops is 0.
 func TrustProxies(hops int, header string) (Proxies, error) {
 	if hops < 0 {
 		return Proxies{}, errors.New("the number of trusted proxies must be 0 or more")
@@ -57,19 +57,19 @@ func TrustProxies(hops int, header string) (Proxies, error) {
 	return Proxies{header: header, strategy: strategy}, nil
 }
 
-// ClientAddress is the address of the client of a request from peer, "address:port". Where
-// the trusted proxies name none that can be read it is the peer's own. The zero Addr
-// means that not even the peer has an address.
+// ClientAddress returns the address of the client of a request from peer, "address:port".
+// It is the peer's own address if the trusted proxies name no valid one, and the zero Addr
+// if the peer has none either.
 func (p Proxies) ClientAddress(peer string, h http.Header) netip.Addr {
-	if a, ok := p.named(peer, h); ok {
+	if a, ok := p.forwarded(peer, h); ok {
 		return a
 	}
 	a, _ := ParseAddress(peer)
 	return a
 }
 
-// named is the address that the trusted proxies name.
-func (p Proxies) named(peer string, h http.Header) (a netip.Addr, ok bool) {
+// forwarded returns the address that the trusted proxies name.
+func (p Proxies) forwarded(peer string, h http.Header) (a netip.Addr, ok bool) {
 	values := h[p.header]
 	switch {
 	case len(values) == 0:
@@ -77,8 +77,7 @@ func (p Proxies) named(peer string, h http.Header) (a netip.Addr, ok bool) {
 	case p.strategy != nil:
 		return ParseAddress(p.strategy.ClientIP(h, peer))
 	}
-	// The header of nearly all proxies, and so of every event: the library would read all
-	// of the list.
+	// Nearly every event comes with this header, and the library would parse the whole list.
 	entry, ok := fromRight(values, p.hops)
 	if !ok {
 		return a, false
@@ -87,8 +86,8 @@ func (p Proxies) named(peer string, h http.Header) (a netip.Addr, ok bool) {
 	return a, ok && !a.IsUnspecified()
 }
 
-// fromRight is the nth entry from the right, from 1, of a list with commas between that
-// several values hold.
+// fromRight returns the nth entry from the right, from 1, of a comma-separated list that
+// spans several values.
 func fromRight(values []string, n int) (entry string, ok bool) {
 	for _, value := range slices.Backward(values) {
 		for more := true; more; n-- {
@@ -102,10 +101,11 @@ func fromRight(values []string, n int) (entry string, ok bool) {
 	return "", false
 }
 
-// ParseAddress reads an address with or without a port, and IPv4 in whichever form.
+// ParseAddress parses an address with or without a port. An IPv4 address in IPv6 form
+// becomes IPv4.
 func ParseAddress(s string) (netip.Addr, bool) {
 	s = strings.TrimSpace(s)
-	if strings.HasPrefix(s, "[") || strings.Count(s, ":") == 1 { // of others an error would have to be made
+	if strings.HasPrefix(s, "[") || strings.Count(s, ":") == 1 { // parsing others as such would only allocate an error
 		if ap, err := netip.ParseAddrPort(s); err == nil {
 			return ap.Addr().Unmap().WithZone(""), true
 		}

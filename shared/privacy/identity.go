@@ -15,25 +15,25 @@ import (
 // SaltSize is the length of a salt in bytes.
 const SaltSize = 32
 
-// Salt is the random key under which the visitors of one local day are hashed. It
-// must come from a cryptographic source, never from a secret or the date: a salt
-// that can be derived again can be used to find people again.
+// Salt is the random key under which the visitors of one local day are hashed. It must come
+// from a cryptographic source, never from a secret or the date: whoever can derive a salt
+// again can find people again.
 type Salt [SaltSize]byte
 
-// SaltGrace is how long after its day is over everywhere on earth a salt is kept:
-// so long can an event of that day still be counted.
+// SaltGrace is how long a salt is kept after its day has ended everywhere on earth. Until
+// then, events of that day are accepted.
 const SaltGrace = 12 * time.Hour
 
-// A local day begins first where clocks are 14 hours ahead of UTC and ends last
-// where they are 12 hours behind.
+// A local day begins first where clocks are 14 hours ahead of UTC, and ends last where
+// they are 12 hours behind.
 const (
 	firstZone = 14 * time.Hour
 	lastZone  = 12 * time.Hour
 )
 
-// SaltDays are the first and the last local day that need a salt at now: from the
-// oldest whose events are still taken to the day after the one that has begun
-// somewhere, so that a store that can't be reached at midnight stops nothing.
+// SaltDays returns the first and the last local day that need a salt at now: from the
+// oldest day that is open to the day after the one that has begun somewhere, so that a
+// database outage at midnight stops nothing.
 func SaltDays(now time.Time) (first, last event.Day) {
 	now = now.UTC()
 	first = event.DayOf(now.Add(-lastZone - SaltGrace))
@@ -41,9 +41,9 @@ func SaltDays(now time.Time) (first, last event.Day) {
 	return first, last
 }
 
-// Sender names the address of a request by a hash, of the salt's day only, and of a whole
-// network of IPv6 (/64), which is what one customer has. It is for limits, and must never
-// be stored with an event.
+// Sender returns a hash of a client's address, under the salt of a day. The addresses of an
+// IPv6 network (/64), which is what one customer has, share a hash. It is for rate limits
+// and must never be stored with an event.
 func Sender(salt *Salt, address netip.Addr) uint64 {
 	if address.Is6() {
 		if network, err := address.Prefix(64); err == nil {
@@ -52,13 +52,13 @@ func Sender(salt *Salt, address netip.Addr) uint64 {
 	}
 	a := address.As16()
 	message := append(append(make([]byte, 0, SaltSize+len(a)), salt[:]...), a[:]...)
-	sum := sha256.Sum256(message) // all messages are of one length, so that a key before them is enough
+	sum := sha256.Sum256(message) // messages have one length, so prefixing the key is safe
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// Visitor is the pseudonym of whoever sent an event: a keyed hash of site, address
-// and user agent under the salt of the local day. Once the salt is destroyed it
-// can't be computed again, by anyone.
+// Visitor returns the pseudonym of the sender of an event: a keyed hash of site, address
+// and user agent under the salt of the local day. Once the salt is deleted, nobody can
+// compute it again.
 func Visitor(salt *Salt, site int32, address netip.Addr, userAgent string) int64 {
 	message := make([]byte, 0, messageSize)
 	message = binary.BigEndian.AppendUint32(message, uint32(site))
@@ -68,9 +68,9 @@ func Visitor(salt *Salt, site int32, address netip.Addr, userAgent string) int64
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
-// Subject is the pseudonym of a person whom the owner of a site names with
-// consent: a keyed hash of site and reference. The key is the installation's
-// secret, kept outside the database, so that the record alone reveals nobody.
+// Subject returns the pseudonym of a person whom the owner of a site names with consent: a
+// keyed hash of site and reference. The key is the installation's secret, kept outside the
+// database, so that the record alone reveals nobody.
 func Subject(key []byte, site int32, reference string) uuid.UUID {
 	hash := hmac.New(sha256.New, key)
 	hash.Write(binary.BigEndian.AppendUint32(nil, uint32(site)))
@@ -78,12 +78,12 @@ func Subject(key []byte, site int32, reference string) uuid.UUID {
 	return uuid.UUID(hash.Sum(nil)[:16])
 }
 
-// messageSize is the length in bytes up to which a message needs no memory of the heap:
-// more than that of browsers.
+// messageSize is the length in bytes up to which a message stays on the stack. Those of
+// browsers are shorter.
 const messageSize = 512
 
-// mac is HMAC-SHA-256 (RFC 2104). The standard library's needs eight pieces of memory each
-// time, which is too much for what every event needs twice.
+// mac computes HMAC-SHA-256 (RFC 2104). The standard library allocates eight times for
+// each, which is too much for what every event needs twice.
 func mac(key *[SaltSize]byte, message []byte) [sha256.Size]byte {
 	inner := make([]byte, sha256.BlockSize, sha256.BlockSize+messageSize)
 	outer := make([]byte, sha256.BlockSize, sha256.BlockSize+sha256.Size)

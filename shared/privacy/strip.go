@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Page is what is kept of the address of a page.
+// Page is what remains of the address of a page.
 type Page struct {
 	Hostname string // lower case, without port and leading "www."
 	Path     string // escaped, "/" at least; no query, no fragment
 	Campaign Campaign
 }
 
-// Campaign is what the allow list keeps of a query string.
+// Campaign is what remains of a query string: the parameters of the allow list.
 type Campaign struct {
 	Ref     string // ref or source: who sent the visitor, in the owner's words
 	Source  string // utm_source
@@ -22,12 +22,12 @@ type Campaign struct {
 	Name    string // utm_campaign
 	Term    string // utm_term
 	Content string // utm_content
-	ClickID string // name of the click id, e.g. "gclid"; its value tells one person and is dropped
+	ClickID string // name of the click id, e.g. "gclid"; its value identifies one person and is dropped
 }
 
-// ClickIDs are the parameters by which networks mark a click, those that stand for a
-// paid one first: where there are several the first counts. The network that each stands
-// for is in shared/ingest/enrich/data/sources.json.
+// ClickIDs returns the parameters by which networks mark a click, those of paid clicks
+// first: the first one found counts. The network of each is in
+// shared/ingest/enrich/data/sources.json.
 func ClickIDs() [16]string {
 	return [16]string{
 		"gclid", "wbraid", "gbraid", "gclsrc", "dclid", "msclkid", "ttclid", "twclid", "li_fat_id", "rdt_cid",
@@ -38,9 +38,9 @@ func ClickIDs() [16]string {
 // MaxCampaign is the length in bytes to which a value of a campaign is cut.
 const MaxCampaign = 200
 
-// ReadPage keeps of a page's address the host, the path and the campaign; the rest
-// of the query, where names, tokens and searches stand, is dropped. ok is false
-// when raw is no absolute http or https address.
+// ReadPage returns the host, the path and the campaign of a page's address, and drops the
+// rest of the query, which can hold names, tokens and searches. ok is false unless raw is
+// an absolute http or https address.
 func ReadPage(raw string) (p Page, ok bool) {
 	a, ok := readAddress(raw)
 	if !ok {
@@ -49,7 +49,8 @@ func ReadPage(raw string) (p Page, ok bool) {
 	return Page{hostname(a.host), cmp.Or(a.path, "/"), readCampaign(a.query)}, true
 }
 
-// readCampaign reads the parameters of the allow list, of each the first that is not empty.
+// readCampaign reads the parameters of the allow list. Of each, the first value that is not
+// empty counts.
 func readCampaign(query string) (c Campaign) {
 	var source string
 	ids := ClickIDs()
@@ -88,8 +89,8 @@ func readCampaign(query string) (c Campaign) {
 	return c
 }
 
-// ReadReferrer keeps of a referrer its host and path. ok is false when raw is no
-// absolute http or https address; browsers send others, so that is no error.
+// ReadReferrer returns the host and path of a referrer. ok is false unless raw is an absolute
+// http or https address; browsers send others, so that is not an error.
 func ReadReferrer(raw string) (host, path string, ok bool) {
 	a, ok := readAddress(raw)
 	if !ok {
@@ -120,8 +121,8 @@ func readAddress(raw string) (a address, ok bool) {
 	return address{u.Hostname(), u.EscapedPath(), u.RawQuery}, true
 }
 
-// plainAddress reads an address as most are, with nothing in it that has a meaning of its
-// own. It must never read one otherwise than url.Parse, which is left all others.
+// plainAddress parses a common address, without any escapes, ports or credentials. It
+// reports false for others, which are left to url.Parse; the two must never differ.
 func plainAddress(raw string) (a address, ok bool) {
 	rest, ok := strings.CutPrefix(raw, "https://")
 	if !ok {
@@ -141,7 +142,7 @@ func plainAddress(raw string) (a address, ok bool) {
 	return a, a.host != "" && rest == ""
 }
 
-// while cuts a text where a byte is not of a kind.
+// while splits a text before the first byte that is not of a kind.
 func while(text string, is func(byte) bool) (before, rest string) {
 	n := 0
 	for n < len(text) && is(text[n]) {
@@ -154,7 +155,7 @@ func isAlphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z'
 }
 
-// clip keeps a value short and storable.
+// clip makes a value short and storable.
 func clip(s string) string {
 	if len(s) > MaxCampaign {
 		s = s[:MaxCampaign]
@@ -162,8 +163,8 @@ func clip(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
 }
 
-// Personal tells whether the key of a property names something that identifies a
-// person, such as email, phone or credit_card. Such a property is left out.
+// Personal reports whether the key of a property names something that identifies a person,
+// such as email, phone or credit_card. Such a property is dropped.
 func Personal(key string) bool {
 	k := strings.Map(func(r rune) rune {
 		switch {
