@@ -190,7 +190,7 @@ func attributes() []Field {
 	fields := []Field{
 		{Go: "Referrer", Name: "referrer", Queue: 18, Doc: "host and path, no query", Rollup: 22, Dimensions: []Dimension{{Unknown: direct}}},
 		{Go: "Source", Name: "source", Queue: 19, Doc: "who sent the visitor, such as Google", Rollup: 23, Column: seen("visit_referrer"), Dimensions: []Dimension{{Unknown: direct}}},
-		{Go: "Channel", Name: "channel", Queue: 20, Doc: "by what kind of way, such as Organic Search", Rollup: 24, Column: seen("visit_source"), Dimensions: []Dimension{{}}},
+		{Go: "Channel", Name: "channel", Queue: 20, Doc: "kind of source, such as Organic Search", Rollup: 24, Column: seen("visit_source"), Dimensions: []Dimension{{}}},
 		{Go: "UTMSource", Name: "utm_source", Queue: 21, Doc: "as sent", Rollup: 25, Column: seen("visit_utm_campaign"), Dimensions: []Dimension{{Unknown: notSet}}},
 		{Go: "UTMMedium", Name: "utm_medium", Queue: 22, Doc: "as sent", Rollup: 26, Column: seen("visit_utm_source"), Dimensions: []Dimension{{Unknown: notSet}}},
 		{Go: "UTMCampaign", Name: "utm_campaign", Queue: 23, Doc: "as sent", Rollup: 27, Dimensions: []Dimension{{Unknown: notSet}}},

@@ -12,9 +12,9 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// Split cuts the body of a request, one event or an array of events, into its
-// events without reading them: a bad one must not take the good ones with it.
-// A body that is no JSON, or neither an object nor an array, is a *validation.Error.
+// Split splits the body of a request, one event or an array of events, into its events
+// without decoding them, so that a bad event does not affect the good ones. The error is a
+// *validation.Error if the body is not JSON, or neither an object nor an array.
 func Split(body []byte) (events []jsontext.Value, array bool, err error) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	switch dec.PeekKind() {

@@ -1,9 +1,9 @@
-// Package event owns what an event is: the form a client sends (Input), the
-// limits and rules it is held to, and the form it has once it is enriched and
-// pseudonymous (Event), which is what the queue carries and the record stores.
+// Package event defines what an event is: what a client may send (Input), with its limits
+// and rules, and the enriched, pseudonymous form (Event) that the queue carries and the
+// record stores.
 //
-// It is pure. It must never hold an address, a user agent or a subject in an
-// Event, and never ask a clock: the time of arrival is passed in.
+// It is pure. An Event must never hold an address, a user agent or a subject in the clear.
+// Nothing here reads a clock: the time of arrival is passed in.
 package event
 
 import (
@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// Type is what kind of thing happened.
+// Type is the kind of an event.
 type Type int16
 
 // The types of events. Their numbers are stored: never reuse one.
 const (
-	View       Type = 1 // a page was looked at
+	View       Type = 1 // a page was viewed
 	Click      Type = 2 // something on a page was used
 	Conversion Type = 3 // a goal was reached
 	FunnelStep Type = 4 // a step of a named funnel was reached
-	Engagement Type = 5 // a page was visible and had the focus for a while; not counted as an event
+	Engagement Type = 5 // a page was visible and had the focus for some time; not counted as an event
 )
 
-// Counts tells whether an event of the type is one in the numbers. An engagement is
-// not: it only says for how long a page was read.
+// Counts reports whether events of the type are counted. An engagement is not: it only
+// says how long a page was read.
 func (t Type) Counts() bool { return t != Engagement }
 
-// typeNames are the names of all types, for messages.
+// typeNames lists the names of all types, for messages.
 const typeNames = "view, click, conversion, funnel_step, engagement"
 
-// ParseType reads the name a client sends; ok is false for any other.
+// ParseType returns the type with a name; ok is false if there is none.
 func ParseType(name string) (t Type, ok bool) {
 	switch name {
 	case "view":
@@ -48,7 +48,7 @@ func ParseType(name string) (t Type, ok bool) {
 	}
 }
 
-// String is the name as clients send it.
+// String returns the name that clients send.
 func (t Type) String() string {
 	switch t {
 	case View:
@@ -66,32 +66,32 @@ func (t Type) String() string {
 	}
 }
 
-// Day is a calendar day, counted from 1970-01-01. Which stretch of time it is
-// depends on a site's time zone.
+// Day is a calendar day, counted from 1970-01-01. When it begins and ends depends on a
+// site's time zone.
 type Day int32
 
-// DayOf is the calendar day that t shows in its own location.
+// DayOf returns the calendar day of t in its location.
 func DayOf(t time.Time) Day {
 	y, m, d := t.Date()
 	return Day(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400)
 }
 
-// Date is midnight UTC of the calendar day, the form in which drivers take a date.
+// Date returns midnight UTC of the calendar day, which is how drivers represent a date.
 func (d Day) Date() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 
-// Month is the first day of the day's month.
+// Month returns the first day of the day's month.
 func (d Day) Month() Day {
 	y, m, _ := d.Date().Date()
 	return DayOf(time.Date(y, m, 1, 0, 0, 0, 0, time.UTC))
 }
 
-// Start is the first instant of the day in a time zone. Clocks that are moved at
-// midnight make days that begin at one o'clock, or whose midnight comes twice.
+// Start returns the first instant of the day in a time zone. Where clocks change at
+// midnight, a day can begin at one o'clock, or have two midnights.
 func (d Day) Start(location *time.Location) time.Time {
 	year, month, date := d.Date().Date()
 	t := time.Date(year, month, date, 0, 0, 0, 0, location)
 	begin, end := t.ZoneBounds()
-	if DayOf(t) < d { // there is no midnight: the day begins when clocks are moved
+	if DayOf(t) < d { // without a midnight, the day begins when clocks change
 		return end.In(location)
 	}
 	if !begin.IsZero() {
@@ -105,10 +105,10 @@ func (d Day) Start(location *time.Location) time.Time {
 	return t
 }
 
-// String is the day as YYYY-MM-DD.
+// String returns the day as YYYY-MM-DD.
 func (d Day) String() string { return d.Date().Format(time.DateOnly) }
 
-// ParseDay reads a day as String writes it.
+// ParseDay parses a day that String formatted.
 func ParseDay(text string) (Day, error) {
 	date, err := time.Parse(time.DateOnly, text)
 	if err != nil {
@@ -117,11 +117,11 @@ func ParseDay(text string) (Day, error) {
 	return DayOf(date), nil
 }
 
-// Pageview is what a view without a name is called, as Plausible does.
+// Pageview is the name of a view that was sent without one, as in Plausible.
 const Pageview = "pageview"
 
-// EventName is what questions about the names of events call it: its name, or Pageview for
-// a view that has none, and for the engagement with one.
+// EventName returns the name that reports use: the event's own, or Pageview for a view
+// without one and for its engagements.
 func (e *Event) EventName() string {
 	if e.Name == "" && (e.Type == View || e.Type == Engagement) {
 		return Pageview
@@ -129,8 +129,8 @@ func (e *Event) EventName() string {
 	return e.Name
 }
 
-// Hour is when the local hour in which the event happened began. Zones that are
-// half an hour off have hours that begin at half past.
+// Hour returns the beginning of the local hour of the event. In zones that are half an hour
+// off, hours begin at half past.
 func (e *Event) Hour() time.Time {
 	const hour = int64(3600)
 	offset := int64(e.UTCOffset) * 60

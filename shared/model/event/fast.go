@@ -80,7 +80,7 @@ func (r *fastReader) name() string {
 	return name
 }
 
-// text reads a text.
+// text reads a string.
 func (r *fastReader) text() string {
 	r.must('"')
 	plain := true // ASCII
@@ -115,7 +115,7 @@ func (r *fastReader) boolean() (value bool) {
 	return value
 }
 
-// number reads the digits of a number.
+// number reads a number and returns its text.
 func (r *fastReader) number() string {
 	r.space()
 	digits, _ := strings.CutPrefix(r.rest, "-")
@@ -149,7 +149,7 @@ func (r *fastReader) integer() *int {
 	return &n
 }
 
-// props reads an object of properties.
+// props reads the properties of an event.
 func (r *fastReader) props() map[string]jsontext.Value {
 	props := map[string]jsontext.Value{}
 	for more := r.begin(); more; more = r.next() {

@@ -16,7 +16,7 @@ import (
 type Attributes struct {
 	Referrer       string `json:"referrer"`        // host and path, no query
 	Source         string `json:"source"`          // who sent the visitor, such as Google
-	Channel        string `json:"channel"`         // by what kind of way, such as Organic Search
+	Channel        string `json:"channel"`         // kind of source, such as Organic Search
 	UTMSource      string `json:"utm_source"`      // as sent
 	UTMMedium      string `json:"utm_medium"`      // as sent
 	UTMCampaign    string `json:"utm_campaign"`    // as sent

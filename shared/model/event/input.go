@@ -13,7 +13,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// What a client may send at most, beside the texts of Input. Lengths are in bytes of UTF-8.
+// The limits of what a client may send, apart from the texts of Input. Lengths are in bytes
+// of UTF-8.
 const (
 	MaxBody    = 1 << 20  // bytes of a request
 	MaxBatch   = 1000     // events of a request
@@ -32,20 +33,20 @@ const (
 	RetryWindow = 24 * time.Hour
 )
 
-// Value is money that an event is worth.
+// Value is what an event is worth.
 type Value struct {
 	Amount   jsontext.Value `json:"amount"`   // number, or decimal string; at most 12 digits before and 4 after the point
 	Currency string         `json:"currency"` // ISO 4217, e.g. EUR
 }
 
-// Funnel says which step of which funnel was reached.
+// Funnel names a step of a funnel.
 type Funnel struct {
 	ID   string `json:"id"`
 	Step int    `json:"step"` // from 1
 }
 
-// Decode reads one event of the native form. It is strict: an unknown field, a
-// wrong type, a duplicate key or bad UTF-8 is a *validation.Error.
+// Decode decodes one event of the native form. It is strict: an unknown field, a wrong type,
+// a duplicate key or invalid UTF-8 is a *validation.Error.
 func Decode(data []byte) (Input, error) {
 	if len(data) > MaxEvent {
 		return Input{}, &validation.Error{Code: validation.CodeTooLong, Detail: fmt.Sprintf("an event may have at most %d bytes", MaxEvent)}
@@ -63,20 +64,20 @@ func decodeStrict(data []byte) (in Input, err error) {
 	return in, nil
 }
 
-// Valid is what Validate makes of an Input: the event so far, and the parts of
-// the request that must be looked up, hashed or read further.
+// Valid is a validated Input: the event so far, and the parts that must still be looked up,
+// hashed or parsed.
 type Valid struct {
 	Event    Event  // without Site, Day, UTCOffset, Visitor, the page, and attributes that the server finds out
 	Site     string // as sent, lower case
 	URL      string // as sent
 	Referrer string // as sent
-	Subject  string // as sent; hash it, then forget it
-	Skewed   bool   // the client's clock can't be right and the time was set to arrival
+	Subject  string // as sent; to be hashed and forgotten
+	Skewed   bool   // the client's clock was wrong, and the time was set to arrival
 }
 
-// Validate checks an event that arrived at now. The time of the event is its
-// timestamp, else the time inside its id, else now: so a retry without a
-// timestamp has the time of the first try.
+// Validate validates an event that arrived at now. The time of the event is its timestamp,
+// else the time inside its id, else now. So a retry without a timestamp has the time of the
+// first attempt.
 func (in *Input) Validate(now time.Time) (Valid, error) {
 	v := Valid{URL: in.URL, Referrer: in.Referrer, Subject: in.Subject, Site: strings.ToLower(in.Site)}
 	e := &v.Event
@@ -171,7 +172,7 @@ func (in *Input) props(e *Event) error {
 	return nil
 }
 
-// property reads the value of a property.
+// property decodes the value of a property.
 func property(key string, raw jsontext.Value) (value string, bad *validation.Error) {
 	if key == "" || len(key) > MaxKey {
 		return "", &validation.Error{Code: validation.CodeTooLong, Detail: fmt.Sprintf("a property's key must have 1 to %d bytes", MaxKey)}
@@ -280,7 +281,7 @@ func value(of *int) int {
 	return *of
 }
 
-// limit is the most bytes that a text may have.
+// limit is the maximum length of a text, in bytes.
 type limit struct {
 	field, text string
 	most        int
@@ -290,14 +291,14 @@ func tooLong(field string, most int) *validation.Error {
 	return invalid(field, validation.CodeTooLong, fmt.Sprintf("at most %d bytes", most))
 }
 
-// storable tells whether a database text can hold it.
+// storable reports whether the database can store a text.
 func storable(text string) bool { return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text) }
 
 func unstorable(field string) *validation.Error {
 	return invalid(field, validation.CodeWrongValue, "must be UTF-8 text without NUL characters")
 }
 
-// clip keeps a client's key short enough to be named in an error.
+// clip shortens a client's key so that an error can name it.
 func clip(key string) string {
 	if len(key) <= MaxKey {
 		return strings.ToValidUTF8(key, "?")
@@ -320,9 +321,9 @@ func isLanguage(s string) bool {
 	})
 }
 
-// ReadAmount reads the amount of an event: its units, and the ten-thousandths after
-// the point, both negative when the amount is. ok is false for a text that is no
-// decimal number with at most 12 digits before and 4 after the point.
+// ReadAmount parses the amount of an event into units and ten-thousandths, which are both
+// negative if the amount is. ok is false unless the text is a decimal number with at most 12
+// digits before and 4 after the point.
 func ReadAmount(text string) (units, parts int64, ok bool) {
 	digits, negative := strings.CutPrefix(text, "-")
 	whole, part, point := strings.Cut(digits, ".")
@@ -337,7 +338,7 @@ func ReadAmount(text string) (units, parts int64, ok bool) {
 	return units, parts, true
 }
 
-// number is what a few digits say.
+// number returns the value of a few digits.
 func number(digits string) (n int64) {
 	for _, digit := range digits {
 		n = 10*n + int64(digit-'0')

@@ -44,7 +44,7 @@ type reader struct {
 }
 
 func open(encoded string) (r reader, err error) {
-	n, rest, err := msgp.ReadArrayHeaderBytes(msgp.UnsafeBytes(encoded)) // nothing here writes to it
+	n, rest, err := msgp.ReadArrayHeaderBytes(msgp.UnsafeBytes(encoded)) // nothing writes to it
 	if err != nil {
 		return r, fmt.Errorf("decode an event: %w", err)
 	}

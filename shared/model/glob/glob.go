@@ -1,5 +1,5 @@
-// Package glob owns patterns of pages. A star stands for any run of characters but a
-// slash, two for any run; everything else stands for itself, and case matters.
+// Package glob compiles patterns of pages. A star matches any run of characters without a
+// slash, two stars match any run; everything else matches itself, and case matters.
 package glob
 
 import (
@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// Expression is the regular expression of what matches any of the patterns as a whole. It
-// means the same to package regexp and to PostgreSQL.
+// Expression returns a regular expression that matches what any of the patterns matches as
+// a whole. Package regexp and PostgreSQL read it in the same way.
 func Expression(patterns ...string) string {
 	quoted := make([]string, len(patterns))
 	for i, pattern := range patterns {
-		anything := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*\*`, `(?:.|\n)*`) // to regexp a dot is no end of a line
+		anything := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*\*`, `(?:.|\n)*`) // in package regexp, a dot does not match a newline
 		quoted[i] = strings.ReplaceAll(anything, `\*`, `[^/]*`)
 	}
 	return `^(?:` + strings.Join(quoted, "|") + `)$`
 }
 
-// Compile makes patterns ready to match. Only a pattern that is not UTF-8 is an error.
+// Compile compiles patterns. The only error is a pattern that is not valid UTF-8.
 func Compile(patterns ...string) (*regexp.Regexp, error) {
 	return regexp.Compile(Expression(patterns...))
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// Decimal is an exact sum of amounts of events. Its units and the ten-thousandths
-// above them are kept apart: an amount has at most 12 digits before the point, so
-// that the units of millions of events can't overflow.
+// Decimal is an exact sum of amounts of events. Units and ten-thousandths are separate: an
+// amount has at most 12 digits before the point, so the units of millions of events can't
+// overflow.
 type Decimal struct {
 	units int64 // rounded down
-	parts int64 // ten-thousandths above that, 0 to 9999
+	parts int64 // ten-thousandths above the units, 0 to 9999
 }
 
-// ParseDecimal reads an amount of an event; ok is false when it is none.
+// ParseDecimal parses an amount of an event; ok is false if it is not one.
 func ParseDecimal(amount string) (d Decimal, ok bool) {
 	units, parts, ok := event.ReadAmount(amount)
 	if ok {
@@ -25,7 +25,7 @@ func ParseDecimal(amount string) (d Decimal, ok bool) {
 	return d, ok
 }
 
-// Add adds another.
+// Add adds o to d.
 func (d *Decimal) Add(o Decimal) {
 	d.units += o.units
 	d.parts += o.parts
@@ -37,8 +37,8 @@ func (d *Decimal) Add(o Decimal) {
 	}
 }
 
-// Mean is the number divided by n, which is 1 or more, to the nearest ten-thousandth; a
-// half is rounded up.
+// Mean returns d divided by n, which must be 1 or more, rounded to the nearest
+// ten-thousandth, half up.
 func (d Decimal) Mean(n int64) Decimal {
 	parts := new(big.Int).Mul(big.NewInt(d.units), big.NewInt(10_000))
 	parts.Add(parts, big.NewInt(d.parts))
@@ -48,10 +48,10 @@ func (d Decimal) Mean(n int64) Decimal {
 	return Decimal{units.Int64(), rest.Int64()}
 }
 
-// String is the number with as many digits after the point as it needs.
+// String formats d with as many digits after the point as needed.
 func (d Decimal) String() string {
 	units, parts, sign := d.units, d.parts, ""
-	if units < 0 { // -1.25 is kept as -2 and 0.75
+	if units < 0 { // -1.25 is -2 units and 7500 parts
 		units, parts, sign = -units, -parts, "-"
 		if parts < 0 {
 			units, parts = units-1, parts+10_000
@@ -60,5 +60,5 @@ func (d Decimal) String() string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%s%d.%04d", sign, units, parts), "0"), ".")
 }
 
-// MarshalJSON writes a number.
+// MarshalJSON encodes d as a number.
 func (d Decimal) MarshalJSON() ([]byte, error) { return []byte(d.String()), nil }

@@ -9,18 +9,18 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// Counts are the numbers of one rollup row. A metric under a value of a dimension
-// is taken over the visits that carry the value. Engagements are no events here.
+// Counts are the numbers of one rollup row: of the visits that have the row's value of the
+// dimension. Engagements are not counted as events.
 type Counts struct {
-	Visitors  int64 // visitor-days that carry the value
-	Visits    int64 // visits that carry the value; of an hour: that began in it, and so below
-	Pageviews int64 // views that carry the value
-	Events    int64 // events that carry the value
-	Bounces   int64 // visits, of those counted, that bounced
-	Seconds   int64 // duration of the visits counted
-	// Engaged is the engaged time of the visits counted, in milliseconds. Under a
-	// value of a dimension of an event it is that of the engagements that carry the
-	// value, in visits with an event that carries it too.
+	Visitors  int64 // visitor-days that have the value
+	Visits    int64 // visits that have the value; of an hour, visits that began in it, as for the numbers below
+	Pageviews int64 // views that have the value
+	Events    int64 // events that have the value
+	Bounces   int64 // counted visits that bounced
+	Seconds   int64 // duration of the counted visits
+	// Engaged is the engaged time of the counted visits, in milliseconds. For a dimension of
+	// events it is the time of the engagements that have the value, in visits with an event
+	// that has it too.
 	Engaged int64
 }
 
@@ -34,15 +34,15 @@ func (c *Counts) add(o Counts, sign int64) {
 	c.Engaged += sign * o.Engaged
 }
 
-// HourKey names a row of the hour rollup.
+// HourKey identifies a row of the hour rollup.
 type HourKey struct {
 	Site int32
 	Hour int64     // Unix seconds at which the local hour began
-	Day  event.Day // that the hour is of: a local day begins where a local hour does
+	Day  event.Day // local day of the hour: every local day begins with a local hour
 }
 
-// DayKey names a row of the day rollup, or of the month rollup when Day is the
-// first of a month and stands for all of it.
+// DayKey identifies a row of the day rollup, or of the month rollup, where Day is the first
+// of the month.
 type DayKey struct {
 	Site      int32
 	Dimension Dimension
@@ -50,7 +50,7 @@ type DayKey struct {
 	Value     string
 }
 
-// Hour and Day are rollup rows.
+// The rows of rollups.
 type (
 	// HourRow is a row, or a change to a row, of the hour rollup.
 	HourRow struct {
@@ -69,8 +69,8 @@ type (
 type Rollups struct {
 	definitions []definition
 	days        map[siteDay]*sums
-	visitorDay  int // number of the visitor-day that is being added, from 1
-	visit       int // number of the visit that is being added, from 1
+	visitorDay  int // number of the current visitor-day, from 1
+	visit       int // number of the current visit, from 1
 }
 
 type siteDay struct {
@@ -78,31 +78,30 @@ type siteDay struct {
 	day  event.Day
 }
 
-// sums are those of one day of a site.
+// sums are the sums of one day of a site.
 type sums struct {
 	hours  map[int64]*sum // by the Unix second at which the hour began
 	total  *sum
 	values []map[string]*sum // by value, for each of the definitions
 }
 
-// sum adds up a row. It notes who was counted last, since in it a visitor-day counts once
-// and so does a visit.
+// sum adds up a row. It remembers which visitor-day and visit it counted last, since each
+// counts once in a row.
 type sum struct {
 	Counts
 	visitorDay int
 	visit      int
 }
 
-// NewRollups returns empty sums.
+// NewRollups returns empty Rollups.
 func NewRollups() *Rollups {
 	return &Rollups{definitions: definitions(), days: map[siteDay]*sums{}}
 }
 
-// Add puts in the contribution of one visitor-day, given as the visits that Fold
-// returned.
+// Add adds the contribution of one visitor-day, given as the visits that Fold returned.
 func (r *Rollups) Add(visits []Visit) { r.apply(visits, 1) }
 
-// Subtract takes the contribution of one visitor-day out.
+// Subtract removes the contribution of one visitor-day.
 func (r *Rollups) Subtract(visits []Visit) { r.apply(visits, -1) }
 
 func (r *Rollups) apply(visits []Visit, sign int64) {
@@ -162,7 +161,7 @@ func (r *Rollups) add(s *sums, v *Visit, sign int64) {
 	at(s.hours, v.Hour.Unix()).add(once, sign)
 }
 
-// engaged adds the engagements of a visit to the values that its events carry.
+// engaged adds the engagements of a visit to the values that its events have.
 func (r *Rollups) engaged(s *sums, v *Visit, sign int64) {
 	for _, e := range v.events {
 		if e.Type.Counts() {
@@ -180,7 +179,7 @@ func (r *Rollups) engaged(s *sums, v *Visit, sign int64) {
 	}
 }
 
-// count adds once when the row is new to the visit, and each in any case.
+// count adds once if the row is new to the visit, and each in any case.
 func (r *Rollups) count(row *sum, sign int64, once, each Counts) {
 	r.meet(row, sign)
 	if row.visit != r.visit {
@@ -190,7 +189,7 @@ func (r *Rollups) count(row *sum, sign int64, once, each Counts) {
 	row.add(each, sign)
 }
 
-// meet counts the visitor when the row is new to the visitor-day.
+// meet counts the visitor if the row is new to the visitor-day.
 func (r *Rollups) meet(row *sum, sign int64) {
 	if row.visitorDay != r.visitorDay {
 		row.visitorDay = r.visitorDay
@@ -256,16 +255,15 @@ func (r *Rollups) Days() []DayRow {
 	return rows
 }
 
-// MonthsOf returns the rows of the month rollup that rows of the day rollup, as Days
-// returns them, come to: their sums, since identity rotates at midnight and so the
-// visitors of whole days add up exactly. Those that are not zero, in the order of their
-// keys.
+// MonthsOf returns the rows of the month rollup for rows of the day rollup that Days
+// returned: their sums. Identity rotates at midnight, so the visitors of whole days add up
+// exactly. It returns the rows that are not zero, in the order of their keys.
 func MonthsOf(days []DayRow) []DayRow {
 	rows := slices.Clone(days)
 	for i := range rows {
 		rows[i].Day = rows[i].Day.Month()
 	}
-	slices.SortFunc(rows, compareDays) // which they are, but where several days are of one month
+	slices.SortFunc(rows, compareDays) // they are sorted except where several days are of one month
 	months := rows[:0]
 	for _, row := range rows {
 		if n := len(months); n > 0 && months[n-1].DayKey == row.DayKey {
@@ -282,5 +280,5 @@ func compareDays(a, b DayRow) int {
 		cmp.Compare(a.Day, b.Day), cmp.Compare(a.Value, b.Value))
 }
 
-// StartOf is when the hour of the row began.
+// StartOf returns the beginning of the hour.
 func (k HourKey) StartOf() time.Time { return time.Unix(k.Hour, 0).UTC() }

@@ -1,10 +1,10 @@
-// Package visit holds the one idea of the platform: a visitor-day is a pure
-// function of its events. Fold turns the events of one visitor on one local day
-// of a site into visits, and Rollups adds up what visitor-days contribute.
+// Package visit holds the one idea of the platform: a visitor-day is a pure function of its
+// events. Fold turns the events of one visitor on one local day of a site into visits, and
+// Rollups adds up what visitor-days contribute.
 //
-// Whatever writes visits or rollups gets them from here, so that neither order
-// of arrival nor batching nor repetition can change a number. The package must
-// never read a clock, a database or a setting.
+// All code that writes visits or rollups gets them from here, so neither the order of
+// arrival nor batching nor repetition can change a number. The package must never read a
+// clock, a database or a setting.
 package visit
 
 import (
@@ -16,12 +16,12 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// Timeout is the gap that ends a visit: an event this long after the one before,
-// or longer, does not belong to it any more.
+// Timeout is the gap that ends a visit: an event this long or longer after the previous
+// one no longer belongs to it.
 const Timeout = 30 * time.Minute
 
-// MaxEvents is how many events of one visitor-day are kept, engagements among them.
-// Past that it is a machine, and its further events are counted as dropped.
+// MaxEvents is the most events that are stored of one visitor-day, engagements included.
+// Whoever sends more is a machine, and further events are counted as drops.
 const MaxEvents = 10_000
 
 // Visit is a run of events of one visitor-day with gaps under Timeout, see Fold.
@@ -30,15 +30,15 @@ type Visit struct {
 	Day       event.Day
 	Visitor   int64
 	Start     time.Time // of the first event
-	Hour      time.Time // in which the visit began, see event.Event.Hour
+	Hour      time.Time // local hour in which the visit began, see event.Event.Hour
 	Duration  int32     // whole seconds from the first to the last event that counts
 	Pageviews int32
-	Events    int32              // page views included, engagements not
-	Bounce    bool               // no more than one of the events is not passive
+	Events    int32              // including page views, without engagements
+	Bounce    bool               // at most one of the events is not passive
 	Engaged   int64              // milliseconds, of all engagements
-	Revenue   map[string]Decimal // sums of the amounts of its events, by currency; nil when none has one
-	EntryPage string             // page of the first view; of the first event when there is no view
-	ExitPage  string             // page of the last view; of the last event when there is no view
+	Revenue   map[string]Decimal // sums of the amounts of its events, by currency; nil without amounts
+	EntryPage string             // page of the first view; of the first event if there is no view
+	ExitPage  string             // page of the last view; of the last event if there is no view
 	Hostname  string             // of the first event
 	event.Attributes
 
@@ -53,17 +53,15 @@ func Compare(a, b *event.Event) int {
 	return bytes.Compare(a.ID[:], b.ID[:])
 }
 
-// Fold returns the visits of one visitor-day, in order. The events must be of one
-// site, day and visitor, each once; their order does not matter. Fold sorts the
-// slice it is given.
+// Fold returns the visits of one visitor-day, in order. The events must be of one site, day
+// and visitor, each once; their order does not matter. Fold sorts the slice it is given.
 //
-// Events follow each other by time, then by id. An event belongs to the visit whose
-// latest event, of whatever type, lies less than Timeout before it. Without such a
-// visit an event that counts begins one, and an engagement, which says how long a
-// page was read and is not an event in the numbers, counts nowhere.
+// Events are ordered by time, then by id. An event belongs to the visit whose latest event,
+// of any type, is less than Timeout before it. If there is no such visit, an event that
+// counts begins one, and an engagement is ignored.
 //
-// So an engagement keeps a visit alive, and adds to its engaged time; everything
-// else that is known of a visit comes from the events that count.
+// So an engagement extends a visit and adds to its engaged time; everything else about a
+// visit comes from the events that count.
 func Fold(events []*event.Event) []Visit {
 	slices.SortFunc(events, Compare)
 	var visits []Visit
@@ -127,7 +125,7 @@ func foldVisit(events []*event.Event) Visit {
 	return v
 }
 
-// earn adds what an event is worth, if anything.
+// earn adds the amount of an event, if it has one.
 func (v *Visit) earn(e *event.Event) {
 	amount, ok := ParseDecimal(e.Amount)
 	if !ok {
@@ -141,20 +139,21 @@ func (v *Visit) earn(e *event.Event) {
 	v.Revenue[e.Currency] = sum
 }
 
-// Sequence are the events of a visit that Fold returned, in order, engagements among them.
+// Sequence returns the events of a visit that Fold returned, in order, engagements
+// included.
 func (v *Visit) Sequence() []*event.Event { return v.events }
 
-// Key is the identity of a visit as it is stored.
+// Key identifies a stored visit.
 type Key struct {
 	Site    int32
-	Start   int64 // Unix microseconds, which is what the record can tell apart
+	Start   int64 // Unix microseconds, the resolution of the record
 	Visitor int64
 }
 
-// Key names the visit in the record.
+// Key returns the key under which the visit is stored.
 func (v *Visit) Key() Key { return Key{v.Site, v.Start.UnixMicro(), v.Visitor} }
 
-// Same tells whether two visits are stored as the same row.
+// Same reports whether two visits are stored as the same row.
 func (v *Visit) Same(o *Visit) bool {
 	return v.Key() == o.Key() && v.Day == o.Day && v.Duration == o.Duration && v.Pageviews == o.Pageviews &&
 		v.Events == o.Events && v.Bounce == o.Bounce && v.Engaged == o.Engaged && maps.Equal(v.Revenue, o.Revenue) &&

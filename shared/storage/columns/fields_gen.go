@@ -41,7 +41,7 @@ const (
 	ExitHostname   Column = "visit_exit_hostname"
 	Referrer       Column = "visit_referrer"        // host and path, no query
 	Source         Column = "visit_source"          // who sent the visitor, such as Google
-	Channel        Column = "visit_channel"         // by what kind of way, such as Organic Search
+	Channel        Column = "visit_channel"         // kind of source, such as Organic Search
 	UTMSource      Column = "visit_utm_source"      // as sent
 	UTMMedium      Column = "visit_utm_medium"      // as sent
 	UTMCampaign    Column = "visit_utm_campaign"    // as sent
