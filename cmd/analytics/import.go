@@ -29,7 +29,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 type importCommand struct {
@@ -124,7 +124,7 @@ func openAll(names []string) (files []*os.File, total int, err error) {
 
 // importer makes events of lines by the rules of track.
 type importer struct {
-	site      store.Site
+	site      sites.Site
 	pipeline  *pipeline.Pipeline
 	directory *importDirectory
 	writer    *queue.Writer
@@ -142,7 +142,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 		return nil, err
 	}
 	i := &importer{now: time.Now(), found: imported{LeftOut: map[pipeline.Reason]int64{}, Examples: []string{}}}
-	if i.site, err = store.SiteNamed(ctx, db, site); errors.Is(err, store.ErrNoSite) {
+	if i.site, err = sites.Find(ctx, db, site); errors.Is(err, sites.ErrNoSite) {
 		return nil, fmt.Errorf("--site: there is no site %s", site)
 	} else if err != nil {
 		return nil, err

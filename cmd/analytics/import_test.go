@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // block is the first block of a kind in the document on importing.
@@ -51,7 +51,7 @@ func (i *installation) count(t *testing.T, sql string) (n int) {
 func TestImportLog(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	if _, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "example.com", Timezone: "Europe/Paris"}); err != nil {
+	if _, err := sites.Create(t.Context(), i.db, sites.Draft{Domain: "example.com", Timezone: "Europe/Paris"}); err != nil {
 		t.Fatal(err)
 	}
 	log := block(t, "log")

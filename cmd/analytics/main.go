@@ -19,8 +19,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // commands are what it can be told.
@@ -77,8 +77,8 @@ func explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted: %w", err)
 	}
-	if wrong, ok := errors.AsType[problem.Problem](err); ok {
-		return fmt.Errorf("--%s %s", wrong.Field, wrong.Detail)
+	if invalid, ok := errors.AsType[*validation.Error](err); ok {
+		return fmt.Errorf("--%s %s", invalid.Field, invalid.Detail)
 	}
 	return err
 }

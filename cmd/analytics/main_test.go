@@ -21,6 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/aggregate"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -45,7 +46,7 @@ func install(t *testing.T) *installation {
 	}
 	i.env = []string{"DATABASE_URL_FILE=" + secret, "REDIS_URL=" + address}
 	i.db = localtest.Record(t, database)
-	if _, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "one.example", Timezone: "UTC"}); err != nil {
+	if _, err := sites.Create(t.Context(), i.db, sites.Draft{Domain: "one.example", Timezone: "UTC"}); err != nil {
 		t.Fatal(err)
 	}
 	i.client = localtest.Client(t, address)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/aggregate/recompute"
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 type recomputeCommand struct {
@@ -36,8 +36,8 @@ func (c *recomputeCommand) Run(ctx context.Context, env *host.Env, p *printer) e
 	if err != nil {
 		return err
 	}
-	site, err := store.SiteNamed(ctx, db, c.Site)
-	if errors.Is(err, store.ErrNoSite) {
+	site, err := sites.Find(ctx, db, c.Site)
+	if errors.Is(err, sites.ErrNoSite) {
 		return fmt.Errorf("--site: there is no site %s", c.Site)
 	}
 	if err != nil {

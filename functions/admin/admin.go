@@ -21,7 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/ingest/registry"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // maxBody is how many bytes a request may have.
@@ -94,11 +94,11 @@ type action func(http.ResponseWriter, *http.Request) (answer, error)
 
 // serve lets those in who may administer, and answers for fn.
 func (f *function) serve(fn action) http.Handler {
-	return f.serveTo([]store.Scope{store.ScopeAdmin}, fn)
+	return f.serveTo([]sites.Scope{sites.ScopeAdmin}, fn)
 }
 
 // serveTo lets those in who have one of the scopes, and answers for fn.
-func (f *function) serveTo(scopes []store.Scope, fn action) http.Handler {
+func (f *function) serveTo(scopes []sites.Scope, fn action) http.Handler {
 	return f.gate.RequireAny(scopes, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a, err := fn(w, r)
 		switch {

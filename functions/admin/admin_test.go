@@ -23,6 +23,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -379,7 +380,7 @@ func TestDeleteSite(t *testing.T) {
 			i := install(t, database.URL)
 			for _, domain := range []string{"gone.example", "stays.example"} {
 				i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"`+domain+`","timezone":"UTC"}`)
-				site, err := store.SiteNamed(t.Context(), i.db, domain)
+				site, err := sites.Find(t.Context(), i.db, domain)
 				if err != nil {
 					t.Fatal(err)
 				}

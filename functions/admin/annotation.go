@@ -6,7 +6,8 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/label"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // annotation is an annotation as it is answered.
@@ -22,11 +23,11 @@ type annotationBody struct {
 	Text string `json:"text"`
 }
 
-func bodyOfAnnotation(a store.Annotation) annotationBody {
+func bodyOfAnnotation(a sites.Annotation) annotationBody {
 	return annotationBody{a.Day.Format(time.DateOnly), a.Text}
 }
 
-func showAnnotation(a store.Annotation) any {
+func showAnnotation(a sites.Annotation) any {
 	return annotation{a.ID, bodyOfAnnotation(a), a.CreatedAt.UTC()}
 }
 
@@ -35,29 +36,29 @@ func (b *annotationBody) read() (day time.Time, text string, err error) {
 	if day, err = time.Parse(time.DateOnly, b.Day); err != nil {
 		return day, "", problem.Invalid("day", "must be a day such as 2026-03-01")
 	}
-	text, err = label.Read("text", b.Text, store.MaxText)
+	text, err = label.Read("text", b.Text, sites.MaxAnnotationText)
 	return day, text, err
 }
 
-func (f *function) annotations() belonging[store.Annotation, annotationBody] {
-	return belonging[store.Annotation, annotationBody]{
-		one: "annotation", many: "annotations", most: store.MaxAnnotations, readers: readers(),
-		show: showAnnotation, list: store.Annotations, find: store.AnnotationOf, remove: store.DeleteAnnotation,
-		add: func(ctx context.Context, db store.DB, site int32, body annotationBody) (any, error) {
+func (f *function) annotations() resource[sites.Annotation, annotationBody] {
+	return resource[sites.Annotation, annotationBody]{
+		one: "annotation", many: "annotations", most: sites.MaxAnnotations, readers: readers(),
+		show: showAnnotation, list: sites.Annotations, find: sites.FindAnnotation, remove: sites.DeleteAnnotation,
+		add: func(ctx context.Context, db database.DB, site int32, body annotationBody) (any, error) {
 			day, text, err := body.read()
 			if err != nil {
 				return nil, err
 			}
-			created, err := store.CreateAnnotation(ctx, db, site, day, text)
+			created, err := sites.CreateAnnotation(ctx, db, site, day, text)
 			return showAnnotation(created), err
 		},
 		body: bodyOfAnnotation,
-		change: func(ctx context.Context, db store.DB, site int32, row store.Annotation, body annotationBody) (store.Annotation, error) {
+		change: func(ctx context.Context, db database.DB, site int32, row sites.Annotation, body annotationBody) (sites.Annotation, error) {
 			day, text, err := body.read()
 			if err != nil {
 				return row, err
 			}
-			return store.UpdateAnnotation(ctx, db, site, row.ID, day, text)
+			return sites.UpdateAnnotation(ctx, db, site, row.ID, day, text)
 		},
 	}
 }

@@ -7,11 +7,12 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // bury keeps dead letters with these payloads.
-func bury(t *testing.T, db store.DB, payloads ...string) {
+func bury(t *testing.T, db database.DB, payloads ...string) {
 	t.Helper()
 	var letters []store.DeadLetter
 	for i, payload := range payloads {

@@ -7,7 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/analytics-platform/analytics/shared/model/label"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // funnel is a funnel as it is answered.
@@ -24,33 +25,33 @@ type funnelBody struct {
 	Definition jsontext.Value `json:"definition"` // as a question about a funnel has it
 }
 
-func showFunnel(s store.Funnel) any {
+func showFunnel(s sites.Funnel) any {
 	return funnel{s.ID, s.Name, s.Definition, s.CreatedAt.UTC()}
 }
 
-func (f *function) funnels() belonging[store.Funnel, funnelBody] {
+func (f *function) funnels() resource[sites.Funnel, funnelBody] {
 	read := func(b *funnelBody) (err error) {
-		if b.Name, err = label.Read("name", b.Name, store.MaxName); err != nil {
+		if b.Name, err = label.Read("name", b.Name, sites.MaxName); err != nil {
 			return err
 		}
 		return checkDefinition("definition", b.Definition)
 	}
-	return belonging[store.Funnel, funnelBody]{
-		one: "funnel", many: "funnels", most: store.MaxFunnels, readers: readers(),
-		show: showFunnel, list: store.Funnels, find: store.FunnelOf, remove: store.DeleteFunnel,
-		add: func(ctx context.Context, db store.DB, site int32, body funnelBody) (any, error) {
+	return resource[sites.Funnel, funnelBody]{
+		one: "funnel", many: "funnels", most: sites.MaxFunnels, readers: readers(),
+		show: showFunnel, list: sites.Funnels, find: sites.FindFunnel, remove: sites.DeleteFunnel,
+		add: func(ctx context.Context, db database.DB, site int32, body funnelBody) (any, error) {
 			if err := read(&body); err != nil {
 				return nil, err
 			}
-			created, err := store.CreateFunnel(ctx, db, site, body.Name, body.Definition)
+			created, err := sites.CreateFunnel(ctx, db, site, body.Name, body.Definition)
 			return showFunnel(created), err
 		},
-		body: func(s store.Funnel) funnelBody { return funnelBody{s.Name, s.Definition} },
-		change: func(ctx context.Context, db store.DB, site int32, row store.Funnel, body funnelBody) (store.Funnel, error) {
+		body: func(s sites.Funnel) funnelBody { return funnelBody{s.Name, s.Definition} },
+		change: func(ctx context.Context, db database.DB, site int32, row sites.Funnel, body funnelBody) (sites.Funnel, error) {
 			if err := read(&body); err != nil {
 				return row, err
 			}
-			return store.UpdateFunnel(ctx, db, site, row.ID, body.Name, body.Definition)
+			return sites.UpdateFunnel(ctx, db, site, row.ID, body.Name, body.Definition)
 		},
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 
 	"github.com/analytics-platform/analytics/shared/model/goal"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // shownGoal is a goal as it is answered. goal.Goal is the body that makes one.
@@ -15,25 +16,25 @@ type shownGoal struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-func showGoal(g store.Goal) any { return shownGoal{g.ID, g.Goal, g.CreatedAt.UTC()} }
+func showGoal(g sites.Goal) any { return shownGoal{g.ID, g.Goal, g.CreatedAt.UTC()} }
 
-func (f *function) goals() belonging[store.Goal, goal.Goal] {
-	return belonging[store.Goal, goal.Goal]{
-		one: "goal", many: "goals", most: store.MaxGoals, readers: readers(),
-		show: showGoal, list: store.Goals, find: store.GoalOf, remove: store.DeleteGoal,
-		add: func(ctx context.Context, db store.DB, site int32, body goal.Goal) (any, error) {
+func (f *function) goals() resource[sites.Goal, goal.Goal] {
+	return resource[sites.Goal, goal.Goal]{
+		one: "goal", many: "goals", most: sites.MaxGoals, readers: readers(),
+		show: showGoal, list: sites.Goals, find: sites.FindGoal, remove: sites.DeleteGoal,
+		add: func(ctx context.Context, db database.DB, site int32, body goal.Goal) (any, error) {
 			read, err := goal.Read(body)
 			if err != nil {
 				return nil, err
 			}
-			created, err := store.CreateGoal(ctx, db, site, read)
+			created, err := sites.CreateGoal(ctx, db, site, read)
 			return showGoal(created), err
 		},
-		body: func(g store.Goal) goal.Goal {
+		body: func(g sites.Goal) goal.Goal {
 			g.Props = nil // which are replaced as a whole
 			return g.Goal
 		},
-		change: func(ctx context.Context, db store.DB, site int32, row store.Goal, body goal.Goal) (store.Goal, error) {
+		change: func(ctx context.Context, db database.DB, site int32, row sites.Goal, body goal.Goal) (sites.Goal, error) {
 			if body.Props == nil {
 				body.Props = row.Props
 			}
@@ -41,7 +42,7 @@ func (f *function) goals() belonging[store.Goal, goal.Goal] {
 			if err != nil {
 				return row, err
 			}
-			return store.UpdateGoal(ctx, db, site, row.ID, read)
+			return sites.UpdateGoal(ctx, db, site, row.ID, read)
 		},
 	}
 }

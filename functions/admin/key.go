@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,7 +12,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/label"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // maxKeyName is how many characters the name of a key may have.
@@ -23,7 +22,7 @@ const maxKeyName = 120
 type key struct {
 	ID         int32         `json:"id"`
 	Name       string        `json:"name"`
-	Scopes     []store.Scope `json:"scopes"`
+	Scopes     []sites.Scope `json:"scopes"`
 	Sites      []string      `json:"sites"` // domains; none means all
 	CreatedAt  time.Time     `json:"created_at"`
 	LastUsedAt *time.Time    `json:"last_used_at"`  // to the minute; null when never used
@@ -33,7 +32,7 @@ type key struct {
 // newKey is the body that creates a key.
 type newKey struct {
 	Name   string        `json:"name"`
-	Scopes []store.Scope `json:"scopes"`
+	Scopes []sites.Scope `json:"scopes"`
 	Sites  []string      `json:"sites"` // domains or public ids; none means all
 }
 
@@ -42,7 +41,7 @@ type keyList struct {
 }
 
 // keyOf shows a key, given the domains of all sites.
-func keyOf(k store.Key, domains map[int32]string) key {
+func keyOf(k sites.Key, domains map[int32]string) key {
 	out := key{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Sites: []string{}, CreatedAt: k.CreatedAt.UTC(), LastUsedAt: inUTC(k.LastUsedAt)}
 	for _, id := range k.Sites {
 		out.Sites = append(out.Sites, domains[id])
@@ -54,11 +53,11 @@ func (f *function) listKeys(_ http.ResponseWriter, r *http.Request) (answer, err
 	if err := everything(r.Context()); err != nil {
 		return answer{}, err
 	}
-	all, err := store.Keys(r.Context(), f.db)
+	all, err := sites.Keys(r.Context(), f.db)
 	if err != nil {
 		return answer{}, err
 	}
-	sites, err := store.Sites(r.Context(), f.db)
+	sites, err := sites.List(r.Context(), f.db)
 	if err != nil {
 		return answer{}, err
 	}
@@ -88,7 +87,7 @@ func (f *function) createKey(w http.ResponseWriter, r *http.Request) (answer, er
 	if err != nil {
 		return answer{}, err
 	}
-	created, secret, err := store.CreateKey(r.Context(), f.db, body.Name, body.Scopes, ids)
+	created, secret, err := sites.CreateKey(r.Context(), f.db, body.Name, body.Scopes, ids)
 	if err != nil {
 		return answer{}, err
 	}
@@ -104,7 +103,7 @@ func (k *newKey) read() error {
 	if k.Name, err = label.Read("name", k.Name, maxKeyName); err != nil {
 		return err
 	}
-	allowed := store.Scopes()
+	allowed := sites.Scopes()
 	if len(k.Scopes) == 0 {
 		return problem.Invalid("scopes", fmt.Sprintf("name at least one of %v", allowed))
 	}
@@ -142,15 +141,12 @@ func (f *function) deleteKey(_ http.ResponseWriter, r *http.Request) (answer, er
 	}
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 32)
 	if err == nil {
-		err = store.DeleteKey(r.Context(), f.db, int32(id))
+		err = sites.DeleteKey(r.Context(), f.db, int32(id))
 	} else {
-		err = store.ErrNoKey
-	}
-	if errors.Is(err, store.ErrNoKey) {
-		return answer{}, problem.New(http.StatusNotFound, "key_unknown", "no such key: GET /v1/keys lists them")
+		err = sites.ErrNoKey
 	}
 	if err != nil {
-		return answer{}, err
+		return answer{}, keyProblem(err)
 	}
 	f.log.InfoContext(r.Context(), "key revoked", "key", id)
 	return answer{status: http.StatusNoContent}, nil

@@ -7,7 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/analytics-platform/analytics/shared/model/label"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // segment is a segment as it is answered.
@@ -25,33 +26,33 @@ type segmentBody struct {
 	Filters jsontext.Value `json:"filters"` // as a question has them
 }
 
-func showSegment(s store.Segment) any {
+func showSegment(s sites.Segment) any {
 	return segment{s.ID, s.Name, s.Filters, s.CreatedAt.UTC(), s.UpdatedAt.UTC()}
 }
 
-func (f *function) segments() belonging[store.Segment, segmentBody] {
+func (f *function) segments() resource[sites.Segment, segmentBody] {
 	read := func(b *segmentBody) (err error) {
-		if b.Name, err = label.Read("name", b.Name, store.MaxName); err != nil {
+		if b.Name, err = label.Read("name", b.Name, sites.MaxName); err != nil {
 			return err
 		}
 		return checkFilters("filters", b.Filters)
 	}
-	return belonging[store.Segment, segmentBody]{
-		one: "segment", many: "segments", most: store.MaxSegments, readers: readers(),
-		show: showSegment, list: store.Segments, find: store.SegmentOf, remove: store.DeleteSegment,
-		add: func(ctx context.Context, db store.DB, site int32, body segmentBody) (any, error) {
+	return resource[sites.Segment, segmentBody]{
+		one: "segment", many: "segments", most: sites.MaxSegments, readers: readers(),
+		show: showSegment, list: sites.Segments, find: sites.FindSegment, remove: sites.DeleteSegment,
+		add: func(ctx context.Context, db database.DB, site int32, body segmentBody) (any, error) {
 			if err := read(&body); err != nil {
 				return nil, err
 			}
-			created, err := store.CreateSegment(ctx, db, site, body.Name, body.Filters)
+			created, err := sites.CreateSegment(ctx, db, site, body.Name, body.Filters)
 			return showSegment(created), err
 		},
-		body: func(s store.Segment) segmentBody { return segmentBody{s.Name, s.Filters} },
-		change: func(ctx context.Context, db store.DB, site int32, row store.Segment, body segmentBody) (store.Segment, error) {
+		body: func(s sites.Segment) segmentBody { return segmentBody{s.Name, s.Filters} },
+		change: func(ctx context.Context, db database.DB, site int32, row sites.Segment, body segmentBody) (sites.Segment, error) {
 			if err := read(&body); err != nil {
 				return row, err
 			}
-			return store.UpdateSegment(ctx, db, site, row.ID, body.Name, body.Filters)
+			return sites.UpdateSegment(ctx, db, site, row.ID, body.Name, body.Filters)
 		},
 	}
 }

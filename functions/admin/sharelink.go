@@ -6,7 +6,8 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/label"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // shareLink is a share link as it is answered.
@@ -25,15 +26,15 @@ type newShareLink struct {
 	ExpiresAt *string `json:"expires_at"` // RFC 3339; never, when left out
 }
 
-func shareLinkOf(l store.ShareLink) shareLink {
+func shareLinkOf(l sites.ShareLink) shareLink {
 	return shareLink{ID: l.ID, Name: l.Name, CreatedAt: l.CreatedAt.UTC(), ExpiresAt: inUTC(l.ExpiresAt), LastUsedAt: inUTC(l.LastUsedAt)}
 }
 
-func showShareLink(l store.ShareLink) any { return shareLinkOf(l) }
+func showShareLink(l sites.ShareLink) any { return shareLinkOf(l) }
 
 // read is the name as it is stored, and when the link ends.
 func (b *newShareLink) read(now time.Time) (name string, ends *time.Time, err error) {
-	if name, err = label.Read("name", b.Name, store.MaxName); err != nil || b.ExpiresAt == nil {
+	if name, err = label.Read("name", b.Name, sites.MaxName); err != nil || b.ExpiresAt == nil {
 		return name, nil, err
 	}
 	at, err := time.Parse(time.RFC3339, *b.ExpiresAt)
@@ -43,16 +44,16 @@ func (b *newShareLink) read(now time.Time) (name string, ends *time.Time, err er
 	return name, &at, nil
 }
 
-func (f *function) shareLinks() belonging[store.ShareLink, newShareLink] {
-	return belonging[store.ShareLink, newShareLink]{
-		one: "share link", many: "share-links", most: store.MaxShareLinks, readers: []store.Scope{store.ScopeAdmin},
-		show: showShareLink, list: store.ShareLinks, remove: store.DeleteShareLink,
-		add: func(ctx context.Context, db store.DB, site int32, body newShareLink) (any, error) {
+func (f *function) shareLinks() resource[sites.ShareLink, newShareLink] {
+	return resource[sites.ShareLink, newShareLink]{
+		one: "share link", many: "share-links", most: sites.MaxShareLinks, readers: []sites.Scope{sites.ScopeAdmin},
+		show: showShareLink, list: sites.ShareLinks, remove: sites.DeleteShareLink,
+		add: func(ctx context.Context, db database.DB, site int32, body newShareLink) (any, error) {
 			name, ends, err := body.read(f.now())
 			if err != nil {
 				return nil, err
 			}
-			created, secret, err := store.CreateShareLink(ctx, db, site, name, ends)
+			created, secret, err := sites.CreateShareLink(ctx, db, site, name, ends)
 			shown := shareLinkOf(created)
 			shown.Secret = secret
 			return shown, err

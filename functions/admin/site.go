@@ -9,7 +9,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/rules"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // site is a site as it is answered.
@@ -28,7 +28,7 @@ type site struct {
 	Public bool        `json:"public"` // anyone may read its reports
 }
 
-func (f *function) siteOf(s store.Site) site {
+func (f *function) siteOf(s sites.Site) site {
 	out := site{ID: s.PublicID, Domain: s.Domain, Name: s.Name, Timezone: s.Timezone, CreatedAt: s.CreatedAt.UTC(), Rules: s.Rules, Public: s.Public}
 	if s.TimezoneSince != nil && f.now().Before(*s.TimezoneSince) {
 		out.PreviousTimezone, out.TimezoneSince = s.PreviousTimezone, new(s.TimezoneSince.UTC())
@@ -62,7 +62,7 @@ type siteList struct {
 }
 
 func (f *function) listSites(_ http.ResponseWriter, r *http.Request) (answer, error) {
-	all, err := store.Sites(r.Context(), f.db)
+	all, err := sites.List(r.Context(), f.db)
 	if err != nil {
 		return answer{}, err
 	}
@@ -84,13 +84,13 @@ func (f *function) createSite(w http.ResponseWriter, r *http.Request) (answer, e
 	if err := jsonhttp.Read(w, r, maxBody, &body); err != nil {
 		return answer{}, err
 	}
-	draft, err := store.ReadSite(store.SiteDraft(body))
+	draft, err := sites.Normalize(sites.Draft(body))
 	if err != nil {
 		return answer{}, err
 	}
-	created, err := store.CreateSite(r.Context(), f.db, draft)
+	created, err := sites.Create(r.Context(), f.db, draft)
 	if err != nil {
-		return answer{}, err
+		return answer{}, siteProblem(err)
 	}
 	f.publish(r.Context())
 	f.log.InfoContext(r.Context(), "site created", "site", created.PublicID)
@@ -98,7 +98,7 @@ func (f *function) createSite(w http.ResponseWriter, r *http.Request) (answer, e
 }
 
 // named is the site that the address names.
-func (f *function) named(r *http.Request) (store.Site, error) {
+func (f *function) named(r *http.Request) (sites.Site, error) {
 	return access.Site(r.Context(), f.db, "", r.PathValue("site"))
 }
 
@@ -119,7 +119,7 @@ func (f *function) changeSite(w http.ResponseWriter, r *http.Request) (answer, e
 	if err := jsonhttp.Read(w, r, maxBody, &change); err != nil {
 		return answer{}, err
 	}
-	draft := store.SiteDraft{Domain: found.Domain, Name: found.Name, Timezone: found.Timezone, Rules: found.Rules, Public: found.Public}
+	draft := sites.Draft{Domain: found.Domain, Name: found.Name, Timezone: found.Timezone, Rules: found.Rules, Public: found.Public}
 	if change.Rules != nil {
 		draft.Rules = *change.Rules
 	}
@@ -133,12 +133,12 @@ func (f *function) changeSite(w http.ResponseWriter, r *http.Request) (answer, e
 			*field.to = *field.from
 		}
 	}
-	if draft, err = store.ReadSite(draft); err != nil {
+	if draft, err = sites.Normalize(draft); err != nil {
 		return answer{}, err
 	}
-	changed, err := store.UpdateSite(r.Context(), f.db, found.ID, draft, f.now())
+	changed, err := sites.Update(r.Context(), f.db, found.ID, draft, f.now())
 	if err != nil {
-		return answer{}, err
+		return answer{}, siteProblem(err)
 	}
 	f.publish(r.Context())
 	f.log.InfoContext(r.Context(), "site changed", "site", changed.PublicID)
@@ -153,7 +153,7 @@ func (f *function) deleteSite(_ http.ResponseWriter, r *http.Request) (answer, e
 	if !strings.EqualFold(r.URL.Query().Get("confirm"), found.Domain) {
 		return answer{}, problem.Invalid("confirm", "deleting a site deletes all that was ever counted for it: confirm with ?confirm="+found.Domain)
 	}
-	if err := store.DeleteSite(r.Context(), f.db, found.ID); err != nil {
+	if err := sites.Delete(r.Context(), f.db, found.ID); err != nil {
 		return answer{}, err
 	}
 	f.publish(r.Context())

@@ -9,10 +9,10 @@ import (
 
 // status are facts of the installation.
 type status struct {
-	Database    database    `json:"database"`
-	Sites       []siteFacts `json:"sites"`
-	DeadLetters int64       `json:"dead_letters"` // queue entries that could not be stored
-	Drops       []drop      `json:"drops"`        // events left out on purpose in the last 30 days
+	Database    databaseFacts `json:"database"`
+	Sites       []siteFacts   `json:"sites"`
+	DeadLetters int64         `json:"dead_letters"` // queue entries that could not be stored
+	Drops       []drop        `json:"drops"`        // events left out on purpose in the last 30 days
 
 	// What schema-guard found when it counted the days of the last 35 again.
 	DaysChecked   int64 `json:"days_checked"`
@@ -20,7 +20,7 @@ type status struct {
 	DaysUnchecked int64 `json:"days_unchecked"` // that take longer than a run may
 }
 
-type database struct {
+type databaseFacts struct {
 	PostgreSQL  string `json:"postgresql"`
 	TimescaleDB string `json:"timescaledb"` // "" without
 	Schema      int64  `json:"schema"`      // number of the last migration
@@ -48,7 +48,7 @@ func (f *function) status(_ http.ResponseWriter, r *http.Request) (answer, error
 		return answer{}, err
 	}
 	out := status{
-		Database: database{facts.PostgreSQL, facts.TimescaleDB, facts.Schema},
+		Database: databaseFacts{facts.PostgreSQL, facts.TimescaleDB, facts.Schema},
 		Sites:    []siteFacts{}, DeadLetters: facts.DeadLetters, Drops: []drop{},
 		DaysChecked: facts.Checks.Checked, DaysWrong: facts.Checks.Wrong, DaysUnchecked: facts.Checks.Unchecked,
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/goal"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -57,16 +58,16 @@ func TestCache(t *testing.T) {
 			}{
 				{"an event", func() error { record(t, i.db, []event.Event{e}); return nil }},
 				{"a goal", func() error {
-					_, err := store.CreateGoal(t.Context(), i.db, i.site.ID, goal.Goal{Name: "Signup", Event: "signup"})
+					_, err := sites.CreateGoal(t.Context(), i.db, i.site.ID, goal.Goal{Name: "Signup", Event: "signup"})
 					return err
 				}},
 				{"a goal that is updated", func() error {
-					_, err := store.UpdateGoal(t.Context(), i.db, i.site.ID, 1, goal.Goal{Name: "Signup", Event: "sign up"})
+					_, err := sites.UpdateGoal(t.Context(), i.db, i.site.ID, 1, goal.Goal{Name: "Signup", Event: "sign up"})
 					return err
 				}},
-				{"a goal that is deleted", func() error { return store.DeleteGoal(t.Context(), i.db, i.site.ID, 1) }},
+				{"a goal that is deleted", func() error { return sites.DeleteGoal(t.Context(), i.db, i.site.ID, 1) }},
 				{"a segment", func() error {
-					_, err := store.CreateSegment(t.Context(), i.db, i.site.ID, "All", []byte(`[]`))
+					_, err := sites.CreateSegment(t.Context(), i.db, i.site.ID, "All", []byte(`[]`))
 					return err
 				}},
 				{"a day that is corrected", func() error {

@@ -30,6 +30,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -125,7 +126,7 @@ func fill(b *testing.B, url string) {
 	}
 	began := time.Now()
 	for _, s := range benchSites {
-		site, err := store.CreateSite(ctx, db, store.SiteDraft{Domain: s.domain, Timezone: "UTC"})
+		site, err := sites.Create(ctx, db, sites.Draft{Domain: s.domain, Timezone: "UTC"})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -19,7 +19,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/goal"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // TestDocs stores the events of docs/query.md and asks each of its questions. The answers in
@@ -34,21 +34,21 @@ func TestDocs(t *testing.T) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			i := install(t, database.URL)
-			site, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "shop.example", Timezone: "UTC"})
+			site, err := sites.Create(t.Context(), i.db, sites.Draft{Domain: "shop.example", Timezone: "UTC"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			events := regexp.MustCompile("(?s)```events\n(.*?)```").FindSubmatch(text)
 			record(t, i.db, readEvents(t, site.ID, string(events[1])))
 			for _, g := range []goal.Goal{{Name: "Signup", Event: "signup"}, {Name: "Purchase", Event: "purchase", Currency: "EUR"}, {Name: "Read docs", Page: "/docs**"}} {
-				if _, err := store.CreateGoal(t.Context(), i.db, site.ID, g); err != nil {
+				if _, err := sites.CreateGoal(t.Context(), i.db, site.ID, g); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if _, err := store.CreateSegment(t.Context(), i.db, site.ID, "Phones", []byte(`[["is","visit:device",["Mobile"]]]`)); err != nil {
+			if _, err := sites.CreateSegment(t.Context(), i.db, site.ID, "Phones", []byte(`[["is","visit:device",["Mobile"]]]`)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := store.CreateAnnotation(t.Context(), i.db, site.ID, time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC), "Version 2"); err != nil {
+			if _, err := sites.CreateAnnotation(t.Context(), i.db, site.ID, time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC), "Version 2"); err != nil {
 				t.Fatal(err)
 			}
 			examples := regexp.MustCompile("(?s)```json\nPOST (\\S+)\n(.*?)```\\s+```(json|csv)\n(.*?)```").FindAllSubmatch(text, -1)

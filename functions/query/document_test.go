@@ -24,7 +24,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/goal"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // contract is the OpenAPI document that a function serves. Requests and answers are checked
@@ -138,14 +138,14 @@ func define(t *testing.T, i *installation) {
 	for _, g := range []goal.Goal{
 		{Name: "Signup", Event: "signup"}, {Name: "Docs", Page: "/docs**"}, {Name: "Paid", Event: "purchase", Currency: "EUR"},
 	} {
-		if _, err := store.CreateGoal(t.Context(), i.db, i.site.ID, g); err != nil {
+		if _, err := sites.CreateGoal(t.Context(), i.db, i.site.ID, g); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := store.CreateSegment(t.Context(), i.db, i.site.ID, "French", []byte(`[["is","visit:country",["FR"]]]`)); err != nil {
+	if _, err := sites.CreateSegment(t.Context(), i.db, i.site.ID, "French", []byte(`[["is","visit:country",["FR"]]]`)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.CreateFunnel(t.Context(), i.db, i.site.ID, "Buy", []byte(
+	if _, err := sites.CreateFunnel(t.Context(), i.db, i.site.ID, "Buy", []byte(
 		`{"steps":[{"filters":[["is","event:page",["/"]]]},{"name":"Paid","filters":[["is","event:goal",["Paid"]]]}],"order":"strict"}`)); err != nil {
 		t.Fatal(err)
 	}
@@ -464,11 +464,11 @@ func TestTimelines(t *testing.T) {
 func TestErrorAnswers(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t), "QUERY_RATE=1")
-	other, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "other.example", Name: "Other", Timezone: "UTC"})
+	other, err := sites.Create(t.Context(), i.db, sites.Draft{Domain: "other.example", Name: "Other", Timezone: "UTC"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, key, err := store.CreateKey(t.Context(), i.db, "test", []store.Scope{store.ScopeQuery}, []int32{i.site.ID})
+	_, key, err := sites.CreateKey(t.Context(), i.db, "test", []sites.Scope{sites.ScopeQuery}, []int32{i.site.ID})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -259,15 +260,15 @@ func TestDetailedAccess(t *testing.T) {
 	if _, err := i.db.Exec(t.Context(), `UPDATE sites SET public = true`); err != nil {
 		t.Fatal(err)
 	}
-	_, link, err := store.CreateShareLink(t.Context(), i.db, i.site.ID, "test", nil)
+	_, link, err := sites.CreateShareLink(t.Context(), i.db, i.site.ID, "test", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, key, err := store.CreateKey(t.Context(), i.db, "test", []store.Scope{store.ScopeQuery}, []int32{i.site.ID})
+	_, key, err := sites.CreateKey(t.Context(), i.db, "test", []sites.Scope{sites.ScopeQuery}, []int32{i.site.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, other, err := store.CreateKey(t.Context(), i.db, "test", []store.Scope{store.ScopeLive}, nil)
+	_, other, err := sites.CreateKey(t.Context(), i.db, "test", []sites.Scope{sites.ScopeLive}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,15 +8,16 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/glob"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // names implements engine.Names with what owners of sites have stored.
 type names struct{}
 
 // Goals returns the goals of a site.
-func (names) Goals(ctx context.Context, db store.DB, site int32) ([]language.Goal, error) {
-	stored, err := store.Goals(ctx, db, site)
+func (names) Goals(ctx context.Context, db database.DB, site int32) ([]language.Goal, error) {
+	stored, err := sites.Goals(ctx, db, site)
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +36,8 @@ func (names) Goals(ctx context.Context, db store.DB, site int32) ([]language.Goa
 }
 
 // Segment returns the filters of the segment with a name, otherwise with an id.
-func (names) Segment(ctx context.Context, db store.DB, site int32, name string) (filters []byte, ok bool, err error) {
-	segments, err := store.Segments(ctx, db, site)
+func (names) Segment(ctx context.Context, db database.DB, site int32, name string) (filters []byte, ok bool, err error) {
+	segments, err := sites.Segments(ctx, db, site)
 	if err != nil {
 		return nil, false, err
 	}
@@ -54,8 +55,8 @@ func (names) Segment(ctx context.Context, db store.DB, site int32, name string) 
 }
 
 // Funnel returns the definition of the funnel with a name.
-func (names) Funnel(ctx context.Context, db store.DB, site int32, name string) (definition []byte, ok bool, err error) {
-	funnels, err := store.Funnels(ctx, db, site)
+func (names) Funnel(ctx context.Context, db database.DB, site int32, name string) (definition []byte, ok bool, err error) {
+	funnels, err := sites.Funnels(ctx, db, site)
 	if err != nil {
 		return nil, false, err
 	}
@@ -68,8 +69,8 @@ func (names) Funnel(ctx context.Context, db store.DB, site int32, name string) (
 }
 
 // Annotations returns the notes on the days from first to last.
-func (names) Annotations(ctx context.Context, db store.DB, site int32, first, last event.Day) ([]engine.Annotation, error) {
-	stored, err := store.Annotations(ctx, db, site)
+func (names) Annotations(ctx context.Context, db database.DB, site int32, first, last event.Day) ([]engine.Annotation, error) {
+	stored, err := sites.Annotations(ctx, db, site)
 	if err != nil {
 		return nil, err
 	}

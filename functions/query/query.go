@@ -21,7 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/report"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // Config is the configuration of the function.
@@ -76,7 +76,7 @@ func build(ctx context.Context, env *host.Env, limits engine.Limits) (*host.Func
 		if detailed {
 			require = gate.RequireNoGuest
 		}
-		handler = require(store.ScopeQuery, questions.Limit(handler))
+		handler = require(sites.ScopeQuery, questions.Limit(handler))
 		if strings.Contains(pattern, " /api/") {
 			handler = likePlausible(handler)
 		}
@@ -108,10 +108,10 @@ func (f *function) serve(fn func(*http.Request) (any, error)) http.Handler {
 }
 
 // site returns the site that the parameter site_id names.
-func (f *function) site(r *http.Request) (store.Site, error) {
+func (f *function) site(r *http.Request) (sites.Site, error) {
 	name := r.URL.Query().Get("site_id")
 	if name == "" {
-		return store.Site{}, validation.New("site_id", "say which site: ?site_id= its domain or its public id")
+		return sites.Site{}, validation.New("site_id", "say which site: ?site_id= its domain or its public id")
 	}
 	return access.Site(r.Context(), f.db, "site_id", name)
 }

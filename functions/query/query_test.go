@@ -23,6 +23,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -33,7 +34,7 @@ const token = "the-owner-of-this-installation"
 type installation struct {
 	handler http.Handler
 	db      *pgxpool.Pool
-	site    store.Site
+	site    sites.Site
 }
 
 func install(t *testing.T, database string, variables ...string) *installation {
@@ -61,7 +62,7 @@ func installWith(t *testing.T, database string, limits engine.Limits, variables 
 	if _, err := schema.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: "example.com", Name: "Example", Timezone: "Europe/Paris"})
+	site, err := sites.Create(t.Context(), db, sites.Draft{Domain: "example.com", Name: "Example", Timezone: "Europe/Paris"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,22 +301,22 @@ func TestAnswer(t *testing.T) {
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
-	other, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "other.example", Name: "Other", Timezone: "UTC"})
+	other, err := sites.Create(t.Context(), i.db, sites.Draft{Domain: "other.example", Name: "Other", Timezone: "UTC"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := func(scope store.Scope, sites ...int32) string {
-		_, secret, err := store.CreateKey(t.Context(), i.db, "test", []store.Scope{scope}, sites)
+	key := func(scope sites.Scope, visible ...int32) string {
+		_, secret, err := sites.CreateKey(t.Context(), i.db, "test", []sites.Scope{scope}, visible)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return secret
 	}
-	if _, err := store.CreateSite(t.Context(), i.db, store.SiteDraft{Domain: "public.example", Name: "Public", Timezone: "UTC", Public: true}); err != nil {
+	if _, err := sites.Create(t.Context(), i.db, sites.Draft{Domain: "public.example", Name: "Public", Timezone: "UTC", Public: true}); err != nil {
 		t.Fatal(err)
 	}
 	link := func(ends *time.Time) string {
-		_, secret, err := store.CreateShareLink(t.Context(), i.db, other.ID, "test", ends)
+		_, secret, err := sites.CreateShareLink(t.Context(), i.db, other.ID, "test", ends)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -339,11 +340,11 @@ func TestAccess(t *testing.T) {
 		"a wrong token, a public site":            {"wrong", "public.example", 401, "unauthorized"},
 		"a wrong key, a public site":              {"ak_nothing", "public.example", 401, "unauthorized"},
 		"the owner":                               {token, "other.example", 200, ""},
-		"a key":                                   {key(store.ScopeQuery), "other.example", 200, ""},
-		"a key for the site":                      {key(store.ScopeQuery, other.ID), other.PublicID, 200, ""},
-		"a key for another site":                  {key(store.ScopeQuery, other.ID), "example.com", 403, "forbidden"},
-		"a key for another site, an unknown site": {key(store.ScopeQuery, other.ID), "no.example", 403, "forbidden"},
-		"a key with another scope":                {key(store.ScopeLive), "example.com", 403, "forbidden"},
+		"a key":                                   {key(sites.ScopeQuery), "other.example", 200, ""},
+		"a key for the site":                      {key(sites.ScopeQuery, other.ID), other.PublicID, 200, ""},
+		"a key for another site":                  {key(sites.ScopeQuery, other.ID), "example.com", 403, "forbidden"},
+		"a key for another site, an unknown site": {key(sites.ScopeQuery, other.ID), "no.example", 403, "forbidden"},
+		"a key with another scope":                {key(sites.ScopeLive), "example.com", 403, "forbidden"},
 		"an unknown key":                          {"ak_nothing", "example.com", 401, "unauthorized"},
 		"the owner, an unknown site":              {token, "no.example", 404, "site_unknown"},
 		"the owner, an impossible site":           {token, `a\u0000`, 404, "site_unknown"},
@@ -360,7 +361,7 @@ func TestAccess(t *testing.T) {
 func TestRate(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t), "QUERY_RATE=1")
-	_, secret, err := store.CreateKey(t.Context(), i.db, "test", []store.Scope{store.ScopeQuery}, nil)
+	_, secret, err := sites.CreateKey(t.Context(), i.db, "test", []sites.Scope{sites.ScopeQuery}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,7 +438,7 @@ func TestBadRequests(t *testing.T) {
 func TestReadReplica(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
-	_, secret, err := store.CreateKey(t.Context(), i.db, "test", []store.Scope{store.ScopeQuery}, nil)
+	_, secret, err := sites.CreateKey(t.Context(), i.db, "test", []sites.Scope{sites.ScopeQuery}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/report"
 	"github.com/analytics-platform/analytics/shared/query/table"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // question is a parsed question of any kind.
@@ -28,8 +29,8 @@ type question interface {
 // target is where and when a question is answered.
 type target struct {
 	reports *report.Reporter
-	db      store.DB
-	site    store.Site
+	db      database.DB
+	site    sites.Site
 	now     time.Time // in the time zone of the site
 }
 

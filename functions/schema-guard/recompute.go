@@ -12,7 +12,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/event"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 const (
@@ -82,7 +82,7 @@ func (f *function) recount(ctx context.Context, body wanted) (recounted, error) 
 		}
 		report, err := recompute.Recount(ctx, f.db, site, day, body.Replace, time.Now())
 		switch {
-		case errors.Is(err, store.ErrNoSite):
+		case errors.Is(err, sites.ErrNoSite):
 			return answer, problem.New(http.StatusNotFound, "site_unknown", "the site has been deleted meanwhile")
 		case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && day > first:
 			answer.Next = day.String()

@@ -20,6 +20,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -47,7 +48,7 @@ func install(t *testing.T, deadline string) *guard {
 		t.Fatal(err)
 	}
 	for _, domain := range []string{"one.example", "two.example"} {
-		if _, err := store.CreateSite(t.Context(), g.db, store.SiteDraft{Domain: domain, Timezone: "UTC"}); err != nil {
+		if _, err := sites.Create(t.Context(), g.db, sites.Draft{Domain: domain, Timezone: "UTC"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -129,8 +130,8 @@ func TestRecompute(t *testing.T) {
 func TestRecomputeRefuses(t *testing.T) {
 	t.Parallel()
 	g := install(t, "50s")
-	key := func(scope store.Scope, sites ...int32) string {
-		_, secret, err := store.CreateKey(t.Context(), g.db, "test", []store.Scope{scope}, sites)
+	key := func(scope sites.Scope, visible ...int32) string {
+		_, secret, err := sites.CreateKey(t.Context(), g.db, "test", []sites.Scope{scope}, visible)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,8 +145,8 @@ func TestRecomputeRefuses(t *testing.T) {
 		field             any
 	}{
 		"nobody":                  {"POST", "", good, 401, "unauthorized", nil},
-		"a key for reports":       {"POST", key(store.ScopeQuery), good, 403, "forbidden", nil},
-		"a key for the other":     {"POST", key(store.ScopeAdmin, 2), good, 403, "forbidden", "site"},
+		"a key for reports":       {"POST", key(sites.ScopeQuery), good, 403, "forbidden", nil},
+		"a key for the other":     {"POST", key(sites.ScopeAdmin, 2), good, 403, "forbidden", "site"},
 		"another method":          {"GET", token, "", 405, "method_not_allowed", nil},
 		"no site":                 {"POST", token, `{"from":"2026-03-01"}`, 404, "site_unknown", "site"},
 		"a site that is none":     {"POST", token, `{"site":"no.example","from":"2026-03-01"}`, 404, "site_unknown", "site"},
@@ -168,7 +169,7 @@ func TestRecomputeRefuses(t *testing.T) {
 	}
 	t.Run("what is allowed", func(t *testing.T) {
 		t.Parallel()
-		for _, secret := range []string{key(store.ScopeAdmin), key(store.ScopeAdmin, 1)} {
+		for _, secret := range []string{key(sites.ScopeAdmin), key(sites.ScopeAdmin, 1)} {
 			if status, _, text := g.ask(t, "POST", "/v1/recompute", secret, `{"site":"one.example","from":"2026-03-01","to":"2026-03-31"}`); status != http.StatusOK {
 				t.Errorf("status %d, %s", status, text)
 			}

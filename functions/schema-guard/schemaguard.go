@@ -27,6 +27,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -73,7 +74,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	job := &schedule.Job{Run: f.run, Deadline: config.Deadline, Interval: config.Interval, Now: time.Now}
 	mux := http.NewServeMux()
 	mux.Handle("/{$}", job.Handler(gate, host.Invoke))
-	mux.Handle("POST /v1/recompute", gate.Require(store.ScopeAdmin, http.HandlerFunc(f.recompute)))
+	mux.Handle("POST /v1/recompute", gate.Require(sites.ScopeAdmin, http.HandlerFunc(f.recompute)))
 	return &host.Function{Handler: jsonhttp.Routes(mux), Ready: db.Ping}, nil
 }
 

@@ -23,7 +23,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/live"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // Config is what the function can be told.
@@ -74,7 +74,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	work.Go(func() { f.tick(running) })
 
 	mux := http.NewServeMux()
-	mux.Handle("GET /v1/live", gate.RequireOrPublic(store.ScopeLive, http.HandlerFunc(f.live)))
+	mux.Handle("GET /v1/live", gate.RequireOrPublic(sites.ScopeLive, http.HandlerFunc(f.live)))
 	return &host.Function{
 		Handler: jsonhttp.Routes(mux),
 		Ready:   follower.ready,

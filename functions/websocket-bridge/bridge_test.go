@@ -26,6 +26,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -35,7 +36,7 @@ const token = "the-owner-of-this-installation"
 type bridge struct {
 	url      string
 	db       *pgxpool.Pool
-	site     store.Site
+	site     sites.Site
 	instance *host.Instance
 }
 
@@ -54,7 +55,7 @@ func start(t *testing.T, redisURL string, prepare func(*bridge)) *bridge {
 	if _, err := schema.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: "example.com", Name: "Example", Timezone: "UTC"})
+	site, err := sites.Create(t.Context(), db, sites.Draft{Domain: "example.com", Name: "Example", Timezone: "UTC"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,12 +274,12 @@ func TestStreams(t *testing.T) {
 func TestGuests(t *testing.T) {
 	t.Parallel()
 	b := start(t, localtest.Redis(t), nil)
-	other, err := store.CreateSite(t.Context(), b.db, store.SiteDraft{Domain: "public.example", Name: "Public", Timezone: "UTC", Public: true})
+	other, err := sites.Create(t.Context(), b.db, sites.Draft{Domain: "public.example", Name: "Public", Timezone: "UTC", Public: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	link := func(site int32, ends *time.Time) string {
-		_, secret, err := store.CreateShareLink(t.Context(), b.db, site, "test", ends)
+		_, secret, err := sites.CreateShareLink(t.Context(), b.db, site, "test", ends)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,6 +28,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -241,7 +242,7 @@ func TestBackup(t *testing.T) {
 // fill adds a site with events of two weeks.
 func fill(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
-	site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: uuid.NewString() + ".example", Timezone: "UTC"})
+	site, err := sites.Create(t.Context(), db, sites.Draft{Domain: uuid.NewString() + ".example", Timezone: "UTC"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/internal/platformtest"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // funcFile is all that a func.yaml may say here.
@@ -197,7 +197,7 @@ func runTrack(t *testing.T, f knativeFunc) {
 	if _, err := schema.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: "example.com", Name: "Example", Timezone: "UTC"}); err != nil {
+	if _, err := sites.Create(t.Context(), db, sites.Draft{Domain: "example.com", Name: "Example", Timezone: "UTC"}); err != nil {
 		t.Fatal(err)
 	}
 	run := f.command(context.WithoutCancel(t.Context()), "", map[string]string{"DATABASE_URL": database, "REDIS_URL": redis},

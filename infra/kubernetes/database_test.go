@@ -20,6 +20,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -58,7 +59,7 @@ func TestDatabaseOfCloudNativePG(t *testing.T) {
 			at.User = url.UserPassword(role, "secret")
 
 			db := localtest.Record(t, at.String())
-			site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: "example.com", Timezone: "UTC"})
+			site, err := sites.Create(t.Context(), db, sites.Draft{Domain: "example.com", Timezone: "UTC"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +77,7 @@ func TestDatabaseOfCloudNativePG(t *testing.T) {
 				t.Errorf("a second time: %+v, %v", report, err)
 			}
 
-			_, key, err := store.CreateKey(t.Context(), db, "a program", []store.Scope{store.ScopeQuery}, nil)
+			_, key, err := sites.CreateKey(t.Context(), db, "a program", []sites.Scope{sites.ScopeQuery}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

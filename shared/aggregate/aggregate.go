@@ -25,6 +25,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -44,7 +45,7 @@ const (
 // drain at once, each shard is drained by one at a time.
 type Drainer struct {
 	Redis    redis.UniversalClient
-	Database store.DB
+	Database database.DB
 	Batch    int // entries of a transaction; DefaultBatch when 0
 	AtOnce   int // entries of which the events are in memory; DefaultAtOnce when 0
 	Workers  int // shards that are drained at once; GOMAXPROCS, or all when those are fewer, when 0

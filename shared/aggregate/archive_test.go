@@ -14,11 +14,12 @@ import (
 	"github.com/analytics-platform/analytics/shared/aggregate/archive"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // siteDays are the days of sites that a statement names.
-func siteDays(ctx context.Context, db store.DB, sql string) ([]store.SiteDay, error) {
+func siteDays(ctx context.Context, db database.DB, sql string) ([]store.SiteDay, error) {
 	rows, err := db.Query(ctx, sql)
 	if err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func (r *record) wrongDays(ctx context.Context) (wrong []string, err error) {
 	return wrong, err
 }
 
-func (r *record) difference(ctx context.Context, db store.DB, d store.SiteDay) (diff string, err error) {
+func (r *record) difference(ctx context.Context, db database.DB, d store.SiteDay) (diff string, err error) {
 	all := append(columns.All(), columns.Prop("plan"))
 	scanned, err := store.ScanDay(ctx, db, d.Site, d.Day, all...)
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/aggregate"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -56,7 +57,7 @@ func (f *fault) during(do func() error) error {
 
 // faultyDB is a database whose steps go through a fault.
 type faultyDB struct {
-	store.DB
+	database.DB
 	*fault
 }
 

@@ -17,7 +17,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/aggregate"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 const (
@@ -37,7 +38,7 @@ var ErrDone = errors.New("the demo's sites exist already")
 // Fill makes the demo's sites and about total events of traffic before now. It calls
 // progress with the number of events stored so far. Where one of the sites exists already it does
 // nothing and returns ErrDone.
-func Fill(ctx context.Context, db store.DB, client redis.UniversalClient, now time.Time, total int, progress func(stored int)) error {
+func Fill(ctx context.Context, db database.DB, client redis.UniversalClient, now time.Time, total int, progress func(stored int)) error {
 	sites, err := createSites(ctx, db)
 	if err != nil {
 		return err
@@ -67,17 +68,17 @@ func Fill(ctx context.Context, db store.DB, client redis.UniversalClient, now ti
 	return f.flush(ctx)
 }
 
-func createSites(ctx context.Context, db store.DB) ([]site, error) {
+func createSites(ctx context.Context, db database.DB) ([]site, error) {
 	for _, p := range profiles() {
-		if _, err := store.SiteNamed(ctx, db, p.domain); err == nil {
+		if _, err := sites.Find(ctx, db, p.domain); err == nil {
 			return nil, ErrDone
-		} else if !errors.Is(err, store.ErrNoSite) {
+		} else if !errors.Is(err, sites.ErrNoSite) {
 			return nil, fmt.Errorf("look for the demo's sites: %w", err)
 		}
 	}
-	var sites []site
+	var created []site
 	for _, p := range profiles() {
-		made, err := store.CreateSite(ctx, db, store.SiteDraft{Domain: p.domain, Name: p.name, Timezone: p.timezone})
+		made, err := sites.Create(ctx, db, sites.Draft{Domain: p.domain, Name: p.name, Timezone: p.timezone})
 		if err != nil {
 			return nil, fmt.Errorf("make the site %s: %w", p.domain, err)
 		}
@@ -85,9 +86,9 @@ func createSites(ctx context.Context, db store.DB) ([]site, error) {
 		if err != nil {
 			return nil, fmt.Errorf("make the site %s: %w", p.domain, err)
 		}
-		sites = append(sites, site{p, made.ID, location})
+		created = append(created, site{p, made.ID, location})
 	}
-	return sites, nil
+	return created, nil
 }
 
 // filler queues events and stores them, many at a time.

@@ -19,6 +19,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -32,7 +34,7 @@ const noteTimeout = 5 * time.Second
 
 // Day keeps a local day of a site in columns, in parts of as many events. It does not when somebody is changing the
 // day's events: ok is false then. ErrNoSite of package store says that the site is gone.
-func Day(ctx context.Context, db store.DB, codec *columns.Codec, d store.SiteDay, events int) (ok bool, err error) {
+func Day(ctx context.Context, db database.DB, codec *columns.Codec, d store.SiteDay, events int) (ok bool, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if ok, err = store.HoldDay(ctx, tx, d); err != nil || !ok {
 			return err
@@ -48,7 +50,7 @@ func Day(ctx context.Context, db store.DB, codec *columns.Codec, d store.SiteDay
 		}
 		return store.KeepDayColumns(ctx, tx, d, parts)
 	})
-	if err != nil && !errors.Is(err, store.ErrNoSite) {
+	if err != nil && !errors.Is(err, sites.ErrNoSite) {
 		err = fmt.Errorf("keep %s in columns: %w", d.Day, err)
 	}
 	return ok && err == nil, err
@@ -63,7 +65,7 @@ type Kept struct {
 // Closed keeps the days that are over at now and can receive no more events, the newest
 // first. It starts a day only while more says that there is time, and goes on where it
 // was when it is called again.
-func Closed(ctx context.Context, db store.DB, codec *columns.Codec, now time.Time, more func() bool, log *slog.Logger) (Kept, error) {
+func Closed(ctx context.Context, db database.DB, codec *columns.Codec, now time.Time, more func() bool, log *slog.Logger) (Kept, error) {
 	var done Kept
 	if !more() {
 		return done, nil
@@ -82,7 +84,7 @@ func Closed(ctx context.Context, db store.DB, codec *columns.Codec, now time.Tim
 		switch {
 		case ok:
 			done.Days++
-		case err == nil || errors.Is(err, store.ErrNoSite):
+		case err == nil || errors.Is(err, sites.ErrNoSite):
 		case errors.Is(err, columns.ErrTooLarge), errors.Is(ctx.Err(), context.DeadlineExceeded):
 			// Tried again and again, it would keep all others from being kept.
 			done.TooLarge++
@@ -98,7 +100,7 @@ func Closed(ctx context.Context, db store.DB, codec *columns.Codec, now time.Tim
 }
 
 // passOver notes that a day can't be kept. It has time even after the run's deadline.
-func passOver(ctx context.Context, db store.DB, d store.SiteDay) error {
+func passOver(ctx context.Context, db database.DB, d store.SiteDay) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancel()
 	return store.PassOverDay(ctx, db, d)

@@ -19,6 +19,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -32,7 +33,7 @@ func newRecord(t *testing.T, url string) *record {
 	t.Helper()
 	r := &record{db: localtest.Record(t, url)}
 	for _, domain := range []string{"one.example", "two.example"} {
-		if _, err := store.CreateSite(t.Context(), r.db, store.SiteDraft{Domain: domain, Timezone: "UTC"}); err != nil {
+		if _, err := sites.Create(t.Context(), r.db, sites.Draft{Domain: domain, Timezone: "UTC"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -309,13 +310,13 @@ func TestDeletedSites(t *testing.T) {
 			t.Fatal(ok, err)
 		}
 	}
-	if err := store.DeleteSite(t.Context(), r.db, 1); err != nil {
+	if err := sites.Delete(t.Context(), r.db, 1); err != nil {
 		t.Fatal(err)
 	}
 	if kept := r.kept(t); !cmp.Equal(kept, []store.SiteDay{at(2, 20_000)}) {
 		t.Errorf("kept are %v", kept)
 	}
-	if ok, err := archive.Day(t.Context(), r.db, r.codec, store.SiteDay{Site: 1, Day: 20_000}, archive.PartEvents); ok || !errors.Is(err, store.ErrNoSite) {
+	if ok, err := archive.Day(t.Context(), r.db, r.codec, store.SiteDay{Site: 1, Day: 20_000}, archive.PartEvents); ok || !errors.Is(err, sites.ErrNoSite) {
 		t.Errorf("%t, %v", ok, err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/aggregate/archive"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -29,7 +30,7 @@ func BenchmarkDay(b *testing.B) {
 	}
 	databases := localtest.Databases(b)
 	db := localtest.Record(b, databases[min(1, len(databases)-1)].URL)
-	site, err := store.CreateSite(b.Context(), db, store.SiteDraft{Domain: "one.example", Timezone: "UTC"})
+	site, err := sites.Create(b.Context(), db, sites.Draft{Domain: "one.example", Timezone: "UTC"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -33,7 +34,7 @@ type List struct {
 }
 
 // Read lists at most limit dead letters whose ids are greater than after.
-func Read(ctx context.Context, db store.DB, after int64, limit int) (List, error) {
+func Read(ctx context.Context, db database.DB, after int64, limit int) (List, error) {
 	list := List{Letters: []Letter{}}
 	letters, err := store.DeadLetters(ctx, db, after, limit)
 	if err != nil {
@@ -60,7 +61,7 @@ var ErrQueue = errors.New("the queue takes no letters now")
 // A letter is appended first and deleted then. Where that ends in between, the letter
 // is there once more and is appended again by the next replay, which harms nothing:
 // an event is stored once, whatever number of times it is in the queue.
-func Replay(ctx context.Context, db store.DB, client redis.UniversalClient, limit int, progress func(replayed int)) (replayed int, err error) {
+func Replay(ctx context.Context, db database.DB, client redis.UniversalClient, limit int, progress func(replayed int)) (replayed int, err error) {
 	_, last, err := store.CountDeadLetters(ctx, db)
 	if err != nil {
 		return 0, err
@@ -84,7 +85,7 @@ func Replay(ctx context.Context, db store.DB, client redis.UniversalClient, limi
 }
 
 // some puts a few letters back, and returns how many, and the id of the last.
-func some(ctx context.Context, db store.DB, client redis.UniversalClient, after, last int64, limit int) (n int, upTo int64, err error) {
+func some(ctx context.Context, db database.DB, client redis.UniversalClient, after, last int64, limit int) (n int, upTo int64, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		letters, err := store.TakeDeadLetters(ctx, tx, after, last, limit)
 		if err != nil || len(letters) == 0 {

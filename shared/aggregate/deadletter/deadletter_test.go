@@ -18,6 +18,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/aggregate/deadletter"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -103,7 +104,7 @@ func TestReplay(t *testing.T) {
 }
 
 // dying is a database that is gone before anything is committed.
-type dying struct{ store.DB }
+type dying struct{ database.DB }
 
 type dyingTx struct{ pgx.Tx }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -30,7 +32,7 @@ type Checked struct {
 // that there is time, and goes on where it was when it is called again.
 //
 // A day of which no event is left has nothing to be compared with, and is fine.
-func CheckClosed(ctx context.Context, db store.DB, now time.Time, more func() bool, log *slog.Logger) (Checked, error) {
+func CheckClosed(ctx context.Context, db database.DB, now time.Time, more func() bool, log *slog.Logger) (Checked, error) {
 	var done Checked
 	first, _ := privacy.SaltDays(now)
 	due, err := store.UncheckedDays(ctx, db, first-CheckedDays, first-1)
@@ -52,7 +54,7 @@ func CheckClosed(ctx context.Context, db store.DB, now time.Time, more func() bo
 				log.ErrorContext(ctx, "stored numbers were not what the events say, and were put right", "site", d.PublicID, "day", report.Day,
 					"events", report.Events, "visits", report.Visits, "rollups", report.Rollups)
 			}
-		case errors.Is(err, store.ErrNoSite):
+		case errors.Is(err, sites.ErrNoSite):
 			continue
 		case errors.Is(ctx.Err(), context.DeadlineExceeded):
 			// Tried again and again, it would keep all others from being checked.
@@ -71,7 +73,7 @@ func CheckClosed(ctx context.Context, db store.DB, now time.Time, more func() bo
 
 // Recount is Day for somebody who asks for it at now. What came of an earlier check of
 // the day is brought up to date.
-func Recount(ctx context.Context, db store.DB, site store.Site, day event.Day, replace bool, now time.Time) (Report, error) {
+func Recount(ctx context.Context, db database.DB, site sites.Site, day event.Day, replace bool, now time.Time) (Report, error) {
 	report, err := Day(ctx, db, site, day, replace)
 	if err != nil {
 		return report, err
@@ -89,7 +91,7 @@ func checkOf(site int32, day event.Day, now time.Time, r *Report) store.DayCheck
 }
 
 // note keeps the result of a check. It has time even after the run's deadline.
-func note(ctx context.Context, db store.DB, check store.DayCheck) error {
+func note(ctx context.Context, db database.DB, check store.DayCheck) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancel()
 	return store.AddDayCheck(ctx, db, check)

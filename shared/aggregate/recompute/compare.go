@@ -9,6 +9,8 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -17,8 +19,8 @@ const flushed = 2000
 
 // comparison goes through a day in a transaction.
 type comparison struct {
-	tx      store.DB
-	site    store.Site
+	tx      database.DB
+	site    sites.Site
 	day     event.Day
 	replace bool
 	report  Report
@@ -27,7 +29,7 @@ type comparison struct {
 	visits  store.VisitChanges
 }
 
-func newComparison(tx store.DB, site store.Site, day event.Day) comparison {
+func newComparison(tx database.DB, site sites.Site, day event.Day) comparison {
 	return comparison{
 		tx: tx, site: site, day: day,
 		report:  Report{Site: site.Domain, Day: day.String(), Examples: []string{}},
@@ -184,7 +186,7 @@ func (c *comparison) rows(ctx context.Context) error {
 	return replaceRows(ctx, c.tx, hours, days, months)
 }
 
-func replaceRows(ctx context.Context, tx store.DB, hours []visit.HourRow, days, months []visit.DayRow) error {
+func replaceRows(ctx context.Context, tx database.DB, hours []visit.HourRow, days, months []visit.DayRow) error {
 	if err := store.ReplaceHours(ctx, tx, hours); err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -73,7 +75,7 @@ func (r *Report) example(format string, args ...any) {
 //
 // ErrNoSite of package store says that the site is gone; then, and with any other
 // error, nothing has changed.
-func Day(ctx context.Context, db store.DB, site store.Site, day event.Day, replace bool) (Report, error) {
+func Day(ctx context.Context, db database.DB, site sites.Site, day event.Day, replace bool) (Report, error) {
 	var c comparison
 	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if err := store.ReadSnapshot(ctx, tx); err != nil {
@@ -92,7 +94,7 @@ func Day(ctx context.Context, db store.DB, site store.Site, day event.Day, repla
 			return c.run(ctx)
 		})
 	}
-	if errors.Is(err, store.ErrNoSite) {
+	if errors.Is(err, sites.ErrNoSite) {
 		return Report{}, err
 	}
 	if err != nil {

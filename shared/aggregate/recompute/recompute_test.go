@@ -24,6 +24,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/aggregate/recompute"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -32,7 +34,7 @@ type record struct {
 	db     *pgxpool.Pool
 	client *redis.Client
 	writer *queue.Writer
-	sites  []store.Site
+	sites  []sites.Site
 }
 
 func newRecord(t *testing.T, url string) *record {
@@ -42,7 +44,7 @@ func newRecord(t *testing.T, url string) *record {
 	if _, err := db.Exec(ctx, `INSERT INTO sites (public_id, domain, timezone) VALUES ('s_1', 'one.example', 'UTC'), ('s_2', 'two.example', 'UTC')`); err != nil {
 		t.Fatal(err)
 	}
-	sites, err := store.Sites(ctx, db)
+	sites, err := sites.List(ctx, db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,7 @@ var firstDay = event.DayOf(time.Date(2026, 2, 27, 0, 0, 0, 0, time.UTC))
 const days = 3
 
 // all counts every day of every site again.
-func (r *record) all(ctx context.Context, db store.DB, replace bool) ([]recompute.Report, error) {
+func (r *record) all(ctx context.Context, db database.DB, replace bool) ([]recompute.Report, error) {
 	var reports []recompute.Report
 	for _, site := range r.sites {
 		for day := firstDay; day < firstDay+days; day++ {
@@ -416,7 +418,7 @@ func TestASiteThatIsGone(t *testing.T) {
 	if _, err := r.db.Exec(ctx, `DELETE FROM sites WHERE id = 1; DELETE FROM visits`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := recompute.Day(ctx, r.db, r.sites[0], firstDay, true); !errors.Is(err, store.ErrNoSite) {
+	if _, err := recompute.Day(ctx, r.db, r.sites[0], firstDay, true); !errors.Is(err, sites.ErrNoSite) {
 		t.Errorf("got %v, want ErrNoSite", err)
 	}
 }
@@ -435,7 +437,7 @@ SELECT concat_ws(' ', (SELECT string_agg(v::text, ' ' ORDER BY v::text) FROM vis
 
 // faulty is a database on which the context ends at a statement.
 type faulty struct {
-	store.DB
+	database.DB
 	left atomic.Int64 // statements before that
 	end  context.CancelFunc
 }

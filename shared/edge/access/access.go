@@ -23,7 +23,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // MinToken is how many characters the owner's token must have.
@@ -55,33 +56,33 @@ const CodeTooManyAttempts = "too_many_attempts"
 
 // Credential is what a key or a share link is good for.
 type Credential struct {
-	Scopes []store.Scope
+	Scopes []sites.Scope
 	Sites  []int32    // that it may see; none means all
 	Guest  bool       // it was given to a guest, to see reports
 	Ends   *time.Time // from then on it is good for nothing; nil for a key
 }
 
 // A LookUp finds what a secret is good for and notes that it was used. No such secret
-// is store.ErrNoKey.
+// is sites.ErrNoKey.
 type LookUp func(ctx context.Context, secret string) (Credential, error)
 
 // Keys looks keys and share links up in the record.
-func Keys(db store.DB, now func() time.Time) LookUp {
+func Keys(db database.DB, now func() time.Time) LookUp {
 	return func(ctx context.Context, secret string) (Credential, error) {
-		if strings.HasPrefix(secret, store.ShareLinkPrefix) {
-			link, err := store.UseShareLink(ctx, db, secret, now())
+		if strings.HasPrefix(secret, sites.ShareLinkPrefix) {
+			link, err := sites.UseShareLink(ctx, db, secret, now())
 			return Credential{Scopes: reading(), Sites: []int32{link.Site}, Guest: true, Ends: link.ExpiresAt}, err
 		}
-		key, err := store.UseKey(ctx, db, secret, now())
+		key, err := sites.UseKey(ctx, db, secret, now())
 		return Credential{Scopes: key.Scopes, Sites: key.Sites}, err
 	}
 }
 
 // reading are the scopes of those who may look at a site and change nothing.
-func reading() []store.Scope { return []store.Scope{store.ScopeQuery, store.ScopeLive} }
+func reading() []sites.Scope { return []sites.Scope{sites.ScopeQuery, sites.ScopeLive} }
 
 // NoKeys is for a function that has no use for keys and links.
-func NoKeys(context.Context, string) (Credential, error) { return Credential{}, store.ErrNoKey }
+func NoKeys(context.Context, string) (Credential, error) { return Credential{}, sites.ErrNoKey }
 
 // Access knows the owner's token, the keys and the share links. It is safe for concurrent use.
 type Access struct {
@@ -149,11 +150,11 @@ func (g Grant) Owner() bool { return g.owner }
 func (g Grant) Everything() bool { return g.owner || len(g.may.Sites) == 0 }
 
 // Sees tells whether a site may be seen.
-func (g Grant) Sees(site store.Site) bool {
+func (g Grant) Sees(site sites.Site) bool {
 	return g.Everything() || g.public && site.Public || slices.Contains(g.may.Sites, site.ID)
 }
 
-func (g Grant) allows(scope store.Scope) bool { return g.owner || slices.Contains(g.may.Scopes, scope) }
+func (g Grant) allows(scope sites.Scope) bool { return g.owner || slices.Contains(g.may.Scopes, scope) }
 
 type grantKey struct{}
 
@@ -168,41 +169,41 @@ func Of(ctx context.Context) Grant {
 // Site finds a site by its domain or public id for a request that was let through. Who
 // may see some sites only learns nothing of the others, not even whether they exist. It
 // counts as a question where those are counted, see Rate.
-func Site(ctx context.Context, db store.DB, field, name string) (store.Site, error) {
+func Site(ctx context.Context, db database.DB, field, name string) (sites.Site, error) {
 	grant := Of(ctx)
-	site, err := store.SiteNamed(ctx, db, name)
+	site, err := sites.Find(ctx, db, name)
 	switch {
-	case err != nil && !errors.Is(err, store.ErrNoSite):
+	case err != nil && !errors.Is(err, sites.ErrNoSite):
 		return site, err
 	case !grant.Everything() && (err != nil || !grant.Sees(site)):
 		if grant.public {
-			return store.Site{}, unauthorized(signIn)
+			return sites.Site{}, unauthorized(signIn)
 		}
 		p := problem.New(http.StatusForbidden, problem.CodeForbidden, "this key or link is for other sites")
 		p.Field = field
-		return store.Site{}, p
+		return sites.Site{}, p
 	case err != nil:
 		p := problem.New(http.StatusNotFound, "site_unknown", "no such site: use the domain or the public id of a site of this installation")
 		p.Field = field
-		return store.Site{}, p
+		return sites.Site{}, p
 	}
 	return site, grant.count(site)
 }
 
 // Require lets through the requests that may ask for things of a scope.
-func (a *Access) Require(scope store.Scope, next http.Handler) http.Handler {
-	return a.RequireAny([]store.Scope{scope}, next)
+func (a *Access) Require(scope sites.Scope, next http.Handler) http.Handler {
+	return a.RequireAny([]sites.Scope{scope}, next)
 }
 
 // RequireAny lets through the requests that may ask for things of one of the scopes.
-func (a *Access) RequireAny(scopes []store.Scope, next http.Handler) http.Handler {
+func (a *Access) RequireAny(scopes []sites.Scope, next http.Handler) http.Handler {
 	return a.through(scopes, a.grant, next)
 }
 
 // RequireOrPublic lets through the requests that may ask for things of a scope, which is
 // one for reading, and those that come with no secret at all: they see public sites.
-func (a *Access) RequireOrPublic(scope store.Scope, next http.Handler) http.Handler {
-	return a.through([]store.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
+func (a *Access) RequireOrPublic(scope sites.Scope, next http.Handler) http.Handler {
+	return a.through([]sites.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
 		if _, err := r.Cookie(CookieName); err != nil && r.Header.Get("Authorization") == "" {
 			return Grant{public: true, may: Credential{Scopes: reading(), Sites: []int32{noSite}}}, nil
 		}
@@ -212,8 +213,8 @@ func (a *Access) RequireOrPublic(scope store.Scope, next http.Handler) http.Hand
 
 // RequireNoGuest lets through the requests that may ask for things of a scope and come from
 // the owner or a program: share links and public sites show reports, not single visits.
-func (a *Access) RequireNoGuest(scope store.Scope, next http.Handler) http.Handler {
-	return a.through([]store.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
+func (a *Access) RequireNoGuest(scope sites.Scope, next http.Handler) http.Handler {
+	return a.through([]sites.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
 		grant, err := a.grant(w, r)
 		if err == nil && grant.may.Guest {
 			err = problem.New(http.StatusForbidden, problem.CodeForbidden, "a share link is for reports, not for single visits or events: send an API key")
@@ -224,7 +225,7 @@ func (a *Access) RequireNoGuest(scope store.Scope, next http.Handler) http.Handl
 
 // through lets through the requests whose grant has one of the scopes. They end with what
 // they were let through for: a stream does not outlast its share link.
-func (a *Access) through(scopes []store.Scope, grantOf func(http.ResponseWriter, *http.Request) (Grant, error), next http.Handler) http.Handler {
+func (a *Access) through(scopes []sites.Scope, grantOf func(http.ResponseWriter, *http.Request) (Grant, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		grant, err := grantOf(w, r)
 		if err == nil && !slices.ContainsFunc(scopes, grant.allows) {
@@ -244,7 +245,7 @@ func (a *Access) through(scopes []store.Scope, grantOf func(http.ResponseWriter,
 	})
 }
 
-func oneOf(scopes []store.Scope) string {
+func oneOf(scopes []sites.Scope) string {
 	names := make([]string, len(scopes))
 	for i, scope := range scopes {
 		names[i] = string(scope)
@@ -268,7 +269,7 @@ func (a *Access) grant(w http.ResponseWriter, r *http.Request) (Grant, error) {
 }
 
 func (a *Access) bearer(ctx context.Context, secret string) (Grant, error) {
-	if strings.HasPrefix(secret, store.KeyPrefix) || strings.HasPrefix(secret, store.ShareLinkPrefix) {
+	if strings.HasPrefix(secret, sites.KeyPrefix) || strings.HasPrefix(secret, sites.ShareLinkPrefix) {
 		hash := sha256.Sum256([]byte(secret))
 		credential, err := a.credential(ctx, secret, hash)
 		return Grant{may: credential, asker: asker{secret: hash}}, err
@@ -312,7 +313,7 @@ func (a *Access) credential(ctx context.Context, secret string, hash [sha256.Siz
 		}()
 	}
 	found, err := a.lookUp(ctx, secret)
-	if errors.Is(err, store.ErrNoKey) {
+	if errors.Is(err, sites.ErrNoKey) {
 		a.known.Remove(hash)
 		return Credential{}, unauthorized("there is no such key or share link, or no more")
 	}

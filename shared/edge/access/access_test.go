@@ -15,7 +15,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/edge/access"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 const token = "the-owner-of-this-installation"
@@ -53,7 +53,7 @@ func (k *keys) lookUp(_ context.Context, secret string) (access.Credential, erro
 	if found, ok := k.known[secret]; ok || k.err != nil {
 		return found, k.err
 	}
-	return access.Credential{}, store.ErrNoKey
+	return access.Credential{}, sites.ErrNoKey
 }
 
 func newAccess(t *testing.T, k *keys) (*access.Access, *clock) {
@@ -67,11 +67,11 @@ func newAccess(t *testing.T, k *keys) (*access.Access, *clock) {
 }
 
 // ask sends a request through Require to a handler that answers 200.
-func ask(a *access.Access, scope store.Scope, r *http.Request) *httptest.ResponseRecorder {
+func ask(a *access.Access, scope sites.Scope, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	a.Require(scope, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		grant := access.Of(r.Context())
-		_, _ = fmt.Fprintf(w, "everything %t, site 1 %t, site 2 %t", grant.Everything(), grant.Sees(store.Site{ID: 1}), grant.Sees(store.Site{ID: 2}))
+		_, _ = fmt.Fprintf(w, "everything %t, site 1 %t, site 2 %t", grant.Everything(), grant.Sees(sites.Site{ID: 1}), grant.Sees(sites.Site{ID: 2}))
 	})).ServeHTTP(w, r)
 	return w
 }
@@ -87,29 +87,29 @@ func TestRequire(t *testing.T) {
 	const all, none = "everything true, site 1 true, site 2 true", ""
 	tests := map[string]struct {
 		header string
-		scope  store.Scope
+		scope  sites.Scope
 		status int
 		body   string // of a 200
 	}{
-		"the owner's token":           {"Bearer " + token, store.ScopeAdmin, 200, all},
-		"the scheme in another case":  {"bearer " + token, store.ScopeQuery, 200, all},
-		"a key with the scope":        {"Bearer ak_all", store.ScopeQuery, 200, all},
-		"a key for one site":          {"Bearer ak_one", store.ScopeLive, 200, "everything false, site 1 true, site 2 false"},
-		"a key without the scope":     {"Bearer ak_all", store.ScopeAdmin, 403, none},
-		"a key that isn't there":      {"Bearer ak_gone", store.ScopeQuery, 401, none},
-		"a wrong token":               {"Bearer " + token + "x", store.ScopeQuery, 401, none},
-		"a token that begins right":   {"Bearer " + token[:20], store.ScopeQuery, 401, none},
-		"an empty token":              {"Bearer ", store.ScopeQuery, 401, none},
-		"another scheme":              {"Basic " + token, store.ScopeQuery, 401, none},
-		"nothing at all":              {"", store.ScopeQuery, 401, none},
-		"a session's key as a bearer": {"Bearer analytics_session", store.ScopeQuery, 401, none},
+		"the owner's token":           {"Bearer " + token, sites.ScopeAdmin, 200, all},
+		"the scheme in another case":  {"bearer " + token, sites.ScopeQuery, 200, all},
+		"a key with the scope":        {"Bearer ak_all", sites.ScopeQuery, 200, all},
+		"a key for one site":          {"Bearer ak_one", sites.ScopeLive, 200, "everything false, site 1 true, site 2 false"},
+		"a key without the scope":     {"Bearer ak_all", sites.ScopeAdmin, 403, none},
+		"a key that isn't there":      {"Bearer ak_gone", sites.ScopeQuery, 401, none},
+		"a wrong token":               {"Bearer " + token + "x", sites.ScopeQuery, 401, none},
+		"a token that begins right":   {"Bearer " + token[:20], sites.ScopeQuery, 401, none},
+		"an empty token":              {"Bearer ", sites.ScopeQuery, 401, none},
+		"another scheme":              {"Basic " + token, sites.ScopeQuery, 401, none},
+		"nothing at all":              {"", sites.ScopeQuery, 401, none},
+		"a session's key as a bearer": {"Bearer analytics_session", sites.ScopeQuery, 401, none},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a, _ := newAccess(t, &keys{known: map[string]access.Credential{
-				"ak_all": {Scopes: []store.Scope{store.ScopeQuery}},
-				"ak_one": {Scopes: []store.Scope{store.ScopeLive}, Sites: []int32{1}},
+				"ak_all": {Scopes: []sites.Scope{sites.ScopeQuery}},
+				"ak_one": {Scopes: []sites.Scope{sites.ScopeLive}, Sites: []int32{1}},
 			}})
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			if test.header != "" {
@@ -137,7 +137,7 @@ func TestRequire(t *testing.T) {
 
 func TestWithoutGrantNothingIsSeen(t *testing.T) {
 	t.Parallel()
-	if g := access.Of(t.Context()); g.Everything() || g.Sees(store.Site{ID: 1, Public: true}) {
+	if g := access.Of(t.Context()); g.Everything() || g.Sees(sites.Site{ID: 1, Public: true}) {
 		t.Errorf("a request that nobody checked sees %+v", g)
 	}
 }
@@ -152,10 +152,10 @@ func TestShortTokenIsRefused(t *testing.T) {
 
 func TestKeysAreRememberedForSeconds(t *testing.T) {
 	t.Parallel()
-	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
+	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []sites.Scope{sites.ScopeQuery}}}}
 	a, c := newAccess(t, k)
 	for range 10 {
-		if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 200 {
+		if w := ask(a, sites.ScopeQuery, bearer("ak_1")); w.Code != 200 {
 			t.Fatalf("status %d", w.Code)
 		}
 	}
@@ -164,7 +164,7 @@ func TestKeysAreRememberedForSeconds(t *testing.T) {
 	}
 	delete(k.known, "ak_1")
 	c.pass(5 * time.Second)
-	if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 401 {
+	if w := ask(a, sites.ScopeQuery, bearer("ak_1")); w.Code != 401 {
 		t.Errorf("5 s after it was revoked a key gets %d, want 401", w.Code)
 	}
 }
@@ -172,7 +172,7 @@ func TestKeysAreRememberedForSeconds(t *testing.T) {
 func TestKeysThatCantBeLookedUp(t *testing.T) {
 	t.Parallel()
 	a, _ := newAccess(t, &keys{err: errors.New("connect to 10.0.0.1: refused")})
-	w := ask(a, store.ScopeQuery, bearer("ak_1"))
+	w := ask(a, sites.ScopeQuery, bearer("ak_1"))
 	if w.Code != 503 || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "10.0.0.1") {
 		t.Errorf("status %d with Retry-After %q: %s", w.Code, w.Header().Get("Retry-After"), w.Body)
 	}
@@ -180,29 +180,29 @@ func TestKeysThatCantBeLookedUp(t *testing.T) {
 
 func TestTooManyWrongTokens(t *testing.T) {
 	t.Parallel()
-	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
+	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []sites.Scope{sites.ScopeQuery}}}}
 	a, c := newAccess(t, k)
 	session := signIn(t, a)
 	for range 50 {
-		if w := ask(a, store.ScopeQuery, bearer("wrong")); w.Code != 401 {
+		if w := ask(a, sites.ScopeQuery, bearer("wrong")); w.Code != 401 {
 			t.Fatalf("status %d, want 401", w.Code)
 		}
 	}
 	for _, secret := range []string{"wrong", token} {
-		w := ask(a, store.ScopeQuery, bearer(secret))
+		w := ask(a, sites.ScopeQuery, bearer(secret))
 		if w.Code != 429 || w.Header().Get("Retry-After") != "1" {
 			t.Errorf("after 50 wrong tokens: status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 		}
 	}
-	if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 200 {
+	if w := ask(a, sites.ScopeQuery, bearer("ak_1")); w.Code != 200 {
 		t.Errorf("a key gets %d meanwhile, want 200", w.Code)
 	}
-	if w := ask(a, store.ScopeQuery, withCookie(http.MethodGet, session)); w.Code != 200 {
+	if w := ask(a, sites.ScopeQuery, withCookie(http.MethodGet, session)); w.Code != 200 {
 		t.Errorf("a session gets %d meanwhile, want 200", w.Code)
 	}
 	c.pass(time.Second)
 	for range 100 { // right ones cost nothing
-		if w := ask(a, store.ScopeQuery, bearer(token)); w.Code != 200 {
+		if w := ask(a, sites.ScopeQuery, bearer(token)); w.Code != 200 {
 			t.Fatalf("a second later the token gets %d, want 200", w.Code)
 		}
 	}
@@ -210,24 +210,24 @@ func TestTooManyWrongTokens(t *testing.T) {
 
 func TestTooManyUnknownKeys(t *testing.T) {
 	t.Parallel()
-	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []store.Scope{store.ScopeQuery}}}}
+	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []sites.Scope{sites.ScopeQuery}}}}
 	a, c := newAccess(t, k)
-	if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 200 {
+	if w := ask(a, sites.ScopeQuery, bearer("ak_1")); w.Code != 200 {
 		t.Fatalf("status %d", w.Code)
 	}
 	for i := range 200 {
-		if w := ask(a, store.ScopeQuery, bearer(fmt.Sprint([]string{"ak_x", "sl_x"}[i%2], i))); w.Code != 401 {
+		if w := ask(a, sites.ScopeQuery, bearer(fmt.Sprint([]string{"ak_x", "sl_x"}[i%2], i))); w.Code != 401 {
 			t.Fatalf("status %d, want 401", w.Code)
 		}
 	}
 	before := k.lookUps
 	for _, secret := range []string{"ak_y", "sl_y"} {
-		if w := ask(a, store.ScopeQuery, bearer(secret)); w.Code != 429 || k.lookUps != before {
+		if w := ask(a, sites.ScopeQuery, bearer(secret)); w.Code != 429 || k.lookUps != before {
 			t.Errorf("status %d after %d look-ups, want 429 without one", w.Code, k.lookUps-before)
 		}
 	}
 	c.pass(10 * time.Millisecond) // too little for another unknown key
-	if w := ask(a, store.ScopeQuery, bearer("ak_1")); w.Code != 200 {
+	if w := ask(a, sites.ScopeQuery, bearer("ak_1")); w.Code != 200 {
 		t.Errorf("a key that was good gets %d, want 200", w.Code)
 	}
 }
@@ -264,18 +264,18 @@ func TestSession(t *testing.T) {
 		cookie.Path != "/" || cookie.Secure || cookie.MaxAge != 7*24*3600 {
 		t.Errorf("the cookie is %s", cookie)
 	}
-	if w := ask(a, store.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 200 || len(w.Result().Cookies()) != 0 {
+	if w := ask(a, sites.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 200 || len(w.Result().Cookies()) != 0 {
 		t.Errorf("status %d with %d cookies, want 200 with none", w.Code, len(w.Result().Cookies()))
 	}
 
 	c.pass(25 * time.Hour)
-	w := ask(a, store.ScopeAdmin, withCookie(http.MethodGet, cookie))
+	w := ask(a, sites.ScopeAdmin, withCookie(http.MethodGet, cookie))
 	renewed := cookieOf(t, w)
 	c.pass(6 * 24 * time.Hour)
-	if w := ask(a, store.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 401 {
+	if w := ask(a, sites.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 401 {
 		t.Errorf("a session of 7 days gets %d, want 401", w.Code)
 	}
-	if w := ask(a, store.ScopeAdmin, withCookie(http.MethodGet, renewed)); w.Code != 200 {
+	if w := ask(a, sites.ScopeAdmin, withCookie(http.MethodGet, renewed)); w.Code != 200 {
 		t.Errorf("a session that was in use gets %d, want 200", w.Code)
 	}
 }
@@ -288,7 +288,7 @@ func TestSessionOfAnotherToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w := ask(other, store.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 401 {
+	if w := ask(other, sites.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 401 {
 		t.Errorf("a session from before the token was changed gets %d, want 401", w.Code)
 	}
 }
@@ -300,7 +300,7 @@ func TestForgedSession(t *testing.T) {
 	for i := range good.Value {
 		forged := []byte(good.Value)
 		forged[i] ^= 1
-		if w := ask(a, store.ScopeAdmin, withCookie(http.MethodGet, &http.Cookie{Name: good.Name, Value: string(forged)})); w.Code == 200 {
+		if w := ask(a, sites.ScopeAdmin, withCookie(http.MethodGet, &http.Cookie{Name: good.Name, Value: string(forged)})); w.Code == 200 {
 			t.Errorf("a cookie with another character at %d is taken", i)
 		}
 	}
@@ -331,7 +331,7 @@ func TestOrigin(t *testing.T) {
 			for key, value := range test.headers {
 				r.Header.Set(key, value)
 			}
-			if w := ask(a, store.ScopeAdmin, r); w.Code != test.status {
+			if w := ask(a, sites.ScopeAdmin, r); w.Code != test.status {
 				t.Errorf("status %d, want %d: %s", w.Code, test.status, w.Body)
 			}
 		})
@@ -367,10 +367,10 @@ func TestSignInFromAnotherSite(t *testing.T) {
 // sites 1, which is public, 2 and 3 it may see.
 func askAbout(a *access.Access, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	a.RequireOrPublic(store.ScopeQuery, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	a.RequireOrPublic(sites.ScopeQuery, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		grant := access.Of(r.Context())
 		_, _ = fmt.Fprintf(w, "%t %t %t, everything %t, owner %t",
-			grant.Sees(store.Site{ID: 1, Public: true}), grant.Sees(store.Site{ID: 2}), grant.Sees(store.Site{ID: 3}), grant.Everything(), grant.Owner())
+			grant.Sees(sites.Site{ID: 1, Public: true}), grant.Sees(sites.Site{ID: 2}), grant.Sees(sites.Site{ID: 3}), grant.Everything(), grant.Owner())
 	})).ServeHTTP(w, r)
 	return w
 }
@@ -378,9 +378,9 @@ func askAbout(a *access.Access, r *http.Request) *httptest.ResponseRecorder {
 func TestRequireOrPublic(t *testing.T) {
 	t.Parallel()
 	k := &keys{known: map[string]access.Credential{
-		"ak_all":  {Scopes: []store.Scope{store.ScopeQuery}},
-		"ak_live": {Scopes: []store.Scope{store.ScopeLive}},
-		"sl_two":  {Scopes: []store.Scope{store.ScopeQuery, store.ScopeLive}, Sites: []int32{2}},
+		"ak_all":  {Scopes: []sites.Scope{sites.ScopeQuery}},
+		"ak_live": {Scopes: []sites.Scope{sites.ScopeLive}},
+		"sl_two":  {Scopes: []sites.Scope{sites.ScopeQuery, sites.ScopeLive}, Sites: []int32{2}},
 	}}
 	for name, test := range map[string]struct {
 		header string
@@ -418,12 +418,12 @@ func TestRequireOrPublic(t *testing.T) {
 // TestNobodyAdministers: what is for administrators is not for those with a link or none.
 func TestNobodyAdministers(t *testing.T) {
 	t.Parallel()
-	a, _ := newAccess(t, &keys{known: map[string]access.Credential{"sl_1": {Scopes: []store.Scope{store.ScopeQuery, store.ScopeLive}, Sites: []int32{1}}}})
-	if w := ask(a, store.ScopeAdmin, bearer("sl_1")); w.Code != 403 {
+	a, _ := newAccess(t, &keys{known: map[string]access.Credential{"sl_1": {Scopes: []sites.Scope{sites.ScopeQuery, sites.ScopeLive}, Sites: []int32{1}}}})
+	if w := ask(a, sites.ScopeAdmin, bearer("sl_1")); w.Code != 403 {
 		t.Errorf("a share link gets %d, want 403", w.Code)
 	}
 	w := httptest.NewRecorder()
-	a.RequireOrPublic(store.ScopeAdmin, http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	a.RequireOrPublic(sites.ScopeAdmin, http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if w.Code != 403 {
 		t.Errorf("no secret gets %d, want 403", w.Code)
 	}
@@ -437,10 +437,10 @@ func TestShareLinkEnds(t *testing.T) {
 	a, c := newAccess(t, k)
 	const lasts = time.Hour
 	ends := c.now().Add(lasts)
-	k.known["sl_1"] = access.Credential{Scopes: []store.Scope{store.ScopeQuery}, Sites: []int32{1}, Ends: &ends}
+	k.known["sl_1"] = access.Credential{Scopes: []sites.Scope{sites.ScopeQuery}, Sites: []int32{1}, Ends: &ends}
 	var left time.Duration
 	w := httptest.NewRecorder()
-	a.Require(store.ScopeQuery, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	a.Require(sites.ScopeQuery, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		deadline, _ := r.Context().Deadline()
 		left = time.Until(deadline)
 	})).ServeHTTP(w, bearer("sl_1"))
@@ -448,12 +448,12 @@ func TestShareLinkEnds(t *testing.T) {
 		t.Errorf("status %d, and the request may go on for %s, want %s", w.Code, left, lasts)
 	}
 	c.pass(lasts - time.Second)
-	if w := ask(a, store.ScopeQuery, bearer("sl_1")); w.Code != 200 {
+	if w := ask(a, sites.ScopeQuery, bearer("sl_1")); w.Code != 200 {
 		t.Errorf("a second before its end a link gets %d, want 200", w.Code)
 	}
 	c.pass(time.Second)
 	delete(k.known, "sl_1") // the record finds it no more
-	if w := ask(a, store.ScopeQuery, bearer("sl_1")); w.Code != 401 {
+	if w := ask(a, sites.ScopeQuery, bearer("sl_1")); w.Code != 401 {
 		t.Errorf("at its end a link gets %d, want 401", w.Code)
 	}
 }
@@ -463,13 +463,13 @@ func TestRate(t *testing.T) {
 	db := localtest.Record(t, localtest.Postgres(t))
 	var names []string
 	for _, public := range []bool{true, true, false} {
-		site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: fmt.Sprint("s", len(names), ".example"), Name: "s", Timezone: "UTC", Public: public})
+		site, err := sites.Create(t.Context(), db, sites.Draft{Domain: fmt.Sprint("s", len(names), ".example"), Name: "s", Timezone: "UTC", Public: public})
 		if err != nil {
 			t.Fatal(err)
 		}
 		names = append(names, site.PublicID)
 	}
-	scopes := []store.Scope{store.ScopeQuery}
+	scopes := []sites.Scope{sites.ScopeQuery}
 	a, c := newAccess(t, &keys{known: map[string]access.Credential{"ak_1": {Scopes: scopes}, "ak_2": {Scopes: scopes}, "sl_1": {Scopes: scopes, Sites: []int32{1}}}})
 	limited, err := access.NewRate(120, c.now)
 	if err != nil {
@@ -485,7 +485,7 @@ func TestRate(t *testing.T) {
 			r = bearer(secret)
 		}
 		w := httptest.NewRecorder()
-		a.RequireOrPublic(store.ScopeQuery, rate.Limit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.RequireOrPublic(sites.ScopeQuery, rate.Limit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, err := access.Site(r.Context(), db, "site", site); err != nil {
 				problem.Write(w, problem.Of(err))
 			}

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 const (
@@ -60,7 +60,7 @@ func (l *Rate) Limit(next http.Handler) http.Handler {
 }
 
 // count counts a question about a site. One too many is a problem.
-func (g Grant) count(site store.Site) error {
+func (g Grant) count(site sites.Site) error {
 	if g.rate == nil || g.owner {
 		return nil
 	}

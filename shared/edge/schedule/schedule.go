@@ -19,7 +19,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/edge/access"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // Job is work that is done again and again.
@@ -74,7 +74,7 @@ func (j *Job) HandleOwner(r handler.Request) (handler.Response, error) {
 // Handler is the function's surface: with a key HandleOwner, without one Handle.
 // invoke turns either into an http.Handler, as host.Invoke does.
 func (j *Job) Handler(a *access.Access, invoke func(func(handler.Request) (handler.Response, error)) http.Handler) http.Handler {
-	owner := a.Require(store.ScopeAdmin, invoke(j.HandleOwner))
+	owner := a.Require(sites.ScopeAdmin, invoke(j.HandleOwner))
 	anyone := invoke(j.Handle)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" {

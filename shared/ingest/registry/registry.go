@@ -22,6 +22,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/rules"
 	"github.com/analytics-platform/analytics/shared/privacy"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -76,13 +78,13 @@ func (s *snapshot) Salt(day event.Day) (*privacy.Salt, bool) {
 
 // Publish copies the sites and the salts of the days open at now from the record
 // to Redis, making the salts that are missing.
-func Publish(ctx context.Context, client redis.UniversalClient, db store.DB, now time.Time) error {
+func Publish(ctx context.Context, client redis.UniversalClient, db database.DB, now time.Time) error {
 	_, err := publish(ctx, client, db, now)
 	return err
 }
 
-func publish(ctx context.Context, client redis.UniversalClient, db store.DB, now time.Time) (*snapshot, error) {
-	sites, err := store.Sites(ctx, db)
+func publish(ctx context.Context, client redis.UniversalClient, db database.DB, now time.Time) (*snapshot, error) {
+	sites, err := sites.List(ctx, db)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +142,7 @@ func (p *published) snapshot() (*snapshot, error) {
 // use.
 type Registry struct {
 	client  redis.UniversalClient
-	db      store.DB
+	db      database.DB
 	now     func() time.Time
 	current atomic.Pointer[snapshot]
 
@@ -149,7 +151,7 @@ type Registry struct {
 }
 
 // New returns a registry that knows nothing until Load, Run or Ask.
-func New(client redis.UniversalClient, db store.DB, now func() time.Time) *Registry {
+func New(client redis.UniversalClient, db database.DB, now func() time.Time) *Registry {
 	r := &Registry{client: client, db: db, now: now}
 	r.current.Store(&snapshot{})
 	return r

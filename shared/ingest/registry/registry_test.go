@@ -13,6 +13,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/registry"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -24,9 +26,9 @@ func services(t *testing.T) (*pgxpool.Pool, *redis.Client) {
 	return db, client
 }
 
-func addSite(t *testing.T, db store.DB, domain string) {
+func addSite(t *testing.T, db database.DB, domain string) {
 	t.Helper()
-	if _, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: domain, Name: domain, Timezone: "Asia/Kolkata"}); err != nil {
+	if _, err := sites.Create(t.Context(), db, sites.Draft{Domain: domain, Name: domain, Timezone: "Asia/Kolkata"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -64,8 +66,8 @@ func TestATimezoneThatChanges(t *testing.T) {
 	t.Parallel()
 	db, client := services(t)
 	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
-	draft := store.SiteDraft{Domain: "one.example", Name: "one", Timezone: "Europe/Paris"}
-	if _, err := store.UpdateSite(t.Context(), db, 1, draft, now); err != nil {
+	draft := sites.Draft{Domain: "one.example", Name: "one", Timezone: "Europe/Paris"}
+	if _, err := sites.Update(t.Context(), db, 1, draft, now); err != nil {
 		t.Fatal(err)
 	}
 	if err := registry.Publish(t.Context(), client, db, now); err != nil {
@@ -155,7 +157,7 @@ func TestSaltsAreDestroyed(t *testing.T) {
 	}
 }
 
-func saltIsThere(ctx context.Context, t *testing.T, db store.DB, day event.Day) (there bool) {
+func saltIsThere(ctx context.Context, t *testing.T, db database.DB, day event.Day) (there bool) {
 	t.Helper()
 	if err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM salts WHERE day = $1)`, day.Date()).Scan(&there); err != nil {
 		t.Fatal(err)

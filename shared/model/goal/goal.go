@@ -8,9 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/label"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // What a goal may say at most.
@@ -44,11 +44,11 @@ func Read(g Goal) (Goal, error) {
 	}
 	switch {
 	case g.Event == "" && g.Page == "":
-		return g, problem.Invalid("event", "say what reaches the goal: event, the name of an event, or page, a pattern such as /blog/**")
+		return g, validation.New("event", "say what reaches the goal: event, the name of an event, or page, a pattern such as /blog/**")
 	case g.Event != "" && g.Page != "":
-		return g, problem.Invalid("page", `goes without event: a goal is reached by the one or the other, which leaves the other ""`)
+		return g, validation.New("page", `goes without event: a goal is reached by the one or the other, which leaves the other ""`)
 	case g.Event != "" && !storable(g.Event, event.MaxName):
-		return g, problem.Invalid("event", fmt.Sprintf("must be the name of an event, of at most %d bytes", event.MaxName))
+		return g, validation.New("event", fmt.Sprintf("must be the name of an event, of at most %d bytes", event.MaxName))
 	}
 	if g.Page, err = readPage(g.Page); err != nil {
 		return g, err
@@ -60,9 +60,9 @@ func Read(g Goal) (Goal, error) {
 	switch {
 	case g.Currency == "":
 	case len(g.Currency) != 3 || strings.Trim(g.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
-		return g, problem.Invalid("currency", "must be the three letters of ISO 4217, e.g. EUR")
+		return g, validation.New("currency", "must be the three letters of ISO 4217, e.g. EUR")
 	case g.Event == "":
-		return g, problem.Invalid("currency", "goes with event: views of pages have no amount")
+		return g, validation.New("currency", "goes with event: views of pages have no amount")
 	}
 	return g, nil
 }
@@ -72,10 +72,10 @@ func Read(g Goal) (Goal, error) {
 func readPage(pattern string) (string, error) {
 	pattern = strings.TrimSpace(pattern)
 	if !storable(pattern, MaxPage) {
-		return "", problem.Invalid("page", fmt.Sprintf("must be UTF-8 text of at most %d bytes", MaxPage))
+		return "", validation.New("page", fmt.Sprintf("must be UTF-8 text of at most %d bytes", MaxPage))
 	}
 	if pattern != "" && !strings.HasPrefix(pattern, "/") && !strings.HasPrefix(pattern, "*") {
-		return "", problem.Invalid("page", "must begin with a slash or a star, such as /blog/**")
+		return "", validation.New("page", "must begin with a slash or a star, such as /blog/**")
 	}
 	var escaped strings.Builder
 	for _, b := range []byte(pattern) {
@@ -90,14 +90,14 @@ func readPage(pattern string) (string, error) {
 
 func checkProps(props map[string]string) error {
 	if len(props) > MaxProps {
-		return problem.Invalid("props", fmt.Sprintf("may have at most %d properties", MaxProps))
+		return validation.New("props", fmt.Sprintf("may have at most %d properties", MaxProps))
 	}
 	for key, value := range props {
 		switch {
 		case key == "" || !storable(key, event.MaxKey):
-			return problem.Invalid("props", fmt.Sprintf("must have keys of 1 to %d bytes", event.MaxKey))
+			return validation.New("props", fmt.Sprintf("must have keys of 1 to %d bytes", event.MaxKey))
 		case !storable(value, event.MaxValue):
-			return problem.Invalid("props."+key, fmt.Sprintf("must be UTF-8 text of at most %d bytes", event.MaxValue))
+			return validation.New("props."+key, fmt.Sprintf("must be UTF-8 text of at most %d bytes", event.MaxValue))
 		}
 	}
 	return nil

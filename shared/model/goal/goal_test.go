@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/goal"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 func TestRead(t *testing.T) {
@@ -50,8 +50,8 @@ func TestRead(t *testing.T) {
 		"a currency for views of page": {goal.Goal{Name: "a", Page: "/", Currency: "EUR"}, "currency"},
 	} {
 		_, err := goal.Read(test.given)
-		if p, ok := errors.AsType[problem.Problem](err); !ok || p.Field != test.field || p.Detail == "" {
-			t.Errorf("%s: %v, want a problem of %s", name, err, test.field)
+		if invalid, ok := errors.AsType[*validation.Error](err); !ok || invalid.Field != test.field || invalid.Detail == "" {
+			t.Errorf("%s: got %v, want an error of the field %s", name, err, test.field)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // Read trims a label of at most so many characters. One that is empty, too long or not
@@ -15,7 +15,7 @@ import (
 func Read(field, text string, most int) (string, error) {
 	text = strings.TrimSpace(text)
 	if text == "" || utf8.RuneCountInString(text) > most || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return "", problem.Invalid(field, fmt.Sprintf("must have 1 to %d characters, none of them a control character", most))
+		return "", validation.New(field, fmt.Sprintf("must have 1 to %d characters, none of them a control character", most))
 	}
 	return text, nil
 }

@@ -14,8 +14,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/glob"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // Rules are what an owner sets for a site. The zero value lets everything in but what
@@ -83,16 +83,16 @@ func Read(r Rules) (Rules, error) {
 			continue
 		}
 		if len(*list.values) > MaxList {
-			return r, problem.Invalid(list.field, fmt.Sprintf("may have at most %d entries", MaxList))
+			return r, validation.New(list.field, fmt.Sprintf("may have at most %d entries", MaxList))
 		}
 		read := make([]string, 0, len(*list.values))
 		for i, value := range *list.values {
 			if len(value) > MaxPattern {
-				return r, problem.Invalid(fmt.Sprintf("%s[%d]", list.field, i), fmt.Sprintf("may have at most %d bytes", MaxPattern))
+				return r, validation.New(fmt.Sprintf("%s[%d]", list.field, i), fmt.Sprintf("may have at most %d bytes", MaxPattern))
 			}
 			value, err := list.read(strings.TrimSpace(value))
 			if err != nil {
-				return r, problem.Invalid(fmt.Sprintf("%s[%d]", list.field, i), err.Error())
+				return r, validation.New(fmt.Sprintf("%s[%d]", list.field, i), err.Error())
 			}
 			if !slices.Contains(read, value) {
 				read = append(read, value)
@@ -105,13 +105,13 @@ func Read(r Rules) (Rules, error) {
 		r.Consent = ""
 	case Anonymous, Required:
 	default:
-		return r, problem.Invalid("rules.consent", "must be signals, anonymous or required")
+		return r, validation.New("rules.consent", "must be signals, anonymous or required")
 	}
 	if r.Rate < 0 || r.Rate > MaxRate {
-		return r, problem.Invalid("rules.rate", fmt.Sprintf("must be from 1 to %d events a minute, or 0 for no limit", MaxRate))
+		return r, validation.New("rules.rate", fmt.Sprintf("must be from 1 to %d events a minute, or 0 for no limit", MaxRate))
 	}
 	if r.Sample < 0 || r.Sample > 100 {
-		return r, problem.Invalid("rules.sample", "must be from 1 to 100 percent of the visitors, or 0 for all")
+		return r, validation.New("rules.sample", "must be from 1 to 100 percent of the visitors, or 0 for all")
 	}
 	if r.Sample == 100 {
 		r.Sample = 0

@@ -2,14 +2,15 @@ package rules_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/rules"
+	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 func TestRead(t *testing.T) {
@@ -69,8 +70,8 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		`{"sample":101}`:                                                "rules.sample",
 	} {
 		_, err := rules.Read(parse(t, given))
-		if p := problem.Of(err); p.Field != field || p.Code != problem.CodeInvalid {
-			t.Errorf("%s: %v; want %s to be blamed", given, err, field)
+		if invalid, ok := errors.AsType[*validation.Error](err); !ok || invalid.Field != field || invalid.Code != "" {
+			t.Errorf("%s: got %v, want an error of the field %s", given, err, field)
 		}
 	}
 }

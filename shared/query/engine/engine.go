@@ -26,7 +26,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // Limits bound what a question may take.
@@ -69,14 +70,14 @@ func (e *LimitError) Error() string { return e.Detail }
 // the question.
 type Names interface {
 	// Goals returns all goals of the site.
-	Goals(ctx context.Context, db store.DB, site int32) ([]language.Goal, error)
+	Goals(ctx context.Context, db database.DB, site int32) ([]language.Goal, error)
 	// Segment returns the filters of a segment, a JSON array, by its name or its id; ok is
 	// false if there is none.
-	Segment(ctx context.Context, db store.DB, site int32, name string) (filters []byte, ok bool, err error)
+	Segment(ctx context.Context, db database.DB, site int32, name string) (filters []byte, ok bool, err error)
 	// Funnel returns the definition of a funnel by its name; ok is false if there is none.
-	Funnel(ctx context.Context, db store.DB, site int32, name string) (definition []byte, ok bool, err error)
+	Funnel(ctx context.Context, db database.DB, site int32, name string) (definition []byte, ok bool, err error)
 	// Annotations returns the notes on days from first to last, in order.
-	Annotations(ctx context.Context, db store.DB, site int32, first, last event.Day) ([]Annotation, error)
+	Annotations(ctx context.Context, db database.DB, site int32, first, last event.Day) ([]Annotation, error)
 }
 
 // Annotation is a note on a day of a site.
@@ -103,8 +104,8 @@ func New(names Names, limits Limits) (*Engine, error) {
 
 // Session is a question's view of one site: a snapshot of the database at one time.
 type Session struct {
-	DB   store.DB // the transaction
-	Site store.Site
+	DB   database.DB // the transaction
+	Site sites.Site
 	Now  time.Time // in the time zone of the site
 	// Prefer is the source to read where it can answer; nil chooses the best. Tests compare
 	// sources with it.
@@ -115,7 +116,7 @@ type Session struct {
 
 // Run calls fn with a session about a site at now, whose context ends with the question's
 // time limit. If that is reached, the error is a LimitError.
-func (e *Engine) Run(ctx context.Context, db store.DB, site store.Site, now time.Time, fn func(context.Context, *Session) error) error {
+func (e *Engine) Run(ctx context.Context, db database.DB, site sites.Site, now time.Time, fn func(context.Context, *Session) error) error {
 	location, err := site.LocationAt(now)
 	if err != nil {
 		return fmt.Errorf("answer a question: %w", err)

@@ -23,8 +23,9 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // update rewrites the plans: go test ./shared/query/engine -run Plans -update
@@ -75,9 +76,9 @@ func comparePlans(t *testing.T, db *pgxpool.Pool, folder string) {
 		}
 	}
 	noon := time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
-	ask := func(path, question string) func(context.Context, *report.Reporter, store.DB) error {
-		site := store.Site{ID: 7, Timezone: "UTC"}
-		return func(ctx context.Context, r *report.Reporter, db store.DB) error {
+	ask := func(path, question string) func(context.Context, *report.Reporter, database.DB) error {
+		site := sites.Site{ID: 7, Timezone: "UTC"}
+		return func(ctx context.Context, r *report.Reporter, db database.DB) error {
 			body := []byte(`{"site_id":"a",` + question + `}`)
 			if path == "visits" {
 				v, err := language.ParseVisitList(body)
@@ -93,7 +94,7 @@ func comparePlans(t *testing.T, db *pgxpool.Pool, folder string) {
 			return err
 		}
 	}
-	for name, fn := range map[string]func(context.Context, *report.Reporter, store.DB) error{
+	for name, fn := range map[string]func(context.Context, *report.Reporter, database.DB) error{
 		"today":                  ask("", `"metrics":["visitors"],"date_range":"day"`),
 		"month":                  ask("", `"metrics":["visitors"],"date_range":"30d"`),
 		"year":                   ask("", `"metrics":["visitors"],"date_range":"12mo"`),
@@ -134,7 +135,7 @@ func comparePlans(t *testing.T, db *pgxpool.Pool, folder string) {
 
 // explainer is a database that notes how each query is planned.
 type explainer struct {
-	store.DB
+	database.DB
 	text strings.Builder
 	last string
 }
@@ -242,7 +243,7 @@ func TestTooSlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = reporter(t, engine.Limits{Time: 100 * time.Millisecond, Groups: 1}).Answer(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
+	_, err = reporter(t, engine.Limits{Time: 100 * time.Millisecond, Groups: 1}).Answer(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
 	if limit, ok := errors.AsType[*engine.LimitError](err); !ok || limit.Code != engine.CodeTooSlow {
 		t.Errorf("got %v, want %s", err, engine.CodeTooSlow)
 	}
@@ -259,7 +260,7 @@ func TestTooLarge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = reporter(t, engine.Limits{Time: time.Hour, Groups: 10}).Answer(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
+	_, err = reporter(t, engine.Limits{Time: time.Hour, Groups: 10}).Answer(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
 	if limit, ok := errors.AsType[*engine.LimitError](err); !ok || limit.Code != engine.CodeTooLarge {
 		t.Errorf("got %v, want %s", err, engine.CodeTooLarge)
 	}
@@ -273,7 +274,7 @@ func TestSessionIsReadOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = e.Run(t.Context(), db, store.Site{ID: 1, Timezone: "UTC"}, time.Now(), func(ctx context.Context, s *engine.Session) error {
+	err = e.Run(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), func(ctx context.Context, s *engine.Session) error {
 		var timeout, jit, plan, isolation string
 		err := s.DB.QueryRow(ctx, `SELECT current_setting('statement_timeout'), current_setting('jit'), current_setting('plan_cache_mode'), current_setting('transaction_isolation')`).Scan(&timeout, &jit, &plan, &isolation)
 		if got := fmt.Sprint(timeout, " ", jit, " ", plan, " ", isolation); err != nil || got != "10s off force_custom_plan repeatable read" {
@@ -290,17 +291,17 @@ func TestSessionIsReadOnly(t *testing.T) {
 // noNames is a site without goals, segments, funnels and annotations.
 type noNames struct{}
 
-func (noNames) Goals(context.Context, store.DB, int32) ([]language.Goal, error) { return nil, nil }
+func (noNames) Goals(context.Context, database.DB, int32) ([]language.Goal, error) { return nil, nil }
 
-func (noNames) Segment(context.Context, store.DB, int32, string) ([]byte, bool, error) {
+func (noNames) Segment(context.Context, database.DB, int32, string) ([]byte, bool, error) {
 	return nil, false, nil
 }
 
-func (noNames) Funnel(context.Context, store.DB, int32, string) ([]byte, bool, error) {
+func (noNames) Funnel(context.Context, database.DB, int32, string) ([]byte, bool, error) {
 	return nil, false, nil
 }
 
-func (noNames) Annotations(context.Context, store.DB, int32, event.Day, event.Day) ([]engine.Annotation, error) {
+func (noNames) Annotations(context.Context, database.DB, int32, event.Day, event.Day) ([]engine.Annotation, error) {
 	return nil, nil
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 func TestChange(t *testing.T) {
@@ -66,7 +66,7 @@ func FuzzAnswer(f *testing.F) {
 		f.Fatal(err)
 	}
 	reports := must(New(testNames{}, patient()))
-	site, now := store.Site{ID: 1, Timezone: "UTC"}, time.Date(2026, 3, 18, 12, 0, 0, 0, time.UTC)
+	site, now := sites.Site{ID: 1, Timezone: "UTC"}, time.Date(2026, 3, 18, 12, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, text string) {
 		ctx, body := t.Context(), []byte(text)
 		for kind, ask := range map[string]func() error{

@@ -13,7 +13,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // The limits of retention and return cohorts.
@@ -47,7 +48,7 @@ type Share struct {
 func share(name string, n, of int64) Share { return Share{name, n, percentage(n, of)} }
 
 // Cohorts answers a question about cohorts of a site at now.
-func (r *Reporter) Cohorts(ctx context.Context, db store.DB, site store.Site, now time.Time, c *language.Cohorts) (answer CohortsAnswer, err error) {
+func (r *Reporter) Cohorts(ctx context.Context, db database.DB, site sites.Site, now time.Time, c *language.Cohorts) (answer CohortsAnswer, err error) {
 	err = r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) error {
 		within, err := begin(ctx, s, c, &c.Question)
 		if err != nil {

@@ -19,6 +19,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/table"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -32,7 +34,7 @@ const milliseconds = "2006-01-02T15:04:05.000Z07:00"
 // EventTable lists events of a site as a table. The column cursor says where the list goes
 // on after a row. Each page is read in a snapshot of its own: an event that arrives
 // meanwhile is included if its place is still ahead.
-func (r *Reporter) EventTable(ctx context.Context, db store.DB, site store.Site, now time.Time, l *language.EventList) (table.Table, error) {
+func (r *Reporter) EventTable(ctx context.Context, db database.DB, site sites.Site, now time.Time, l *language.EventList) (table.Table, error) {
 	within, err := r.prepare(ctx, db, site, now, l, &l.Question)
 	return table.Table{DateRange: within.Bounds(), Columns: eventColumns(), Pages: func(yield func([][]table.Cell, error) bool) {
 		bounds := eventBounds(within)

@@ -11,7 +11,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // FunnelAnswer is how far visitors got, in all and for each value of the breakdown.
@@ -38,7 +39,7 @@ type StepResult struct {
 }
 
 // Funnel answers a question about a funnel of a site at now.
-func (r *Reporter) Funnel(ctx context.Context, db store.DB, site store.Site, now time.Time, f *language.Funnel) (answer FunnelAnswer, err error) {
+func (r *Reporter) Funnel(ctx context.Context, db database.DB, site sites.Site, now time.Time, f *language.Funnel) (answer FunnelAnswer, err error) {
 	err = r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) error {
 		within, err := begin(ctx, s, f, &f.Question)
 		if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // JourneysAnswer is a graph, as a Sankey diagram shows it.
@@ -49,7 +50,7 @@ type Link struct {
 }
 
 // Journeys answers a question about journeys of a site at now.
-func (r *Reporter) Journeys(ctx context.Context, db store.DB, site store.Site, now time.Time, j *language.Journeys) (answer JourneysAnswer, err error) {
+func (r *Reporter) Journeys(ctx context.Context, db database.DB, site sites.Site, now time.Time, j *language.Journeys) (answer JourneysAnswer, err error) {
 	err = r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) error {
 		within, err := begin(ctx, s, j, &j.Question)
 		if err != nil {

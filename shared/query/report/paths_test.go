@@ -21,6 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -52,7 +53,7 @@ func inWorlds(t *testing.T, check func(*rapid.T, *Reporter, *pgxpool.Pool, *worl
 }
 
 // rangeOf returns the range of a question.
-func (w *world) rangeOf(reports *Reporter, db store.DB, q *language.Question, now time.Time) (within language.Range) {
+func (w *world) rangeOf(reports *Reporter, db database.DB, q *language.Question, now time.Time) (within language.Range) {
 	err := reports.engine.Run(context.Background(), db, w.site, now, func(ctx context.Context, s *engine.Session) (err error) {
 		within, err = s.Range(ctx, q)
 		return err

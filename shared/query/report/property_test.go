@@ -24,7 +24,9 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -63,7 +65,7 @@ func TestEverySourceAnswersTheSame(t *testing.T) {
 	}
 }
 
-func ask(t *rapid.T, reports *Reporter, db store.DB, w *world, used map[engine.Source]int) {
+func ask(t *rapid.T, reports *Reporter, db database.DB, w *world, used map[engine.Source]int) {
 	text := drawQuestion(t, w)
 	q, err := language.Parse([]byte(text))
 	if err != nil {
@@ -144,7 +146,7 @@ func (w *world) withComparisons(p *engine.Plan, rows []Row) []Row {
 }
 
 // archiveDay archives a day in columns, in one part or several.
-func archiveDay(t *rapid.T, codec *columns.Codec, db store.DB, site int32, day event.Day) {
+func archiveDay(t *rapid.T, codec *columns.Codec, db database.DB, site int32, day event.Day) {
 	events := rapid.SampledFrom([]int{1, 5, archive.PartEvents}).Draw(t, "events of a part")
 	if ok, err := archive.Day(context.Background(), db, codec, store.SiteDay{Site: site, Day: day}, events); err != nil || !ok {
 		t.Fatal(ok, err)
@@ -154,19 +156,19 @@ func archiveDay(t *rapid.T, codec *columns.Codec, db store.DB, site int32, day e
 // testNames defines the goals and segments of every site of the tests.
 type testNames struct{}
 
-func (testNames) Goals(context.Context, store.DB, int32) ([]language.Goal, error) {
+func (testNames) Goals(context.Context, database.DB, int32) ([]language.Goal, error) {
 	return testGoals(), nil
 }
 
-func (testNames) Funnel(_ context.Context, _ store.DB, _ int32, name string) ([]byte, bool, error) {
+func (testNames) Funnel(_ context.Context, _ database.DB, _ int32, name string) ([]byte, bool, error) {
 	return []byte(`{"steps":[{"name":"In","filters":[["is","event:page",["/"]]]},{"filters":[["is","event:goal",["Named"]]]}],"window":3600}`), name == "Stored", nil
 }
 
-func (testNames) Annotations(context.Context, store.DB, int32, event.Day, event.Day) ([]engine.Annotation, error) {
+func (testNames) Annotations(context.Context, database.DB, int32, event.Day, event.Day) ([]engine.Annotation, error) {
 	return []engine.Annotation{{Day: "2026-03-02", Text: "Version 2"}}, nil
 }
 
-func (testNames) Segment(_ context.Context, _ store.DB, _ int32, name string) ([]byte, bool, error) {
+func (testNames) Segment(_ context.Context, _ database.DB, _ int32, name string) ([]byte, bool, error) {
 	switch name {
 	case "Slashes", "7":
 		return []byte(`[["contains","event:page",["/"]],["is_not","visit:country",["/a"]]]`), true, nil
@@ -272,7 +274,7 @@ func everyOperator(dimension string) []string {
 
 // world is a site with events.
 type world struct {
-	site   store.Site
+	site   sites.Site
 	base   time.Time
 	events []event.Event
 	visits [][]visit.Visit
@@ -295,7 +297,7 @@ func drawWorld(t *rapid.T, id int32) *world {
 		{"Asia/Kolkata", "2026-02-26T00:00:00Z"},
 		{"Pacific/Kiritimati", "2026-12-30T00:00:00Z"},
 	}).Draw(t, "place")
-	w := &world{site: store.Site{ID: id, Timezone: place.zone}, base: must(time.Parse(time.RFC3339, place.base))}
+	w := &world{site: sites.Site{ID: id, Timezone: place.zone}, base: must(time.Parse(time.RFC3339, place.base))}
 	if rapid.IntRange(0, 3).Draw(t, "changes") == 0 {
 		w.site.PreviousTimezone = rapid.SampledFrom([]string{"UTC", "Asia/Kathmandu", "Etc/GMT+12", "Pacific/Kiritimati"}).Draw(t, "previous zone")
 		day := event.DayOf(w.base) + event.Day(rapid.IntRange(1, 4).Draw(t, "changed on"))

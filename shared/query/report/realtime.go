@@ -6,7 +6,8 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 const (
@@ -45,7 +46,7 @@ type LiveCount struct {
 }
 
 // Present returns how many visitors a site has at now: those of the last five minutes.
-func (r *Reporter) Present(ctx context.Context, db store.DB, site store.Site, now time.Time) (visitors int64, err error) {
+func (r *Reporter) Present(ctx context.Context, db database.DB, site sites.Site, now time.Time) (visitors int64, err error) {
 	err = r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) error {
 		visitors, err = presentVisitors(ctx, s)
 		return err
@@ -82,7 +83,7 @@ func lastMinutes(now time.Time, minutes int) language.Range {
 }
 
 // Realtime returns a snapshot of a site at now.
-func (r *Reporter) Realtime(ctx context.Context, db store.DB, site store.Site, now time.Time) (snapshot Snapshot, err error) {
+func (r *Reporter) Realtime(ctx context.Context, db database.DB, site sites.Site, now time.Time) (snapshot Snapshot, err error) {
 	err = r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) error {
 		within := lastMinutes(s.Now, snapshotMinutes)
 		present, err := presentVisitors(ctx, s)

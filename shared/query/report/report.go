@@ -10,7 +10,8 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // Reporter answers questions. It is safe for concurrent use.
@@ -87,7 +88,7 @@ func begin(ctx context.Context, s *engine.Session, kind resolver, selection *lan
 
 // Answer answers a question about a site at now. If the question is wrong, the error is a
 // *validation.Error.
-func (r *Reporter) Answer(ctx context.Context, db store.DB, site store.Site, now time.Time, q *language.Question) (answer Answer, err error) {
+func (r *Reporter) Answer(ctx context.Context, db database.DB, site sites.Site, now time.Time, q *language.Question) (answer Answer, err error) {
 	err = r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) error {
 		within, err := begin(ctx, s, q, q)
 		if err != nil {
@@ -167,7 +168,7 @@ func warnings(p *engine.Plan, groups []*engine.Group) map[language.Metric]Warnin
 	return out
 }
 
-func resolvedQuery(p *engine.Plan, site store.Site) ResolvedQuery {
+func resolvedQuery(p *engine.Plan, site sites.Site) ResolvedQuery {
 	out := ResolvedQuery{
 		SiteID: site.Domain, Metrics: p.Metrics, DateRange: p.Range.Bounds(),
 		Dimensions: []string{}, Filters: [][]any{}, OrderBy: [][2]string{},

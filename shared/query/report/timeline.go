@@ -12,6 +12,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -42,7 +44,7 @@ var ErrNoVisit = errors.New("no such visit")
 
 // Timeline returns a visit of a site with its events. If there is none, the error is
 // ErrNoVisit.
-func (r *Reporter) Timeline(ctx context.Context, db store.DB, site store.Site, now time.Time, id language.VisitID) (answer Timeline, err error) {
+func (r *Reporter) Timeline(ctx context.Context, db database.DB, site sites.Site, now time.Time, id language.VisitID) (answer Timeline, err error) {
 	err = r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) error {
 		stored, err := store.Visit(ctx, s.DB, site.ID, id.Start, id.Visitor)
 		if errors.Is(err, store.ErrNoVisit) {

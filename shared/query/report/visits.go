@@ -16,6 +16,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/table"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -53,7 +55,7 @@ type VisitSummary struct {
 }
 
 // Visits lists a page of the visits of a site.
-func (r *Reporter) Visits(ctx context.Context, db store.DB, site store.Site, now time.Time, v *language.VisitList) (answer VisitsAnswer, err error) {
+func (r *Reporter) Visits(ctx context.Context, db database.DB, site sites.Site, now time.Time, v *language.VisitList) (answer VisitsAnswer, err error) {
 	err = r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) error {
 		within, err := begin(ctx, s, v, &v.Question)
 		if err != nil {
@@ -93,7 +95,7 @@ func answerVisits(ctx context.Context, s *engine.Session, v *language.VisitList,
 // VisitTable lists visits of a site as a table: all of them if the question has no limit.
 // Each page is read in a snapshot of its own, so that the list may be long and its reader
 // slow.
-func (r *Reporter) VisitTable(ctx context.Context, db store.DB, site store.Site, now time.Time, v *language.VisitList) (table.Table, error) {
+func (r *Reporter) VisitTable(ctx context.Context, db database.DB, site sites.Site, now time.Time, v *language.VisitList) (table.Table, error) {
 	within, err := r.prepare(ctx, db, site, now, v, &v.Question)
 	return table.Table{DateRange: within.Bounds(), Columns: visitColumns(), Pages: func(yield func([][]table.Cell, error) bool) {
 		left := cmp.Or(v.Limit, math.MaxInt)
@@ -123,7 +125,7 @@ func (r *Reporter) VisitTable(ctx context.Context, db store.DB, site store.Site,
 }
 
 // prepare resolves the names in a question and returns its range, in a session of its own.
-func (r *Reporter) prepare(ctx context.Context, db store.DB, site store.Site, now time.Time, kind resolver, selection *language.Question) (within language.Range, err error) {
+func (r *Reporter) prepare(ctx context.Context, db database.DB, site sites.Site, now time.Time, kind resolver, selection *language.Question) (within language.Range, err error) {
 	err = r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) (err error) {
 		within, err = begin(ctx, s, kind, selection)
 		return err

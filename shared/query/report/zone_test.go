@@ -11,7 +11,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // TestTimeZoneChange asks about a site that moved from Kathmandu, +05:45, to New York when
@@ -21,7 +21,7 @@ func TestTimeZoneChange(t *testing.T) {
 	t.Parallel()
 	db := migrated(t, localtest.Postgres(t))
 	since := time.Date(2026, 3, 2, 18, 15, 0, 0, time.UTC)
-	w := &world{site: store.Site{ID: 1, Timezone: "America/New_York", PreviousTimezone: "Asia/Kathmandu", TimezoneSince: &since}}
+	w := &world{site: sites.Site{ID: 1, Timezone: "America/New_York", PreviousTimezone: "Asia/Kathmandu", TimezoneSince: &since}}
 	for hour := range 72 { // from 1 March in Kathmandu
 		at := time.Date(2026, 2, 28, 19, 5, 0, 0, time.UTC).Add(time.Duration(hour) * time.Hour)
 		local := w.local(at)

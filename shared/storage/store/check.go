@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // DayCheck says what counting a day of a site again came to.
@@ -21,7 +23,7 @@ type DayCheck struct {
 
 // UncheckedDay is a local day of a site.
 type UncheckedDay struct {
-	Site
+	sites.Site
 	Date time.Time
 }
 
@@ -30,7 +32,7 @@ const maxUnchecked = 1000
 
 const (
 	selectUncheckedDays = `
-SELECT ` + siteColumns + `, due.day::date
+SELECT ` + sites.Columns + `, due.day::date
 FROM sites CROSS JOIN generate_series($1::date, $2::date, interval '1 day') AS due (day)
 WHERE NOT EXISTS (SELECT FROM day_checks c WHERE c.site_id = sites.id AND c.day = due.day)
 ORDER BY due.day DESC, id
@@ -50,7 +52,7 @@ WHERE site_id = $1 AND day = $2 AND (differences IS NULL OR $4 > 0)`
 
 // UncheckedDays returns days from first to last that were not checked yet, of all
 // sites, newest first. They may not be all.
-func UncheckedDays(ctx context.Context, db DB, first, last event.Day) ([]UncheckedDay, error) {
+func UncheckedDays(ctx context.Context, db database.DB, first, last event.Day) ([]UncheckedDay, error) {
 	rows, err := db.Query(ctx, selectUncheckedDays, first.Date(), last.Date(), maxUnchecked)
 	if err != nil {
 		return nil, fmt.Errorf("look for days to check: %w", err)
@@ -63,7 +65,7 @@ func UncheckedDays(ctx context.Context, db DB, first, last event.Day) ([]Uncheck
 }
 
 // AddDayCheck keeps the result of a check.
-func AddDayCheck(ctx context.Context, db DB, c DayCheck) error {
+func AddDayCheck(ctx context.Context, db database.DB, c DayCheck) error {
 	if _, err := db.Exec(ctx, upsertDayCheck, c.Site, c.Day.Date(), c.At, c.Differences, c.Replaced); err != nil {
 		return fmt.Errorf("keep the check of a day: %w", err)
 	}
@@ -72,7 +74,7 @@ func AddDayCheck(ctx context.Context, db DB, c DayCheck) error {
 
 // ReviseDayCheck keeps the result of a later check of a day that was checked before,
 // when it says more than the one before: a day that once was wrong stays known as one.
-func ReviseDayCheck(ctx context.Context, db DB, c DayCheck) error {
+func ReviseDayCheck(ctx context.Context, db database.DB, c DayCheck) error {
 	if _, err := db.Exec(ctx, reviseDayCheck, c.Site, c.Day.Date(), c.At, c.Differences, c.Replaced); err != nil {
 		return fmt.Errorf("revise the check of a day: %w", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // compressAfter is how old a chunk's last moment is before the chunk is compressed: by
@@ -39,7 +41,7 @@ LIMIT 1`
 // While a chunk is compressed no shard is drained: so nobody changes rows that are on
 // their way to another place. Each chunk is a transaction of its own; one that ctx ends
 // is as it was.
-func Compress(ctx context.Context, db DB, now time.Time) (n int, err error) {
+func Compress(ctx context.Context, db database.DB, now time.Time) (n int, err error) {
 	var chunks bool
 	if err := db.QueryRow(ctx, hasChunks).Scan(&chunks); err != nil {
 		return 0, fmt.Errorf("look for chunks: %w", err)
@@ -59,7 +61,7 @@ func Compress(ctx context.Context, db DB, now time.Time) (n int, err error) {
 }
 
 // oldChunk is the oldest chunk to compress; "" when there is none.
-func oldChunk(ctx context.Context, db DB, now time.Time) (chunk string, err error) {
+func oldChunk(ctx context.Context, db database.DB, now time.Time) (chunk string, err error) {
 	err = db.QueryRow(ctx, selectChunk, now.Add(-compressAfter)).Scan(&chunk)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return "", fmt.Errorf("look for chunks: %w", err)
@@ -67,7 +69,7 @@ func oldChunk(ctx context.Context, db DB, now time.Time) (chunk string, err erro
 	return chunk, nil
 }
 
-func compressOne(ctx context.Context, db DB, now time.Time) error {
+func compressOne(ctx context.Context, db database.DB, now time.Time) error {
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if err := HoldShards(ctx, tx); err != nil {
 			return err

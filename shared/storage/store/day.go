@@ -13,6 +13,8 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // fetched is how many rows of a cursor are in memory at once; the cursors below
@@ -98,7 +100,7 @@ WHERE (s.visitors, s.visits, s.pageviews, s.events, s.bounces, s.seconds, s.enga
 
 // ReadSnapshot begins a transaction that compares days: all that it reads is of one
 // moment, and it writes nothing.
-func ReadSnapshot(ctx context.Context, tx DB) error {
+func ReadSnapshot(ctx context.Context, tx database.DB) error {
 	if _, err := tx.Exec(ctx, readSnapshot); err != nil {
 		return fmt.Errorf("set up a snapshot: %w", err)
 	}
@@ -106,29 +108,29 @@ func ReadSnapshot(ctx context.Context, tx DB) error {
 }
 
 // HoldRecord begins a transaction that replaces what is derived for a site: nobody
-// else changes any of it before the transaction ends. ErrNoSite says that the site
+// else changes any of it before the transaction ends. sites.ErrNoSite says that the site
 // is gone.
-func HoldRecord(ctx context.Context, tx DB, site int32) error {
+func HoldRecord(ctx context.Context, tx database.DB, site int32) error {
 	if err := prepareDays(ctx, tx); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, liftDecompressionLimit); err != nil {
-		return fmt.Errorf("set up the transaction: %w", err)
+	if err := database.LiftDecompressionLimit(ctx, tx); err != nil {
+		return err
 	}
 	if err := HoldShards(ctx, tx); err != nil {
 		return err
 	}
-	sites, err := HoldSites(ctx, tx)
+	held, err := HoldSites(ctx, tx)
 	if err != nil {
 		return err
 	}
-	if _, ok := sites[site]; !ok {
-		return ErrNoSite
+	if _, ok := held[site]; !ok {
+		return sites.ErrNoSite
 	}
 	return nil
 }
 
-func prepareDays(ctx context.Context, tx DB) error {
+func prepareDays(ctx context.Context, tx database.DB) error {
 	if _, err := tx.Exec(ctx, readDays); err != nil {
 		return fmt.Errorf("set up the transaction: %w", err)
 	}
@@ -138,7 +140,7 @@ func prepareDays(ctx context.Context, tx DB) error {
 // DayEvents reads the events of a local day of a site, with what package visit needs
 // of them, visitor by visitor: as many as there are, few of them in memory. It needs
 // a transaction, which other statements may use meanwhile.
-func DayEvents(ctx context.Context, tx DB, site int32, day event.Day) iter.Seq2[*event.Event, error] {
+func DayEvents(ctx context.Context, tx database.DB, site int32, day event.Day) iter.Seq2[*event.Event, error] {
 	return stream(ctx, tx, cursor{declareDayEvents, fetchDayEvents, closeDayEvents}, site, day, eachFolded)
 }
 
@@ -180,7 +182,7 @@ func sameRevenue(stored []byte, revenue map[string]visit.Decimal) bool {
 // DayVisits reads the stored visits of a local day of a site in the order of visitor
 // and start, as DayEvents does. Changes that the transaction makes meanwhile don't
 // show.
-func DayVisits(ctx context.Context, tx DB, site int32, day event.Day) iter.Seq2[StoredVisit, error] {
+func DayVisits(ctx context.Context, tx database.DB, site int32, day event.Day) iter.Seq2[StoredVisit, error] {
 	return stream(ctx, tx, cursor{declareDayVisits, fetchDayVisits, closeDayVisits}, site, day, eachVisit)
 }
 
@@ -203,7 +205,7 @@ type scannedVisit struct {
 // cursor is how rows are read a few at a time.
 type cursor struct{ declare, fetch, close string }
 
-func stream[T any](ctx context.Context, tx DB, c cursor, site int32, day event.Day, each func(pgx.Rows, func(T)) error) iter.Seq2[T, error] {
+func stream[T any](ctx context.Context, tx database.DB, c cursor, site int32, day event.Day, each func(pgx.Rows, func(T)) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		from, to := span(day, day)
@@ -236,7 +238,7 @@ func stream[T any](ctx context.Context, tx DB, c cursor, site int32, day event.D
 
 // DayRollups returns the stored rows of the hour and day rollups of a local day of a
 // site.
-func DayRollups(ctx context.Context, tx DB, site int32, day event.Day) (map[visit.HourKey]visit.Counts, map[visit.DayKey]visit.Counts, error) {
+func DayRollups(ctx context.Context, tx database.DB, site int32, day event.Day) (map[visit.HourKey]visit.Counts, map[visit.DayKey]visit.Counts, error) {
 	rows, err := tx.Query(ctx, selectDayHours, site, day.Date())
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the hour rollup: %w", err)
@@ -275,7 +277,7 @@ type WrongMonth struct {
 
 // WrongMonths returns the wrong rows of the month rollup for the month of a day, whose
 // own rows are taken to be right once those in corrected are in their place.
-func WrongMonths(ctx context.Context, tx DB, site int32, day event.Day, corrected []visit.DayRow) ([]WrongMonth, error) {
+func WrongMonths(ctx context.Context, tx database.DB, site int32, day event.Day, corrected []visit.DayRow) ([]WrongMonth, error) {
 	c := newCounts(len(corrected))
 	for _, row := range corrected {
 		c.append(row.Counts)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // DeadLetterFacts is what there is to know of a kept dead letter beside its payload.
@@ -38,7 +40,7 @@ FOR UPDATE SKIP LOCKED`
 
 // DeadLetters returns the facts of at most limit dead letters whose ids are greater
 // than after, oldest first.
-func DeadLetters(ctx context.Context, db DB, after int64, limit int) ([]DeadLetterFacts, error) {
+func DeadLetters(ctx context.Context, db database.DB, after int64, limit int) ([]DeadLetterFacts, error) {
 	rows, err := db.Query(ctx, selectDeadLetters, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
@@ -52,7 +54,7 @@ func DeadLetters(ctx context.Context, db DB, after int64, limit int) ([]DeadLett
 
 // CountDeadLetters returns how many there are, and the id of the last one, 0 when there
 // is none.
-func CountDeadLetters(ctx context.Context, db DB) (count, last int64, err error) {
+func CountDeadLetters(ctx context.Context, db database.DB) (count, last int64, err error) {
 	if err := db.QueryRow(ctx, countDeadLetters).Scan(&count, &last); err != nil {
 		return 0, 0, fmt.Errorf("count dead letters: %w", err)
 	}
@@ -62,7 +64,7 @@ func CountDeadLetters(ctx context.Context, db DB) (count, last int64, err error)
 // TakeDeadLetters returns at most limit dead letters with ids greater than after and
 // not greater than last, oldest first, which nobody else takes before the transaction
 // ends. Those that somebody has taken are left out.
-func TakeDeadLetters(ctx context.Context, tx DB, after, last int64, limit int) ([]KeptDeadLetter, error) {
+func TakeDeadLetters(ctx context.Context, tx database.DB, after, last int64, limit int) ([]KeptDeadLetter, error) {
 	rows, err := tx.Query(ctx, takeDeadLetters, after, last, limit)
 	if err != nil {
 		return nil, fmt.Errorf("take dead letters: %w", err)
@@ -75,7 +77,7 @@ func TakeDeadLetters(ctx context.Context, tx DB, after, last int64, limit int) (
 }
 
 // DeleteDeadLetters deletes the dead letters with these ids.
-func DeleteDeadLetters(ctx context.Context, tx DB, ids []int64) error {
+func DeleteDeadLetters(ctx context.Context, tx database.DB, ids []int64) error {
 	if _, err := tx.Exec(ctx, deleteDeadLetters, ids); err != nil {
 		return fmt.Errorf("delete dead letters: %w", err)
 	}

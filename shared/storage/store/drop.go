@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // DropKey names a count of events that were left out.
@@ -24,7 +25,7 @@ ON CONFLICT (site_id, day, reason) DO UPDATE SET events = d.events + excluded.ev
 
 // AddDrops adds to the counts of events that were left out. Rows are touched in
 // the order of their keys, for the reason that ApplyRollups gives.
-func AddDrops(ctx context.Context, tx DB, drops map[DropKey]int64) error {
+func AddDrops(ctx context.Context, tx database.DB, drops map[DropKey]int64) error {
 	if len(drops) == 0 {
 		return nil
 	}
@@ -65,7 +66,7 @@ ON CONFLICT (shard, entry) DO NOTHING`
 
 // AddDeadLetters keeps entries that could not be stored. One that is kept already
 // stays as it is.
-func AddDeadLetters(ctx context.Context, tx DB, letters []DeadLetter) error {
+func AddDeadLetters(ctx context.Context, tx database.DB, letters []DeadLetter) error {
 	for _, l := range letters {
 		if _, err := tx.Exec(ctx, insertDeadLetter, int16(l.Shard), l.Entry, l.Payload, l.Reason); err != nil {
 			return fmt.Errorf("keep a dead letter: %w", err)

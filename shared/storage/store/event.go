@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // VisitorDay names all events of one visitor on one local day of a site.
@@ -42,7 +43,7 @@ const holdSites = `SELECT id FROM sites FOR KEY SHARE`
 
 // HoldSites returns the ids of all sites, none of which can be deleted before the
 // transaction ends: what is stored for a site is deleted with it or before it.
-func HoldSites(ctx context.Context, tx DB) (map[int32]struct{}, error) {
+func HoldSites(ctx context.Context, tx database.DB) (map[int32]struct{}, error) {
 	rows, err := tx.Query(ctx, holdSites)
 	if err != nil {
 		return nil, fmt.Errorf("hold the sites: %w", err)
@@ -72,7 +73,7 @@ RETURNING site_id, time, id`
 // Nearly always none is stored, so COPY is tried first, which can't pass over a row;
 // only when it meets one are the events added by a statement that can, at half the
 // speed.
-func AddEvents(ctx context.Context, tx DB, events []*event.Event) (known map[EventKey]struct{}, err error) {
+func AddEvents(ctx context.Context, tx database.DB, events []*event.Event) (known map[EventKey]struct{}, err error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
@@ -91,7 +92,7 @@ func AddEvents(ctx context.Context, tx DB, events []*event.Event) (known map[Eve
 	return known, nil
 }
 
-func addUnknown(ctx context.Context, tx DB, events []*event.Event) (known map[EventKey]struct{}, err error) {
+func addUnknown(ctx context.Context, tx database.DB, events []*event.Event) (known map[EventKey]struct{}, err error) {
 	columns, err := byColumn(&eventRows{events: events})
 	if err != nil {
 		return nil, err
@@ -180,7 +181,7 @@ var ErrTooMany = errors.New("the visitor-days have too many events to be loaded 
 // VisitorDays returns the stored events of the given visitor-days, with what
 // package visit needs of them and no more: most at most, else ErrTooMany. It sorts the
 // slice it is given. There may be other visitor-days among them.
-func VisitorDays(ctx context.Context, tx DB, keys []VisitorDay, most int) (map[VisitorDay][]*event.Event, error) {
+func VisitorDays(ctx context.Context, tx database.DB, keys []VisitorDay, most int) (map[VisitorDay][]*event.Event, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // ErrShardBusy means that another transaction holds the shard.
@@ -21,7 +23,7 @@ const (
 // HoldShard makes the transaction the only one that drains a shard, until it ends
 // however it ends, and returns the mark that SetMark left. While another has the shard
 // it returns ErrShardBusy at once.
-func HoldShard(ctx context.Context, tx DB, shard int) (mark string, err error) {
+func HoldShard(ctx context.Context, tx database.DB, shard int) (mark string, err error) {
 	err = tx.QueryRow(ctx, holdShard, int16(shard)).Scan(&mark)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		if err != nil {
@@ -41,7 +43,7 @@ func HoldShard(ctx context.Context, tx DB, shard int) (mark string, err error) {
 
 // HoldShards waits until no shard is being drained, and keeps it so until the
 // transaction ends: nothing derived changes meanwhile but by this transaction.
-func HoldShards(ctx context.Context, tx DB) error {
+func HoldShards(ctx context.Context, tx database.DB) error {
 	if _, err := tx.Exec(ctx, holdShards); err != nil {
 		return fmt.Errorf("hold all shards: %w", err)
 	}
@@ -49,7 +51,7 @@ func HoldShards(ctx context.Context, tx DB) error {
 }
 
 // SetMark notes what the transaction stored of a shard that it holds.
-func SetMark(ctx context.Context, tx DB, shard int, mark string) error {
+func SetMark(ctx context.Context, tx database.DB, shard int, mark string) error {
 	if _, err := tx.Exec(ctx, setMark, int16(shard), mark); err != nil {
 		return fmt.Errorf("note the position in shard %d: %w", shard, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // selectRecentVisitors goes site by site, so that each is a short stretch of an
@@ -21,7 +23,7 @@ FROM sites, LATERAL (
 
 // RecentVisitors calls fn with each visitor who had an event after since, and the
 // time of the last one.
-func RecentVisitors(ctx context.Context, db DB, since time.Time, fn func(site int32, visitor int64, last time.Time)) error {
+func RecentVisitors(ctx context.Context, db database.DB, since time.Time, fn func(site int32, visitor int64, last time.Time)) error {
 	rows, err := db.Query(ctx, selectRecentVisitors, since)
 	if err != nil {
 		return fmt.Errorf("read recent visitors: %w", err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // A statement unnests one array and takes of the others what stands at the same place:
@@ -68,7 +69,7 @@ WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.month = k.month 
 // Transactions of several shards change the same rows. So that none can wait for
 // another in a circle, every transaction must call this last, and the rows are
 // locked in one order: hours, days, months, each in the order of its key.
-func ApplyRollups(ctx context.Context, tx DB, r *visit.Rollups) error {
+func ApplyRollups(ctx context.Context, tx database.DB, r *visit.Rollups) error {
 	hours, days := r.Hours(), r.Days()
 	months := visit.MonthsOf(days)
 	if err := addHours(ctx, tx, hours); err != nil {
@@ -89,7 +90,7 @@ func ApplyRollups(ctx context.Context, tx DB, r *visit.Rollups) error {
 // ReplaceHours puts rows of the hour rollup in the place of those with the same keys;
 // one without counts stands for no row. The transaction must have called HoldRecord:
 // it locks rows in no order.
-func ReplaceHours(ctx context.Context, tx DB, rows []visit.HourRow) error {
+func ReplaceHours(ctx context.Context, tx database.DB, rows []visit.HourRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -105,7 +106,7 @@ func ReplaceHours(ctx context.Context, tx DB, rows []visit.HourRow) error {
 }
 
 // ReplaceDays does for the day rollup what ReplaceHours does for that of hours.
-func ReplaceDays(ctx context.Context, tx DB, rows []visit.DayRow) error {
+func ReplaceDays(ctx context.Context, tx database.DB, rows []visit.DayRow) error {
 	if err := replaceDays(ctx, tx, deleteDays, upsertDays, rows); err != nil {
 		return fmt.Errorf("replace rows of the day rollup: %w", err)
 	}
@@ -113,14 +114,14 @@ func ReplaceDays(ctx context.Context, tx DB, rows []visit.DayRow) error {
 }
 
 // ReplaceMonths does for the month rollup what ReplaceHours does for that of hours.
-func ReplaceMonths(ctx context.Context, tx DB, rows []visit.DayRow) error {
+func ReplaceMonths(ctx context.Context, tx database.DB, rows []visit.DayRow) error {
 	if err := replaceDays(ctx, tx, deleteMonths, upsertMonths, rows); err != nil {
 		return fmt.Errorf("replace rows of the month rollup: %w", err)
 	}
 	return nil
 }
 
-func replaceDays(ctx context.Context, tx DB, remove, upsert string, rows []visit.DayRow) error {
+func replaceDays(ctx context.Context, tx database.DB, remove, upsert string, rows []visit.DayRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -164,7 +165,7 @@ func (c *counts) args(keys ...any) []any {
 	return keys
 }
 
-func addHours(ctx context.Context, tx DB, rows []visit.HourRow) error {
+func addHours(ctx context.Context, tx database.DB, rows []visit.HourRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -177,7 +178,7 @@ func addHours(ctx context.Context, tx DB, rows []visit.HourRow) error {
 	return err
 }
 
-func addDays(ctx context.Context, tx DB, upsert string, rows []visit.DayRow) error {
+func addDays(ctx context.Context, tx database.DB, upsert string, rows []visit.DayRow) error {
 	for rows := range slices.Chunk(rows, upsertAtOnce) {
 		c := newCounts(len(rows))
 		for _, row := range rows {
@@ -193,7 +194,7 @@ func addDays(ctx context.Context, tx DB, upsert string, rows []visit.DayRow) err
 
 // deleteEmptied looks at the rows that something was taken from: no other can have
 // come to nothing. They are all locked by now.
-func deleteEmptied(ctx context.Context, tx DB, hours []visit.HourRow, days, months []visit.DayRow) error {
+func deleteEmptied(ctx context.Context, tx database.DB, hours []visit.HourRow, days, months []visit.DayRow) error {
 	var fewer []visit.HourRow
 	for _, row := range hours {
 		if row.Visitors < 0 || row.Visits < 0 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 const (
@@ -23,7 +24,7 @@ ON CONFLICT (day) DO NOTHING`
 
 // Salts returns the salts of the days that are open at now, and makes those that
 // are missing. Whoever asks first makes them; all get the same.
-func Salts(ctx context.Context, db DB, now time.Time) (map[event.Day]privacy.Salt, error) {
+func Salts(ctx context.Context, db database.DB, now time.Time) (map[event.Day]privacy.Salt, error) {
 	first, last := privacy.SaltDays(now)
 	salts, err := readSalts(ctx, db, first, last)
 	if err != nil || len(salts) == int(last-first)+1 {
@@ -42,7 +43,7 @@ func Salts(ctx context.Context, db DB, now time.Time) (map[event.Day]privacy.Sal
 	return readSalts(ctx, db, first, last)
 }
 
-func readSalts(ctx context.Context, db DB, first, last event.Day) (map[event.Day]privacy.Salt, error) {
+func readSalts(ctx context.Context, db database.DB, first, last event.Day) (map[event.Day]privacy.Salt, error) {
 	rows, err := db.Query(ctx, selectSalts, first.Date(), last.Date())
 	if err != nil {
 		return nil, fmt.Errorf("read salts: %w", err)
@@ -65,7 +66,7 @@ func readSalts(ctx context.Context, db DB, first, last event.Day) (map[event.Day
 
 // DestroySalts deletes the salts of the days that are closed at now, and returns
 // how many there were. After that nobody can compute a visitor of those days.
-func DestroySalts(ctx context.Context, db DB, now time.Time) (int64, error) {
+func DestroySalts(ctx context.Context, db database.DB, now time.Time) (int64, error) {
 	first, _ := privacy.SaltDays(now)
 	tag, err := db.Exec(ctx, deleteSalts, first.Date())
 	if err != nil {

@@ -16,6 +16,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 const (
@@ -62,7 +64,7 @@ WHERE c.site_id = changed.site_id AND c.day = changed.day`
 	holdSiteOfDay = `SELECT FROM sites WHERE id = $1 FOR KEY SHARE`
 
 	selectDaysWithoutColumns = `
-SELECT ` + siteColumns + `, r.day
+SELECT ` + sites.Columns + `, r.day
 FROM rollup_day r JOIN sites ON sites.id = r.site_id
 WHERE r.dimension = 0 AND r.day <= $1
   AND NOT EXISTS (
@@ -105,14 +107,14 @@ type textField struct {
 
 // ScanDay makes a local day of a site from its events, with some columns, or with all when
 // none are named. The events of one visitor are in memory at once, and the columns.
-func ScanDay(ctx context.Context, db DB, site int32, day event.Day, wanted ...columns.Column) (*columns.Day, error) {
+func ScanDay(ctx context.Context, db database.DB, site int32, day event.Day, wanted ...columns.Column) (*columns.Day, error) {
 	from, to := span(day, day)
 	return scanDay(ctx, db, day, wanted, selection{scanDayEnd, []any{site, day.Date(), from, to}})
 }
 
 // ScanPart is as ScanDay, with the visitor-days only that have an event between two times,
 // the first of which is included.
-func ScanPart(ctx context.Context, db DB, site int32, day event.Day, from, to time.Time, wanted ...columns.Column) (*columns.Day, error) {
+func ScanPart(ctx context.Context, db database.DB, site int32, day event.Day, from, to time.Time, wanted ...columns.Column) (*columns.Day, error) {
 	first, last := span(day, day)
 	return scanDay(ctx, db, day, wanted, selection{scanPartEnd, []any{site, day.Date(), first, last, from, to}})
 }
@@ -123,7 +125,7 @@ type selection struct {
 	args []any
 }
 
-func scanDay(ctx context.Context, db DB, day event.Day, wanted []columns.Column, of selection) (*columns.Day, error) {
+func scanDay(ctx context.Context, db database.DB, day event.Day, wanted []columns.Column, of selection) (*columns.Day, error) {
 	builder := columns.NewBuilder(day, wanted...)
 	err := scanVisitorDays(ctx, db, day, wanted, of, func(visits []visit.Visit) error {
 		builder.Add(visits)
@@ -138,7 +140,7 @@ func scanDay(ctx context.Context, db DB, day event.Day, wanted []columns.Column,
 // ScanParts calls fn with all columns of a local day of a site, made from its events, in
 // parts of as many events or some more: no more than one is in memory at once. There is a
 // part, which is empty, of a day without events.
-func ScanParts(ctx context.Context, db DB, site int32, day event.Day, events int, fn func(*columns.Day) error) error {
+func ScanParts(ctx context.Context, db database.DB, site int32, day event.Day, events int, fn func(*columns.Day) error) error {
 	from, to := span(day, day)
 	builder := columns.NewBuilder(day)
 	err := scanVisitorDays(ctx, db, day, nil, selection{scanDayEnd, []any{site, day.Date(), from, to}}, func(visits []visit.Visit) error {
@@ -158,7 +160,7 @@ func ScanParts(ctx context.Context, db DB, site int32, day event.Day, events int
 }
 
 // scanVisitorDays calls fn with the visits of each visitor-day.
-func scanVisitorDays(ctx context.Context, db DB, day event.Day, wanted []columns.Column, of selection, fn func([]visit.Visit) error) error {
+func scanVisitorDays(ctx context.Context, db database.DB, day event.Day, wanted []columns.Column, of selection, fn func([]visit.Visit) error) error {
 	var events []*event.Event // of one visitor
 	err := scanEvents(ctx, db, day, wanted, of, func(e *event.Event) (err error) {
 		if len(events) > 0 && events[0].Visitor != e.Visitor {
@@ -179,7 +181,7 @@ func scanVisitorDays(ctx context.Context, db DB, day event.Day, wanted []columns
 
 // scanEvents calls fn with the events of a day, visitor by visitor, with what the wanted
 // columns are made of.
-func scanEvents(ctx context.Context, db DB, day event.Day, wanted []columns.Column, of selection, fn func(*event.Event) error) error {
+func scanEvents(ctx context.Context, db database.DB, day event.Day, wanted []columns.Column, of selection, fn func(*event.Event) error) error {
 	all := len(wanted) == 0
 	wants := func(c columns.Column) bool { return all || slices.Contains(wanted, c) }
 	fields := []string{scanDayStart}
@@ -227,7 +229,7 @@ func scanEvents(ctx context.Context, db DB, day event.Day, wanted []columns.Colu
 }
 
 // DaysWithEvents are the local days of a site from first to last that had events.
-func DaysWithEvents(ctx context.Context, db DB, site int32, first, last event.Day) ([]event.Day, error) {
+func DaysWithEvents(ctx context.Context, db database.DB, site int32, first, last event.Day) ([]event.Day, error) {
 	rows, err := db.Query(ctx, selectDaysWithEvents, site, first.Date(), last.Date())
 	if err != nil {
 		return nil, fmt.Errorf("look for days with events: %w", err)
@@ -256,7 +258,7 @@ func (k *KeptDay) has(wanted []columns.Column) bool {
 
 // DayColumns reads what is kept of some days of a site, no more of it than the wanted
 // columns need, in the order of days. Days of which those are not kept are left out.
-func DayColumns(ctx context.Context, db DB, site int32, days []event.Day, wanted ...columns.Column) iter.Seq2[KeptDay, error] {
+func DayColumns(ctx context.Context, db database.DB, site int32, days []event.Day, wanted ...columns.Column) iter.Seq2[KeptDay, error] {
 	return func(yield func(KeptDay, error) bool) {
 		dates := make([]time.Time, len(days))
 		for i, day := range days {
@@ -312,11 +314,11 @@ type SiteDay struct {
 // HoldDay makes the transaction the only one that may change the events of a local day
 // until it ends: what it reads of them from now on is all that there is, and stays so.
 // Whoever changes some meanwhile waits in ForgetDayColumns. ok is false when somebody is
-// changing events of the day just now. ErrNoSite says that the site is gone.
+// changing events of the day just now. sites.ErrNoSite says that the site is gone.
 //
 // The day is held for all sites: so a transaction that changes many takes few locks, of
 // which the database has room for some thousands only.
-func HoldDay(ctx context.Context, tx DB, d SiteDay) (ok bool, err error) {
+func HoldDay(ctx context.Context, tx database.DB, d SiteDay) (ok bool, err error) {
 	if err := prepareDays(ctx, tx); err != nil {
 		return false, err
 	}
@@ -325,7 +327,7 @@ func HoldDay(ctx context.Context, tx DB, d SiteDay) (ok bool, err error) {
 		return false, fmt.Errorf("hold the site: %w", err)
 	}
 	if site.RowsAffected() == 0 {
-		return false, ErrNoSite
+		return false, sites.ErrNoSite
 	}
 	// It must not wait: others that come for the day would wait behind it.
 	if err := tx.QueryRow(ctx, holdDay, int32(d.Day)).Scan(&ok); err != nil {
@@ -336,7 +338,7 @@ func HoldDay(ctx context.Context, tx DB, d SiteDay) (ok bool, err error) {
 
 // KeepDayColumns keeps a day in columns, in the place of what was kept of it. The
 // transaction must have held the day before it read its events, see HoldDay.
-func KeepDayColumns(ctx context.Context, tx DB, d SiteDay, parts []map[columns.Column][]byte) error {
+func KeepDayColumns(ctx context.Context, tx database.DB, d SiteDay, parts []map[columns.Column][]byte) error {
 	_, err := tx.Exec(ctx, deleteDayColumns, []int32{d.Site}, []time.Time{d.Day.Date()})
 	for part, pieces := range parts {
 		if err != nil {
@@ -356,7 +358,7 @@ func KeepDayColumns(ctx context.Context, tx DB, d SiteDay, parts []map[columns.C
 
 // PassOverDay notes that a day takes too long to be kept in columns: until its events
 // change, DaysWithoutColumns leaves it out.
-func PassOverDay(ctx context.Context, db DB, d SiteDay) error {
+func PassOverDay(ctx context.Context, db database.DB, d SiteDay) error {
 	if _, err := db.Exec(ctx, passOverDay, d.Site, d.Day.Date()); err != nil {
 		return fmt.Errorf("note that %s can't be kept in columns: %w", d.Day, err)
 	}
@@ -367,7 +369,7 @@ func PassOverDay(ctx context.Context, db DB, d SiteDay) error {
 // takes some from. It must do so for each such day, before or after, and see what others
 // commit meanwhile, as transactions do that are not told otherwise. Since it may wait until
 // a day has been kept (see HoldDay), it had better come before what others wait for.
-func ForgetDayColumns(ctx context.Context, tx DB, days []SiteDay) error {
+func ForgetDayColumns(ctx context.Context, tx database.DB, days []SiteDay) error {
 	if len(days) == 0 {
 		return nil
 	}
@@ -388,14 +390,14 @@ func ForgetDayColumns(ctx context.Context, tx DB, days []SiteDay) error {
 
 // UnkeptDay is a local day of a site that is not kept in columns.
 type UnkeptDay struct {
-	Site
+	sites.Site
 	Date time.Time
 }
 
 // DaysWithoutColumns returns days up to last that had events and are not kept in columns,
 // of all sites, newest first, and those that are kept in an older form. They may not be
 // all.
-func DaysWithoutColumns(ctx context.Context, db DB, last event.Day) ([]UnkeptDay, error) {
+func DaysWithoutColumns(ctx context.Context, db database.DB, last event.Day) ([]UnkeptDay, error) {
 	rows, err := db.Query(ctx, selectDaysWithoutColumns, last.Date(), maxUnchecked, binary.AppendUvarint(nil, columns.ArchiveVersion))
 	if err != nil {
 		return nil, fmt.Errorf("look for days to keep in columns: %w", err)

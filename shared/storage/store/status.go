@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // Status are facts of an installation.
@@ -30,7 +32,7 @@ type CheckStatus struct {
 
 // SiteStatus says how a site is doing.
 type SiteStatus struct {
-	Site
+	sites.Site
 	EventsToday int64      // of its local day
 	LastEventAt *time.Time // nil when there is no event
 }
@@ -78,7 +80,7 @@ WHERE day >= $1`
 )
 
 // ReadStatus collects the facts at now.
-func ReadStatus(ctx context.Context, db DB, now time.Time) (Status, error) {
+func ReadStatus(ctx context.Context, db database.DB, now time.Time) (Status, error) {
 	var s Status
 	if err := db.QueryRow(ctx, selectStatus).Scan(&s.PostgreSQL, &s.TimescaleDB, &s.Schema, &s.DeadLetters); err != nil {
 		return s, fmt.Errorf("read the status: %w", err)
@@ -100,14 +102,14 @@ func ReadStatus(ctx context.Context, db DB, now time.Time) (Status, error) {
 	return s, nil
 }
 
-func (s *Status) readSites(ctx context.Context, db DB, now time.Time) error {
-	sites, err := Sites(ctx, db)
+func (s *Status) readSites(ctx context.Context, db database.DB, now time.Time) error {
+	all, err := sites.List(ctx, db)
 	if err != nil {
 		return err
 	}
 	var ids []int32
 	var days []time.Time
-	for _, site := range sites {
+	for _, site := range all {
 		location, err := site.LocationAt(now)
 		if err != nil {
 			return err
@@ -120,7 +122,7 @@ func (s *Status) readSites(ctx context.Context, db DB, now time.Time) error {
 	}
 	var found SiteStatus
 	_, err = pgx.ForEachRow(rows, []any{&found.EventsToday, &found.LastEventAt}, func() error {
-		found.Site = sites[len(s.Sites)]
+		found.Site = all[len(s.Sites)]
 		s.Sites = append(s.Sites, found)
 		return nil
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 const (
@@ -45,7 +46,7 @@ func (s *StoredVisit) Revenue() []byte { return s.revenue }
 
 // VisitsBefore returns stored visits of a site that began before a time, or at that time
 // by a lesser visitor, and not before another time: the latest first, most at most.
-func VisitsBefore(ctx context.Context, db DB, site int32, before time.Time, visitor int64, from time.Time, most int) ([]StoredVisit, error) {
+func VisitsBefore(ctx context.Context, db database.DB, site int32, before time.Time, visitor int64, from time.Time, most int) ([]StoredVisit, error) {
 	rows, err := db.Query(ctx, selectVisitsBefore, site, before, visitor, from, most)
 	if err != nil {
 		return nil, fmt.Errorf("read visits: %w", err)
@@ -58,7 +59,7 @@ func VisitsBefore(ctx context.Context, db DB, site int32, before time.Time, visi
 }
 
 // Visit returns the stored visit that a visitor began at a time, or ErrNoVisit.
-func Visit(ctx context.Context, db DB, site int32, start time.Time, visitor int64) (StoredVisit, error) {
+func Visit(ctx context.Context, db database.DB, site int32, start time.Time, visitor int64) (StoredVisit, error) {
 	rows, err := db.Query(ctx, selectVisit, site, start, visitor)
 	if err != nil {
 		return StoredVisit{}, fmt.Errorf("read a visit: %w", err)
@@ -76,7 +77,7 @@ func Visit(ctx context.Context, db DB, site int32, start time.Time, visitor int6
 
 // VisitorsEvents returns all that is stored of the events of some visitors between two
 // times, both included, in order: most at most, else ErrTooMany.
-func VisitorsEvents(ctx context.Context, db DB, site int32, from, to time.Time, visitors []int64, most int) ([]*event.Event, error) {
+func VisitorsEvents(ctx context.Context, db database.DB, site int32, from, to time.Time, visitors []int64, most int) ([]*event.Event, error) {
 	events, err := wholeEvents(ctx, db, selectVisitorsEvents, site, from, to, visitors, most+1)
 	if err == nil && len(events) > most {
 		err = ErrTooMany
@@ -99,11 +100,11 @@ func StretchOf(first, last event.Day) Stretch {
 
 // EventsAfter returns all that is stored of the events of a site in a stretch that come
 // after a time and id, in order: most at most.
-func EventsAfter(ctx context.Context, db DB, site int32, in Stretch, after time.Time, id uuid.UUID, most int) ([]*event.Event, error) {
+func EventsAfter(ctx context.Context, db database.DB, site int32, in Stretch, after time.Time, id uuid.UUID, most int) ([]*event.Event, error) {
 	return wholeEvents(ctx, db, selectEventsAfter, site, after, id, in.To, in.First.Date(), in.Last.Date(), most)
 }
 
-func wholeEvents(ctx context.Context, db DB, sql string, args ...any) ([]*event.Event, error) {
+func wholeEvents(ctx context.Context, db database.DB, sql string, args ...any) ([]*event.Event, error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // Events are only ever added, and each adds to a total of its month: to the events, or to
@@ -21,7 +23,7 @@ SELECT concat_ws('/',
 
 // SiteVersion is a text that is another one as soon as something has changed that answers
 // about a site depend on.
-func SiteVersion(ctx context.Context, db DB, site int32) (version string, err error) {
+func SiteVersion(ctx context.Context, db database.DB, site int32) (version string, err error) {
 	if err := db.QueryRow(ctx, selectSiteVersion, site).Scan(&version); err != nil {
 		return "", fmt.Errorf("find what version a site's data are of: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 const deleteVisit = `DELETE FROM visits WHERE site_id = $1 AND started_at = $2 AND visitor = $3`
@@ -35,7 +36,7 @@ type VisitChanges struct {
 }
 
 // ApplyVisits makes the changes.
-func ApplyVisits(ctx context.Context, tx DB, c VisitChanges) error {
+func ApplyVisits(ctx context.Context, tx database.DB, c VisitChanges) error {
 	if err := removeVisits(ctx, tx, c.Gone); err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func addVisits(ctx context.Context, tx pgx.Tx, visits []*visit.Visit) error {
 	return copyRows(ctx, tx, copyVisits, &visitRows{visits: visits})
 }
 
-func changeVisits(ctx context.Context, tx DB, visits []*visit.Visit) error {
+func changeVisits(ctx context.Context, tx database.DB, visits []*visit.Visit) error {
 	if len(visits) == 0 {
 		return nil
 	}
@@ -106,7 +107,7 @@ func revenueValue(revenue map[string]visit.Decimal) (any, error) {
 
 // removeVisits takes out one after another: they are few, and joined with the table by a
 // planner that has old statistics each may read all of it.
-func removeVisits(ctx context.Context, tx DB, gone []visit.Key) error {
+func removeVisits(ctx context.Context, tx database.DB, gone []visit.Key) error {
 	for _, k := range gone {
 		if _, err := tx.Exec(ctx, deleteVisit, k.Site, time.UnixMicro(k.Start), k.Visitor); err != nil {
 			return fmt.Errorf("delete visits: %w", err)

@@ -1,10 +1,12 @@
-package store
+package sites
 
 import (
 	"context"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // MaxFunnels is how many funnels a site may have.
@@ -36,30 +38,30 @@ RETURNING ` + funnelColumns
 )
 
 // Funnels returns the funnels of a site, oldest first.
-func Funnels(ctx context.Context, db DB, site int32) ([]Funnel, error) {
+func Funnels(ctx context.Context, db database.DB, site int32) ([]Funnel, error) {
 	funnels, err := many[Funnel](ctx, db, selectFunnels, site)
 	return funnels, belongingError("read funnels", err)
 }
 
-// FunnelOf returns a funnel of a site, or ErrNotThere.
-func FunnelOf(ctx context.Context, db DB, site, id int32) (Funnel, error) {
+// FindFunnel returns a funnel of a site, or ErrNotFound.
+func FindFunnel(ctx context.Context, db database.DB, site, id int32) (Funnel, error) {
 	found, err := one[Funnel](ctx, db, selectFunnel, site, id)
 	return found, belongingError("read a funnel", err)
 }
 
-// CreateFunnel adds a funnel. It may return ErrNoSite, ErrNameTaken or ErrFull.
-func CreateFunnel(ctx context.Context, db DB, site int32, name string, definition jsontext.Value) (Funnel, error) {
+// CreateFunnel adds a funnel. It may return ErrNoSite, ErrNameTaken or ErrLimitReached.
+func CreateFunnel(ctx context.Context, db database.DB, site int32, name string, definition jsontext.Value) (Funnel, error) {
 	created, err := add[Funnel](ctx, db, site, countFunnels, MaxFunnels, insertFunnel, site, name, definition)
 	return created, belongingError("create a funnel", err)
 }
 
-// UpdateFunnel changes a funnel. It may return ErrNotThere or ErrNameTaken.
-func UpdateFunnel(ctx context.Context, db DB, site, id int32, name string, definition jsontext.Value) (Funnel, error) {
+// UpdateFunnel changes a funnel. It may return ErrNotFound or ErrNameTaken.
+func UpdateFunnel(ctx context.Context, db database.DB, site, id int32, name string, definition jsontext.Value) (Funnel, error) {
 	changed, err := one[Funnel](ctx, db, updateFunnel, site, id, name, definition)
 	return changed, belongingError("update a funnel", err)
 }
 
-// DeleteFunnel deletes a funnel, or returns ErrNotThere.
-func DeleteFunnel(ctx context.Context, db DB, site, id int32) error {
+// DeleteFunnel deletes a funnel, or returns ErrNotFound.
+func DeleteFunnel(ctx context.Context, db database.DB, site, id int32) error {
 	return belongingError("delete a funnel", remove(ctx, db, deleteFunnel, site, id))
 }

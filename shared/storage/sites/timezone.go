@@ -1,4 +1,4 @@
-package store
+package sites
 
 import (
 	"fmt"
@@ -28,7 +28,7 @@ func (s *Site) LocationAt(at time.Time) (*time.Location, error) {
 	return location, nil
 }
 
-// choose changes the time zone as UpdateSite says.
+// choose changes the time zone as Update says.
 func (s *Site) choose(timezone string, now time.Time) error {
 	if timezone == s.Timezone {
 		return nil

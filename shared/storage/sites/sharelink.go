@@ -1,9 +1,11 @@
-package store
+package sites
 
 import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // ShareLinkPrefix begins the secret of every share link.
@@ -41,29 +43,29 @@ WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)`
 )
 
 // ShareLinks returns the share links of a site, oldest first, those that have expired too.
-func ShareLinks(ctx context.Context, db DB, site int32) ([]ShareLink, error) {
+func ShareLinks(ctx context.Context, db database.DB, site int32) ([]ShareLink, error) {
 	links, err := many[ShareLink](ctx, db, selectShareLinks, site)
 	return links, belongingError("read share links", err)
 }
 
 // CreateShareLink makes a link that is good until it expires, and returns its secret,
-// which nobody can learn again. It may return ErrNoSite or ErrFull.
-func CreateShareLink(ctx context.Context, db DB, site int32, name string, expires *time.Time) (ShareLink, string, error) {
+// which nobody can learn again. It may return ErrNoSite or ErrLimitReached.
+func CreateShareLink(ctx context.Context, db database.DB, site int32, name string, expires *time.Time) (ShareLink, string, error) {
 	secret := newSecret(ShareLinkPrefix)
 	link, err := add[ShareLink](ctx, db, site, countShareLinks, MaxShareLinks, insertShareLink, site, name, hashSecret(secret), expires)
 	return link, secret, belongingError("create a share link", err)
 }
 
-// DeleteShareLink revokes a link, or returns ErrNotThere.
-func DeleteShareLink(ctx context.Context, db DB, site, id int32) error {
+// DeleteShareLink revokes a link, or returns ErrNotFound.
+func DeleteShareLink(ctx context.Context, db database.DB, site, id int32) error {
 	return belongingError("delete a share link", remove(ctx, db, deleteShareLink, site, id))
 }
 
 // UseShareLink returns the link with a secret, or ErrNoKey when there is none or it has
 // expired, and notes that it was used at now, as UseKey does.
-func UseShareLink(ctx context.Context, db DB, secret string, now time.Time) (ShareLink, error) {
+func UseShareLink(ctx context.Context, db database.DB, secret string, now time.Time) (ShareLink, error) {
 	link, err := one[ShareLink](ctx, db, selectShareLinkHash, hashSecret(secret), now)
-	if errors.Is(err, ErrNotThere) {
+	if errors.Is(err, ErrNotFound) {
 		return ShareLink{}, ErrNoKey
 	}
 	if err == nil {

@@ -1,11 +1,17 @@
-package store
+// Package sites stores sites and what belongs to them: API keys, share links, goals,
+// funnels, segments and annotations. It owns their SQL.
+//
+// It decides what a site may be (Normalize), how many resources a site may have, and
+// when a change of the time zone takes effect. Goals, filters and names are validated
+// by the packages that define them before they come here. SQL takes parameters; it is
+// never built from input.
+package sites
 
 import (
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 	_ "time/tzdata" // the zones of sites must be known where no files of the system say them
@@ -16,9 +22,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/net/idna"
 
-	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/model/label"
 	"github.com/analytics-platform/analytics/shared/model/rules"
+	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // publicPrefix begins every public id. No domain can begin with it: host names
@@ -44,8 +51,8 @@ type Site struct {
 	Public bool        // anyone may read its reports
 }
 
-// SiteDraft is what a person says of a site. ReadSite makes it fit to be stored.
-type SiteDraft struct {
+// Draft is what a person says of a site. Normalize makes it fit to be stored.
+type Draft struct {
 	Domain   string // a URL is cut down to its host
 	Name     string // the domain, when empty
 	Timezone string
@@ -56,24 +63,30 @@ type SiteDraft struct {
 // ErrNoSite means that there is no such site (any more).
 var ErrNoSite = errors.New("no such site")
 
-const (
-	siteColumns = `id, public_id, domain, name, timezone, created_at, previous_timezone, timezone_since, rules, public`
+// ExistsError reports that another site already has the domain.
+type ExistsError struct {
+	Domain string
+}
 
-	selectSites = `SELECT ` + siteColumns + ` FROM sites ORDER BY domain`
-	selectSite  = `SELECT ` + siteColumns + ` FROM sites WHERE domain = $1 OR public_id = $1`
+// Error names the domain.
+func (e *ExistsError) Error() string { return "there is a site " + e.Domain + " already" }
+
+// Columns are the columns of a Site, in the order of its fields, for a query of the
+// table sites.
+const Columns = `id, public_id, domain, name, timezone, created_at, previous_timezone, timezone_since, rules, public`
+
+const (
+	selectSites = `SELECT ` + Columns + ` FROM sites ORDER BY domain`
+	selectSite  = `SELECT ` + Columns + ` FROM sites WHERE domain = $1 OR public_id = $1`
 	insertSite  = `
 INSERT INTO sites (public_id, domain, name, timezone, rules, public)
 VALUES ($1, $2, $3, $4, $5, $6)
-RETURNING ` + siteColumns
-	holdSite   = `SELECT ` + siteColumns + ` FROM sites WHERE id = $1 FOR NO KEY UPDATE`
+RETURNING ` + Columns
+	holdSite   = `SELECT ` + Columns + ` FROM sites WHERE id = $1 FOR NO KEY UPDATE`
 	updateSite = `
 UPDATE sites SET domain = $2, name = $3, timezone = $4, previous_timezone = $5, timezone_since = $6, rules = $7, public = $8
 WHERE id = $1
-RETURNING ` + siteColumns
-
-	// Segments of compressed chunks go as a whole; the limit on rows that a
-	// statement may decompress is meant for other statements.
-	liftDecompressionLimit = `SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)`
+RETURNING ` + Columns
 )
 
 // deleteSite are the statements that delete a site, given its id. The first waits for
@@ -97,12 +110,12 @@ func deleteSite() []string {
 	}
 }
 
-// ReadSite checks a draft and brings it into the form that is stored. What is
+// Normalize checks a draft and brings it into the form that is stored. What is
 // wrong is a problem that names the field.
-func ReadSite(draft SiteDraft) (SiteDraft, error) {
-	domain, err := ReadDomain(draft.Domain)
+func Normalize(draft Draft) (Draft, error) {
+	domain, err := NormalizeDomain(draft.Domain)
 	if err != nil {
-		return draft, problem.Invalid("domain", err.Error())
+		return draft, validation.New("domain", err.Error())
 	}
 	name := strings.TrimSpace(draft.Name)
 	if name == "" {
@@ -112,13 +125,13 @@ func ReadSite(draft SiteDraft) (SiteDraft, error) {
 		return draft, err
 	}
 	if !isTimezone(draft.Timezone) {
-		return draft, problem.Invalid("timezone", "must be an IANA time zone such as Europe/Paris or UTC")
+		return draft, validation.New("timezone", "must be an IANA time zone such as Europe/Paris or UTC")
 	}
 	read, err := rules.Read(draft.Rules)
 	if err != nil {
 		return draft, err
 	}
-	return SiteDraft{Domain: domain, Name: name, Timezone: draft.Timezone, Rules: read, Public: draft.Public}, nil
+	return Draft{Domain: domain, Name: name, Timezone: draft.Timezone, Rules: read, Public: draft.Public}, nil
 }
 
 // isTimezone refuses what LoadLocation takes for this machine's own zone.
@@ -130,10 +143,10 @@ func isTimezone(name string) bool {
 	return err == nil
 }
 
-// ReadDomain brings a domain into the form in which it is stored: "Example.com",
+// NormalizeDomain brings a domain into the form in which it is stored: "Example.com",
 // "https://example.com/path" and "example.com" are all "example.com". The error
 // says in a few words what would be right.
-func ReadDomain(text string) (string, error) {
+func NormalizeDomain(text string) (string, error) {
 	host := strings.TrimSpace(text)
 	if _, rest, ok := strings.Cut(host, "://"); ok {
 		host = rest
@@ -155,8 +168,8 @@ func ReadDomain(text string) (string, error) {
 	return ascii, nil
 }
 
-// Sites returns all sites in the order of their domains.
-func Sites(ctx context.Context, db DB) ([]Site, error) {
+// List returns all sites in the order of their domains.
+func List(ctx context.Context, db database.DB) ([]Site, error) {
 	rows, err := db.Query(ctx, selectSites)
 	if err != nil {
 		return nil, fmt.Errorf("read sites: %w", err)
@@ -168,11 +181,11 @@ func Sites(ctx context.Context, db DB) ([]Site, error) {
 	return sites, nil
 }
 
-// SiteNamed returns the site with a domain or a public id, or ErrNoSite.
-func SiteNamed(ctx context.Context, db DB, name string) (Site, error) {
+// Find returns the site with a domain or a public id, or ErrNoSite.
+func Find(ctx context.Context, db database.DB, name string) (Site, error) {
 	key := strings.ToLower(strings.TrimSpace(name))
 	if !strings.HasPrefix(key, publicPrefix) {
-		domain, err := ReadDomain(name)
+		domain, err := NormalizeDomain(name)
 		if err != nil {
 			return Site{}, ErrNoSite
 		}
@@ -191,22 +204,22 @@ func SiteNamed(ctx context.Context, db DB, name string) (Site, error) {
 // isText tells whether the database can hold the text at all.
 func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-// CreateSite adds a site that ReadSite has returned. A domain that is taken is a
+// Create adds a site that Normalize has returned. A domain that is taken is a
 // problem.
-func CreateSite(ctx context.Context, db DB, draft SiteDraft) (Site, error) {
+func Create(ctx context.Context, db database.DB, draft Draft) (Site, error) {
 	publicID := publicPrefix + strings.ToLower(rand.Text()[:16])
 	site, err := oneSite(ctx, db, insertSite, publicID, draft.Domain, draft.Name, draft.Timezone, draft.Rules, draft.Public)
 	return site, siteError("create site", draft, err)
 }
 
-// UpdateSite changes a site at now into a draft that ReadSite has returned.
+// Update changes a site at now into a draft that Normalize has returned.
 //
 // Another time zone takes effect with the next local day of the one in force, but no
 // sooner than in five minutes. Events of before keep the days of the zone that they
 // came in under, and late ones get them too. Until then the change can be replaced by
 // another, and choosing the zone in force takes it back. One change is remembered:
 // after the next one, what is late by more gets the days of the zone in between.
-func UpdateSite(ctx context.Context, db DB, id int32, draft SiteDraft, now time.Time) (site Site, err error) {
+func Update(ctx context.Context, db database.DB, id int32, draft Draft, now time.Time) (site Site, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if site, err = oneSite(ctx, tx, holdSite, id); err != nil {
 			return err
@@ -220,11 +233,11 @@ func UpdateSite(ctx context.Context, db DB, id int32, draft SiteDraft, now time.
 	return site, siteError("update site", draft, err)
 }
 
-// DeleteSite deletes a site with everything that was ever counted for it. Nothing
+// Delete deletes a site with everything that was ever counted for it. Nothing
 // of it can be had back.
-func DeleteSite(ctx context.Context, db DB, id int32) error {
+func Delete(ctx context.Context, db database.DB, id int32) error {
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, liftDecompressionLimit); err != nil {
+		if err := database.LiftDecompressionLimit(ctx, tx); err != nil {
 			return fmt.Errorf("delete site: %w", err)
 		}
 		for _, statement := range deleteSite() {
@@ -236,7 +249,7 @@ func DeleteSite(ctx context.Context, db DB, id int32) error {
 	})
 }
 
-func oneSite(ctx context.Context, db DB, sql string, args ...any) (Site, error) {
+func oneSite(ctx context.Context, db database.DB, sql string, args ...any) (Site, error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return Site{}, err
@@ -248,12 +261,9 @@ func oneSite(ctx context.Context, db DB, sql string, args ...any) (Site, error) 
 	return site, err
 }
 
-func siteError(doing string, draft SiteDraft, err error) error {
+func siteError(doing string, draft Draft, err error) error {
 	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == pgerrcode.UniqueViolation {
-		return problem.Problem{
-			Status: http.StatusConflict, Code: "site_exists", Field: "domain",
-			Detail: "there is a site " + draft.Domain + " already",
-		}
+		return &ExistsError{Domain: draft.Domain}
 	}
 	if err != nil && !errors.Is(err, ErrNoSite) {
 		return fmt.Errorf("%s: %w", doing, err)

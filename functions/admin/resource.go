@@ -2,39 +2,37 @@ package admin
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/edge/problem"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// belonging is a kind of thing that belongs to a site and of which it has many, such as
+// resource is a kind of thing that belongs to a site and of which it has many, such as
 // goals. Row is one in the record, Body what makes or changes one.
-type belonging[Row, Body any] struct {
+type resource[Row, Body any] struct {
 	one, many string        // "share link", "share-links"; many is as addresses have it
 	most      int           // that a site may have
-	readers   []store.Scope // who may list them; to change them takes the scope admin
+	readers   []sites.Scope // who may list them; to change them takes the scope admin
 
 	show func(Row) any
-	list func(ctx context.Context, db store.DB, site int32) ([]Row, error)
-	add  func(ctx context.Context, db store.DB, site int32, body Body) (any, error) // what is shown
+	list func(ctx context.Context, db database.DB, site int32) ([]Row, error)
+	add  func(ctx context.Context, db database.DB, site int32, body Body) (any, error) // what is shown
 
 	// Of what can be changed: body is what would make the row again, of which the request
 	// replaces what it names.
-	find   func(ctx context.Context, db store.DB, site, id int32) (Row, error)
+	find   func(ctx context.Context, db database.DB, site, id int32) (Row, error)
 	body   func(Row) Body
-	change func(ctx context.Context, db store.DB, site int32, row Row, body Body) (Row, error)
+	change func(ctx context.Context, db database.DB, site int32, row Row, body Body) (Row, error)
 
-	remove func(ctx context.Context, db store.DB, site, id int32) error
+	remove func(ctx context.Context, db database.DB, site, id int32) error
 }
 
 // serveAll adds the addresses of a kind to a mux.
-func serveAll[Row, Body any](f *function, mux *http.ServeMux, b belonging[Row, Body]) {
+func serveAll[Row, Body any](f *function, mux *http.ServeMux, b resource[Row, Body]) {
 	all := "/v1/sites/{site}/" + b.many
 	mux.Handle("GET "+all, f.serveTo(b.readers, func(_ http.ResponseWriter, r *http.Request) (answer, error) { return b.listed(f, r) }))
 	mux.Handle("POST "+all, f.serve(func(w http.ResponseWriter, r *http.Request) (answer, error) { return b.added(f, w, r) }))
@@ -45,9 +43,9 @@ func serveAll[Row, Body any](f *function, mux *http.ServeMux, b belonging[Row, B
 }
 
 // readers are the scopes that may list what a dashboard shows.
-func readers() []store.Scope { return []store.Scope{store.ScopeQuery, store.ScopeAdmin} }
+func readers() []sites.Scope { return []sites.Scope{sites.ScopeQuery, sites.ScopeAdmin} }
 
-func (b *belonging[Row, Body]) listed(f *function, r *http.Request) (answer, error) {
+func (b *resource[Row, Body]) listed(f *function, r *http.Request) (answer, error) {
 	site, err := f.named(r)
 	if err != nil {
 		return answer{}, err
@@ -63,7 +61,7 @@ func (b *belonging[Row, Body]) listed(f *function, r *http.Request) (answer, err
 	return answer{http.StatusOK, map[string][]any{strings.ReplaceAll(b.many, "-", "_"): shown}}, nil
 }
 
-func (b *belonging[Row, Body]) added(f *function, w http.ResponseWriter, r *http.Request) (answer, error) {
+func (b *resource[Row, Body]) added(f *function, w http.ResponseWriter, r *http.Request) (answer, error) {
 	site, err := f.named(r)
 	if err != nil {
 		return answer{}, err
@@ -80,7 +78,7 @@ func (b *belonging[Row, Body]) added(f *function, w http.ResponseWriter, r *http
 	return answer{http.StatusCreated, shown}, nil
 }
 
-func (b *belonging[Row, Body]) changed(f *function, w http.ResponseWriter, r *http.Request) (answer, error) {
+func (b *resource[Row, Body]) changed(f *function, w http.ResponseWriter, r *http.Request) (answer, error) {
 	site, id, err := b.named(f, r)
 	if err != nil {
 		return answer{}, err
@@ -100,7 +98,7 @@ func (b *belonging[Row, Body]) changed(f *function, w http.ResponseWriter, r *ht
 	return answer{http.StatusOK, b.show(row)}, nil
 }
 
-func (b *belonging[Row, Body]) removed(f *function, r *http.Request) (answer, error) {
+func (b *resource[Row, Body]) removed(f *function, r *http.Request) (answer, error) {
 	site, id, err := b.named(f, r)
 	if err != nil {
 		return answer{}, err
@@ -113,33 +111,14 @@ func (b *belonging[Row, Body]) removed(f *function, r *http.Request) (answer, er
 }
 
 // named is the site and the id that the address names.
-func (b *belonging[Row, Body]) named(f *function, r *http.Request) (store.Site, int32, error) {
+func (b *resource[Row, Body]) named(f *function, r *http.Request) (sites.Site, int32, error) {
 	site, err := f.named(r)
 	if err != nil {
-		return store.Site{}, 0, err
+		return sites.Site{}, 0, err
 	}
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 32)
 	if err != nil {
-		return store.Site{}, 0, b.problem(store.ErrNotThere)
+		return sites.Site{}, 0, b.problem(sites.ErrNotFound)
 	}
 	return site, int32(id), nil
-}
-
-// problem is what an error of the record is to whoever asked.
-func (b *belonging[Row, Body]) problem(err error) error {
-	code := strings.ReplaceAll(b.one, " ", "_")
-	switch {
-	case errors.Is(err, store.ErrNotThere):
-		return problem.New(http.StatusNotFound, code+"_unknown", fmt.Sprintf("the site has no such %s: GET /v1/sites/{site}/%s lists them", b.one, b.many))
-	case errors.Is(err, store.ErrNameTaken):
-		return problem.Problem{
-			Status: http.StatusConflict, Code: code + "_exists", Field: "name",
-			Detail: fmt.Sprintf("the site has a %s of that name already", b.one),
-		}
-	case errors.Is(err, store.ErrFull):
-		return problem.New(http.StatusConflict, "too_many", fmt.Sprintf("a site may have at most %d of these: delete a %s first", b.most, b.one))
-	case errors.Is(err, store.ErrNoSite):
-		return problem.New(http.StatusNotFound, "site_unknown", "the site has been deleted meanwhile")
-	}
-	return err
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // withSites is an installation with the sites one.example and two.example.
@@ -139,7 +139,7 @@ func TestNamesAreTakenOnce(t *testing.T) {
 func TestTooMany(t *testing.T) {
 	t.Parallel()
 	i := withSites(t, localtest.Postgres(t))
-	if _, err := i.db.Exec(t.Context(), `INSERT INTO funnels (site_id, name, definition) SELECT 1, n, '{}' FROM generate_series(1, $1) AS n`, store.MaxFunnels); err != nil {
+	if _, err := i.db.Exec(t.Context(), `INSERT INTO funnels (site_id, name, definition) SELECT 1, n, '{}' FROM generate_series(1, $1) AS n`, sites.MaxFunnels); err != nil {
 		t.Fatal(err)
 	}
 	if p := i.must(t, 409, token, "POST", "/v1/sites/one.example/funnels", `{"name":"a","definition":`+definition+`}`); p["code"] != "too_many" || !strings.Contains(fmt.Sprint(p["detail"]), "50") {

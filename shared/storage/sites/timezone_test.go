@@ -1,4 +1,4 @@
-package store_test
+package sites_test
 
 import (
 	"testing"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 func at(text string) time.Time {
@@ -55,17 +55,17 @@ func TestAnotherTimezone(t *testing.T) {
 	} {
 		t.Run(domain, func(t *testing.T) {
 			t.Parallel()
-			site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: domain, Name: "before", Timezone: "Europe/Paris"})
+			site, err := sites.Create(t.Context(), db, sites.Draft{Domain: domain, Name: "before", Timezone: "Europe/Paris"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, s := range steps {
-				draft := store.SiteDraft{Domain: domain, Name: "after", Timezone: s.chosen}
-				changed, err := store.UpdateSite(t.Context(), db, site.ID, draft, at(s.now))
+				draft := sites.Draft{Domain: domain, Name: "after", Timezone: s.chosen}
+				changed, err := sites.Update(t.Context(), db, site.ID, draft, at(s.now))
 				if err != nil {
 					t.Fatal(err)
 				}
-				stored, err := store.SiteNamed(t.Context(), db, domain)
+				stored, err := sites.Find(t.Context(), db, domain)
 				if err != nil || !cmp.Equal(changed, stored) || stored.Name != "after" {
 					t.Fatalf("changed is %+v, stored %+v (%v)", changed, stored, err)
 				}
@@ -84,10 +84,10 @@ func TestAnotherTimezone(t *testing.T) {
 func TestTimezoneInForce(t *testing.T) {
 	t.Parallel()
 	since := at("2026-03-10T23:00:00Z")
-	always := store.Site{Timezone: "Europe/Paris"}
-	changed := store.Site{Timezone: "Asia/Tokyo", PreviousTimezone: "Europe/Paris", TimezoneSince: &since}
+	always := sites.Site{Timezone: "Europe/Paris"}
+	changed := sites.Site{Timezone: "Asia/Tokyo", PreviousTimezone: "Europe/Paris", TimezoneSince: &since}
 	for _, test := range []struct {
-		site store.Site
+		site sites.Site
 		at   time.Time
 		want string
 	}{
@@ -96,34 +96,6 @@ func TestTimezoneInForce(t *testing.T) {
 		location, err := test.site.LocationAt(test.at)
 		if err != nil || location.String() != test.want || test.site.TimezoneAt(test.at) != test.want {
 			t.Errorf("at %s the zone is %s (%v), want %s", test.at, location, err, test.want)
-		}
-	}
-}
-
-// TestStatusOfTheDayInForce: what today is does not change before the time zone does.
-func TestStatusOfTheDayInForce(t *testing.T) {
-	t.Parallel()
-	db := migrated(t)
-	site, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: "a.example", Name: "a", Timezone: "UTC"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	draft := store.SiteDraft{Domain: "a.example", Name: "a", Timezone: "Pacific/Kiritimati"} // +14:00
-	if _, err := store.UpdateSite(t.Context(), db, site.ID, draft, at("2026-03-10T12:00:00Z")); err != nil {
-		t.Fatal(err)
-	}
-	for day, events := range map[string]int{"2026-03-10": 10, "2026-03-11": 11} {
-		_, err := db.Exec(t.Context(), `
-INSERT INTO rollup_day (site_id, dimension, day, value, visitors, visits, pageviews, events, bounces, seconds)
-VALUES ($1, 0, $2, '', 1, 1, 1, $3, 0, 0)`, site.ID, at(day+"T00:00:00Z"), events)
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for now, want := range map[string]int64{"2026-03-10T23:59:59Z": 10, "2026-03-11T00:00:00Z": 11} {
-		status, err := store.ReadStatus(t.Context(), db, at(now))
-		if err != nil || len(status.Sites) != 1 || status.Sites[0].EventsToday != want {
-			t.Errorf("at %s: %+v (%v), want %d events today", now, status.Sites, err, want)
 		}
 	}
 }

@@ -1,10 +1,11 @@
-package store
+package sites
 
 import (
 	"context"
 	"time"
 
 	"github.com/analytics-platform/analytics/shared/model/goal"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // MaxGoals is how many goals a site may have.
@@ -35,33 +36,33 @@ RETURNING ` + goalColumns
 )
 
 // Goals returns the goals of a site, oldest first.
-func Goals(ctx context.Context, db DB, site int32) ([]Goal, error) {
+func Goals(ctx context.Context, db database.DB, site int32) ([]Goal, error) {
 	goals, err := many[Goal](ctx, db, selectGoals, site)
 	return goals, belongingError("read goals", err)
 }
 
-// GoalOf returns a goal of a site, or ErrNotThere.
-func GoalOf(ctx context.Context, db DB, site, id int32) (Goal, error) {
+// FindGoal returns a goal of a site, or ErrNotFound.
+func FindGoal(ctx context.Context, db database.DB, site, id int32) (Goal, error) {
 	found, err := one[Goal](ctx, db, selectGoal, site, id)
 	return found, belongingError("read a goal", err)
 }
 
 // CreateGoal adds a goal that goal.Read has returned. It may return ErrNoSite,
-// ErrNameTaken or ErrFull.
-func CreateGoal(ctx context.Context, db DB, site int32, g goal.Goal) (Goal, error) {
+// ErrNameTaken or ErrLimitReached.
+func CreateGoal(ctx context.Context, db database.DB, site int32, g goal.Goal) (Goal, error) {
 	created, err := add[Goal](ctx, db, site, countGoals, MaxGoals, insertGoal, site, g.Name, g.Event, g.Page, propsOf(g), g.Currency)
 	return created, belongingError("create a goal", err)
 }
 
 // UpdateGoal changes a goal into one that goal.Read has returned. It may return
-// ErrNotThere or ErrNameTaken.
-func UpdateGoal(ctx context.Context, db DB, site, id int32, g goal.Goal) (Goal, error) {
+// ErrNotFound or ErrNameTaken.
+func UpdateGoal(ctx context.Context, db database.DB, site, id int32, g goal.Goal) (Goal, error) {
 	changed, err := one[Goal](ctx, db, updateGoal, site, id, g.Name, g.Event, g.Page, propsOf(g), g.Currency)
 	return changed, belongingError("update a goal", err)
 }
 
-// DeleteGoal deletes a goal, or returns ErrNotThere.
-func DeleteGoal(ctx context.Context, db DB, site, id int32) error {
+// DeleteGoal deletes a goal, or returns ErrNotFound.
+func DeleteGoal(ctx context.Context, db database.DB, site, id int32) error {
 	return belongingError("delete a goal", remove(ctx, db, deleteGoal, site, id))
 }
 

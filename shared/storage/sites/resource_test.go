@@ -1,4 +1,4 @@
-package store_test
+package sites_test
 
 import (
 	"context"
@@ -15,12 +15,12 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/model/goal"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 func site(t *testing.T, db *pgxpool.Pool, domain string) int32 {
 	t.Helper()
-	created, err := store.CreateSite(t.Context(), db, store.SiteDraft{Domain: domain, Name: domain, Timezone: "UTC"})
+	created, err := sites.Create(t.Context(), db, sites.Draft{Domain: domain, Name: domain, Timezone: "UTC"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,29 +40,29 @@ func TestGoals(t *testing.T) {
 			}
 			var ids []int32
 			for _, draft := range drafts {
-				created, err := store.CreateGoal(ctx, db, one, draft)
+				created, err := sites.CreateGoal(ctx, db, one, draft)
 				if err != nil {
 					t.Fatal(err)
 				}
 				ids = append(ids, created.ID)
 			}
-			if _, err := store.CreateGoal(ctx, db, other, drafts[0]); err != nil {
+			if _, err := sites.CreateGoal(ctx, db, other, drafts[0]); err != nil {
 				t.Errorf("another site can't have a goal of that name: %v", err)
 			}
-			if _, err := store.CreateGoal(ctx, db, one, drafts[0]); !errors.Is(err, store.ErrNameTaken) {
+			if _, err := sites.CreateGoal(ctx, db, one, drafts[0]); !errors.Is(err, sites.ErrNameTaken) {
 				t.Errorf("a second of the same name: %v", err)
 			}
-			if _, err := store.UpdateGoal(ctx, db, one, ids[1], drafts[0]); !errors.Is(err, store.ErrNameTaken) {
+			if _, err := sites.UpdateGoal(ctx, db, one, ids[1], drafts[0]); !errors.Is(err, sites.ErrNameTaken) {
 				t.Errorf("changed to the same name: %v", err)
 			}
-			if _, err := store.CreateGoal(ctx, db, 99, drafts[0]); !errors.Is(err, store.ErrNoSite) {
+			if _, err := sites.CreateGoal(ctx, db, 99, drafts[0]); !errors.Is(err, sites.ErrNoSite) {
 				t.Errorf("of no site: %v", err)
 			}
 			drafts[1].Page = "/news/*"
-			if _, err := store.UpdateGoal(ctx, db, one, ids[1], drafts[1]); err != nil {
+			if _, err := sites.UpdateGoal(ctx, db, one, ids[1], drafts[1]); err != nil {
 				t.Error(err)
 			}
-			goals, err := store.Goals(ctx, db, one)
+			goals, err := sites.Goals(ctx, db, one)
 			if err != nil || len(goals) != 2 {
 				t.Fatalf("%d goals: %v", len(goals), err)
 			}
@@ -73,17 +73,17 @@ func TestGoals(t *testing.T) {
 			}
 
 			// The goals of one site are no other's.
-			_, finding := store.GoalOf(ctx, db, other, ids[0])
-			_, updating := store.UpdateGoal(ctx, db, other, ids[0], drafts[0])
-			for _, err := range []error{finding, updating, store.DeleteGoal(ctx, db, other, ids[0])} {
-				if !errors.Is(err, store.ErrNotThere) {
+			_, finding := sites.FindGoal(ctx, db, other, ids[0])
+			_, updating := sites.UpdateGoal(ctx, db, other, ids[0], drafts[0])
+			for _, err := range []error{finding, updating, sites.DeleteGoal(ctx, db, other, ids[0])} {
+				if !errors.Is(err, sites.ErrNotFound) {
 					t.Errorf("by another site: %v", err)
 				}
 			}
-			if err := store.DeleteGoal(ctx, db, one, ids[0]); err != nil {
+			if err := sites.DeleteGoal(ctx, db, one, ids[0]); err != nil {
 				t.Error(err)
 			}
-			if _, err := store.GoalOf(ctx, db, one, ids[0]); !errors.Is(err, store.ErrNotThere) {
+			if _, err := sites.FindGoal(ctx, db, one, ids[0]); !errors.Is(err, sites.ErrNotFound) {
 				t.Errorf("once deleted: %v", err)
 			}
 		})
@@ -99,24 +99,24 @@ func TestFull(t *testing.T) {
 		most int
 		add  func(context.Context, int) error
 	}{
-		"goals": {store.MaxGoals, func(ctx context.Context, i int) error {
-			_, err := store.CreateGoal(ctx, db, one, goal.Goal{Name: strconv.Itoa(i), Event: "a"})
+		"goals": {sites.MaxGoals, func(ctx context.Context, i int) error {
+			_, err := sites.CreateGoal(ctx, db, one, goal.Goal{Name: strconv.Itoa(i), Event: "a"})
 			return err
 		}},
-		"segments": {store.MaxSegments, func(ctx context.Context, i int) error {
-			_, err := store.CreateSegment(ctx, db, one, strconv.Itoa(i), jsontext.Value(`[]`))
+		"segments": {sites.MaxSegments, func(ctx context.Context, i int) error {
+			_, err := sites.CreateSegment(ctx, db, one, strconv.Itoa(i), jsontext.Value(`[]`))
 			return err
 		}},
-		"funnels": {store.MaxFunnels, func(ctx context.Context, i int) error {
-			_, err := store.CreateFunnel(ctx, db, one, strconv.Itoa(i), jsontext.Value(`{}`))
+		"funnels": {sites.MaxFunnels, func(ctx context.Context, i int) error {
+			_, err := sites.CreateFunnel(ctx, db, one, strconv.Itoa(i), jsontext.Value(`{}`))
 			return err
 		}},
-		"annotations": {store.MaxAnnotations, func(ctx context.Context, i int) error {
-			_, err := store.CreateAnnotation(ctx, db, one, time.Unix(0, 0).UTC(), strconv.Itoa(i))
+		"annotations": {sites.MaxAnnotations, func(ctx context.Context, i int) error {
+			_, err := sites.CreateAnnotation(ctx, db, one, time.Unix(0, 0).UTC(), strconv.Itoa(i))
 			return err
 		}},
-		"share links": {store.MaxShareLinks, func(ctx context.Context, i int) error {
-			_, _, err := store.CreateShareLink(ctx, db, one, strconv.Itoa(i), nil)
+		"share links": {sites.MaxShareLinks, func(ctx context.Context, i int) error {
+			_, _, err := sites.CreateShareLink(ctx, db, one, strconv.Itoa(i), nil)
 			return err
 		}},
 	} {
@@ -139,7 +139,7 @@ func TestFull(t *testing.T) {
 				switch {
 				case err == nil:
 					added++
-				case !errors.Is(err, store.ErrFull):
+				case !errors.Is(err, sites.ErrLimitReached):
 					t.Error(err)
 				}
 			}
@@ -156,15 +156,15 @@ func TestUseShareLink(t *testing.T) {
 	one := site(t, db, "one.example")
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	ends := start.Add(time.Hour)
-	created, secret, err := store.CreateShareLink(ctx, db, one, "for the board", &ends)
+	created, secret, err := sites.CreateShareLink(ctx, db, one, "for the board", &ends)
 	if err != nil {
 		t.Fatal(err)
 	}
-	link, err := store.UseShareLink(ctx, db, secret, start)
+	link, err := sites.UseShareLink(ctx, db, secret, start)
 	if err != nil || link.ID != created.ID || link.Site != one || !link.ExpiresAt.Equal(ends) {
 		t.Errorf("the link is %+v (%v)", link, err)
 	}
-	if links, err := store.ShareLinks(ctx, db, one); err != nil || len(links) != 1 || !links[0].LastUsedAt.Equal(start) {
+	if links, err := sites.ShareLinks(ctx, db, one); err != nil || len(links) != 1 || !links[0].LastUsedAt.Equal(start) {
 		t.Errorf("the links are %+v (%v)", links, err)
 	}
 	for name, use := range map[string]struct {
@@ -173,14 +173,14 @@ func TestUseShareLink(t *testing.T) {
 	}{
 		"at its end": {secret, ends}, "later": {secret, ends.Add(time.Hour)}, "another secret": {secret + "x", start},
 	} {
-		if _, err := store.UseShareLink(ctx, db, use.secret, use.at); !errors.Is(err, store.ErrNoKey) {
+		if _, err := sites.UseShareLink(ctx, db, use.secret, use.at); !errors.Is(err, sites.ErrNoKey) {
 			t.Errorf("%s: %v, want ErrNoKey", name, err)
 		}
 	}
-	if err := store.DeleteShareLink(ctx, db, one, created.ID); err != nil {
+	if err := sites.DeleteShareLink(ctx, db, one, created.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.UseShareLink(ctx, db, secret, start); !errors.Is(err, store.ErrNoKey) {
+	if _, err := sites.UseShareLink(ctx, db, secret, start); !errors.Is(err, sites.ErrNoKey) {
 		t.Errorf("once revoked: %v, want ErrNoKey", err)
 	}
 }

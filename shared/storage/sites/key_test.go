@@ -1,4 +1,4 @@
-package store_test
+package sites_test
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 func migrated(t *testing.T) *pgxpool.Pool {
@@ -20,7 +20,7 @@ func migrated(t *testing.T) *pgxpool.Pool {
 func TestUseKey(t *testing.T) {
 	t.Parallel()
 	db := migrated(t)
-	created, secret, err := store.CreateKey(t.Context(), db, "test", store.Scopes(), []int32{7})
+	created, secret, err := sites.CreateKey(t.Context(), db, "test", sites.Scopes(), []int32{7})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,11 +29,11 @@ func TestUseKey(t *testing.T) {
 	for _, step := range []struct{ at, noted time.Duration }{
 		{0, 0}, {30 * time.Second, 0}, {59 * time.Second, 0}, {time.Minute, time.Minute}, {90 * time.Second, time.Minute},
 	} {
-		key, err := store.UseKey(t.Context(), db, secret, start.Add(step.at))
+		key, err := sites.UseKey(t.Context(), db, secret, start.Add(step.at))
 		if err != nil || key.ID != created.ID || len(key.Scopes) != 3 || key.Sites[0] != 7 {
 			t.Fatalf("after %s the key is %+v (%v)", step.at, key, err)
 		}
-		keys, err := store.Keys(t.Context(), db)
+		keys, err := sites.Keys(t.Context(), db)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,13 +42,13 @@ func TestUseKey(t *testing.T) {
 		}
 	}
 
-	if err := store.DeleteKey(t.Context(), db, created.ID); err != nil {
+	if err := sites.DeleteKey(t.Context(), db, created.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.UseKey(t.Context(), db, secret, start); !errors.Is(err, store.ErrNoKey) {
+	if _, err := sites.UseKey(t.Context(), db, secret, start); !errors.Is(err, sites.ErrNoKey) {
 		t.Errorf("a revoked key: %v, want ErrNoKey", err)
 	}
-	if err := store.DeleteKey(t.Context(), db, created.ID); !errors.Is(err, store.ErrNoKey) {
+	if err := sites.DeleteKey(t.Context(), db, created.ID); !errors.Is(err, sites.ErrNoKey) {
 		t.Errorf("revoking it again: %v, want ErrNoKey", err)
 	}
 }

@@ -1,15 +1,17 @@
-package store
+package sites
 
 import (
 	"context"
 	"time"
+
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 const (
 	// MaxAnnotations is how many annotations a site may have.
 	MaxAnnotations = 1000
-	// MaxText is how many characters the text of one may have.
-	MaxText = 500
+	// MaxAnnotationText is how many characters the text of one may have.
+	MaxAnnotationText = 500
 )
 
 // Annotation says what happened on a day of a site, such as a release.
@@ -38,30 +40,30 @@ RETURNING ` + annotationColumns
 )
 
 // Annotations returns the annotations of a site in the order of their days.
-func Annotations(ctx context.Context, db DB, site int32) ([]Annotation, error) {
+func Annotations(ctx context.Context, db database.DB, site int32) ([]Annotation, error) {
 	annotations, err := many[Annotation](ctx, db, selectAnnotations, site)
 	return annotations, belongingError("read annotations", err)
 }
 
-// AnnotationOf returns an annotation of a site, or ErrNotThere.
-func AnnotationOf(ctx context.Context, db DB, site, id int32) (Annotation, error) {
+// FindAnnotation returns an annotation of a site, or ErrNotFound.
+func FindAnnotation(ctx context.Context, db database.DB, site, id int32) (Annotation, error) {
 	found, err := one[Annotation](ctx, db, selectAnnotation, site, id)
 	return found, belongingError("read an annotation", err)
 }
 
-// CreateAnnotation adds an annotation. It may return ErrNoSite or ErrFull.
-func CreateAnnotation(ctx context.Context, db DB, site int32, day time.Time, text string) (Annotation, error) {
+// CreateAnnotation adds an annotation. It may return ErrNoSite or ErrLimitReached.
+func CreateAnnotation(ctx context.Context, db database.DB, site int32, day time.Time, text string) (Annotation, error) {
 	created, err := add[Annotation](ctx, db, site, countAnnotations, MaxAnnotations, insertAnnotation, site, day, text)
 	return created, belongingError("create an annotation", err)
 }
 
-// UpdateAnnotation changes an annotation. It may return ErrNotThere.
-func UpdateAnnotation(ctx context.Context, db DB, site, id int32, day time.Time, text string) (Annotation, error) {
+// UpdateAnnotation changes an annotation. It may return ErrNotFound.
+func UpdateAnnotation(ctx context.Context, db database.DB, site, id int32, day time.Time, text string) (Annotation, error) {
 	changed, err := one[Annotation](ctx, db, updateAnnotation, site, id, day, text)
 	return changed, belongingError("update an annotation", err)
 }
 
-// DeleteAnnotation deletes an annotation, or returns ErrNotThere.
-func DeleteAnnotation(ctx context.Context, db DB, site, id int32) error {
+// DeleteAnnotation deletes an annotation, or returns ErrNotFound.
+func DeleteAnnotation(ctx context.Context, db database.DB, site, id int32) error {
 	return belongingError("delete an annotation", remove(ctx, db, deleteAnnotation, site, id))
 }

@@ -1,4 +1,4 @@
-package store
+package sites
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // MaxName is how many characters the name of something that belongs to a site may have.
@@ -16,12 +18,12 @@ const MaxName = 100
 // What can be wrong with what belongs to a site: its goals, segments, funnels, annotations
 // and share links.
 var (
-	// ErrNotThere means that the site has no such thing (any more).
-	ErrNotThere = errors.New("no such thing")
+	// ErrNotFound means that the site has no such thing (any more).
+	ErrNotFound = errors.New("no such thing")
 	// ErrNameTaken means that the site has one of that name.
 	ErrNameTaken = errors.New("the name is taken")
-	// ErrFull means that the site has as many as it may.
-	ErrFull = errors.New("the site has as many as it may")
+	// ErrLimitReached means that the site has as many as it may.
+	ErrLimitReached = errors.New("the site has as many as it may")
 )
 
 // holdSiteForMore has those that add to a site wait for one another, so that none counts
@@ -29,7 +31,7 @@ var (
 const holdSiteForMore = `SELECT FROM sites WHERE id = $1 FOR NO KEY UPDATE`
 
 // add inserts something for a site, unless count says that the site has most of them.
-func add[T any](ctx context.Context, db DB, site int32, count string, most int, insert string, args ...any) (added T, err error) {
+func add[T any](ctx context.Context, db database.DB, site int32, count string, most int, insert string, args ...any) (added T, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		held, err := tx.Exec(ctx, holdSiteForMore, site)
 		if err != nil {
@@ -43,7 +45,7 @@ func add[T any](ctx context.Context, db DB, site int32, count string, most int, 
 			return err
 		}
 		if there >= most {
-			return ErrFull
+			return ErrLimitReached
 		}
 		added, err = one[T](ctx, tx, insert, args...)
 		return err
@@ -52,7 +54,7 @@ func add[T any](ctx context.Context, db DB, site int32, count string, most int, 
 }
 
 // many returns all rows.
-func many[T any](ctx context.Context, db DB, sql string, args ...any) ([]T, error) {
+func many[T any](ctx context.Context, db database.DB, sql string, args ...any) ([]T, error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
@@ -60,8 +62,8 @@ func many[T any](ctx context.Context, db DB, sql string, args ...any) ([]T, erro
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
 
-// one returns the only row, or ErrNotThere.
-func one[T any](ctx context.Context, db DB, sql string, args ...any) (T, error) {
+// one returns the only row, or ErrNotFound.
+func one[T any](ctx context.Context, db database.DB, sql string, args ...any) (T, error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		var none T
@@ -69,16 +71,16 @@ func one[T any](ctx context.Context, db DB, sql string, args ...any) (T, error) 
 	}
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return row, ErrNotThere
+		return row, ErrNotFound
 	}
 	return row, err
 }
 
-// remove deletes one of a site, or returns ErrNotThere.
-func remove(ctx context.Context, db DB, sql string, site, id int32) error {
+// remove deletes one of a site, or returns ErrNotFound.
+func remove(ctx context.Context, db database.DB, sql string, site, id int32) error {
 	tag, err := db.Exec(ctx, sql, site, id)
 	if err == nil && tag.RowsAffected() == 0 {
-		return ErrNotThere
+		return ErrNotFound
 	}
 	return err
 }
@@ -88,7 +90,7 @@ func belongingError(doing string, err error) error {
 	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == pgerrcode.UniqueViolation {
 		return ErrNameTaken
 	}
-	if err == nil || errors.Is(err, ErrNoSite) || errors.Is(err, ErrNotThere) || errors.Is(err, ErrFull) {
+	if err == nil || errors.Is(err, ErrNoSite) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrLimitReached) {
 		return err
 	}
 	return fmt.Errorf("%s: %w", doing, err)

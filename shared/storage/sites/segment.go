@@ -1,10 +1,12 @@
-package store
+package sites
 
 import (
 	"context"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // MaxSegments is how many segments a site may have.
@@ -37,30 +39,30 @@ RETURNING ` + segmentColumns
 )
 
 // Segments returns the segments of a site, oldest first.
-func Segments(ctx context.Context, db DB, site int32) ([]Segment, error) {
+func Segments(ctx context.Context, db database.DB, site int32) ([]Segment, error) {
 	segments, err := many[Segment](ctx, db, selectSegments, site)
 	return segments, belongingError("read segments", err)
 }
 
-// SegmentOf returns a segment of a site, or ErrNotThere.
-func SegmentOf(ctx context.Context, db DB, site, id int32) (Segment, error) {
+// FindSegment returns a segment of a site, or ErrNotFound.
+func FindSegment(ctx context.Context, db database.DB, site, id int32) (Segment, error) {
 	found, err := one[Segment](ctx, db, selectSegment, site, id)
 	return found, belongingError("read a segment", err)
 }
 
-// CreateSegment adds a segment. It may return ErrNoSite, ErrNameTaken or ErrFull.
-func CreateSegment(ctx context.Context, db DB, site int32, name string, filters jsontext.Value) (Segment, error) {
+// CreateSegment adds a segment. It may return ErrNoSite, ErrNameTaken or ErrLimitReached.
+func CreateSegment(ctx context.Context, db database.DB, site int32, name string, filters jsontext.Value) (Segment, error) {
 	created, err := add[Segment](ctx, db, site, countSegments, MaxSegments, insertSegment, site, name, filters)
 	return created, belongingError("create a segment", err)
 }
 
-// UpdateSegment changes a segment. It may return ErrNotThere or ErrNameTaken.
-func UpdateSegment(ctx context.Context, db DB, site, id int32, name string, filters jsontext.Value) (Segment, error) {
+// UpdateSegment changes a segment. It may return ErrNotFound or ErrNameTaken.
+func UpdateSegment(ctx context.Context, db database.DB, site, id int32, name string, filters jsontext.Value) (Segment, error) {
 	changed, err := one[Segment](ctx, db, updateSegment, site, id, name, filters)
 	return changed, belongingError("update a segment", err)
 }
 
-// DeleteSegment deletes a segment, or returns ErrNotThere.
-func DeleteSegment(ctx context.Context, db DB, site, id int32) error {
+// DeleteSegment deletes a segment, or returns ErrNotFound.
+func DeleteSegment(ctx context.Context, db database.DB, site, id int32) error {
 	return belongingError("delete a segment", remove(ctx, db, deleteSegment, site, id))
 }

@@ -1,10 +1,10 @@
-package store_test
+package sites_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 func TestReadDomain(t *testing.T) {
@@ -22,7 +22,7 @@ func TestReadDomain(t *testing.T) {
 		"a-b.c":                              "a-b.c",
 		strings.Repeat("a", 63) + ".example": strings.Repeat("a", 63) + ".example",
 	} {
-		if got, err := store.ReadDomain(text); err != nil || got != want {
+		if got, err := sites.NormalizeDomain(text); err != nil || got != want {
 			t.Errorf("%q is read as %q (%v), want %q", text, got, err, want)
 		}
 	}
@@ -31,7 +31,7 @@ func TestReadDomain(t *testing.T) {
 		"a\x00.b", "a\xff.b", "xn--a.example", "user@example.com", "*.example.com",
 		strings.Repeat("a", 64) + ".example", strings.Repeat("abcdefg.", 32) + "example",
 	} {
-		if got, err := store.ReadDomain(text); err == nil {
+		if got, err := sites.NormalizeDomain(text); err == nil {
 			t.Errorf("%q is read as %q, want it refused", text, got)
 		}
 	}

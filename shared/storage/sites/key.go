@@ -1,4 +1,4 @@
-package store
+package sites
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // KeyPrefix begins every API key, so that a key is known as one wherever it turns
@@ -62,7 +64,7 @@ WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)`
 )
 
 // Keys returns all keys, oldest first.
-func Keys(ctx context.Context, db DB) ([]Key, error) {
+func Keys(ctx context.Context, db database.DB) ([]Key, error) {
 	keys, err := many[Key](ctx, db, selectKeys)
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
@@ -72,7 +74,7 @@ func Keys(ctx context.Context, db DB) ([]Key, error) {
 
 // CreateKey makes a key for some sites, for all when there are none, and returns
 // its secret, which nobody can learn again.
-func CreateKey(ctx context.Context, db DB, name string, scopes []Scope, sites []int32) (Key, string, error) {
+func CreateKey(ctx context.Context, db database.DB, name string, scopes []Scope, sites []int32) (Key, string, error) {
 	secret := newSecret(KeyPrefix)
 	if sites == nil {
 		sites = []int32{} // the column is never null
@@ -85,7 +87,7 @@ func CreateKey(ctx context.Context, db DB, name string, scopes []Scope, sites []
 }
 
 // DeleteKey revokes a key. It returns ErrNoKey when there is none.
-func DeleteKey(ctx context.Context, db DB, id int32) error {
+func DeleteKey(ctx context.Context, db database.DB, id int32) error {
 	tag, err := db.Exec(ctx, deleteKey, id)
 	if err != nil {
 		return fmt.Errorf("delete key: %w", err)
@@ -98,9 +100,9 @@ func DeleteKey(ctx context.Context, db DB, id int32) error {
 
 // UseKey returns the key with a secret, or ErrNoKey, and notes that it was used at
 // now. A read-only database, such as a replica, keeps no note.
-func UseKey(ctx context.Context, db DB, secret string, now time.Time) (Key, error) {
+func UseKey(ctx context.Context, db database.DB, secret string, now time.Time) (Key, error) {
 	key, err := one[Key](ctx, db, selectKeyHash, hashSecret(secret))
-	if errors.Is(err, ErrNotThere) {
+	if errors.Is(err, ErrNotFound) {
 		return Key{}, ErrNoKey
 	}
 	if err == nil {
@@ -113,7 +115,7 @@ func UseKey(ctx context.Context, db DB, secret string, now time.Time) (Key, erro
 }
 
 // noteUse has touch note that something was used at now, given when it last was.
-func noteUse(ctx context.Context, db DB, touch string, id int32, last *time.Time, now time.Time) error {
+func noteUse(ctx context.Context, db database.DB, touch string, id int32, last *time.Time, now time.Time) error {
 	if last != nil && now.Sub(*last) < usedEvery {
 		return nil
 	}
