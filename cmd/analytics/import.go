@@ -128,7 +128,7 @@ type importer struct {
 	pipeline  *pipeline.Pipeline
 	directory *importDirectory
 	writer    *queue.Writer
-	room      *queue.Room
+	room      *queue.MemoryGuard
 	now       time.Time
 
 	file    string
@@ -163,7 +163,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 	// The ids are set afterwards.
 	i.pipeline = &pipeline.Pipeline{Enricher: enricher, NewID: func() uuid.UUID { return uuid.Nil }}
 	i.directory = &importDirectory{sites.Directory(), map[event.Day]*privacy.Salt{}}
-	i.writer, i.room = queue.NewWriter(client), queue.NewRoom(client, 0)
+	i.writer, i.room = queue.NewWriter(client), queue.NewMemoryGuard(client, 0)
 	return i, nil
 }
 

@@ -26,7 +26,7 @@ func backlog(ctx context.Context, client redis.UniversalClient) (queue.Backlog, 
 	var total queue.Backlog
 	for _, b := range backlogs {
 		total.Length += b.Length
-		total.Express += b.Express
+		total.Priority += b.Priority
 		total.Age = max(total.Age, b.Age)
 	}
 	return total, nil
@@ -72,6 +72,6 @@ func (c queueCollector) Collect(to chan<- prometheus.Metric) {
 	}
 	gauge(c.up, 1)
 	gauge(c.events, float64(b.Length))
-	gauge(c.express, float64(b.Express))
+	gauge(c.express, float64(b.Priority))
 	gauge(c.age, b.Age.Seconds())
 }

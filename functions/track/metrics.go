@@ -14,7 +14,7 @@ type metrics struct {
 	shed        prometheus.Counter
 }
 
-func newMetrics(registry prometheus.Registerer, room *queue.Room) metrics {
+func newMetrics(registry prometheus.Registerer, room *queue.MemoryGuard) metrics {
 	m := metrics{
 		accepted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_track_events_total",

@@ -48,7 +48,7 @@ type function struct {
 	pipeline *pipeline.Pipeline
 	registry *registry.Registry
 	writer   *queue.Writer
-	room     *queue.Room
+	room     *queue.MemoryGuard
 	limiter  *limit.Limiter
 	rate     int          // events a minute from one address; 0 is no limit
 	limited  atomic.Int64 // when the operator was told of an address that sends more, in seconds since 1970
@@ -85,7 +85,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	room := queue.NewRoom(client, config.MemoryLimit)
+	room := queue.NewMemoryGuard(client, config.MemoryLimit)
 	if err := room.Load(ctx); errors.Is(err, queue.ErrEvicts) { // of any other Run tells
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
@@ -411,7 +411,7 @@ func (f *function) unavailable(w http.ResponseWriter, of format, err error) {
 const codeOverloaded = "overloaded"
 
 // shed is unavailable before anything was done, for want of memory in Redis. It is
-// the Room that logs it, once.
+// the MemoryGuard that logs it, once.
 func (f *function) shed(w http.ResponseWriter, of format) {
 	f.metrics.shed.Inc()
 	tell(w, "Retry-After", strconv.Itoa(retryAfter))

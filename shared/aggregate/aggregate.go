@@ -262,7 +262,7 @@ func (d *Drainer) claim(ctx context.Context, tx pgx.Tx, shard int) error {
 	if err != nil {
 		return err
 	}
-	return queue.Settle(ctx, d.Redis, shard, queue.Mark(mark))
+	return queue.TrimMarked(ctx, d.Redis, shard, queue.Mark(mark))
 }
 
 // isPoison tells whether the database refused the data itself, so that trying the

@@ -7,13 +7,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/queue"
 )
 
-// BenchmarkRead measures the common path beside what Redis and its client take of it.
+// BenchmarkRead compares the common path with the share of it that Redis and its client
+// take.
 func BenchmarkRead(b *testing.B) {
 	const n = 20_000
 	client := connect(b)
 	writer := queue.NewWriter(client)
 	b.Cleanup(writer.Close)
-	events := of(1, n)
+	events := siteEvents(1, n)
 	for i, e := range events {
 		e.Site = int32(i%3) + 1
 		e.Page, e.Title = "/a/path/of/usual/length", "A title of usual length, as pages have"
@@ -44,20 +45,19 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
-// BenchmarkFlood measures the batch that meets a flood, for each entry that it looks
-// at.
-func BenchmarkFlood(b *testing.B) {
+// BenchmarkReadFlood measures the Read that meets a flood, per scanned entry.
+func BenchmarkReadFlood(b *testing.B) {
 	const n, windows = 20_000, 20
 	for b.Loop() {
 		b.StopTimer()
 		client := connect(b)
 		writer := queue.NewWriter(client)
 		for range windows {
-			if err := writer.Append(b.Context(), of(1, n)...); err != nil {
+			if err := writer.Append(b.Context(), siteEvents(1, n)...); err != nil {
 				b.Fatal(err)
 			}
 		}
-		if err := writer.Append(b.Context(), of(2, 1)...); err != nil {
+		if err := writer.Append(b.Context(), siteEvents(2, 1)...); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()

@@ -11,20 +11,20 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// dropsEvery is how long counts of dropped events gather before they are appended: a
-// flood of bots is then a few entries, and who is killed loses the counts of a second.
+// dropsEvery is how long counts of dropped events gather before they are appended. So a
+// flood of bots makes few entries, and a killed process loses the counts of one second.
 const dropsEvery = time.Second
 
-// Drops counts events that were left out before the queue. It is an entry of its own, so
-// that it is counted exactly once, as events are.
+// Drops counts events that were dropped before the queue. It is an entry of its own, so it
+// is counted exactly once, as events are.
 type Drops struct {
-	Site   int32     // 0 when it is not known
+	Site   int32     // 0 if unknown
 	Day    event.Day // local to the site
 	Reason string
 	Events int64
 }
 
-// dropKey is what counts are added up by.
+// dropKey identifies a sum of Drops.
 type dropKey struct {
 	site   int32
 	day    event.Day
@@ -32,7 +32,7 @@ type dropKey struct {
 }
 
 func (d Drops) encode() []byte {
-	// A map, which no event is: its own form is an array.
+	// A map, to tell it from an event, which is an array.
 	buf := msgp.AppendMapHeader(nil, 4)
 	buf = msgp.AppendInt32(msgp.AppendString(buf, "site"), d.Site)
 	buf = msgp.AppendInt32(msgp.AppendString(buf, "day"), int32(d.Day))
@@ -40,9 +40,10 @@ func (d Drops) encode() []byte {
 	return msgp.AppendInt64(msgp.AppendString(buf, "events"), d.Events)
 }
 
-// Drops is what an entry counts; ok is false when it is an event, or nothing known.
+// Drops decodes the entry as a count of dropped events. ok is false if it is an event or
+// unknown.
 func (entry Entry) Drops() (d Drops, ok bool, err error) {
-	buf := msgp.UnsafeBytes(entry.Payload) // nothing here writes to it
+	buf := msgp.UnsafeBytes(entry.Payload) // read only
 	if msgp.NextType(buf) != msgp.MapType {
 		return d, false, nil
 	}
@@ -63,63 +64,63 @@ func (entry Entry) Drops() (d Drops, ok bool, err error) {
 			d.Reason, buf, err = msgp.ReadStringBytes(buf)
 		case "events":
 			d.Events, buf, err = msgp.ReadInt64Bytes(buf)
-		default: // of a later version
+		default: // written by a later version
 			buf, err = msgp.Skip(buf)
 		}
 	}
 	if err == nil && (d.Reason == "" || d.Events < 1) {
-		err = errors.New("it says no reason, or counts none")
+		err = errors.New("the reason or the count is missing")
 	}
 	if err != nil {
-		return d, true, fmt.Errorf("the entry is no count of dropped events: %w", err)
+		return d, true, fmt.Errorf("the entry is not a count of dropped events: %w", err)
 	}
 	return d, true, nil
 }
 
-// Drop counts events that were left out. It does not wait for Redis: they are appended
-// within a second, and by Close.
+// Drop counts dropped events. It does not wait for Redis: the counts are appended within a
+// second, or by Close.
 func (w *Writer) Drop(d Drops) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.addDrops(d)
 }
 
-// addDrops is called with the lock.
+// addDrops adds to the counts. The caller holds mu.
 func (w *Writer) addDrops(d Drops) {
 	if w.closed || d.Events == 0 {
 		return
 	}
 	if len(w.drops) == 0 {
-		time.AfterFunc(dropsEvery, w.dropsAreDue)
+		time.AfterFunc(dropsEvery, w.flushDrops)
 	}
 	w.drops[dropKey{d.Site, d.Day, d.Reason}] += d.Events
 }
 
-func (w *Writer) dropsAreDue() {
+func (w *Writer) flushDrops() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed { // Close appends them
 		return
 	}
-	w.due = true
-	w.awake()
+	w.dropsDue = true
+	w.wakeLoop()
 }
 
-// takeDrops is called with the lock. It returns the counts that are to be appended now.
+// takeDrops returns the counts to append now. The caller holds mu.
 func (w *Writer) takeDrops() (taken []Drops) {
-	if !w.due && !w.closed {
+	if !w.dropsDue && !w.closed {
 		return nil
 	}
 	for key, n := range w.drops {
 		taken = append(taken, Drops{key.site, key.day, key.reason, n})
 	}
 	clear(w.drops)
-	w.due = false
+	w.dropsDue = false
 	return taken
 }
 
-// keepDrops keeps for another try the counts that could not be appended.
-func (w *Writer) keepDrops(drops []Drops, commands []*redis.StringCmd) {
+// restoreDrops adds back the counts that could not be appended.
+func (w *Writer) restoreDrops(drops []Drops, commands []*redis.StringCmd) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, d := range drops {

@@ -12,8 +12,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/queue"
 )
 
-// dropped are the counts in the queue, added up, and how many entries have them.
-func dropped(t *testing.T, entries [queue.Shards][]queue.Entry) (sums map[queue.Drops]int64, n int) {
+// sumDrops returns the sums of the counts in the queue, and how many entries hold them.
+func sumDrops(t *testing.T, entries [queue.Shards][]queue.Entry) (sums map[queue.Drops]int64, n int) {
 	t.Helper()
 	sums = map[queue.Drops]int64{}
 	for _, shard := range entries {
@@ -34,9 +34,9 @@ func dropped(t *testing.T, entries [queue.Shards][]queue.Entry) (sums map[queue.
 	return sums, n
 }
 
-// TestDropsAreAppended: within a second and by Close, each count once, few entries for
-// many drops.
-func TestDropsAreAppended(t *testing.T) {
+// TestDrop checks that counts are appended within a second and by Close, each once, and that
+// many drops make few entries.
+func TestDrop(t *testing.T) {
 	t.Parallel()
 	client := connect(t)
 	writer := queue.NewWriter(client)
@@ -50,23 +50,23 @@ func TestDropsAreAppended(t *testing.T) {
 	entries := 0
 	localtest.Eventually(t, "all drops are appended", func() bool {
 		var got map[queue.Drops]int64
-		got, entries = dropped(t, all(t, client))
+		got, entries = sumDrops(t, peekAll(t, client))
 		return maps.Equal(got, want)
 	})
 	if entries > 100 { // usually two, and two more for each second that passed between the drops
-		t.Errorf("%d entries count drops for two reasons", entries)
+		t.Errorf("got %d entries for two reasons, want at most 100", entries)
 	}
 	writer.Drop(queue.Drops{Site: 1, Day: day, Reason: "bot", Events: 5})
 	writer.Close()
-	writer.Drop(queue.Drops{Site: 1, Day: day, Reason: "bot", Events: 5}) // too late, and no harm
+	writer.Drop(queue.Drops{Site: 1, Day: day, Reason: "bot", Events: 5}) // ignored
 	want[queue.Drops{Site: 1, Day: day, Reason: "bot"}] = 1005
-	if got, _ := dropped(t, all(t, client)); !maps.Equal(got, want) {
+	if got, _ := sumDrops(t, peekAll(t, client)); !maps.Equal(got, want) {
 		t.Error(cmp.Diff(want, got))
 	}
 }
 
-// TestDropsWaitForRedis: what a Redis that is full does not take is appended later.
-func TestDropsWaitForRedis(t *testing.T) {
+// TestDropWithoutMemory checks that counts that a full Redis refuses are appended later.
+func TestDropWithoutMemory(t *testing.T) {
 	t.Parallel()
 	client := connect(t)
 	configure(t, client, "maxmemory", "1")
@@ -83,22 +83,22 @@ func TestDropsWaitForRedis(t *testing.T) {
 	}
 	configure(t, client, "maxmemory", "0")
 	localtest.Eventually(t, "the drops are appended", func() bool {
-		got, _ := dropped(t, all(t, client))
+		got, _ := sumDrops(t, peekAll(t, client))
 		return got[queue.Drops{Site: 3, Day: 20_000, Reason: "rate"}] == 9
 	})
 }
 
 func FuzzDrops(f *testing.F) {
-	for _, shard := range []string{"\x84\xa4site\x01\xa3day\x02\xa6reason\xa3bot\xa6events\x03", "\x80", "\x81\xa1x\xc0", "\x90", ""} {
-		f.Add(shard)
+	for _, payload := range []string{"\x84\xa4site\x01\xa3day\x02\xa6reason\xa3bot\xa6events\x03", "\x80", "\x81\xa1x\xc0", "\x90", ""} {
+		f.Add(payload)
 	}
 	f.Fuzz(func(t *testing.T, payload string) {
 		d, ok, err := queue.Entry{Payload: payload}.Drops()
 		if ok && err == nil && (d.Events < 1 || d.Reason == "") {
-			t.Errorf("%+v counts nothing", d)
+			t.Errorf("Drops = %+v, want a reason and a count", d)
 		}
-		if _, noEvent := (queue.Entry{Payload: payload}).Event(); ok && noEvent == nil {
-			t.Error("it is an event as well")
+		if _, eventErr := (queue.Entry{Payload: payload}).Event(); ok && eventErr == nil {
+			t.Error("the payload decodes as both Drops and an event")
 		}
 	})
 }

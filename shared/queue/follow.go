@@ -12,14 +12,13 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// followBlock is how long a read waits for something new before it asks again.
+// followBlock is how long one XREAD waits for new entries before Follow sends the next.
 const followBlock = 5 * time.Second
 
-// Position is a place in the queue: for each shard the id of the last entry before
-// it.
+// Position is a place in the queue: the id of the last entry before it, for each shard.
 type Position [Shards]string
 
-// End is the position after everything that was appended until now.
+// End returns the position after all entries appended so far.
 func End(ctx context.Context, client redis.UniversalClient) (Position, error) {
 	var end Position
 	for shard := range Shards {
@@ -32,12 +31,12 @@ func End(ctx context.Context, client redis.UniversalClient) (Position, error) {
 	return end, nil
 }
 
-// Follow calls fn with every event that is appended after a position, until ctx
-// ends (then it returns nil) or Redis fails. It takes nothing out of the queue. fn is
-// called from one goroutine a shard.
+// Follow calls fn with every event appended after a position, until ctx ends or Redis
+// fails. It returns nil if ctx ended. It removes nothing from the queue. Each shard calls
+// fn from its own goroutine, so fn must be safe for concurrent use.
 //
-// It follows the main lanes, to which every event is appended. A follower that is
-// slower than the workers, who move events and take them out, can miss some: use it
+// Follow reads the main streams, to which every event is appended. A follower that is
+// slower than the workers, which promote and trim entries, can miss some of them: use it
 // for live views, never for the record.
 func Follow(ctx context.Context, client redis.UniversalClient, from Position, fn func(event.Event)) error {
 	group, inner := errgroup.WithContext(ctx)
@@ -50,14 +49,14 @@ func Follow(ctx context.Context, client redis.UniversalClient, from Position, fn
 	return nil
 }
 
-// lastID is the id of the last entry that a shard ever had.
+// lastID returns the id of the last entry ever appended to a shard.
 func lastID(ctx context.Context, client redis.UniversalClient, shard int) (string, error) {
-	if n, err := client.Exists(ctx, stream(shard)).Result(); err != nil {
+	if n, err := client.Exists(ctx, mainStream(shard)).Result(); err != nil {
 		return "", fmt.Errorf("follow the queue's shard %d: %w", shard, err)
 	} else if n == 0 {
 		return "0-0", nil
 	}
-	info, err := client.XInfoStream(ctx, stream(shard)).Result()
+	info, err := client.XInfoStream(ctx, mainStream(shard)).Result()
 	if err != nil {
 		return "", fmt.Errorf("follow the queue's shard %d: %w", shard, err)
 	}
@@ -67,7 +66,7 @@ func lastID(ctx context.Context, client redis.UniversalClient, shard int) (strin
 func follow(ctx context.Context, client redis.UniversalClient, shard int, from string, fn func(event.Event)) error {
 	for ctx.Err() == nil {
 		streams, err := client.XRead(ctx, &redis.XReadArgs{
-			Streams: []string{stream(shard), from},
+			Streams: []string{mainStream(shard), from},
 			Count:   1000,
 			Block:   followBlock,
 		}).Result()

@@ -1,17 +1,17 @@
-// Package queue owns the way between track and the record: Redis streams that hold
-// exactly the events which are not yet stored.
+// Package queue holds the events that are not stored yet, in Redis streams, between the
+// track function and the database.
 //
-// Events of one visitor are always in one shard, so that one worker a shard sees
-// all of a visitor-day. A shard has two lanes, a stream each: the main one, to which
-// events are appended, and the express one, to which Read moves the events of other
-// sites when one site floods the main lane, so that they needn't wait behind it.
+// Events of a visitor are always in the same shard, so that the one worker of a shard sees
+// whole visitor-days. A shard has two streams: the main stream, to which events are
+// appended, and the priority stream. When one site floods the main stream, Read promotes
+// the events of other sites to the priority stream, so that they need not wait.
 //
-// An entry of a stream holds an event, or a pack of them, all of one site, which Redis keeps,
-// moves and forgets together. Whoever reads gets them one by one.
+// A stream entry holds an event, or several events of one site in a batch entry, which
+// Redis stores, moves and deletes as a whole. Readers get the events one by one.
 //
-// An entry leaves its shard only by Trim, which a worker calls after the transaction
-// that stored it has been committed; nothing else may ever take one out. When Redis
-// runs out of memory it is track that takes no more (see Room).
+// Only Trim and TrimMarked remove entries from a shard, after the transaction that stored
+// them was committed; nothing else may. When Redis runs out of memory, track refuses new
+// events (see MemoryGuard).
 package queue
 
 import (
@@ -29,59 +29,60 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// Shards is the number of streams. It is fixed: it bounds how many workers can
-// drain at once, and a setting that two functions could disagree on would lose
-// events in streams that nobody drains.
+// Shards is the number of shards. It limits how many workers can aggregate at once. It is a
+// constant because two functions configured with different numbers would leave events in
+// shards that nobody reads.
 const Shards = 4
 
-// field is the one field of an entry: an event, a pack of them, or a count of dropped ones,
-// in MessagePack.
+// field is the only field of a stream entry. Its value is an event, a batch of events, or a
+// count of dropped events, in MessagePack.
 const field = "e"
 
-// stream is the key of a shard's main lane.
-func stream(shard int) string { return key(shard, "events") }
+// mainStream returns the key of a shard's main stream.
+func mainStream(shard int) string { return key(shard, "events") }
 
-// expressStream is the key of a shard's express lane.
-func expressStream(shard int) string { return key(shard, "express") }
+// priorityStream returns the key of a shard's priority stream.
+func priorityStream(shard int) string { return key(shard, "express") }
 
-// lookedKey is the key of the id up to which a shard's main lane was looked through
-// for entries to move to the express lane.
-func lookedKey(shard int) string { return key(shard, "looked") }
+// scannedKey returns the key of the id up to which a shard's main stream was scanned for
+// entries to promote.
+func scannedKey(shard int) string { return key(shard, "looked") }
 
-// sitesKey is the key of the sites that events of a shard were appended of, sorted
-// by when that was last noted (see Writer), in milliseconds of Redis's clock.
+// sitesKey returns the key of the sites whose events were appended to a shard, sorted by
+// the time of their last update (see Writer), in milliseconds of Redis's clock.
 func sitesKey(shard int) string { return key(shard, "sites") }
 
-// key is a key of a shard; the hash tag lets a Redis Cluster spread the shards.
+// key returns a key of a shard. Its hash tag keeps a shard's keys on one node of a Redis
+// Cluster, and lets the cluster spread the shards.
 func key(shard int, name string) string { return "analytics:{" + strconv.Itoa(shard) + "}:" + name }
 
-// ShardOf is the shard that an event belongs to.
+// ShardOf returns the shard of an event.
 func ShardOf(e *event.Event) int { return int(uint64(e.Visitor) % Shards) }
 
-// Entry is an event that a shard holds, or a count of dropped ones.
+// Entry is an event in a shard, or a count of dropped events.
 type Entry struct {
-	ID      string // of the stream's entry, "milliseconds-sequence"
-	Part    int    // which one of a pack it is, from 0
-	Payload string // "" when it is not one of ours
-	pack    string // all that the stream's entry holds, where that is a pack
+	ID      string // of the stream entry, "milliseconds-sequence"
+	Part    int    // index in the batch entry; 0 outside one
+	Payload string // "" if the stream entry was not written by this package
+	batch   string // payload of the whole batch entry; "" outside one
 }
 
-// whole is all that the stream's entry holds.
-func (entry Entry) whole() string { return cmp.Or(entry.pack, entry.Payload) }
+// streamPayload returns the payload of the whole stream entry.
+func (entry Entry) streamPayload() string { return cmp.Or(entry.batch, entry.Payload) }
 
-// Event is the event of the entry, whose texts are parts of the payload.
+// Event decodes the entry as an event. The event's strings share memory with Payload.
 func (entry Entry) Event() (*event.Event, error) {
 	if entry.Payload == "" {
 		return nil, fmt.Errorf("the entry has no field %q", field)
 	}
 	e := new(event.Event)
 	if err := e.Decode(entry.Payload); err != nil {
-		return nil, fmt.Errorf("the entry is no event: %w", err)
+		return nil, fmt.Errorf("the entry is not an event: %w", err)
 	}
 	return e, nil
 }
 
-// site is the site of the entry; 0 when it is no event.
+// site returns the site of the entry, or 0 if it is not an event.
 func (entry Entry) site() int32 {
 	site, err := event.SiteOf(entry.Payload)
 	if err != nil {
@@ -90,35 +91,35 @@ func (entry Entry) site() int32 {
 	return site
 }
 
-// Batch is what Read found: of each lane the oldest entries, with none left out.
+// Batch is the result of Read: the oldest entries of each stream of a shard, without gaps.
 type Batch struct {
-	// Entries are those of the main lane, then those of the express one, each lane in
-	// the order of its stream.
+	// Entries are the entries of the main stream, then those of the priority stream, each
+	// in stream order.
 	Entries []Entry
-	// Main is how many of Entries are in the main lane.
+	// Main is the number of Entries from the main stream.
 	Main int
-	// More tells that there may be more in the shard.
+	// More reports whether the shard may have more entries.
 	More bool
 }
 
-// Single tells whether the batch is one entry of the stream, so that no less can be read.
-func (b Batch) Single() bool { return len(b.Entries) > 0 && packs(b.Entries) == 1 }
+// Single reports whether the batch is a single stream entry, the least that Read returns.
+func (b Batch) Single() bool { return len(b.Entries) > 0 && countStreamEntries(b.Entries) == 1 }
 
-// Mark names a batch, by where it ends in each lane and what is there: enough to know
-// it again, even if another Redis has taken the place of the one that it was read from.
-// The zero Mark names nothing.
+// Mark identifies a batch by the last entry of each stream: its id and a digest of its
+// payload. The digest tells the entry from another with the same id, in case Redis was
+// replaced by an empty one since. The zero Mark identifies no batch.
 type Mark string
 
-// Mark is the batch's.
+// Mark returns the mark of the batch.
 func (b Batch) Mark() Mark {
 	var fields []string
-	for _, lane := range [][]Entry{b.Entries[:b.Main], b.Entries[b.Main:]} {
-		if len(lane) == 0 {
+	for _, entries := range [][]Entry{b.Entries[:b.Main], b.Entries[b.Main:]} {
+		if len(entries) == 0 {
 			fields = append(fields, "-", "-")
 			continue
 		}
-		last := &lane[len(lane)-1]
-		fields = append(fields, last.ID, digest(last.whole()))
+		last := &entries[len(entries)-1]
+		fields = append(fields, last.ID, digest(last.streamPayload()))
 	}
 	return Mark(strings.Join(fields, " "))
 }
@@ -128,24 +129,24 @@ func digest(payload string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Settle takes out of a shard the batch that a mark names, if it is still there: it was
-// stored, and whoever stored it died before Trim. It must come before Read, which may
-// move entries between the lanes.
-func Settle(ctx context.Context, client redis.UniversalClient, shard int, mark Mark) error {
+// TrimMarked removes the batch that a mark identifies from a shard, if it is still there:
+// it was stored by a worker that died before Trim. It must be called before Read, which may
+// promote entries.
+func TrimMarked(ctx context.Context, client redis.UniversalClient, shard int, mark Mark) error {
 	fields := strings.Fields(string(mark))
-	for i, stream := range []string{stream(shard), expressStream(shard)} {
+	for i, stream := range []string{mainStream(shard), priorityStream(shard)} {
 		if len(fields) < 2*i+2 || fields[2*i] == "-" {
 			continue
 		}
 		id, want := fields[2*i], fields[2*i+1]
-		found, err := client.XRange(ctx, stream, id, id).Result()
+		messages, err := client.XRange(ctx, stream, id, id).Result()
 		if err != nil {
-			return fmt.Errorf("look for stored entries in the queue's shard %d: %w", shard, err)
+			return fmt.Errorf("find stored entries in the queue's shard %d: %w", shard, err)
 		}
-		if len(found) == 0 || digest(payload(found[0])) != want {
+		if len(messages) == 0 || digest(payload(messages[0])) != want {
 			continue
 		}
-		next, err := after(id)
+		next, err := nextID(id)
 		if err != nil {
 			return err
 		}
@@ -156,65 +157,63 @@ func Settle(ctx context.Context, client redis.UniversalClient, shard int, mark M
 	return nil
 }
 
-// Read returns count entries of a shard, or all when it has fewer, and leaves them
-// in the queue. Only one worker may work on a shard at a time. No pack is cut: it returns
-// fewer, or, where the first pack has more than count, that one alone.
+// Read returns up to count entries of a shard and leaves them in the queue. Only one worker
+// may work on a shard at a time. Read does not split batch entries: it returns fewer than
+// count entries, or more if the first batch entry alone is larger.
 //
-// Each lane gets half of the batch, and what the other has no use for. Before, Read
-// looks whether entries must be moved to the express lane: that is when a main lane
-// longer than two batches begins with one that is for more than three quarters of one
-// site, and others wait.
+// Each stream gets half of the batch, plus what the other leaves unused. First, Read
+// promotes entries if the main stream is flooded: it is longer than two batches, more than
+// three quarters of its first batch are of one site, and events of other sites wait.
 func Read(ctx context.Context, client redis.UniversalClient, shard, count int) (Batch, error) {
-	f, err := peek(ctx, client, shard, count)
+	head, err := peek(ctx, client, shard, count)
 	if err != nil {
 		return Batch{}, err
 	}
-	if site, ok := f.flood(count); ok {
-		moved, err := overtake(ctx, client, shard, site, f, count)
+	if site, ok := head.flood(count); ok {
+		moved, err := promote(ctx, client, shard, site, head, count)
 		if err != nil {
-			return Batch{}, fmt.Errorf("look through the queue's shard %d: %w", shard, err)
+			return Batch{}, fmt.Errorf("promote entries of the queue's shard %d: %w", shard, err)
 		}
 		if moved > 0 {
-			if f.express, _, err = read(ctx, client, expressStream(shard), "-", count); err != nil {
+			if head.priority, _, err = read(ctx, client, priorityStream(shard), "-", count); err != nil {
 				return Batch{}, fmt.Errorf("read the queue's shard %d: %w", shard, err)
 			}
-			f.more = true
+			head.more = true
 		}
 	}
-	main, express := f.shares(count)
-	more := f.more || main < len(f.main) || express < len(f.express)
-	return Batch{append(f.main[:main], f.express[:express]...), main, more}, nil
+	main, priority := head.shares(count)
+	more := head.more || main < len(head.main) || priority < len(head.priority)
+	return Batch{append(head.main[:main], head.priority[:priority]...), main, more}, nil
 }
 
-// Peek returns the oldest entries of a shard, count of each lane at most but for its first
-// pack. Unlike Read it changes nothing, so anyone may call it at any time.
+// Peek returns the oldest entries of a shard: up to count of each stream, but at least the
+// whole first stream entry. Unlike Read it changes nothing and is safe to call at any time.
 func Peek(ctx context.Context, client redis.UniversalClient, shard, count int) ([]Entry, error) {
-	f, err := peek(ctx, client, shard, count)
+	head, err := peek(ctx, client, shard, count)
 	if err != nil {
 		return nil, err
 	}
-	return append(f.main, f.express...), nil
+	return append(head.main, head.priority...), nil
 }
 
-// Trim takes a batch out of its shard. It must have been stored.
+// Trim removes a stored batch from its shard.
 //
-// It takes out of each lane the last entry of the batch and all before it. That is
-// the batch and nothing else: of each lane a batch has the beginning, and no entry
-// comes into a lane with an id less than one that the lane has had.
+// It removes the batch's last entry of each stream and everything before it. That is
+// exactly the batch: a batch is the beginning of each stream, and ids in a stream only grow.
 func Trim(ctx context.Context, client redis.UniversalClient, shard int, batch Batch) error {
 	pipe := client.Pipeline()
-	for _, lane := range []struct {
+	for _, part := range []struct {
 		stream  string
 		entries []Entry
-	}{{stream(shard), batch.Entries[:batch.Main]}, {expressStream(shard), batch.Entries[batch.Main:]}} {
-		if len(lane.entries) == 0 {
+	}{{mainStream(shard), batch.Entries[:batch.Main]}, {priorityStream(shard), batch.Entries[batch.Main:]}} {
+		if len(part.entries) == 0 {
 			continue
 		}
-		next, err := after(lane.entries[len(lane.entries)-1].ID)
+		next, err := nextID(part.entries[len(part.entries)-1].ID)
 		if err != nil {
 			return err
 		}
-		pipe.XTrimMinID(ctx, lane.stream, next)
+		pipe.XTrimMinID(ctx, part.stream, next)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("trim the queue's shard %d: %w", shard, err)
@@ -222,29 +221,29 @@ func Trim(ctx context.Context, client redis.UniversalClient, shard int, batch Ba
 	return nil
 }
 
-// Backlog says how much of a shard waits to be stored. A lane of more than countUpTo entries
-// of the stream has as many events as the oldest of them let expect.
+// Backlog is the number and age of a shard's events that wait to be stored. If a stream has
+// more than countUpTo entries, its number of events is extrapolated from the oldest ones.
 type Backlog struct {
-	Length  int64         // events, of both lanes
-	Express int64         // how many of them are in the express lane
-	Age     time.Duration // of the oldest entry; 0 when empty
+	Length   int64         // events in both streams
+	Priority int64         // events in the priority stream
+	Age      time.Duration // of the oldest entry; 0 if there is none
 }
 
-// countUpTo is how many entries of a lane are counted event by event.
+// countUpTo is how many entries of a stream are counted event by event.
 const countUpTo = 100
 
 // Backlogs returns the backlog of every shard at now.
 func Backlogs(ctx context.Context, client redis.UniversalClient, now time.Time) ([Shards]Backlog, error) {
 	var out [Shards]Backlog
-	type lane struct {
+	type replies struct {
 		length *redis.IntCmd
 		oldest *redis.XMessageSliceCmd
 	}
-	var lanes [Shards][2]lane
+	var streams [Shards][2]replies
 	pipe := client.Pipeline()
 	for shard := range Shards {
-		for i, stream := range []string{stream(shard), expressStream(shard)} {
-			lanes[shard][i] = lane{pipe.XLen(ctx, stream), pipe.XRangeN(ctx, stream, "-", "+", countUpTo)}
+		for i, stream := range []string{mainStream(shard), priorityStream(shard)} {
+			streams[shard][i] = replies{pipe.XLen(ctx, stream), pipe.XRangeN(ctx, stream, "-", "+", countUpTo)}
 		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
@@ -252,20 +251,20 @@ func Backlogs(ctx context.Context, client redis.UniversalClient, now time.Time) 
 	}
 	for shard := range Shards {
 		backlog := &out[shard]
-		for i, lane := range lanes[shard] {
-			oldest := lane.oldest.Val()
+		for i, stream := range streams[shard] {
+			oldest := stream.oldest.Val()
 			if len(oldest) == 0 {
 				continue
 			}
-			ms, _, err := split(oldest[0].ID)
+			ms, _, err := parseID(oldest[0].ID)
 			if err != nil {
 				return out, err
 			}
 			backlog.Age = max(backlog.Age, now.Sub(time.UnixMilli(ms)))
-			events := lane.length.Val() * int64(countEvents(oldest)) / int64(len(oldest))
+			events := stream.length.Val() * int64(countEvents(oldest)) / int64(len(oldest))
 			backlog.Length += events
 			if i == 1 {
-				backlog.Express = events
+				backlog.Priority = events
 			}
 		}
 	}
@@ -280,28 +279,28 @@ func countEvents(messages []redis.XMessage) int {
 	return len(events)
 }
 
-// payload is what a stream entry holds; "" when it is not one of ours.
+// payload returns the payload of a stream entry, or "" if this package did not write it.
 func payload(m redis.XMessage) string {
 	text, _ := m.Values[field].(string)
 	return text
 }
 
-// after is the smallest id greater than id.
-func after(id string) (string, error) {
-	ms, seq, err := split(id)
+// nextID returns the smallest id greater than id.
+func nextID(id string) (string, error) {
+	ms, seq, err := parseID(id)
 	if err != nil {
 		return "", err
 	}
 	return strconv.FormatInt(ms, 10) + "-" + strconv.FormatUint(seq+1, 10), nil
 }
 
-// later is the greater of two ids.
-func later(a, b string) (string, error) {
-	aMS, aSeq, err := split(a)
+// maxID returns the greater of two ids.
+func maxID(a, b string) (string, error) {
+	aMS, aSeq, err := parseID(a)
 	if err != nil {
 		return "", err
 	}
-	bMS, bSeq, err := split(b)
+	bMS, bSeq, err := parseID(b)
 	if err != nil {
 		return "", err
 	}
@@ -311,13 +310,14 @@ func later(a, b string) (string, error) {
 	return a, nil
 }
 
-func split(id string) (ms int64, seq uint64, err error) {
+// parseID parses the id of a stream entry.
+func parseID(id string) (ms int64, seq uint64, err error) {
 	left, right, _ := strings.Cut(id, "-")
 	if ms, err = strconv.ParseInt(left, 10, 64); err != nil {
-		return 0, 0, fmt.Errorf("read the stream id %q: %w", id, err)
+		return 0, 0, fmt.Errorf("parse the stream id %q: %w", id, err)
 	}
 	if seq, err = strconv.ParseUint(right, 10, 64); err != nil {
-		return 0, 0, fmt.Errorf("read the stream id %q: %w", id, err)
+		return 0, 0, fmt.Errorf("parse the stream id %q: %w", id, err)
 	}
 	return ms, seq, nil
 }

@@ -27,11 +27,11 @@ func connectTo(tb testing.TB, url string) *redis.Client {
 	return client
 }
 
-func made(visitor int64) *event.Event {
+func newEvent(visitor int64) *event.Event {
 	return &event.Event{ID: uuid.Must(uuid.NewV7()), Site: 1, Time: time.Now().UTC().Truncate(time.Millisecond), Visitor: visitor, Type: event.View, Page: "/"}
 }
 
-func all(t *testing.T, client redis.UniversalClient) (entries [queue.Shards][]queue.Entry) {
+func peekAll(t *testing.T, client redis.UniversalClient) (entries [queue.Shards][]queue.Entry) {
 	t.Helper()
 	for shard := range queue.Shards {
 		var err error
@@ -42,7 +42,7 @@ func all(t *testing.T, client redis.UniversalClient) (entries [queue.Shards][]qu
 	return entries
 }
 
-func TestAppendFromManyRequests(t *testing.T) {
+func TestAppendConcurrently(t *testing.T) {
 	t.Parallel()
 	client := connect(t)
 	writer := queue.NewWriter(client)
@@ -52,7 +52,7 @@ func TestAppendFromManyRequests(t *testing.T) {
 		wg.Go(func() {
 			events := make([]*event.Event, each)
 			for i := range events {
-				events[i] = made(int64(r))
+				events[i] = newEvent(int64(r))
 			}
 			if err := writer.Append(t.Context(), events...); err != nil {
 				t.Error(err)
@@ -61,47 +61,47 @@ func TestAppendFromManyRequests(t *testing.T) {
 	}
 	wg.Wait()
 	total := 0
-	for shard, entries := range all(t, client) {
+	for shard, entries := range peekAll(t, client) {
 		total += len(entries)
 		for _, e := range entries {
-			if of := queue.ShardOf(read(t, e)); of != shard {
-				t.Errorf("shard %d has an entry of shard %d", shard, of)
+			if want := queue.ShardOf(decode(t, e)); want != shard {
+				t.Errorf("shard %d has an entry of shard %d", shard, want)
 			}
 		}
 	}
 	if total != requests*each {
-		t.Errorf("%d entries, %d were appended", total, requests*each)
+		t.Errorf("got %d entries, appended %d", total, requests*each)
 	}
 	writer.Close()
 	writer.Close()
-	if err := writer.Append(t.Context(), made(1)); !errors.Is(err, queue.ErrClosed) {
-		t.Errorf("after Close: %v, want ErrClosed", err)
+	if err := writer.Append(t.Context(), newEvent(1)); !errors.Is(err, queue.ErrClosed) {
+		t.Errorf("Append after Close = %v, want ErrClosed", err)
 	}
 }
 
-func TestTrimTakesWhatWasReadAndNoMore(t *testing.T) {
+func TestTrim(t *testing.T) {
 	t.Parallel()
 	client := connect(t)
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
 	for range 10 {
-		if err := writer.Append(t.Context(), made(4)); err != nil { // shard 0
+		if err := writer.Append(t.Context(), newEvent(4)); err != nil { // shard 0
 			t.Fatal(err)
 		}
 	}
 	read, err := queue.Read(t.Context(), client, 0, 6)
 	if err != nil || len(read.Entries) != 6 || read.Main != 6 {
-		t.Fatalf("%d entries, %v", len(read.Entries), err)
+		t.Fatalf("Read = %d entries, %d in the main stream, %v, want 6", len(read.Entries), read.Main, err)
 	}
 	if err := queue.Trim(t.Context(), client, 0, read); err != nil {
 		t.Fatal(err)
 	}
-	left := all(t, client)[0]
+	left := peekAll(t, client)[0]
 	if len(left) != 4 || left[0] == read.Entries[5] {
-		t.Errorf("%d entries are left, want 4", len(left))
+		t.Errorf("%d entries left, want 4", len(left))
 	}
-	if err := queue.Trim(t.Context(), client, 0, queue.Batch{Entries: []queue.Entry{{ID: "no id"}}, Main: 1}); err == nil {
-		t.Error("an id that is none was taken")
+	if err := queue.Trim(t.Context(), client, 0, queue.Batch{Entries: []queue.Entry{{ID: "invalid"}}, Main: 1}); err == nil {
+		t.Error("Trim accepted an invalid id")
 	}
 }
 
@@ -110,7 +110,7 @@ func TestBacklogs(t *testing.T) {
 	client := connect(t)
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
-	if err := writer.Append(t.Context(), made(1), made(1), made(2)); err != nil {
+	if err := writer.Append(t.Context(), newEvent(1), newEvent(1), newEvent(2)); err != nil {
 		t.Fatal(err)
 	}
 	got, err := queue.Backlogs(t.Context(), client, time.Now().Add(time.Minute))
@@ -118,7 +118,7 @@ func TestBacklogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got[0].Length != 0 || got[0].Age != 0 || got[1].Length != 2 || got[2].Length != 1 || got[1].Age < 59*time.Second {
-		t.Errorf("%+v", got)
+		t.Errorf("Backlogs = %+v", got)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestFollow(t *testing.T) {
 	client := connect(t)
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
-	if err := writer.Append(t.Context(), made(1)); err != nil { // before anyone follows
+	if err := writer.Append(t.Context(), newEvent(1)); err != nil { // before the position
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -135,7 +135,7 @@ func TestFollow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted := []*event.Event{made(1), made(5), made(5)}
+	wanted := []*event.Event{newEvent(1), newEvent(5), newEvent(5)}
 	if err := writer.Append(ctx, wanted...); err != nil { // after the position, before Follow begins
 		t.Fatal(err)
 	}
@@ -145,11 +145,11 @@ func TestFollow(t *testing.T) {
 	for range wanted {
 		e := <-seen
 		if !slices.ContainsFunc(wanted, func(w *event.Event) bool { return w.ID == e.ID }) {
-			t.Errorf("the follower saw an event of visitor %d that came before its position", e.Visitor)
+			t.Errorf("Follow passed an event of visitor %d appended before its position", e.Visitor)
 		}
 	}
 	cancel()
 	if err := <-ended; err != nil {
-		t.Errorf("ended by its context: %v", err)
+		t.Errorf("Follow after cancel = %v, want nil", err)
 	}
 }

@@ -14,78 +14,82 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// maxEvents is how many events go to Redis in one pipeline; more only when they are of
-// one group.
+// maxEvents is how many events one pipeline sends to Redis. A larger group is sent whole.
 const maxEvents = 4096
 
-// maxKept is how many bytes a group may have that is kept for the next request: more than
-// the events of one need but seldom.
-const maxKept = 64 << 10
+// maxPooled is the buffer size, in bytes, up to which a group is reused. The events of one
+// request seldom need more.
+const maxPooled = 64 << 10
 
-// noteEvery is how often it is noted at most that events of a site are appended to a
-// shard.
-const noteEvery = 10 * time.Second
+// siteUpdateEvery is the minimum time between two updates of a site in a shard's sites.
+const siteUpdateEvery = 10 * time.Second
 
 // ErrClosed is returned by Append after Close.
 var ErrClosed = errors.New("the queue's writer is closed")
 
-// Writer appends events with group commit: while one pipeline is on its way to
-// Redis, the events of all requests that arrive meanwhile gather for the next. Those of
-// one shard and one site become one entry of the stream.
+// Writer appends events with group commit: while one pipeline is on its way to Redis, the
+// events of all requests that arrive gather for the next. Events of the same shard and
+// site share stream entries.
 //
-// It also notes in Redis of which sites it appends, so that Read knows whether events
-// of other sites wait behind those that it sees.
+// It also records in Redis which sites it appends events of, so that Read knows whether
+// other sites wait behind the entries that it sees.
 type Writer struct {
 	client  redis.UniversalClient
-	streams [Shards]string // the keys of the main lanes
-	wake    chan struct{}  // holds a token while something waits; closed by Close
+	streams [Shards]string // keys of the main streams
+	wake    chan struct{}  // holds a token while something is pending; closed by Close
 	done    chan struct{}  // closed when the loop has ended
-	noted   map[note]int64 // when, in milliseconds of Redis's clock; of the loop alone
-	packer  *packer        // of the loop alone
+
+	// Used by the loop only.
+	updated map[shardSite]int64 // last update, in milliseconds of Redis's clock
+	builder *entryBuilder
 
 	groups sync.Pool // of *Group
 
-	mu      sync.Mutex
-	waiting []*Group
-	spare   []*Group // what the last batch was, for the next to gather in
-	drops   map[dropKey]int64
-	due     bool // drops are to be appended
-	closed  bool
+	mu       sync.Mutex
+	pending  []*Group
+	spare    []*Group // backing array of the previous batch, for reuse
+	drops    map[dropKey]int64
+	dropsDue bool // append drops with the next flush
+	closed   bool
 }
 
-// note is what is noted: that events of the site are appended to the shard.
-type note struct {
+// shardSite is a site in a shard.
+type shardSite struct {
 	shard int
 	site  int32
 }
 
-// Group is the events of one request, on their way to the queue. It is for one goroutine.
+// Group holds the events of one request on their way to the queue. It is not safe for
+// concurrent use.
 type Group struct {
-	events []waiting
-	buf    []byte     // the forms that the events have in the queue, one behind the other
-	done   chan error // what became of it, once
+	events []queuedEvent
+	buf    []byte     // the encoded events, one after another
+	done   chan error // receives the result once
 }
 
-// waiting is an event of a group.
-type waiting struct {
-	note
-	end int // of its form in the group's
+// queuedEvent is an event of a group.
+type queuedEvent struct {
+	shardSite
+	end int // of the encoded event in the group's buf
 }
 
-// Add adds an event, of which it keeps nothing but the form that it has in the queue.
+// Add encodes an event into the group. It does not retain e.
 func (g *Group) Add(e *event.Event) {
 	g.buf = e.Encode(g.buf)
-	g.events = append(g.events, waiting{note{ShardOf(e), e.Site}, len(g.buf)})
+	g.events = append(g.events, queuedEvent{shardSite{ShardOf(e), e.Site}, len(g.buf)})
 }
 
-// Len is how many events were added.
+// Len returns the number of events added.
 func (g *Group) Len() int { return len(g.events) }
 
-// NewWriter starts a writer. Close ends it.
+// NewWriter starts a writer. The caller must Close it.
 func NewWriter(client redis.UniversalClient) *Writer {
-	w := &Writer{client: client, wake: make(chan struct{}, 1), done: make(chan struct{}), noted: map[note]int64{}, packer: newPacker(), drops: map[dropKey]int64{}}
+	w := &Writer{
+		client: client, wake: make(chan struct{}, 1), done: make(chan struct{}),
+		updated: map[shardSite]int64{}, builder: newEntryBuilder(), drops: map[dropKey]int64{},
+	}
 	for shard := range Shards {
-		w.streams[shard] = stream(shard)
+		w.streams[shard] = mainStream(shard)
 	}
 	go w.loop()
 	return w
@@ -99,11 +103,11 @@ func (w *Writer) Group() *Group {
 	return &Group{done: make(chan error, 1)}
 }
 
-// Append is AppendGroup for events that are at hand.
+// Append appends events, as AppendGroup does.
 func (w *Writer) Append(ctx context.Context, events ...*event.Event) error {
-	for some := range slices.Chunk(events, maxEvents) {
+	for chunk := range slices.Chunk(events, maxEvents) {
 		g := w.Group()
-		for _, e := range some {
+		for _, e := range chunk {
 			g.Add(e)
 		}
 		if err := w.AppendGroup(ctx, g); err != nil {
@@ -113,12 +117,12 @@ func (w *Writer) Append(ctx context.Context, events ...*event.Event) error {
 	return nil
 }
 
-// AppendGroup returns nil once Redis has taken all the events of a group, which must not
-// be used afterwards. After an error some of them may have been taken: an event that is
-// sent again with the same id is still one event.
+// AppendGroup returns nil once Redis has appended all events of a group. The group must not
+// be used afterwards. After an error some events may have been appended; it is safe to
+// append them again, because events with the same id are stored once.
 func (w *Writer) AppendGroup(ctx context.Context, g *Group) error {
 	if g.Len() == 0 {
-		w.keep(g)
+		w.recycle(g)
 		return nil
 	}
 	w.mu.Lock()
@@ -126,38 +130,37 @@ func (w *Writer) AppendGroup(ctx context.Context, g *Group) error {
 		w.mu.Unlock()
 		return ErrClosed
 	}
-	w.waiting = append(w.waiting, g)
-	w.awake()
+	w.pending = append(w.pending, g)
+	w.wakeLoop()
 	w.mu.Unlock()
 	select {
 	case err := <-g.done:
-		w.keep(g)
+		w.recycle(g)
 		return err
-	case <-ctx.Done(): // and the loop still has the group
+	case <-ctx.Done(): // the loop still uses the group: don't recycle it
 		return fmt.Errorf("wait for the queue: %w", ctx.Err())
 	}
 }
 
-// keep keeps a group for another request.
-func (w *Writer) keep(g *Group) {
-	if cap(g.buf) > maxKept {
+// recycle makes a group available to another request.
+func (w *Writer) recycle(g *Group) {
+	if cap(g.buf) > maxPooled {
 		return
 	}
-	clear(g.buf) // what is there of people is not kept
+	clear(g.buf) // don't retain personal data
 	g.buf, g.events = g.buf[:0], g.events[:0]
 	w.groups.Put(g)
 }
 
-// awake wakes the loop. It is called with the lock, before Close.
-func (w *Writer) awake() {
+// wakeLoop wakes the loop. The caller holds mu and has checked closed.
+func (w *Writer) wakeLoop() {
 	select {
 	case w.wake <- struct{}{}:
-	default: // it has been woken already
+	default: // already awake
 	}
 }
 
-// Close waits until all that was appended has been answered for, then ends the
-// writer.
+// Close sends everything that is pending, waits for the results, and ends the writer.
 func (w *Writer) Close() {
 	w.mu.Lock()
 	if !w.closed {
@@ -178,65 +181,65 @@ func (w *Writer) loop() {
 	}
 }
 
-// flush sends what waits, and tells whether there was something.
+// flush sends what is pending, and reports whether there was anything.
 func (w *Writer) flush() bool {
-	// Those first that can append now: the more there are in a pipeline the less each costs.
+	// Let other goroutines append first: a fuller pipeline costs less per event.
 	runtime.Gosched()
 	w.mu.Lock()
 	groups := w.takeGroups()
 	drops := w.takeDrops()
 	w.mu.Unlock()
 	if len(groups) == 0 && len(drops) == 0 {
-		w.reuse(groups)
+		w.recycleSlice(groups)
 		return false
 	}
-	// The callers' contexts end their waiting, not the pipeline that others share;
-	// the client's own timeouts bound it.
+	// Many callers share the pipeline, so none of their contexts may cancel it. The
+	// client's own timeouts bound it.
 	ctx := context.Background()
 	pipe := w.client.Pipeline()
-	w.pack(groups)
-	commands := make([]*redis.StringCmd, len(w.packer.packs))
-	for i := range w.packer.packs {
-		p := &w.packer.packs[i]
-		commands[i] = w.xadd(ctx, pipe, p.shard, w.packer.payload(p))
+	w.build(groups)
+	commands := make([]*redis.StringCmd, len(w.builder.entries))
+	for i := range w.builder.entries {
+		entry := &w.builder.entries[i]
+		commands[i] = w.xadd(ctx, pipe, entry.shard, w.builder.payload(entry))
 	}
 	counts := make([]*redis.StringCmd, len(drops))
 	for i, d := range drops {
 		counts[i] = w.xadd(ctx, pipe, int(uint32(d.Site)%Shards), d.encode())
 	}
 	_, err := pipe.Exec(ctx)
-	w.keepDrops(drops, counts)
-	w.note(ctx, commands)
-	events := w.packer.events
+	w.restoreDrops(drops, counts)
+	w.updateSites(ctx, commands)
+	events := w.builder.events
 	for _, g := range groups {
 		own := events[:g.Len()]
 		events = events[g.Len():]
-		g.done <- failure(commands, own, err) // and now the group is another's
+		g.done <- appendError(commands, own, err) // hands the group back: don't use it any more
 	}
-	w.packer.reset()
-	w.reuse(groups)
+	w.builder.reset()
+	w.recycleSlice(groups)
 	return true
 }
 
-// pack packs the events of groups.
-func (w *Writer) pack(groups []*Group) {
+// build makes stream entries of the events of groups.
+func (w *Writer) build(groups []*Group) {
 	for _, g := range groups {
 		start := 0
 		for _, e := range g.events {
-			w.packer.add(e.note, g.buf[start:e.end])
+			w.builder.add(e.shardSite, g.buf[start:e.end])
 			start = e.end
 		}
 	}
 }
 
-// failure is why Redis did not take all the events of a group, if it did not: what one fails
-// for fails the others too. Each pack has its command, and sent is what became of all.
-func failure(commands []*redis.StringCmd, events []packed, sent error) error {
+// appendError returns the first error among the commands that append a group's events, or
+// nil. Each stream entry has its command; pipeErr is the result of the whole pipeline.
+func appendError(commands []*redis.StringCmd, events []encodedEvent, pipeErr error) error {
 	for i := range events {
-		command := commands[events[i].pack]
+		command := commands[events[i].entry]
 		err := command.Err()
 		if err == nil && command.Val() == "" {
-			err = sent // the command never was
+			err = pipeErr // the command was never executed
 		}
 		if err != nil {
 			return fmt.Errorf("append to the queue: %w", err)
@@ -245,57 +248,57 @@ func failure(commands []*redis.StringCmd, events []packed, sent error) error {
 	return nil
 }
 
-// xadd is the client's XAdd with a quarter of its memory.
+// xadd is the client's XAdd with a quarter of the allocations.
 func (w *Writer) xadd(ctx context.Context, pipe redis.Pipeliner, shard int, payload []byte) *redis.StringCmd {
 	command := redis.NewStringCmd(ctx, "xadd", w.streams[shard], "*", field, payload)
-	_ = pipe.Process(ctx, command) // only gathers it
+	_ = pipe.Process(ctx, command) // only queues the command
 	return command
 }
 
-// takeGroups is called with the lock. It returns the groups that are to be sent now.
+// takeGroups returns the groups to send now. The caller holds mu.
 func (w *Writer) takeGroups() []*Group {
 	taken, events := 0, 0
-	for taken < len(w.waiting) && events < maxEvents {
-		events += w.waiting[taken].Len()
+	for taken < len(w.pending) && events < maxEvents {
+		events += w.pending[taken].Len()
 		taken++
 	}
-	groups := w.waiting[:taken:taken]
-	if taken < len(w.waiting) {
-		w.waiting = w.waiting[taken:]
+	groups := w.pending[:taken:taken]
+	if taken < len(w.pending) {
+		w.pending = w.pending[taken:]
 	} else {
-		w.waiting, w.spare = w.spare[:0], nil
+		w.pending, w.spare = w.spare[:0], nil
 	}
 	return groups
 }
 
-// reuse lets the next groups gather where some were.
-func (w *Writer) reuse(groups []*Group) {
-	clear(groups) // who waits for them has them now
+// recycleSlice makes the slice of groups available to takeGroups.
+func (w *Writer) recycleSlice(groups []*Group) {
+	clear(groups) // their callers own them now
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.spare = groups[:0]
 }
 
-// note notes the sites of what was appended. A failure is nobody's error: an entry
-// without a note is stored all the same, in its turn.
-func (w *Writer) note(ctx context.Context, appended []*redis.StringCmd) {
+// updateSites records the sites of the appended entries. It ignores errors: an entry whose
+// site is not recorded is still stored, in its turn.
+func (w *Writer) updateSites(ctx context.Context, appended []*redis.StringCmd) {
 	var pipe redis.Pipeliner
-	for i := range w.packer.packs {
-		p := &w.packer.packs[i]
-		ms, _, err := split(appended[i].Val())
-		if err != nil || ms-w.noted[p.note] < noteEvery.Milliseconds() {
+	for i := range w.builder.entries {
+		entry := &w.builder.entries[i]
+		ms, _, err := parseID(appended[i].Val())
+		if err != nil || ms-w.updated[entry.shardSite] < siteUpdateEvery.Milliseconds() {
 			continue
 		}
-		w.noted[p.note] = ms
-		if pipe == nil { // seldom
+		w.updated[entry.shardSite] = ms
+		if pipe == nil { // rare
 			pipe = w.client.Pipeline()
 		}
-		pipe.ZAdd(ctx, sitesKey(p.shard), redis.Z{Score: float64(ms), Member: p.site})
+		pipe.ZAdd(ctx, sitesKey(entry.shard), redis.Z{Score: float64(ms), Member: entry.site})
 	}
 	if pipe == nil {
 		return
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		clear(w.noted)
+		clear(w.updated)
 	}
 }

@@ -66,7 +66,7 @@ func Replay(ctx context.Context, db database.DB, client redis.UniversalClient, l
 	if err != nil {
 		return 0, err
 	}
-	room := queue.NewRoom(client, 0)
+	room := queue.NewMemoryGuard(client, 0)
 	for after := int64(0); replayed < limit; progress(replayed) {
 		// What Redis doesn't tell it will refuse.
 		if _ = room.Load(ctx); room.Full() {
@@ -92,12 +92,12 @@ func some(ctx context.Context, db database.DB, client redis.UniversalClient, aft
 			return err
 		}
 		var ids []int64
-		var payloads []queue.Returned
+		var payloads []queue.ShardPayload
 		for _, l := range letters {
 			ids = append(ids, l.ID)
-			payloads = append(payloads, queue.Returned{Shard: int(l.Shard), Payload: l.Payload})
+			payloads = append(payloads, queue.ShardPayload{Shard: int(l.Shard), Payload: l.Payload})
 		}
-		if err := queue.Return(ctx, client, payloads); err != nil {
+		if err := queue.Requeue(ctx, client, payloads); err != nil {
 			return fmt.Errorf("%w: %w", ErrQueue, err)
 		}
 		n, upTo = len(ids), ids[len(ids)-1]

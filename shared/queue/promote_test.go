@@ -15,7 +15,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/queue"
 )
 
-// servers are the kinds of Redis that the queue must work on.
+// servers returns a client for each kind of Redis that the queue supports.
 func servers(t *testing.T) map[string]redis.UniversalClient {
 	t.Helper()
 	memory, err := localredis.InProcess()
@@ -27,7 +27,7 @@ func servers(t *testing.T) map[string]redis.UniversalClient {
 	return map[string]redis.UniversalClient{"server": connect(t), "in process": connectTo(t, memory.URL()), "cluster": cluster}
 }
 
-// newCluster is a client that takes two servers for a cluster.
+// newCluster returns a client that treats two servers as a cluster, and a client for each.
 func newCluster(t *testing.T) (*redis.ClusterClient, []*redis.Client) {
 	t.Helper()
 	masters := []*redis.Client{connect(t), connect(t)}
@@ -44,17 +44,17 @@ func newCluster(t *testing.T) (*redis.ClusterClient, []*redis.Client) {
 	return client, masters
 }
 
-// of are n events of a site, all of shard 0.
-func of(site int32, n int) []*event.Event {
+// siteEvents returns n events of a site, all in shard 0.
+func siteEvents(site int32, n int) []*event.Event {
 	events := make([]*event.Event, n)
 	for i := range events {
-		events[i] = made(4)
+		events[i] = newEvent(4)
 		events[i].Site = site
 	}
 	return events
 }
 
-func length(t *testing.T, client redis.UniversalClient) queue.Backlog {
+func readBacklog(t *testing.T, client redis.UniversalClient) queue.Backlog {
 	t.Helper()
 	backlogs, err := queue.Backlogs(t.Context(), client, time.Now())
 	if err != nil {
@@ -63,8 +63,8 @@ func length(t *testing.T, client redis.UniversalClient) queue.Backlog {
 	return backlogs[0]
 }
 
-// read is the event of an entry.
-func read(t rapid.TB, entry queue.Entry) *event.Event {
+// decode returns the event of an entry.
+func decode(t rapid.TB, entry queue.Entry) *event.Event {
 	t.Helper()
 	e, err := entry.Event()
 	if err != nil {
@@ -73,8 +73,8 @@ func read(t rapid.TB, entry queue.Entry) *event.Event {
 	return e
 }
 
-// drainShard reads and trims shard 0 until it is empty, and returns how many entries
-// of each site each batch had.
+// drainShard reads and trims shard 0 until it is empty. It returns the number of entries per
+// site of each batch.
 func drainShard(t *testing.T, client redis.UniversalClient, count int) (batches []map[int32]int) {
 	t.Helper()
 	for {
@@ -90,23 +90,24 @@ func drainShard(t *testing.T, client redis.UniversalClient, count int) (batches 
 		}
 		sites := map[int32]int{}
 		for _, e := range batch.Entries {
-			sites[read(t, e).Site]++
+			sites[decode(t, e).Site]++
 		}
 		batches = append(batches, sites)
 	}
 }
 
-// TestAFloodIsPassed: whoever comes behind a flood is read after a twentieth of it and
-// a few batches more. Every batch is full, but for a pack, so the flood is not held up either.
-func TestAFloodIsPassed(t *testing.T) {
+// TestReadFlood checks that events behind a flood are read after a twentieth of it and a few
+// batches more. Every batch is full, except for less than a batch entry, so the flood is not
+// delayed either.
+func TestReadFlood(t *testing.T) {
 	t.Parallel()
-	const flood, others, batch, pack = 2000, 10, 40, 16
+	const flood, others, batch, batchEntry = 2000, 10, 40, 16
 	for name, client := range servers(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			writer := queue.NewWriter(client)
 			t.Cleanup(writer.Close)
-			for _, events := range [][]*event.Event{of(1, flood), of(2, others), of(3, others), of(1, flood)} {
+			for _, events := range [][]*event.Event{siteEvents(1, flood), siteEvents(2, others), siteEvents(3, others), siteEvents(1, flood)} {
 				if err := writer.Append(t.Context(), events...); err != nil {
 					t.Fatal(err)
 				}
@@ -115,8 +116,8 @@ func TestAFloodIsPassed(t *testing.T) {
 			batches := drainShard(t, client, batch)
 			for i, sites := range batches {
 				size := sites[1] + sites[2] + sites[3]
-				if (size <= batch-pack || size > batch) && i < len(batches)-1 {
-					t.Errorf("batch %d has %v of the sites", i, sites)
+				if (size <= batch-batchEntry || size > batch) && i < len(batches)-1 {
+					t.Errorf("batch %d has entries per site %v", i, sites)
 				}
 				for site, n := range sites {
 					total[site] += n
@@ -129,15 +130,15 @@ func TestAFloodIsPassed(t *testing.T) {
 				t.Errorf("read %v, want %v", total, want)
 			}
 			if most := flood/batch/20 + 4; last > most {
-				t.Errorf("the other sites were read with batch %d of %d, at most %d were to come before", last, len(batches), most)
+				t.Errorf("other sites were read as late as batch %d of %d, want at most %d", last, len(batches), most)
 			}
 		})
 	}
 }
 
-// TestTheOrderIsKeptWithoutAFlood: with one site alone, and with sites none of
-// which has more than three quarters.
-func TestTheOrderIsKeptWithoutAFlood(t *testing.T) {
+// TestReadInOrder checks that entries are read in order without a flood: with one site
+// alone, and if no site has more than three quarters.
+func TestReadInOrder(t *testing.T) {
 	t.Parallel()
 	for name, sites := range map[string]int{"one site": 1, "three sites": 3} {
 		t.Run(name, func(t *testing.T) {
@@ -145,7 +146,7 @@ func TestTheOrderIsKeptWithoutAFlood(t *testing.T) {
 			client := connect(t)
 			writer := queue.NewWriter(client)
 			t.Cleanup(writer.Close)
-			events := of(0, 3000)
+			events := siteEvents(0, 3000)
 			for i, e := range events {
 				e.Site = int32(i % sites)
 			}
@@ -159,12 +160,12 @@ func TestTheOrderIsKeptWithoutAFlood(t *testing.T) {
 			for next < len(events) {
 				batch, err := queue.Read(t.Context(), client, 0, 100)
 				if n := len(batch.Entries); err != nil || n == 0 || n > 100 || batch.Main != n || batch.More != (next+n < len(events)) {
-					t.Fatalf("%d entries, %d of the main lane, more: %t, %v", n, batch.Main, batch.More, err)
+					t.Fatalf("Read = %d entries, %d in the main stream, more %t, %v", n, batch.Main, batch.More, err)
 				}
 				for _, entry := range batch.Entries {
-					e := read(t, entry)
+					e := decode(t, entry)
 					if e.ID != order[e.Site][0].ID {
-						t.Fatal("not in the order in which they were appended")
+						t.Fatal("entries were read out of order")
 					}
 					order[e.Site] = order[e.Site][1:]
 				}
@@ -173,57 +174,57 @@ func TestTheOrderIsKeptWithoutAFlood(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if left := length(t, client); left.Length != 0 {
-				t.Errorf("left %+v", left)
+			if left := readBacklog(t, client); left.Length != 0 {
+				t.Errorf("backlog = %+v, want none", left)
 			}
 		})
 	}
 }
 
-// TestBothLanesAreCounted: the backlog has both lanes, and the age of the oldest.
-func TestBothLanesAreCounted(t *testing.T) {
+// TestBacklogsOfBothStreams checks that the backlog counts both streams, and has the age of
+// the oldest entry.
+func TestBacklogsOfBothStreams(t *testing.T) {
 	t.Parallel()
 	client := connect(t)
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
-	if err := writer.Append(t.Context(), append(of(1, 100), of(2, 1)...)...); err != nil {
+	if err := writer.Append(t.Context(), append(siteEvents(1, 100), siteEvents(2, 1)...)...); err != nil {
 		t.Fatal(err)
 	}
-	before := length(t, client)
+	before := readBacklog(t, client)
 	batch, err := queue.Read(t.Context(), client, 0, 20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after := length(t, client); before.Length != 101 || after.Length != 101 || before.Express != 0 || after.Express != 1 || after.Age < before.Age {
-		t.Errorf("%+v before, %+v after", before, after)
+	if after := readBacklog(t, client); before.Length != 101 || after.Length != 101 || before.Priority != 0 || after.Priority != 1 || after.Age < before.Age {
+		t.Errorf("backlog = %+v before Read, %+v after it", before, after)
 	}
 	if err := queue.Trim(t.Context(), client, 0, batch); err != nil {
 		t.Fatal(err)
 	}
-	if after := length(t, client); after.Length != 101-int64(len(batch.Entries)) {
-		t.Errorf("%+v after %d were taken", after, len(batch.Entries))
+	if after := readBacklog(t, client); after.Length != 101-int64(len(batch.Entries)) {
+		t.Errorf("backlog = %+v after %d entries were trimmed", after, len(batch.Entries))
 	}
 }
 
-// TestAnEntryOfEitherLaneIsFound: whoever reads less and less until there is only
-// one entry, as one does in search of the entry that can't be stored, finds it.
-func TestAnEntryOfEitherLaneIsFound(t *testing.T) {
+// TestBisect checks that bisecting a batch always reaches the bad entry, in either stream.
+func TestBisect(t *testing.T) {
 	t.Parallel()
-	for _, lane := range []string{"main", "express"} {
-		t.Run(lane, func(t *testing.T) {
+	for _, stream := range []string{"main", "priority"} {
+		t.Run(stream, func(t *testing.T) {
 			t.Parallel()
 			client := connect(t)
 			writer := queue.NewWriter(client)
 			t.Cleanup(writer.Close)
-			if err := writer.Append(t.Context(), append(of(1, 400), of(2, 20)...)...); err != nil {
+			if err := writer.Append(t.Context(), append(siteEvents(1, 400), siteEvents(2, 20)...)...); err != nil {
 				t.Fatal(err)
 			}
-			batch, err := queue.Read(t.Context(), client, 0, 64) // which moves
+			batch, err := queue.Read(t.Context(), client, 0, 64) // promotes entries
 			if err != nil || batch.Main == 0 || batch.Main == len(batch.Entries) {
-				t.Fatalf("%d of %d entries are of the main lane, %v", batch.Main, len(batch.Entries), err)
+				t.Fatalf("%d of %d entries are in the main stream, %v", batch.Main, len(batch.Entries), err)
 			}
 			bad := batch.Entries[batch.Main-3].ID
-			if lane == "express" {
+			if stream == "priority" {
 				bad = batch.Entries[len(batch.Entries)-3].ID
 			}
 			tries := 0
@@ -232,14 +233,14 @@ func TestAnEntryOfEitherLaneIsFound(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				blamed := false
+				found := false
 				for _, e := range batch.Entries {
-					blamed = blamed || e.ID == bad
+					found = found || e.ID == bad
 				}
-				if blamed && batch.Single() {
+				if found && batch.Single() {
 					break
 				}
-				if blamed {
+				if found {
 					count = (len(batch.Entries) + 1) / 2
 					continue
 				}
@@ -249,15 +250,15 @@ func TestAnEntryOfEitherLaneIsFound(t *testing.T) {
 				count = min(2*count, 64)
 			}
 			if tries > 60 {
-				t.Errorf("found after %d tries", tries)
+				t.Errorf("found the entry after %d tries, want at most 60", tries)
 			}
 		})
 	}
 }
 
-// TestReadAndTrim: whatever is appended, read and trimmed, by a worker that may die
-// before it trims, the queue holds what was appended and not trimmed, each entry
-// once; and a batch is as large as it can be.
+// TestReadAndTrim checks that the queue holds exactly the entries that were appended and not
+// trimmed, each once, even if a worker dies before it trims, and that batches are as large
+// as possible.
 func TestReadAndTrim(t *testing.T) {
 	t.Parallel()
 	client := connect(t)
@@ -278,16 +279,16 @@ func TestReadAndTrim(t *testing.T) {
 	})
 }
 
-// TestSeveralWorkers: when one worker reads what another has read and not yet trimmed,
-// entries may be read again, but none is lost, and none is there twice.
-func TestSeveralWorkers(t *testing.T) {
+// TestConcurrentWorkers checks that if a worker reads entries that another has read and not
+// yet trimmed, no entry is lost or duplicated, though entries may be read again.
+func TestConcurrentWorkers(t *testing.T) {
 	t.Parallel()
 	client := connect(t)
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
 	rapid.Check(t, func(rt *rapid.T) {
 		q := newModel(rt, client, writer)
-		q.several = true
+		q.concurrent = true
 		var read []queue.Batch
 		rt.Repeat(map[string]func(*rapid.T){
 			"":       q.check,
@@ -304,18 +305,18 @@ func TestSeveralWorkers(t *testing.T) {
 	})
 }
 
-// model is what shard 0 must hold.
+// model is the expected content of shard 0.
 type model struct {
-	client  redis.UniversalClient
-	writer  *queue.Writer
-	queued  map[uuid.UUID]bool // appended and not trimmed
-	known   map[uuid.UUID]bool // appended
-	several bool               // what was trimmed may still be there
+	client     redis.UniversalClient
+	writer     *queue.Writer
+	queued     map[uuid.UUID]bool // appended and not trimmed
+	known      map[uuid.UUID]bool // appended
+	concurrent bool               // trimmed entries may still be there
 }
 
 func newModel(rt *rapid.T, client redis.UniversalClient, writer *queue.Writer) *model {
 	for _, key := range []string{"events", "express"} {
-		// Emptied and not deleted: no id may come again in a stream that lives on.
+		// Trim instead of deleting: ids in a stream must keep growing.
 		if err := client.XTrimMaxLen(rt.Context(), "analytics:{0}:"+key, 0).Err(); err != nil {
 			rt.Fatal(err)
 		}
@@ -324,9 +325,9 @@ func newModel(rt *rapid.T, client redis.UniversalClient, writer *queue.Writer) *
 }
 
 func (m *model) append(rt *rapid.T) {
-	events := of(1, rapid.IntRange(1, 30).Draw(rt, "events"))
+	events := siteEvents(1, rapid.IntRange(1, 30).Draw(rt, "events"))
 	sites := rapid.SampledFrom([]int32{1, 1, 1, 1, 1, 1, 1, 2, 2, 3})
-	if rapid.Bool().Draw(rt, "of several sites") {
+	if rapid.Bool().Draw(rt, "several sites") {
 		for _, e := range events {
 			e.Site = sites.Draw(rt, "site")
 		}
@@ -346,17 +347,17 @@ func (m *model) read(rt *rapid.T) queue.Batch {
 		rt.Fatal(err)
 	}
 	n := len(batch.Entries)
-	if n > count && !batch.Single() || !m.several && (n == 0) != (len(m.queued) == 0) || !m.several && !batch.More && n < len(m.queued) {
-		rt.Errorf("read %d entries, %d were asked for and %d are queued (more: %t)", n, count, len(m.queued), batch.More)
+	if n > count && !batch.Single() || !m.concurrent && (n == 0) != (len(m.queued) == 0) || !m.concurrent && !batch.More && n < len(m.queued) {
+		rt.Errorf("Read = %d entries, more %[4]t; want %[2]d of the %[3]d queued", n, count, len(m.queued), batch.More)
 	}
-	m.plausible(rt, batch.Entries)
-	m.whole(rt, batch.Entries)
+	m.checkQueued(rt, batch.Entries)
+	m.checkWhole(rt, batch.Entries)
 	return batch
 }
 
-// whole checks that no pack was cut: what is of a batch's stream entries but not of the batch
-// would be trimmed with it, and lost.
-func (m *model) whole(rt *rapid.T, entries []queue.Entry) {
+// checkWhole checks that Read split no batch entry: Trim would remove the parts that are not
+// in the batch, and lose them.
+func (m *model) checkWhole(rt *rapid.T, entries []queue.Entry) {
 	parts := map[string]int{}
 	for _, e := range entries {
 		parts[e.ID]++
@@ -371,8 +372,8 @@ func (m *model) whole(rt *rapid.T, entries []queue.Entry) {
 		}
 	}
 	for id, n := range parts {
-		if n < 0 || n > 0 && !m.several {
-			rt.Errorf("of the entry %s, %d parts too many were read", id, n)
+		if n < 0 || n > 0 && !m.concurrent {
+			rt.Errorf("read %[2]d parts too many of entry %[1]s", id, n)
 		}
 	}
 }
@@ -382,7 +383,7 @@ func (m *model) trim(rt *rapid.T, batch queue.Batch) {
 		rt.Fatal(err)
 	}
 	for _, e := range batch.Entries {
-		delete(m.queued, read(rt, e).ID)
+		delete(m.queued, decode(rt, e).ID)
 	}
 }
 
@@ -391,7 +392,7 @@ func (m *model) check(rt *rapid.T) {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	there := m.plausible(rt, entries)
+	there := m.checkQueued(rt, entries)
 	for id := range m.queued {
 		if !there[id] {
 			rt.Error("an entry was lost")
@@ -399,13 +400,13 @@ func (m *model) check(rt *rapid.T) {
 	}
 }
 
-// plausible checks that entries are some of the queued ones, each once.
-func (m *model) plausible(rt *rapid.T, entries []queue.Entry) map[uuid.UUID]bool {
+// checkQueued checks that entries are queued, each once, and returns their event ids.
+func (m *model) checkQueued(rt *rapid.T, entries []queue.Entry) map[uuid.UUID]bool {
 	there := map[uuid.UUID]bool{}
 	for _, e := range entries {
-		id := read(rt, e).ID
-		if there[id] || !m.known[id] || !m.queued[id] && !m.several {
-			rt.Error("an entry is there twice, or still, or was never appended")
+		id := decode(rt, e).ID
+		if there[id] || !m.known[id] || !m.queued[id] && !m.concurrent {
+			rt.Error("an entry is duplicated, was trimmed before, or was never appended")
 		}
 		there[id] = true
 	}
