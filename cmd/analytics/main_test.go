@@ -86,7 +86,7 @@ func (i *installation) keep(t *testing.T, events ...*event.Event) {
 
 func (i *installation) drain(t *testing.T) {
 	t.Helper()
-	if _, err := (&aggregate.Drainer{Redis: i.client, Database: i.db}).Run(t.Context()); err != nil {
+	if _, err := (&aggregate.Aggregator{Redis: i.client, Database: i.db}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -28,7 +28,7 @@ type recounted struct {
 // Run counts the days again, the first one first, and prints what it came to, even of
 // some when it has to stop.
 func (c *recomputeCommand) Run(ctx context.Context, env *host.Env, p *printer) error {
-	first, last, err := recompute.ReadDays(c.From, c.To)
+	first, last, err := recompute.ParseDays(c.From, c.To)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (c *recomputeCommand) Run(ctx context.Context, env *host.Env, p *printer) e
 	for day := first; day <= last && failure == nil; day++ {
 		bar.Describe(day.String())
 		var report recompute.Report
-		if report, failure = recompute.Recount(ctx, db, site, day, c.Replace, time.Now()); failure == nil {
+		if report, failure = recompute.DayOnRequest(ctx, db, site, day, c.Replace, time.Now()); failure == nil {
 			found.Days = append(found.Days, report)
 			_ = bar.Add(1) // it only draws
 		}
@@ -59,7 +59,7 @@ func (c *recomputeCommand) Run(ctx context.Context, env *host.Env, p *printer) e
 		return err
 	}
 	for i := range found.Days {
-		if found.Days[i].Left() {
+		if found.Days[i].Unrepaired() {
 			return errLeft
 		}
 	}

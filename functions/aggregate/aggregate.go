@@ -31,7 +31,7 @@ type Config struct {
 }
 
 type function struct {
-	drainer *aggregate.Drainer
+	drainer *aggregate.Aggregator
 	db      *pgxpool.Pool
 	redis   redis.UniversalClient
 	metrics metrics
@@ -56,7 +56,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, err
 	}
 	f := &function{
-		drainer: &aggregate.Drainer{Redis: client, Database: db, Batch: config.Batch, Workers: config.Workers},
+		drainer: &aggregate.Aggregator{Redis: client, Database: db, Batch: config.Batch, Workers: config.Workers},
 		db:      db,
 		redis:   client,
 		metrics: newMetrics(env.Metrics()),

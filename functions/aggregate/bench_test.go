@@ -211,7 +211,7 @@ func keepDays(b *testing.B, db *pgxpool.Pool) {
 		b.Fatal(err)
 	}
 	always := func() bool { return true }
-	if done, err := archive.Closed(b.Context(), db, codec, time.Now(), always, slog.New(slog.DiscardHandler)); err != nil || done.Days == 0 {
+	if done, err := archive.ClosedDays(b.Context(), db, codec, time.Now(), always, slog.New(slog.DiscardHandler)); err != nil || done.Days == 0 {
 		b.Fatal(done, err)
 	}
 }

@@ -102,7 +102,7 @@ func benchRecord(b *testing.B) (url string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := archive.Closed(b.Context(), db, codec, time.Now(), func() bool { return true }, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := archive.ClosedDays(b.Context(), db, codec, time.Now(), func() bool { return true }, slog.New(slog.DiscardHandler)); err != nil {
 		b.Fatal(err)
 	}
 	return server.URL()

@@ -32,7 +32,7 @@ type wanted struct {
 
 // days reads which days are wanted.
 func (b *wanted) days() (first, last event.Day, err error) {
-	if first, last, err = recompute.ReadDays(b.From, b.To); err != nil {
+	if first, last, err = recompute.ParseDays(b.From, b.To); err != nil {
 		return first, last, err
 	}
 	if last-first >= maxDays {
@@ -80,7 +80,7 @@ func (f *function) recount(ctx context.Context, body wanted) (recounted, error) 
 			answer.Next = day.String()
 			return answer, nil
 		}
-		report, err := recompute.Recount(ctx, f.db, site, day, body.Replace, time.Now())
+		report, err := recompute.DayOnRequest(ctx, f.db, site, day, body.Replace, time.Now())
 		switch {
 		case errors.Is(err, sites.ErrNoSite):
 			return answer, problem.New(http.StatusNotFound, "site_unknown", "the site has been deleted meanwhile")

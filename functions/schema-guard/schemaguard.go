@@ -103,8 +103,8 @@ type result struct {
 	schema.Report
 	SaltsDestroyed   int64 `json:"salts_destroyed"`
 	ChunksCompressed int   `json:"chunks_compressed"`
-	recompute.Checked
-	archive.Kept
+	recompute.CheckResult
+	archive.Result
 }
 
 func (f *function) run(ctx context.Context) (any, error) {
@@ -114,8 +114,8 @@ func (f *function) run(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	more := func() bool { return f.half(ctx) }
-	done.Checked, err = recompute.CheckClosed(ctx, f.db, now, more, f.log)
-	f.checked.Add(float64(done.Checked.Days))
+	done.CheckResult, err = recompute.CheckClosed(ctx, f.db, now, more, f.log)
+	f.checked.Add(float64(done.CheckResult.Days))
 	f.wrong.Add(float64(done.Wrong))
 	if err != nil {
 		return nil, err
@@ -129,8 +129,8 @@ func (f *function) run(ctx context.Context) (any, error) {
 	if err != nil {
 		return done, err
 	}
-	done.Kept, err = archive.Closed(ctx, f.db, f.codec, now, more, f.log)
-	f.kept.Add(float64(done.Kept.Days))
+	done.Result, err = archive.ClosedDays(ctx, f.db, f.codec, now, more, f.log)
+	f.kept.Add(float64(done.Result.Days))
 	return done, err
 }
 

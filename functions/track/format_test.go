@@ -239,7 +239,7 @@ func TestARetryIsOneEvent(t *testing.T) {
 		{http.MethodPost, "/v1/track", `{"event":"A","messageId":"node-next-1"}`, basic},
 		{http.MethodPost, "/v1/batch", `{"batch":[{"type":"track","event":"A","messageId":"node-next-2","timestamp":"` + yesterday.Format(time.RFC3339Nano) + `"}]}`, basic},
 	}
-	drainer := &aggregate.Drainer{Redis: c.client, Database: c.db}
+	drainer := &aggregate.Aggregator{Redis: c.client, Database: c.db}
 	var result aggregate.Result
 	for try := range 3 {
 		for _, r := range requests {

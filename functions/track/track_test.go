@@ -474,7 +474,7 @@ func TestDropsAreCounted(t *testing.T) {
 	c.post(t, good, "User-Agent", "GPTBot/1.2")
 	c.post(t, good, "X-Forwarded-For", "198.51.100.7")
 	c.post(t, `{`)
-	drainer := &aggregate.Drainer{Redis: c.client, Database: c.db}
+	drainer := &aggregate.Aggregator{Redis: c.client, Database: c.db}
 	want := "0 invalid 1, 0 unknown_site 1, 2 bot_datacenter 1, 2 bot_headless 1, 2 bot_prefetch 1, 2 bot_user_agent 1, 2 consent 1, 2 excluded_path 2, 2 invalid 1"
 	localtest.Eventually(t, "the drops are "+want, func() bool {
 		if _, err := drainer.Run(t.Context()); err != nil {

@@ -50,11 +50,11 @@ func newRecord(t *testing.T, url string) *record {
 	return &record{db, client, writer, codec}
 }
 
-func (r *record) drainer() *aggregate.Drainer {
-	return &aggregate.Drainer{Redis: r.client, Database: r.db}
+func (r *record) aggregator() *aggregate.Aggregator {
+	return &aggregate.Aggregator{Redis: r.client, Database: r.db}
 }
 
-// reset empties the record and the queue, and keeps the sites.
+// reset empties the database and the queue, except for the sites.
 func (r *record) reset(ctx context.Context) error {
 	if err := r.client.FlushDB(ctx).Err(); err != nil {
 		return err
@@ -80,14 +80,14 @@ func (r *record) queued(ctx context.Context) (n int64, err error) {
 
 var midnight = time.Date(2026, 2, 28, 0, 0, 0, 0, time.UTC)
 
-// place is a site and a day around which things happen there.
+// place is a site and the day around which its events happen.
 type place struct {
 	pipeline.Site
 	around time.Time
 }
 
-// genPlace draws days at whose end a month ends or clocks are moved. Some sites change
-// their time zone meanwhile.
+// genPlace draws days on which a month ends or the clocks change. Some sites change their
+// time zone around that day.
 func genPlace() *rapid.Generator[place] {
 	return rapid.Custom(func(t *rapid.T) place {
 		drawn := rapid.SampledFrom([][2]string{
@@ -99,9 +99,9 @@ func genPlace() *rapid.Generator[place] {
 			t.Fatal(err)
 		}
 		p := place{pipeline.Site{Location: location(t, drawn[0])}, around}
-		if rapid.Bool().Draw(t, "changes") {
+		if rapid.Bool().Draw(t, "changes zone") {
 			p.Previous = location(t, rapid.SampledFrom([]string{"UTC", "Asia/Kolkata", "Pacific/Kiritimati", "Etc/GMT+12"}).Draw(t, "previous zone"))
-			p.Since = (event.DayOf(around) + event.Day(rapid.IntRange(0, 2).Draw(t, "changed on"))).Start(p.Previous)
+			p.Since = (event.DayOf(around) + event.Day(rapid.IntRange(0, 2).Draw(t, "change day"))).Start(p.Previous)
 		}
 		return p
 	})
@@ -115,7 +115,7 @@ func location(t *rapid.T, zone string) *time.Location {
 	return location
 }
 
-// genHistory draws events of a few visitors of two sites over two days.
+// genHistory draws the events of a few visitors of two sites over two days.
 func genHistory() *rapid.Generator[[]event.Event] {
 	return rapid.Custom(func(t *rapid.T) []event.Event {
 		events := make([]event.Event, rapid.IntRange(1, 40).Draw(t, "events"))
@@ -132,7 +132,7 @@ func genHistory() *rapid.Generator[[]event.Event] {
 				Time:      at,
 				Day:       event.DayOf(local),
 				UTCOffset: int16(offset / 60),
-				Visitor:   int64(rapid.IntRange(-3, 3).Draw(t, "visitor")) + 10*int64(event.DayOf(local)), // another each day
+				Visitor:   int64(rapid.IntRange(-3, 3).Draw(t, "visitor")) + 10*int64(event.DayOf(local)), // differs by day
 				Type:      event.Type(rapid.IntRange(1, 5).Draw(t, "type")),
 				Name:      rapid.SampledFrom([]string{"", "Signup"}).Draw(t, "name"),
 				Hostname:  rapid.SampledFrom([]string{"one.example", "shop.one.example"}).Draw(t, "hostname"),
@@ -160,38 +160,38 @@ func genHistory() *rapid.Generator[[]event.Event] {
 	})
 }
 
-// scenario is a history and how it arrives.
+// scenario is a history of events and the way in which it arrives.
 type scenario struct {
 	history  []event.Event
-	arrivals []event.Event // the history in some order, some of it more than once
-	cuts     []int         // how many of the arrivals are queued before each run
-	keeps    []bool        // whether all days are kept in columns after it
-	batch    int           // entries of a transaction
-	atOnce   int           // entries that are stored at once
+	arrivals []event.Event // the history in any order, with duplicates
+	cuts     []int         // number of arrivals queued before each run
+	archives []bool        // whether all days are archived after each run
+	batch    int           // entries per transaction
+	chunk    int           // entries whose events are in memory
 }
 
 func genScenario() *rapid.Generator[scenario] {
 	return rapid.Custom(func(t *rapid.T) scenario {
-		s := scenario{history: genHistory().Draw(t, "history"), batch: rapid.IntRange(1, 20).Draw(t, "batch"), atOnce: rapid.IntRange(1, 20).Draw(t, "at once")}
+		s := scenario{history: genHistory().Draw(t, "history"), batch: rapid.IntRange(1, 20).Draw(t, "batch"), chunk: rapid.IntRange(1, 20).Draw(t, "chunk")}
 		repeated := rapid.SliceOfN(rapid.SampledFrom(s.history), 0, 10).Draw(t, "repeated")
 		s.arrivals = rapid.Permutation(append(slices.Clone(s.history), repeated...)).Draw(t, "arrivals")
 		for left := len(s.arrivals); left > 0; left -= s.cuts[len(s.cuts)-1] {
-			s.cuts = append(s.cuts, rapid.IntRange(min(10, left), left).Draw(t, "queued at once"))
-			s.keeps = append(s.keeps, rapid.Bool().Draw(t, "keep"))
+			s.cuts = append(s.cuts, rapid.IntRange(min(10, left), left).Draw(t, "queued"))
+			s.archives = append(s.archives, rapid.Bool().Draw(t, "archive"))
 		}
 		return s
 	})
 }
 
-// play lets a scenario happen on an empty record and returns what is wrong then:
-// each event must be stored once, and the derived tables be what plain SQL makes of
-// the raw events.
+// play runs a scenario on an empty database and returns what is wrong afterwards: each event
+// must be stored once, and the derived tables must be what plain SQL computes from the raw
+// events.
 func (r *record) play(ctx context.Context, s scenario) (wrong []string, err error) {
 	if err := r.reset(ctx); err != nil {
 		return nil, err
 	}
-	d := r.drainer()
-	d.Batch, d.AtOnce = s.batch, s.atOnce
+	a := r.aggregator()
+	a.Batch, a.Chunk = s.batch, s.chunk
 	var stored int64
 	arrivals := s.arrivals
 	for i, cut := range s.cuts {
@@ -203,29 +203,29 @@ func (r *record) play(ctx context.Context, s scenario) (wrong []string, err erro
 		if err := r.writer.Append(ctx, queued...); err != nil {
 			return nil, err
 		}
-		result, err := d.Run(ctx)
+		result, err := a.Run(ctx)
 		if err != nil {
 			return nil, err
 		}
 		stored += result.Events
-		if s.keeps[i] {
-			if _, err := r.keep(ctx); err != nil {
+		if s.archives[i] {
+			if _, err := r.archiveDays(ctx); err != nil {
 				return nil, err
 			}
 		}
 	}
 	if n, err := r.count(ctx, "events"); err != nil || n != len(s.history) || int(stored) != len(s.history) {
-		wrong = append(wrong, fmt.Sprintf("%d events are stored, the runs said %d, %d different ones were queued (%v)", n, stored, len(s.history), err))
+		wrong = append(wrong, fmt.Sprintf("%d events are stored and the runs reported %d, want %d (%v)", n, stored, len(s.history), err))
 	}
 	if n, err := r.queued(ctx); err != nil || n != 0 {
-		wrong = append(wrong, fmt.Sprintf("%d entries are left in the queue (%v)", n, err))
+		wrong = append(wrong, fmt.Sprintf("%d entries left in the queue (%v)", n, err))
 	}
-	kept, err := r.wrongDays(ctx)
+	days, err := r.wrongDays(ctx)
 	if err != nil {
 		return nil, err
 	}
 	differences, err := oracle.Differences(ctx, r.db)
-	return slices.Concat(wrong, kept, differences), err
+	return slices.Concat(wrong, days, differences), err
 }
 
 func TestAnyHistory(t *testing.T) {
@@ -242,8 +242,8 @@ func TestAnyHistory(t *testing.T) {
 	})
 }
 
-// TestSomeHistories plays fewer histories on each TimescaleDB, where it takes longer.
-func TestSomeHistories(t *testing.T) {
+// TestTimescaleHistories plays fewer histories on each TimescaleDB, which is slower.
+func TestTimescaleHistories(t *testing.T) {
 	t.Parallel()
 	for _, database := range append(localtest.Databases(t)[1:], localtest.WebAssembly(t)) {
 		t.Run(database.Name, func(t *testing.T) {
@@ -262,8 +262,8 @@ func TestSomeHistories(t *testing.T) {
 	}
 }
 
-// some are n plain events of n visitors.
-func some(n int) []*event.Event {
+// newEvents returns n page views of n visitors.
+func newEvents(n int) []*event.Event {
 	events := make([]*event.Event, n)
 	for i := range events {
 		id, err := uuid.NewV7()
@@ -276,12 +276,12 @@ func some(n int) []*event.Event {
 	return events
 }
 
-func TestPoisonIsPutAside(t *testing.T) {
+func TestPoison(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	events := some(50)
-	events[17].Name = "no database text holds \x00"
+	events := newEvents(50)
+	events[17].Name = "text with \x00"
 	events[33].Amount = "twelve"
 	if err := r.writer.Append(ctx, events...); err != nil {
 		t.Fatal(err)
@@ -292,60 +292,60 @@ func TestPoisonIsPutAside(t *testing.T) {
 	if err := r.client.XAdd(ctx, &redis.XAddArgs{Stream: "analytics:{1}:events", Values: []string{"x", "y"}}).Err(); err != nil {
 		t.Fatal(err)
 	}
-	result, err := r.drainer().Run(ctx)
+	result, err := r.aggregator().Run(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if result.Events != 48 || result.DeadLetters != 4 {
-		t.Errorf("%+v; want 48 events and 4 dead letters", result)
+		t.Errorf("result = %+v, want 48 events and 4 dead letters", result)
 	}
 	if n, err := r.count(ctx, "dead_letters WHERE reason <> '' AND entry <> ''"); err != nil || n != 4 {
-		t.Errorf("%d dead letters are kept (%v)", n, err)
+		t.Errorf("%d dead letters, want 4 (%v)", n, err)
 	}
-	for _, bad := range []*event.Event{events[17], events[33]} { // and not what was packed with it
+	for _, bad := range []*event.Event{events[17], events[33]} { // without the rest of its batch entry
 		if n, err := r.count(ctx, fmt.Sprintf(`dead_letters WHERE payload = '\x%x'`, bad.Encode(nil))); err != nil || n != 1 {
-			t.Errorf("%d dead letters are the event alone that can't be stored (%v)", n, err)
+			t.Errorf("%d dead letters hold exactly the bad event, want 1 (%v)", n, err)
 		}
 	}
 	if n, err := r.queued(ctx); err != nil || n != 0 {
-		t.Errorf("%d entries are left in the queue (%v)", n, err)
+		t.Errorf("%d entries left in the queue (%v)", n, err)
 	}
 }
 
-// TestPoisonThroughout: packs of which several events, or all, can't be stored.
-func TestPoisonThroughout(t *testing.T) {
+// TestPoisonInBatchEntry stores batch entries with several bad events, or only bad ones.
+func TestPoisonInBatchEntry(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	events := some(96)
+	events := newEvents(96)
 	bad := 0
 	for i, e := range events {
-		e.Visitor = int64(i * queue.Shards) // all in one shard, 16 in a pack
+		e.Visitor = int64(i * queue.Shards) // all in one shard, 16 per batch entry
 		if i < 16 || i%5 == 0 {
-			e.Name = "no database text holds \x00"
+			e.Name = "text with \x00"
 			bad++
 		}
 	}
 	if err := r.writer.Append(ctx, events...); err != nil {
 		t.Fatal(err)
 	}
-	result, err := r.drainer().Run(ctx)
+	result, err := r.aggregator().Run(ctx)
 	if err != nil || int(result.Events) != len(events)-bad || int(result.DeadLetters) != bad {
-		t.Errorf("%+v, %v; want %d events and %d dead letters", result, err, len(events)-bad, bad)
+		t.Errorf("result = %+v, %v, want %d events and %d dead letters", result, err, len(events)-bad, bad)
 	}
 	if n, err := r.queued(ctx); err != nil || n != 0 {
-		t.Errorf("%d entries are left in the queue (%v)", n, err)
+		t.Errorf("%d entries left in the queue (%v)", n, err)
 	}
 	oracle.Agrees(t, r.db)
 }
 
-// TestPoisonInEitherLane: an entry that can't be stored is found among those that wait
-// in a flood, and among those that overtake it.
-func TestPoisonInEitherLane(t *testing.T) {
+// TestPoisonInFlood checks that a bad entry is found in a flood, and among the entries
+// promoted past it.
+func TestPoisonInFlood(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	events := some(420)
+	events := newEvents(420)
 	for i, e := range events {
 		e.Visitor = int64(4 * i) // all in one shard
 		if i >= 400 {
@@ -356,39 +356,39 @@ func TestPoisonInEitherLane(t *testing.T) {
 	if err := r.writer.Append(ctx, events...); err != nil {
 		t.Fatal(err)
 	}
-	d := r.drainer()
-	d.Batch = 16
-	result, err := d.Run(ctx)
+	a := r.aggregator()
+	a.Batch = 16
+	result, err := a.Run(ctx)
 	if err != nil || result.Events != 418 || result.DeadLetters != 2 {
-		t.Errorf("%+v, %v; want 418 events and 2 dead letters", result, err)
+		t.Errorf("result = %+v, %v, want 418 events and 2 dead letters", result, err)
 	}
 	if result.Batches > 100 {
-		t.Errorf("%d batches", result.Batches)
+		t.Errorf("%d batches, want at most 100", result.Batches)
 	}
 	oracle.Agrees(t, r.db)
 }
 
-// TestAFloodHoldsUpNobody: 100 events of a site that come behind 50,000 of another
-// are stored before a tenth of these.
-func TestAFloodHoldsUpNobody(t *testing.T) {
+// TestFlood checks that 100 events of a site behind 50,000 of another are stored before a
+// tenth of these.
+func TestFlood(t *testing.T) {
 	t.Parallel()
 	const flood, others = 50_000, 100
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	events := some(flood + others)
+	events := newEvents(flood + others)
 	for _, e := range events[flood:] {
 		e.Site = 2
 	}
 	if err := r.writer.Append(ctx, events...); err != nil {
 		t.Fatal(err)
 	}
-	d := r.drainer()
-	d.Batch = 1000
-	result, err := d.Run(ctx)
+	a := r.aggregator()
+	a.Batch = 1000
+	result, err := a.Run(ctx)
 	if err != nil || result.Events != flood+others {
-		t.Fatalf("%+v, %v", result, err)
+		t.Fatalf("result = %+v, %v, want %d events", result, err, flood+others)
 	}
-	// The number of the transaction that inserted a row says what came before what.
+	// A row's xmin, the transaction that inserted it, gives the order.
 	rows, err := r.db.Query(ctx, `
 SELECT visitor & 3, count(*) FILTER (WHERE site_id = 1 AND transaction < last), count(*) FILTER (WHERE site_id = 2)
 FROM (SELECT visitor, site_id, xmin::text::bigint AS transaction,
@@ -410,76 +410,76 @@ GROUP BY 1`)
 	}
 }
 
-func TestEventsOfADeletedSiteAreCounted(t *testing.T) {
+func TestDeletedSite(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	events := some(3)
+	events := newEvents(3)
 	events[1].Site = 99
 	if err := r.writer.Append(ctx, events...); err != nil {
 		t.Fatal(err)
 	}
-	result, err := r.drainer().Run(ctx)
+	result, err := r.aggregator().Run(ctx)
 	if err != nil || result.Events != 2 || result.Dropped != 1 {
-		t.Errorf("%+v, %v", result, err)
+		t.Errorf("result = %+v, %v, want 2 events and 1 drop", result, err)
 	}
 	if n, err := r.count(ctx, "drops WHERE site_id = 99 AND reason = 'site_gone' AND events = 1"); err != nil || n != 1 {
-		t.Errorf("the drop is not counted (%v)", err)
+		t.Errorf("%d drops of the deleted site, want 1 (%v)", n, err)
 	}
 }
 
-func TestAMachineIsBounded(t *testing.T) {
+func TestMachine(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	events := some(visit.MaxEvents + 25)
+	events := newEvents(visit.MaxEvents + 25)
 	for _, e := range events {
 		e.Visitor = 8
 	}
 	if err := r.writer.Append(ctx, events...); err != nil {
 		t.Fatal(err)
 	}
-	d := r.drainer()
-	d.Batch = 4000
-	result, err := d.Run(ctx)
+	a := r.aggregator()
+	a.Batch = 4000
+	result, err := a.Run(ctx)
 	if err != nil || result.Events != visit.MaxEvents || result.Dropped != 25 {
-		t.Errorf("%+v, %v", result, err)
+		t.Errorf("result = %+v, %v, want %d events and 25 drops", result, err, visit.MaxEvents)
 	}
 	oracle.Agrees(t, r.db)
 }
 
-// TestLongDays: visitors with more events behind them than may be in memory, which is
-// visit.MaxEvents with so few at once as here, are dealt with some after others.
+// TestLongDays checks that visitors with more stored events than may be in memory are
+// handled in parts. With a chunk this small, the limit is visit.MaxEvents.
 func TestLongDays(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
 	const visitors, n = 40, 11_400
-	events := some(n)
+	events := newEvents(n)
 	for i, e := range events {
 		e.Visitor, e.Time = int64(i%visitors)*queue.Shards, midnight.Add(time.Duration(i)*time.Millisecond)
 	}
 	if err := r.writer.Append(ctx, events...); err != nil {
 		t.Fatal(err)
 	}
-	d := r.drainer()
-	d.AtOnce = 1000
-	if result, err := d.Run(ctx); err != nil || result.Events != n {
-		t.Errorf("%+v, %v; want %d events", result, err, n)
+	a := r.aggregator()
+	a.Chunk = 1000
+	if result, err := a.Run(ctx); err != nil || result.Events != n {
+		t.Errorf("result = %+v, %v, want %d events", result, err, n)
 	}
 	oracle.Agrees(t, r.db)
 }
 
-// TestAVisitThatShouldNotBeThere: a wrong row in the place of a visit is written over,
-// and no event is put aside for it.
-func TestAVisitThatShouldNotBeThere(t *testing.T) {
+// TestConflictingVisit checks that a wrong row with the key of a visit is overwritten, and
+// makes no dead letter.
+func TestConflictingVisit(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			r := newRecord(t, database.URL)
 			ctx := t.Context()
-			events := some(3)
+			events := newEvents(3)
 			wrong := visit.Fold([]*event.Event{events[1]})[0]
 			wrong.Pageviews = 70
 			if err := store.ApplyVisits(ctx, r.db, store.VisitChanges{Added: []*visit.Visit{&wrong}}); err != nil {
@@ -488,22 +488,22 @@ func TestAVisitThatShouldNotBeThere(t *testing.T) {
 			if err := r.writer.Append(ctx, events...); err != nil {
 				t.Fatal(err)
 			}
-			result, err := r.drainer().Run(ctx)
+			result, err := r.aggregator().Run(ctx)
 			if err != nil || result.Events != 3 || result.DeadLetters != 0 {
-				t.Errorf("%+v, %v; want 3 events", result, err)
+				t.Errorf("result = %+v, %v, want 3 events", result, err)
 			}
 			oracle.Agrees(t, r.db)
 		})
 	}
 }
 
-// TestTheSameEventFromTwoAddresses: a phone that changes its network between a try
-// and the next is another visitor, and the event is still one.
-func TestTheSameEventFromTwoAddresses(t *testing.T) {
+// TestDuplicateOfOtherVisitor checks that an event sent again from another address, as by a
+// phone that changes networks, is stored once, though it is another visitor's.
+func TestDuplicateOfOtherVisitor(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	first := some(1)[0]
+	first := newEvents(1)[0]
 	again := *first
 	again.Visitor = 5
 	for _, e := range []*event.Event{first, &again} {
@@ -511,16 +511,16 @@ func TestTheSameEventFromTwoAddresses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	result, err := r.drainer().Run(ctx)
+	result, err := r.aggregator().Run(ctx)
 	if err != nil || result.Events != 1 || result.Duplicates != 1 {
-		t.Errorf("%+v, %v", result, err)
+		t.Errorf("result = %+v, %v, want 1 event and 1 duplicate", result, err)
 	}
 	oracle.Agrees(t, r.db)
 }
 
-// TestSeveralDrainersAtOnce: workers that drain the same queue at once neither
-// deadlock nor count anything twice.
-func TestSeveralDrainersAtOnce(t *testing.T) {
+// TestConcurrentAggregators checks that aggregators of the same queue neither deadlock nor
+// count anything twice.
+func TestConcurrentAggregators(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
@@ -528,7 +528,7 @@ func TestSeveralDrainersAtOnce(t *testing.T) {
 			r := newRecord(t, database.URL)
 			ctx := t.Context()
 			const n = 3000
-			events := some(n)
+			events := newEvents(n)
 			for i, e := range events {
 				e.Page = fmt.Sprintf("/%d", i%40)
 			}
@@ -538,9 +538,9 @@ func TestSeveralDrainersAtOnce(t *testing.T) {
 			errs := make(chan error)
 			for range 3 {
 				go func() {
-					d := r.drainer()
-					d.Batch = 50
-					_, err := d.Run(ctx)
+					a := r.aggregator()
+					a.Batch = 50
+					_, err := a.Run(ctx)
 					errs <- err
 				}()
 			}
@@ -549,11 +549,11 @@ func TestSeveralDrainersAtOnce(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if _, err := r.drainer().Run(ctx); err != nil { // what a busy shard left to nobody
+			if _, err := r.aggregator().Run(ctx); err != nil { // shards that were busy for all
 				t.Error(err)
 			}
 			if stored, err := r.count(ctx, "events"); err != nil || stored != n {
-				t.Errorf("%d events are stored, %d were queued (%v)", stored, n, err)
+				t.Errorf("%d events are stored, want %d (%v)", stored, n, err)
 			}
 			oracle.Agrees(t, r.db)
 		})

@@ -18,7 +18,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// siteDays are the days of sites that a statement names.
+// siteDays returns the days of sites that a query selects.
 func siteDays(ctx context.Context, db database.DB, sql string) ([]store.SiteDay, error) {
 	rows, err := db.Query(ctx, sql)
 	if err != nil {
@@ -27,8 +27,8 @@ func siteDays(ctx context.Context, db database.DB, sql string) ([]store.SiteDay,
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[store.SiteDay])
 }
 
-// keep keeps all days in columns, but those that are being changed, and returns how many.
-func (r *record) keep(ctx context.Context) (n int, err error) {
+// archiveDays archives all days, except those that are being changed, and returns how many.
+func (r *record) archiveDays(ctx context.Context) (n int, err error) {
 	days, err := siteDays(ctx, r.db, `SELECT DISTINCT site_id, day - date '1970-01-01' FROM events`)
 	if err != nil {
 		return 0, err
@@ -45,8 +45,8 @@ func (r *record) keep(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// wrongDays says of each day that is kept how it differs from what its events make, all of
-// it at one moment.
+// wrongDays describes, for each archived day that is wrong, how it differs from its events,
+// in one snapshot.
 func (r *record) wrongDays(ctx context.Context) (wrong []string, err error) {
 	err = pgx.BeginTxFunc(ctx, r.db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
 		days, err := siteDays(ctx, tx, `SELECT DISTINCT site_id, day - date '1970-01-01' FROM day_columns`)
@@ -59,7 +59,7 @@ func (r *record) wrongDays(ctx context.Context) (wrong []string, err error) {
 				return err
 			}
 			if diff != "" {
-				wrong = append(wrong, fmt.Sprintf("%s of site %d is kept otherwise than its events make it:\n%s", d.Day, d.Site, diff))
+				wrong = append(wrong, fmt.Sprintf("archived %s of site %d differs from its events:\n%s", d.Day, d.Site, diff))
 			}
 		}
 		return nil
@@ -87,23 +87,23 @@ func (r *record) difference(ctx context.Context, db database.DB, d store.SiteDay
 		}
 		return cmp.Diff(columnstest.VisitorDaysOf(all, scanned), columnstest.VisitorDaysOf(all, parts...)), nil
 	}
-	return "it has no frame", nil
+	return "the day has no frame", nil
 }
 
-// TestDaysAreKeptMeanwhile keeps all days over and over while their events come in.
-func TestDaysAreKeptMeanwhile(t *testing.T) {
+// TestArchiveConcurrently archives all days repeatedly while their events are stored.
+func TestArchiveConcurrently(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			r := newRecord(t, database.URL)
 			const batches, size = 60, 40
-			drained := make(chan struct{})
+			done := make(chan struct{})
 			group, ctx := errgroup.WithContext(t.Context())
 			group.Go(func() error {
-				defer close(drained)
+				defer close(done)
 				for batch := range batches {
-					events := some(size)
+					events := newEvents(size)
 					for i, e := range events {
 						e.Site, e.Visitor = int32(1+i%2), int64((batch*size+i)%500)
 						e.Day += event.Day(batch % 3)
@@ -112,17 +112,17 @@ func TestDaysAreKeptMeanwhile(t *testing.T) {
 					if err := r.writer.Append(ctx, events...); err != nil {
 						return err
 					}
-					if _, err := r.drainer().Run(ctx); err != nil {
+					if _, err := r.aggregator().Run(ctx); err != nil {
 						return err
 					}
 				}
 				return nil
 			})
-			kept := 0
+			archived := 0
 			group.Go(func() error {
 				for {
-					n, err := r.keep(ctx)
-					if kept += n; err != nil {
+					n, err := r.archiveDays(ctx)
+					if archived += n; err != nil {
 						return err
 					}
 					wrong, err := r.wrongDays(ctx)
@@ -133,7 +133,7 @@ func TestDaysAreKeptMeanwhile(t *testing.T) {
 						t.Error(w)
 					}
 					select {
-					case <-drained:
+					case <-done:
 						return nil
 					default:
 					}
@@ -143,10 +143,10 @@ func TestDaysAreKeptMeanwhile(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n, err := r.count(t.Context(), "events"); err != nil || n != batches*size {
-				t.Errorf("%d events are stored (%v)", n, err)
+				t.Errorf("%d events are stored, want %d (%v)", n, batches*size, err)
 			}
-			if kept == 0 {
-				t.Error("no day was kept")
+			if archived == 0 {
+				t.Error("no day was archived")
 			}
 			wrong, err := r.wrongDays(t.Context())
 			for _, w := range wrong {

@@ -27,35 +27,34 @@ import (
 
 var errInjected = errors.New("injected failure")
 
-// fault fails one step of a drain: a statement, a COPY, the begin or commit of a
-// transaction, a command to Redis. It fails it before it is done or, which is what
-// a connection that breaks looks like, after it was done.
+// fault fails one step of a run: a statement, a COPY, the begin or commit of a transaction,
+// or a Redis command. It fails before the step or, like a broken connection, after it.
 type fault struct {
 	step  int // from 1
 	after bool
 
 	mu    sync.Mutex
-	taken int
+	steps int // taken so far
 }
 
-// reached tells whether there were as many steps.
-func (f *fault) reached() bool { return f.taken >= f.step }
+// reached reports whether the run reached the failing step.
+func (f *fault) reached() bool { return f.steps >= f.step }
 
 func (f *fault) during(do func() error) error {
 	f.mu.Lock()
-	f.taken++
-	hit := f.taken == f.step
+	f.steps++
+	hit := f.steps == f.step
 	f.mu.Unlock()
 	if !hit {
 		return do()
 	}
 	if f.after {
-		_ = do() // the caller never learns
+		_ = do() // the caller does not see its result
 	}
 	return errInjected
 }
 
-// faultyDB is a database whose steps go through a fault.
+// faultyDB is a database with a fault.
 type faultyDB struct {
 	database.DB
 	*fault
@@ -108,14 +107,14 @@ func (t faultyTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	var row pgx.Row
 	if err := t.during(func() error { row = t.Tx.QueryRow(ctx, sql, args...); return nil }); err != nil {
 		if row != nil {
-			_ = row.Scan() // ends it
+			_ = row.Scan() // closes the rows
 		}
 		return failedRow{err}
 	}
 	return row
 }
 
-// Conn is asked for by nothing but a COPY, which fails on a connection that is closed.
+// Conn is called only for a COPY, which fails on a closed connection.
 func (t faultyTx) Conn() *pgx.Conn {
 	conn := t.Tx.Conn()
 	if err := t.during(func() error { return nil }); err != nil {
@@ -128,17 +127,17 @@ type failedRow struct{ err error }
 
 func (r failedRow) Scan(...any) error { return r.err }
 
-// faultyRedis lets commands go through a fault.
+// faultyRedis is a hook that adds a fault to commands.
 type faultyRedis struct{ *fault }
 
 func (faultyRedis) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-// isGreeting tells whether a command is what a client says on a new connection.
-func isGreeting(cmd redis.Cmder) bool { return cmd.Name() == "hello" || cmd.Name() == "client" }
+// isHandshake reports whether a client sends the command to set up a new connection.
+func isHandshake(cmd redis.Cmder) bool { return cmd.Name() == "hello" || cmd.Name() == "client" }
 
 func (r faultyRedis) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if isGreeting(cmd) {
+		if isHandshake(cmd) {
 			return next(ctx, cmd)
 		}
 		return r.during(func() error { return next(ctx, cmd) })
@@ -147,35 +146,35 @@ func (r faultyRedis) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (r faultyRedis) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if isGreeting(cmds[0]) {
+		if isHandshake(cmds[0]) {
 			return next(ctx, cmds)
 		}
 		return r.during(func() error { return next(ctx, cmds) })
 	}
 }
 
-// run drains with a fault.
-func (r *record) run(ctx context.Context, d aggregate.Drainer, f *fault) (aggregate.Result, error) {
+// run runs an aggregator with a fault.
+func (r *record) run(ctx context.Context, a aggregate.Aggregator, f *fault) (aggregate.Result, error) {
 	client := redis.NewClient(&redis.Options{Addr: r.client.Options().Addr, MaxRetries: -1})
 	defer func() { _ = client.Close() }()
 	client.AddHook(faultyRedis{f})
-	d.Redis, d.Database = client, faultyDB{r.db, f}
-	return d.Run(ctx)
+	a.Redis, a.Database = client, faultyDB{r.db, f}
+	return a.Run(ctx)
 }
 
-// rest drains what a fault left. A connection that was closed may hold its shard for a
-// moment more.
-func (r *record) rest(ctx context.Context, d aggregate.Drainer) error {
+// runRest aggregates what a failed run left. It retries while a closed connection still
+// holds its shard.
+func (r *record) runRest(ctx context.Context, a aggregate.Aggregator) error {
 	for {
-		if done, err := r.run(ctx, d, &fault{}); err != nil || done.Busy == 0 {
+		if done, err := r.run(ctx, a, &fault{}); err != nil || done.Busy == 0 {
 			return err
 		}
 	}
 }
 
-// unlocked waits until no connection that was closed holds a shard any more: a run that finds
-// one busy takes other steps.
-func (r *record) unlocked(ctx context.Context) error {
+// waitUnlocked waits until no closed connection holds a shard any more: a run that finds a
+// busy shard takes different steps.
+func (r *record) waitUnlocked(ctx context.Context) error {
 	for locked := true; locked; {
 		err := r.db.QueryRow(ctx, `
 SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&locked)
@@ -186,37 +185,37 @@ SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = (
 	return nil
 }
 
-// left is what must be the same whatever failed on the way.
-type left struct {
+// outcome is what must be the same whatever failed on the way.
+type outcome struct {
 	events, letters int
 	drops           string
 	wrong           []string
 }
 
-func (r *record) left(ctx context.Context) (l left, err error) {
+func (r *record) outcome(ctx context.Context) (o outcome, err error) {
 	err = r.db.QueryRow(ctx, `
 SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM dead_letters),
-       coalesce((SELECT string_agg(d::text, ' ' ORDER BY d::text) FROM drops d), '')`).Scan(&l.events, &l.letters, &l.drops)
+       coalesce((SELECT string_agg(d::text, ' ' ORDER BY d::text) FROM drops d), '')`).Scan(&o.events, &o.letters, &o.drops)
 	if err != nil {
-		return l, err
+		return o, err
 	}
 	if n, err := r.queued(ctx); err != nil || n != 0 {
-		l.wrong = append(l.wrong, fmt.Sprintf("%d entries are left in the queue (%v)", n, err))
+		o.wrong = append(o.wrong, fmt.Sprintf("%d entries left in the queue (%v)", n, err))
 	}
-	kept, err := r.wrongDays(ctx)
+	days, err := r.wrongDays(ctx)
 	if err != nil {
-		return l, err
+		return o, err
 	}
 	differences, err := oracle.Differences(ctx, r.db)
-	l.wrong = slices.Concat(l.wrong, kept, differences)
-	return l, err
+	o.wrong = slices.Concat(o.wrong, days, differences)
+	return o, err
 }
 
-// everything queues what makes a drain do all it can: a day that is kept, visits that grow and meet,
-// duplicates of the same and of another visitor, an event of a site that is gone,
-// counts of dropped events, and an entry that is no event. All of it is in one shard.
-func (r *record) everything(ctx context.Context) error {
-	early, late := some(6), some(12)
+// queueMixed archives a day and queues entries that exercise every path of a run: visits that
+// grow and merge, duplicates of the same and of another visitor, an event of a deleted site,
+// counts of dropped events, and a malformed entry. All of them are in one shard.
+func (r *record) queueMixed(ctx context.Context) error {
+	early, late := newEvents(6), newEvents(12)
 	for i := range late {
 		late[i].Visitor = int64(i%6) * queue.Shards
 		late[i].Time = late[i].Time.Add(-time.Minute)
@@ -224,52 +223,52 @@ func (r *record) everything(ctx context.Context) error {
 	for i := range early {
 		early[i].Visitor = late[i].Visitor
 	}
-	other, gone := *early[3], *late[5]
-	other.Visitor, gone.Site = 10*queue.Shards, 99
+	other, deleted := *early[3], *late[5]
+	other.Visitor, deleted.Site = 10*queue.Shards, 99
 	if err := r.writer.Append(ctx, early...); err != nil {
 		return err
 	}
-	if _, err := r.drainer().Run(ctx); err != nil {
+	if _, err := r.aggregator().Run(ctx); err != nil {
 		return err
 	}
-	if _, err := r.keep(ctx); err != nil {
+	if _, err := r.archiveDays(ctx); err != nil {
 		return err
 	}
-	if err := r.writer.Append(ctx, append(late, early[0], late[1], &other, &gone)...); err != nil {
+	if err := r.writer.Append(ctx, append(late, early[0], late[1], &other, &deleted)...); err != nil {
 		return err
 	}
 	writer := queue.NewWriter(r.client)
-	writer.Drop(queue.Drops{Site: 4, Day: early[0].Day, Reason: "bot", Events: 7}) // in the same shard
+	writer.Drop(queue.Drops{Site: 4, Day: early[0].Day, Reason: "bot", Events: 7}) // site 4 is in the same shard
 	writer.Close()
 	return r.client.XAdd(ctx, &redis.XAddArgs{Stream: "analytics:{0}:events", Values: []string{"e", "junk"}}).Err()
 }
 
-// poison queues an event that the database refuses before one that it takes.
-func (r *record) poison(ctx context.Context) error {
-	events := some(2)
+// queuePoison queues an event that the database rejects, and a good one behind it.
+func (r *record) queuePoison(ctx context.Context) error {
+	events := newEvents(2)
 	events[0].Visitor, events[1].Visitor = queue.Shards, 2*queue.Shards
-	events[0].Name = "no database text holds \x00"
+	events[0].Name = "text with \x00"
 	return r.writer.Append(ctx, events...)
 }
 
-// TestEveryStepMayFail lets each step of a drain fail in turn, before and after it was
-// done. Whatever failed, once the drain has been run again all is as if nothing had.
-func TestEveryStepMayFail(t *testing.T) {
+// TestFaults fails each step of a run in turn, before and after it is done. Whatever failed,
+// another run brings the database into the same state as without a failure.
+func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
-			everyStepMayFail(t, database.URL, (*record).everything,
-				left{18, 1, "(1,2026-02-28,duplicate,3) (4,2026-02-28,bot,7) (99,2026-02-28,site_gone,1)", nil})
+			testFaults(t, database.URL, (*record).queueMixed,
+				outcome{18, 1, "(1,2026-02-28,duplicate,3) (4,2026-02-28,bot,7) (99,2026-02-28,site_gone,1)", nil})
 		})
 	}
 	t.Run("poison", func(t *testing.T) {
 		t.Parallel()
-		everyStepMayFail(t, localtest.Postgres(t), (*record).poison, left{1, 1, "", nil})
+		testFaults(t, localtest.Postgres(t), (*record).queuePoison, outcome{1, 1, "", nil})
 	})
 }
 
-func everyStepMayFail(t *testing.T, url string, fill func(*record, context.Context) error, want left) {
+func testFaults(t *testing.T, url string, fill func(*record, context.Context) error, want outcome) {
 	t.Helper()
 	r := newRecord(t, url)
 	for step := 1; ; step++ {
@@ -277,43 +276,43 @@ func everyStepMayFail(t *testing.T, url string, fill func(*record, context.Conte
 		for _, f := range []*fault{before, after} {
 			got, failed := r.fail(t, fill, f)
 			if f.reached() && failed == nil {
-				t.Errorf("step %d (after: %t) failed, and the run said nothing", step, f.after)
+				t.Errorf("step %d (after: %t) failed, but Run returned no error", step, f.after)
 			}
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(left{})); diff != "" {
-				t.Errorf("step %d (after: %t) failed:\n%s", step, f.after, diff)
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(outcome{})); diff != "" {
+				t.Errorf("step %d (after: %t) failed: outcome (-want +got):\n%s", step, f.after, diff)
 			}
 		}
 		if !before.reached() {
 			if step < 25 {
-				t.Errorf("there were only %d steps", step)
+				t.Errorf("a run has only %d steps, want at least 25", step)
 			}
 			return
 		}
 	}
 }
 
-// fail drains what fill queues with a fault, then without, and returns what the
-// faulty run said and what is left in the end.
-func (r *record) fail(t *testing.T, fill func(*record, context.Context) error, f *fault) (left, error) {
+// fail fills the queue, runs with a fault and then without, and returns the outcome and the
+// error of the faulty run.
+func (r *record) fail(t *testing.T, fill func(*record, context.Context) error, f *fault) (outcome, error) {
 	t.Helper()
 	ctx := t.Context()
-	if err := errors.Join(r.reset(ctx), fill(r, ctx), r.unlocked(ctx)); err != nil {
+	if err := errors.Join(r.reset(ctx), fill(r, ctx), r.waitUnlocked(ctx)); err != nil {
 		t.Fatal(err)
 	}
-	drainer := aggregate.Drainer{Workers: 1, AtOnce: 5} // of 18 entries the second batch has 10, in two parts
-	_, failed := r.run(ctx, drainer, f)
-	if err := r.rest(ctx, drainer); err != nil {
-		t.Fatalf("after step %d had failed: %v", f.step, err)
+	aggregator := aggregate.Aggregator{Workers: 1, Chunk: 5} // the second batch has 10 of the 18 entries, in two chunks
+	_, failed := r.run(ctx, aggregator, f)
+	if err := r.runRest(ctx, aggregator); err != nil {
+		t.Fatalf("run after step %d failed: %v", f.step, err)
 	}
-	l, err := r.left(ctx)
+	got, err := r.outcome(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l, failed
+	return got, failed
 }
 
-// TestAnyHistoryWithFailures plays histories while steps fail, again and again.
-func TestAnyHistoryWithFailures(t *testing.T) {
+// TestAnyHistoryWithFaults plays histories while steps fail.
+func TestAnyHistoryWithFaults(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	rapid.Check(t, func(rt *rapid.T) {
@@ -322,7 +321,7 @@ func TestAnyHistoryWithFailures(t *testing.T) {
 			rt.Fatal(err)
 		}
 		s := genScenario().Draw(rt, "scenario")
-		drainer := aggregate.Drainer{Batch: s.batch, AtOnce: s.atOnce}
+		aggregator := aggregate.Aggregator{Batch: s.batch, Chunk: s.chunk}
 		arrivals := s.arrivals
 		for i, cut := range s.cuts {
 			queued := make([]*event.Event, cut)
@@ -333,38 +332,38 @@ func TestAnyHistoryWithFailures(t *testing.T) {
 			if err := r.writer.Append(ctx, queued...); err != nil {
 				rt.Fatal(err)
 			}
-			f := &fault{step: rapid.IntRange(1, 60).Draw(rt, "failing step"), after: rapid.Bool().Draw(rt, "after it was done")}
-			if _, err := r.run(ctx, drainer, f); err != nil && !f.reached() {
+			f := &fault{step: rapid.IntRange(1, 60).Draw(rt, "failing step"), after: rapid.Bool().Draw(rt, "after")}
+			if _, err := r.run(ctx, aggregator, f); err != nil && !f.reached() {
 				rt.Fatal(err)
 			}
-			if s.keeps[i] {
-				if _, err := r.keep(ctx); err != nil {
+			if s.archives[i] {
+				if _, err := r.archiveDays(ctx); err != nil {
 					rt.Fatal(err)
 				}
 			}
 		}
-		if err := r.rest(ctx, drainer); err != nil {
+		if err := r.runRest(ctx, aggregator); err != nil {
 			rt.Fatal(err)
 		}
-		l, err := r.left(ctx)
+		got, err := r.outcome(ctx)
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if l.events != len(s.history) {
-			rt.Errorf("%d events are stored, %d different ones were queued", l.events, len(s.history))
+		if got.events != len(s.history) {
+			rt.Errorf("%d events are stored, want %d", got.events, len(s.history))
 		}
-		for _, w := range l.wrong {
+		for _, w := range got.wrong {
 			rt.Error(w)
 		}
-		if want := countDrops(s); l.drops != want {
-			rt.Errorf("drops are %s; want %s", l.drops, want)
+		if want := wantDrops(s); got.drops != want {
+			rt.Errorf("drops = %s, want %s", got.drops, want)
 		}
 	})
 }
 
-// countDrops says which drops a scenario must leave: each arrival but the first of an
-// event is a duplicate.
-func countDrops(s scenario) string {
+// wantDrops returns the drops that a scenario must leave: every arrival of an event except
+// the first is a duplicate.
+func wantDrops(s scenario) string {
 	counts := map[store.DropKey]int{}
 	ids := map[string]struct{}{}
 	for i := range s.arrivals {

@@ -16,43 +16,43 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// The reasons for which an event is left out here.
+// Reasons for dropping an event.
 const (
-	// Machine: its visitor-day has visit.MaxEvents already.
+	// Machine: the visitor-day already has visit.MaxEvents events.
 	Machine = "machine"
-	// SiteGone: its site was deleted while it was in the queue.
+	// SiteGone: the site was deleted while the event was in the queue.
 	SiteGone = "site_gone"
-	// Duplicate: an event with its id is stored.
+	// Duplicate: an event with the same id is already stored.
 	Duplicate = "duplicate"
 )
 
-// recorder stores the entries of a shard in a transaction, some at a time: of the others
-// only the payloads are in memory, and each rollup row that they touch.
+// recorder stores the entries of a shard in a transaction, chunk by chunk. In memory are the
+// payloads of all entries, the events of one chunk, and every rollup row that they change.
 type recorder struct {
-	tx      pgx.Tx
-	shard   int
-	most    int // earlier events of visitor-days that are in memory at once
-	sites   map[int32]struct{}
-	result  Result
-	rollups *visit.Rollups
-	drops   map[store.DropKey]int64
-	changed map[store.SiteDay]struct{} // the days that got events
-	letters []store.DeadLetter
+	tx         pgx.Tx
+	shard      int
+	maxEarlier int // stored events of visitor-days in memory at a time
+	sites      map[int32]struct{}
+	result     Result
+	rollups    *visit.Rollups
+	drops      map[store.DropKey]int64
+	changed    map[store.SiteDay]struct{} // days that got events
+	letters    []store.DeadLetter
 }
 
-// record stores entries in a transaction, so many at a time.
-func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, atOnce int) (Result, error) {
+// record stores entries in a transaction, in chunks of the given size.
+func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, size int) (Result, error) {
 	sites, err := store.HoldSites(ctx, tx)
 	if err != nil {
 		return Result{}, err
 	}
 	r := &recorder{
-		tx: tx, shard: shard, most: max(earlierPerEntry*atOnce, visit.MaxEvents), sites: sites,
+		tx: tx, shard: shard, maxEarlier: max(earlierPerEntry*size, visit.MaxEvents), sites: sites,
 		rollups: visit.NewRollups(), drops: map[store.DropKey]int64{}, changed: map[store.SiteDay]struct{}{},
 	}
-	for some := range slices.Chunk(entries, atOnce) {
+	for chunk := range slices.Chunk(entries, size) {
 		at := time.Now()
-		days := r.sort(some)
+		days := r.group(chunk)
 		r.result.Stages.Claim.since(at)
 		if err := r.store(ctx, days); err != nil {
 			return Result{}, err
@@ -64,14 +64,14 @@ func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, at
 	return r.result, nil
 }
 
-// store stores the events of visitor-days, and applies to visits what that changes.
+// store stores the events of visitor-days, and updates their visits.
 func (r *recorder) store(ctx context.Context, days []*visitorDay) error {
 	stages, at := &r.result.Stages, time.Now()
 	keys := make([]store.VisitorDay, len(days))
 	for i, d := range days {
 		keys[i] = d.key
 	}
-	earlier, err := store.VisitorDays(ctx, r.tx, keys, r.most)
+	earlier, err := store.VisitorDays(ctx, r.tx, keys, r.maxEarlier)
 	if errors.Is(err, store.ErrTooMany) && len(days) > 1 {
 		half := len(days) / 2
 		if err := r.store(ctx, days[:half]); err != nil {
@@ -93,7 +93,7 @@ func (r *recorder) store(ctx context.Context, days []*visitorDay) error {
 	if err != nil {
 		return err
 	}
-	r.forget(days, known)
+	r.dropKnown(days, known)
 	r.result.Events += int64(len(arrived) - len(known))
 	at = stages.Insert.since(at)
 
@@ -116,9 +116,9 @@ func (r *recorder) store(ctx context.Context, days []*visitorDay) error {
 	return nil
 }
 
-// finish writes what was gathered of all entries. Here other transactions are waited for:
-// one that keeps a day, see store.ForgetDayColumns, and those of other shards, see
-// store.ApplyRollups.
+// finish writes the results of all entries that are not yet written. It may wait for other
+// transactions: for one that archives a day (see store.ForgetDayColumns), and for those of
+// other shards (see store.ApplyRollups).
 func (r *recorder) finish(ctx context.Context) error {
 	at := time.Now()
 	if err := store.ForgetDayColumns(ctx, r.tx, slices.Collect(maps.Keys(r.changed))); err != nil {
@@ -145,20 +145,20 @@ func (r *recorder) finish(ctx context.Context) error {
 	return nil
 }
 
-// visitorDay is what entries bring to a visitor-day.
+// visitorDay is a visitor-day with new events.
 type visitorDay struct {
 	key     store.VisitorDay
-	earlier []*event.Event // that are stored
-	events  []*event.Event // that are to be stored, each once
+	earlier []*event.Event // stored
+	events  []*event.Event // to be stored, each once
 }
 
-// sort sorts entries out by visitor-day.
-func (r *recorder) sort(entries []queue.Entry) (days []*visitorDay) {
+// group decodes entries and groups their events by visitor-day.
+func (r *recorder) group(entries []queue.Entry) (days []*visitorDay) {
 	byKey := make(map[store.VisitorDay]*visitorDay)
 	seen := make(map[store.EventKey]struct{}, len(entries))
 	for _, entry := range entries {
-		dropped, counts, err := entry.Drops()
-		if counts && err == nil {
+		dropped, ok, err := entry.Drops()
+		if ok && err == nil {
 			r.drops[store.DropKey{Site: dropped.Site, Day: dropped.Day, Reason: dropped.Reason}] += dropped.Events
 			continue
 		}
@@ -167,14 +167,14 @@ func (r *recorder) sort(entries []queue.Entry) (days []*visitorDay) {
 			e, err = readEvent(entry)
 		}
 		if err != nil {
-			r.letters = append(r.letters, letter(r.shard, entry, err.Error()))
+			r.letters = append(r.letters, deadLetter(r.shard, entry, err.Error()))
 			continue
 		}
 		if _, ok := r.sites[e.Site]; !ok {
 			r.drop(e, SiteGone)
 			continue
 		}
-		if _, twice := seen[store.KeyOf(e)]; twice {
+		if _, ok := seen[store.KeyOf(e)]; ok {
 			r.drop(e, Duplicate)
 			continue
 		}
@@ -190,7 +190,7 @@ func (r *recorder) sort(entries []queue.Entry) (days []*visitorDay) {
 	return days
 }
 
-var errAmount = errors.New("the amount is no decimal number")
+var errAmount = errors.New("the amount is not a decimal number")
 
 func readEvent(entry queue.Entry) (*event.Event, error) {
 	e, err := entry.Event()
@@ -207,14 +207,14 @@ func (r *recorder) drop(e *event.Event, reason string) {
 	r.drops[store.DropKey{Site: e.Site, Day: e.Day, Reason: reason}]++
 }
 
-// admit leaves out of a visitor-day the events whose id is known there, and those past
-// the most that a visitor-day may have; it returns the others.
+// admit drops the events of a visitor-day whose ids it already has, and those beyond
+// visit.MaxEvents. It returns the others.
 func (r *recorder) admit(day *visitorDay) []*event.Event {
 	ids := make(map[uuid.UUID]struct{}, len(day.earlier)+len(day.events))
 	for _, e := range day.earlier {
 		ids[e.ID] = struct{}{}
 	}
-	kept := day.events[:0]
+	admitted := day.events[:0]
 	for _, e := range day.events {
 		if _, ok := ids[e.ID]; ok {
 			r.drop(e, Duplicate)
@@ -225,14 +225,14 @@ func (r *recorder) admit(day *visitorDay) []*event.Event {
 			continue
 		}
 		ids[e.ID] = struct{}{}
-		kept = append(kept, e)
+		admitted = append(admitted, e)
 	}
-	day.events = kept
-	return kept
+	day.events = admitted
+	return admitted
 }
 
-// forget leaves out the events that turned out to be stored, under another visitor.
-func (r *recorder) forget(days []*visitorDay, known map[store.EventKey]struct{}) {
+// dropKnown drops the events that are already stored, under another visitor.
+func (r *recorder) dropKnown(days []*visitorDay, known map[store.EventKey]struct{}) {
 	if len(known) == 0 {
 		return
 	}
@@ -247,8 +247,8 @@ func (r *recorder) forget(days []*visitorDay, known map[store.EventKey]struct{})
 	}
 }
 
-// addChanges adds to changes what happens to visits when a visitor-day that had the
-// visits before has those after.
+// addChanges adds to changes the difference between the visits of a visitor-day before and
+// after its new events.
 func addChanges(changes *store.VisitChanges, before, after []visit.Visit) {
 	old := make(map[visit.Key]*visit.Visit, len(before))
 	for i := range before {

@@ -2,14 +2,14 @@ package aggregate
 
 import "time"
 
-// Result says what was done.
+// Result is what a run did.
 type Result struct {
 	Events      int64  `json:"events"`       // stored
-	Duplicates  int64  `json:"duplicates"`   // stored before
-	Dropped     int64  `json:"dropped"`      // left out for another reason that table drops counts
-	DeadLetters int64  `json:"dead_letters"` // kept aside since they can't be stored
+	Duplicates  int64  `json:"duplicates"`   // already stored
+	Dropped     int64  `json:"dropped"`      // dropped for another reason; table drops counts them
+	DeadLetters int64  `json:"dead_letters"` // entries that can't be stored
 	Batches     int64  `json:"batches"`      // transactions
-	Busy        int64  `json:"busy"`         // shards that another process is draining
+	Busy        int64  `json:"busy"`         // shards that another process holds
 	Stages      Stages `json:"stages"`
 }
 
@@ -23,15 +23,14 @@ func (r *Result) add(o Result) {
 	r.Stages.add(o.Stages)
 }
 
-// Stages says where the time of the transactions went. The times of workers that run
-// side by side add up.
+// Stages is the time that transactions spent in each stage, summed over concurrent workers.
 type Stages struct {
-	Claim   Seconds `json:"claim"`   // hold the shard, read its entries
-	Load    Seconds `json:"load"`    // the earlier events of the batch's visitor-days
-	Insert  Seconds `json:"insert"`  // the events
-	Fold    Seconds `json:"fold"`    // visitor-days and their contributions: no SQL
-	Visits  Seconds `json:"visits"`  // write them
-	Rollups Seconds `json:"rollups"` // write them; includes waiting for other shards
+	Claim   Seconds `json:"claim"`   // lock the shard, read and decode entries
+	Load    Seconds `json:"load"`    // load stored events of the batch's visitor-days
+	Insert  Seconds `json:"insert"`  // insert events
+	Fold    Seconds `json:"fold"`    // fold visitor-days, without SQL
+	Visits  Seconds `json:"visits"`  // write visits
+	Rollups Seconds `json:"rollups"` // write rollups, including waiting for other shards
 	Commit  Seconds `json:"commit"`
 }
 
@@ -45,13 +44,12 @@ func (s *Stages) add(o Stages) {
 	s.Commit += o.Commit
 }
 
-// Seconds is a length of time.
+// Seconds is a duration in seconds.
 type Seconds float64
 
-// since adds the time that has passed since a moment and returns now, the moment at
-// which the next stage begins.
-func (s *Seconds) since(moment time.Time) time.Time {
+// since adds the time elapsed since start and returns now, the start of the next stage.
+func (s *Seconds) since(start time.Time) time.Time {
 	now := time.Now()
-	*s += Seconds(now.Sub(moment).Seconds())
+	*s += Seconds(now.Sub(start).Seconds())
 	return now
 }

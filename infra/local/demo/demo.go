@@ -47,7 +47,7 @@ func Fill(ctx context.Context, db database.DB, client redis.UniversalClient, now
 	defer writer.Close()
 	f := &filler{
 		writer: writer, progress: progress,
-		drainer: &aggregate.Drainer{Redis: client, Database: db, Batch: batch},
+		drainer: &aggregate.Aggregator{Redis: client, Database: db, Batch: batch},
 	}
 	r := rand.New(rand.NewPCG(uint64(now.Unix()), 1)) //nolint:gosec // made-up traffic need not be unpredictable
 	var held []event.Event
@@ -94,7 +94,7 @@ func createSites(ctx context.Context, db database.DB) ([]site, error) {
 // filler queues events and stores them, many at a time.
 type filler struct {
 	writer   *queue.Writer
-	drainer  *aggregate.Drainer
+	drainer  *aggregate.Aggregator
 	progress func(int)
 	waiting  []*event.Event
 	stored   int

@@ -55,14 +55,14 @@ func (r *record) add(t *testing.T, events ...*event.Event) {
 	}
 }
 
-func at(site int32, day event.Day) store.SiteDay { return store.SiteDay{Site: site, Day: day} }
+func siteDay(site int32, day event.Day) store.SiteDay { return store.SiteDay{Site: site, Day: day} }
 
 func view(site int32, day event.Day) *event.Event {
 	return &event.Event{ID: uuid.New(), Site: site, Day: day, Time: day.Date().Add(12 * time.Hour), Visitor: int64(day), Type: event.View, Page: "/"}
 }
 
-// kept are the days that are kept, oldest first.
-func (r *record) kept(t *testing.T) []store.SiteDay {
+// archived returns the archived days, oldest first.
+func (r *record) archived(t *testing.T) []store.SiteDay {
 	t.Helper()
 	rows, err := r.db.Query(t.Context(), `SELECT site_id, (day - date '1970-01-01') FROM day_columns WHERE name = 'frame' ORDER BY day, site_id`)
 	if err != nil {
@@ -75,8 +75,8 @@ func (r *record) kept(t *testing.T) []store.SiteDay {
 	return days
 }
 
-// TestAKeptDayIsWhatItsEventsMake, and nobody finds more of it in the table.
-func TestAKeptDayIsWhatItsEventsMake(t *testing.T) {
+// TestDay checks that an archived day equals what its events make.
+func TestDay(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestAKeptDayIsWhatItsEventsMake(t *testing.T) {
 							t.Fatal(err)
 						}
 						if part.Events() > size+8 || part.VisitorDays() > size {
-							t.Errorf("a part of at least %d events has %d of %d visitors", size, part.Events(), part.VisitorDays())
+							t.Errorf("a part of size %d has %d events of %d visitors", size, part.Events(), part.VisitorDays())
 						}
 						parts = append(parts, part)
 					}
@@ -123,52 +123,52 @@ func TestAKeptDayIsWhatItsEventsMake(t *testing.T) {
 					days++
 				}
 				if days != 1 {
-					t.Errorf("%d days are kept", days)
+					t.Errorf("%d days are archived, want 1", days)
 				}
 			}
 		})
 	}
 }
 
-// TestClosed: days are kept once they are over, the newest first and while there is time,
-// and again when their columns are gone.
-func TestClosed(t *testing.T) {
+// TestClosedDays checks that closed days are archived, newest first and while there is time,
+// and again after their archive was deleted.
+func TestClosedDays(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	today := event.DayOf(now)
-	for _, d := range []store.SiteDay{at(1, today), at(1, today-1), at(1, today-2), at(2, today-2), at(1, today-3), at(1, today-700)} {
+	for _, d := range []store.SiteDay{siteDay(1, today), siteDay(1, today-1), siteDay(1, today-2), siteDay(2, today-2), siteDay(1, today-3), siteDay(1, today-700)} {
 		r.add(t, view(d.Site, d.Day))
 	}
-	closed := func(most int) archive.Kept {
-		done, err := archive.Closed(t.Context(), r.db, r.codec, now, func() bool { most--; return most >= -1 }, slog.New(slog.DiscardHandler))
+	run := func(limit int) archive.Result {
+		done, err := archive.ClosedDays(t.Context(), r.db, r.codec, now, func() bool { limit--; return limit >= -1 }, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return done
 	}
-	three := []store.SiteDay{at(1, today-3), at(1, today-2), at(2, today-2)}
-	if done := closed(3); done.Days != 3 || !cmp.Equal(r.kept(t), three) {
-		t.Errorf("%+v: %v", done, r.kept(t))
+	three := []store.SiteDay{siteDay(1, today-3), siteDay(1, today-2), siteDay(2, today-2)}
+	if done := run(3); done.Days != 3 || !cmp.Equal(r.archived(t), three) {
+		t.Errorf("result = %+v, archived days = %v", done, r.archived(t))
 	}
-	all := append([]store.SiteDay{at(1, today-700)}, three...)
-	if done := closed(9); done.Days != 1 || !cmp.Equal(r.kept(t), all) {
-		t.Errorf("%+v: %v", done, r.kept(t))
+	all := append([]store.SiteDay{siteDay(1, today-700)}, three...)
+	if done := run(9); done.Days != 1 || !cmp.Equal(r.archived(t), all) {
+		t.Errorf("result = %+v, archived days = %v", done, r.archived(t))
 	}
-	if done := closed(9); done.Days != 0 {
-		t.Errorf("%+v, and there is no other", done)
+	if done := run(9); done.Days != 0 {
+		t.Errorf("result = %+v, want no more days", done)
 	}
-	if err := store.ForgetDayColumns(t.Context(), r.db, []store.SiteDay{at(1, today-3), at(2, today), at(1, today)}); err != nil {
+	if err := store.ForgetDayColumns(t.Context(), r.db, []store.SiteDay{siteDay(1, today-3), siteDay(2, today), siteDay(1, today)}); err != nil {
 		t.Fatal(err)
 	}
-	if done := closed(9); done.Days != 1 || !cmp.Equal(r.kept(t), all) {
-		t.Errorf("%+v: %v", done, r.kept(t))
+	if done := run(9); done.Days != 1 || !cmp.Equal(r.archived(t), all) {
+		t.Errorf("result = %+v, archived days = %v", done, r.archived(t))
 	}
 }
 
-// TestDaysThatChange: a day to which somebody is adding events is left for later, and who
-// comes for one that is being kept waits until it is.
-func TestDaysThatChange(t *testing.T) {
+// TestDayConcurrently checks that a day whose events are being changed is skipped, and that a
+// change of a day that is being archived waits.
+func TestDayConcurrently(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
@@ -184,20 +184,20 @@ func TestDaysThatChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ok, err := archive.Day(ctx, r.db, r.codec, d, archive.PartEvents); ok || err != nil {
-		t.Errorf("a day that is being changed: %t, %v", ok, err)
+		t.Errorf("Day of a day that is being changed = %t, %v, want false", ok, err)
 	}
 	if ok, err := archive.Day(ctx, r.db, r.codec, other, archive.PartEvents); !ok || err != nil {
-		t.Errorf("another day: %t, %v", ok, err)
+		t.Errorf("Day of another day = %t, %v, want true", ok, err)
 	}
 	if err := adder.Rollback(ctx); err != nil {
 		t.Fatal(err)
 	}
 
-	keeper, err := r.db.Begin(ctx)
+	archiver, err := r.db.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := store.HoldDay(ctx, keeper, d); !ok || err != nil {
+	if ok, err := store.HoldDay(ctx, archiver, d); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	added := make(chan error)
@@ -205,18 +205,18 @@ func TestDaysThatChange(t *testing.T) {
 		added <- pgx.BeginFunc(ctx, r.db, func(tx pgx.Tx) error { return store.ForgetDayColumns(ctx, tx, []store.SiteDay{d}) })
 	}()
 	r.waitForLock(t)
-	if err := store.KeepDayColumns(ctx, keeper, d, []map[columns.Column][]byte{{columns.Frame: {}}}); err != nil {
+	if err := store.KeepDayColumns(ctx, archiver, d, []map[columns.Column][]byte{{columns.Frame: {}}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(keeper.Commit(ctx), <-added); err != nil {
+	if err := errors.Join(archiver.Commit(ctx), <-added); err != nil {
 		t.Fatal(err)
 	}
-	if kept := r.kept(t); !cmp.Equal(kept, []store.SiteDay{other}) {
-		t.Errorf("what was kept while others waited to change it is still there: %v", kept)
+	if archived := r.archived(t); !cmp.Equal(archived, []store.SiteDay{other}) {
+		t.Errorf("archived days = %v, want the changed day deleted", archived)
 	}
 }
 
-// waitForLock waits until somebody waits for an advisory lock.
+// waitForLock waits until a transaction waits for an advisory lock.
 func (r *record) waitForLock(t *testing.T) {
 	t.Helper()
 	for waiting := false; !waiting; {
@@ -227,15 +227,15 @@ func (r *record) waitForLock(t *testing.T) {
 	}
 }
 
-// expiring is a context whose deadline comes when done is closed.
-type expiring struct {
-	context.Context //nolint:containedctx // it is one itself
+// manualDeadline is a context whose deadline passes when done is closed.
+type manualDeadline struct {
+	context.Context //nolint:containedctx // a context itself
 	done            chan struct{}
 }
 
-func (e *expiring) Done() <-chan struct{} { return e.done }
+func (e *manualDeadline) Done() <-chan struct{} { return e.done }
 
-func (e *expiring) Err() error {
+func (e *manualDeadline) Err() error {
 	select {
 	case <-e.done:
 		return context.DeadlineExceeded
@@ -244,19 +244,19 @@ func (e *expiring) Err() error {
 	}
 }
 
-// waits tells whether somebody waits for a lock in the database.
+// waits reports whether a session waits for a lock in the database.
 func (r *record) waits(t *testing.T) bool {
 	t.Helper()
-	var is bool
-	err := r.db.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&is)
+	var waiting bool
+	err := r.db.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
 	if err != nil {
 		t.Error(err)
 	}
-	return is
+	return waiting
 }
 
-// TestADayThatTakesTooLong is passed over, until its events change.
-func TestADayThatTakesTooLong(t *testing.T) {
+// TestTooLarge checks that a day that takes too long is skipped until its events change.
+func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -264,14 +264,14 @@ func TestADayThatTakesTooLong(t *testing.T) {
 	r.add(t, view(1, large))
 	r.add(t, view(1, large-1))
 	log := new(strings.Builder)
-	closed := func(ctx context.Context) archive.Kept {
-		done, err := archive.Closed(ctx, r.db, r.codec, now, func() bool { return true }, slog.New(slog.NewTextHandler(log, nil)))
+	run := func(ctx context.Context) archive.Result {
+		done, err := archive.ClosedDays(ctx, r.db, r.codec, now, func() bool { return true }, slog.New(slog.NewTextHandler(log, nil)))
 		if err != nil {
 			t.Error(err)
 		}
 		return done
 	}
-	// While the table is locked, keeping takes as long as it may.
+	// While the table is locked, archiving waits until the deadline.
 	lock, err := r.db.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -279,25 +279,25 @@ func TestADayThatTakesTooLong(t *testing.T) {
 	if _, err := lock.Exec(t.Context(), `LOCK TABLE day_columns IN SHARE MODE`); err != nil {
 		t.Fatal(err)
 	}
-	ctx := &expiring{t.Context(), make(chan struct{})}
-	tooLong := make(chan archive.Kept, 1)
-	go func() { tooLong <- closed(ctx) }()
+	ctx := &manualDeadline{t.Context(), make(chan struct{})}
+	tooLong := make(chan archive.Result, 1)
+	go func() { tooLong <- run(ctx) }()
 	localtest.Eventually(t, "the day waits for the table", func() bool { return r.waits(t) })
 	close(ctx.done)
 	if err := lock.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if done := <-tooLong; done != (archive.Kept{TooLarge: 1}) || strings.Count(log.String(), "too large") != 1 {
-		t.Errorf("%+v: %s", done, log)
+	if done := <-tooLong; done != (archive.Result{TooLarge: 1}) || strings.Count(log.String(), "too large") != 1 {
+		t.Errorf("result = %+v, want one day too large; log: %s", done, log)
 	}
-	if done := closed(t.Context()); done != (archive.Kept{Days: 1}) {
-		t.Errorf("%+v; want that the other day is kept", done)
+	if done := run(t.Context()); done != (archive.Result{Days: 1}) {
+		t.Errorf("result = %+v, want the other day archived", done)
 	}
-	if err := store.ForgetDayColumns(t.Context(), r.db, []store.SiteDay{at(1, large)}); err != nil {
+	if err := store.ForgetDayColumns(t.Context(), r.db, []store.SiteDay{siteDay(1, large)}); err != nil {
 		t.Fatal(err)
 	}
-	if done := closed(t.Context()); done != (archive.Kept{Days: 1}) {
-		t.Errorf("%+v; want that the day is tried again", done)
+	if done := run(t.Context()); done != (archive.Result{Days: 1}) {
+		t.Errorf("result = %+v, want the changed day archived", done)
 	}
 }
 
@@ -313,16 +313,17 @@ func TestDeletedSites(t *testing.T) {
 	if err := sites.Delete(t.Context(), r.db, 1); err != nil {
 		t.Fatal(err)
 	}
-	if kept := r.kept(t); !cmp.Equal(kept, []store.SiteDay{at(2, 20_000)}) {
-		t.Errorf("kept are %v", kept)
+	if archived := r.archived(t); !cmp.Equal(archived, []store.SiteDay{siteDay(2, 20_000)}) {
+		t.Errorf("archived days = %v, want the other site's", archived)
 	}
 	if ok, err := archive.Day(t.Context(), r.db, r.codec, store.SiteDay{Site: 1, Day: 20_000}, archive.PartEvents); ok || !errors.Is(err, sites.ErrNoSite) {
-		t.Errorf("%t, %v", ok, err)
+		t.Errorf("Day of a deleted site = %t, %v, want ErrNoSite", ok, err)
 	}
 }
 
-// TestOlderForms: days that are archived in an older version of the form are archived again.
-func TestOlderForms(t *testing.T) {
+// TestOldVersions checks that days archived in an older version of the format are archived
+// again.
+func TestOldVersions(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -330,20 +331,20 @@ func TestOlderForms(t *testing.T) {
 	r.add(t, view(1, day))
 	for _, step := range []struct {
 		before string // statement
-		want   archive.Kept
+		want   archive.Result
 	}{
-		{`SELECT`, archive.Kept{Days: 1}},
-		{`SELECT`, archive.Kept{}},
-		{`DELETE FROM day_columns WHERE name = 'version'`, archive.Kept{Days: 1}}, // as the first version has it
-		{`UPDATE day_columns SET data = '\x01' WHERE name = 'version'`, archive.Kept{Days: 1}},
-		{`SELECT`, archive.Kept{}},
+		{`SELECT`, archive.Result{Days: 1}},
+		{`SELECT`, archive.Result{}},
+		{`DELETE FROM day_columns WHERE name = 'version'`, archive.Result{Days: 1}}, // as in the first version
+		{`UPDATE day_columns SET data = '\x01' WHERE name = 'version'`, archive.Result{Days: 1}},
+		{`SELECT`, archive.Result{}},
 	} {
 		if _, err := r.db.Exec(t.Context(), step.before); err != nil {
 			t.Fatal(err)
 		}
-		done, err := archive.Closed(t.Context(), r.db, r.codec, now, func() bool { return true }, slog.New(slog.DiscardHandler))
+		done, err := archive.ClosedDays(t.Context(), r.db, r.codec, now, func() bool { return true }, slog.New(slog.DiscardHandler))
 		if err != nil || done != step.want {
-			t.Errorf("after %s: archived %+v, %v; want %+v", step.before, done, err, step.want)
+			t.Errorf("after %s: result = %+v, %v, want %+v", step.before, done, err, step.want)
 		}
 	}
 }

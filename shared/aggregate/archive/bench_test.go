@@ -21,8 +21,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// BenchmarkDay keeps a day of 333,000 events, or of as many as BENCH_EVENTS says, 2.5 a
-// visit, and reports how long that takes and how much memory.
+// BenchmarkDay archives a day of 333,000 events, or of BENCH_EVENTS, with 2.5 events a visit,
+// and reports the time and the peak memory.
 func BenchmarkDay(b *testing.B) {
 	n := 333_000
 	if more, err := strconv.Atoi(os.Getenv("BENCH_EVENTS")); err == nil {
@@ -36,16 +36,16 @@ func BenchmarkDay(b *testing.B) {
 	}
 	day := event.Day(20000)
 	r := rand.New(rand.NewPCG(1, 2))
-	few := func(n int) string { return strconv.Itoa(r.IntN(1 + r.IntN(n))) }
+	skewed := func(n int) string { return strconv.Itoa(r.IntN(1 + r.IntN(n))) }
 	for added := 0; added < n; {
 		var events []*event.Event
 		for ; added < n && len(events) < 50_000; added++ {
 			e := event.Event{
 				Site: site.ID, Day: day, Time: day.Date().Add(time.Duration(r.IntN(86_400_000)) * time.Millisecond), Visitor: int64(r.IntN(n*2/5)) << 30,
-				Type: event.View, Page: "/section/" + few(2000), Hostname: "www.example.com",
+				Type: event.View, Page: "/section/" + skewed(2000), Hostname: "www.example.com",
 				Attributes: event.Attributes{
-					Referrer: few(900), Source: few(9), Channel: few(6), Country: few(40), Region: few(120), City: few(400), Browser: few(5),
-					BrowserVersion: few(20), OS: few(5), OSVersion: few(8), Device: few(3), Language: few(7), Screen: few(6),
+					Referrer: skewed(900), Source: skewed(9), Channel: skewed(6), Country: skewed(40), Region: skewed(120), City: skewed(400), Browser: skewed(5),
+					BrowserVersion: skewed(20), OS: skewed(5), OSVersion: skewed(8), Device: skewed(3), Language: skewed(7), Screen: skewed(6),
 				},
 			}
 			e.ID = uuid.UUID{7}
@@ -64,7 +64,7 @@ func BenchmarkDay(b *testing.B) {
 		b.Fatal(err)
 	}
 	debug.FreeOSMemory()
-	// From here on the most memory is counted anew.
+	// Reset the peak memory.
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o600); err != nil {
 		b.Skip(err)
 	}

@@ -1,7 +1,7 @@
-// Package deadletter shows the queue entries that could not be stored, and puts them
-// back into the queue to be tried again, as they are.
+// Package deadletter lists the queue entries that could not be stored, and requeues them
+// unchanged for another try.
 //
-// It must never show a payload: it may hold what people typed.
+// It must never expose a payload, which may contain personal data.
 package deadletter
 
 import (
@@ -18,22 +18,22 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// Letter is a dead letter as it is shown.
+// Letter is a dead letter without its payload.
 type Letter struct {
 	ID        int64     `json:"id"`
 	Shard     int16     `json:"shard"`
-	Reason    string    `json:"reason"` // why it could not be stored
+	Reason    string    `json:"reason"` // why the entry could not be stored
 	CreatedAt time.Time `json:"created_at"`
 	Size      int64     `json:"size"` // bytes
 }
 
-// List is some dead letters, oldest first.
+// List is a page of dead letters, oldest first.
 type List struct {
 	Letters []Letter `json:"dead_letters"`
-	Total   int64    `json:"total"` // in the record, these and others
+	Total   int64    `json:"total"` // of all dead letters in the database
 }
 
-// Read lists at most limit dead letters whose ids are greater than after.
+// Read lists up to limit dead letters with ids greater than after.
 func Read(ctx context.Context, db database.DB, after int64, limit int) (List, error) {
 	list := List{Letters: []Letter{}}
 	letters, err := store.DeadLetters(ctx, db, after, limit)
@@ -47,45 +47,45 @@ func Read(ctx context.Context, db database.DB, after int64, limit int) (List, er
 	return list, err
 }
 
-// batch is how many letters are put back in one transaction.
+// batch is how many letters one transaction requeues.
 const batch = 200
 
-// ErrQueue says that the queue did not take the letters, which stay where they were.
-var ErrQueue = errors.New("the queue takes no letters now")
+// ErrQueue is returned if the queue did not accept the letters, which remain dead letters.
+var ErrQueue = errors.New("the queue does not accept dead letters now")
 
-// Replay puts the oldest dead letters back into the queue, at most limit of them, and
-// deletes them in the record. It returns how many were put back, with an error too, and
-// calls progress with that number as it grows. Letters that are kept after it began are
-// left alone: one that is still bad becomes a dead letter again, with a new id.
+// Replay requeues the oldest dead letters, up to limit, and deletes them from the database.
+// It returns how many it requeued, also with an error, and calls progress with the running
+// total. It ignores letters added after it began, so an entry that fails again, and becomes
+// a dead letter with a new id, is not replayed twice.
 //
-// A letter is appended first and deleted then. Where that ends in between, the letter
-// is there once more and is appended again by the next replay, which harms nothing:
-// an event is stored once, whatever number of times it is in the queue.
+// A letter is appended before it is deleted. If Replay fails in between, the next one
+// appends it again. That is harmless: an event is stored once, however often it is queued.
 func Replay(ctx context.Context, db database.DB, client redis.UniversalClient, limit int, progress func(replayed int)) (replayed int, err error) {
 	_, last, err := store.CountDeadLetters(ctx, db)
 	if err != nil {
 		return 0, err
 	}
-	room := queue.NewMemoryGuard(client, 0)
+	guard := queue.NewMemoryGuard(client, 0)
 	for after := int64(0); replayed < limit; progress(replayed) {
-		// What Redis doesn't tell it will refuse.
-		if _ = room.Load(ctx); room.Full() {
-			return replayed, fmt.Errorf("%w: Redis is short of memory until it has been drained", ErrQueue)
+		// Ignore the error: if the memory is unknown, Redis itself refuses.
+		if _ = guard.Load(ctx); guard.Full() {
+			return replayed, fmt.Errorf("%w: Redis is short of memory until the queue is drained", ErrQueue)
 		}
-		n, upTo, err := some(ctx, db, client, after, last, min(batch, limit-replayed))
+		n, lastID, err := replayBatch(ctx, db, client, after, last, min(batch, limit-replayed))
 		if err != nil {
 			return replayed, fmt.Errorf("replay dead letters: %w", err)
 		}
 		if n == 0 {
 			break
 		}
-		replayed, after = replayed+n, upTo
+		replayed, after = replayed+n, lastID
 	}
 	return replayed, nil
 }
 
-// some puts a few letters back, and returns how many, and the id of the last.
-func some(ctx context.Context, db database.DB, client redis.UniversalClient, after, last int64, limit int) (n int, upTo int64, err error) {
+// replayBatch requeues letters with ids in (after, last], and returns their number and the
+// last id.
+func replayBatch(ctx context.Context, db database.DB, client redis.UniversalClient, after, last int64, limit int) (n int, lastID int64, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		letters, err := store.TakeDeadLetters(ctx, tx, after, last, limit)
 		if err != nil || len(letters) == 0 {
@@ -100,8 +100,8 @@ func some(ctx context.Context, db database.DB, client redis.UniversalClient, aft
 		if err := queue.Requeue(ctx, client, payloads); err != nil {
 			return fmt.Errorf("%w: %w", ErrQueue, err)
 		}
-		n, upTo = len(ids), ids[len(ids)-1]
+		n, lastID = len(ids), ids[len(ids)-1]
 		return store.DeleteDeadLetters(ctx, tx, ids)
 	})
-	return n, upTo, err
+	return n, lastID, err
 }

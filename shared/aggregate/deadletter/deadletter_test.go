@@ -38,8 +38,8 @@ func newRecord(t *testing.T) *record {
 	return &record{db, client}
 }
 
-// bury keeps good events, and junk, as dead letters.
-func (r *record) bury(t *testing.T, good, junk int) {
+// addLetters adds dead letters with good events and with junk.
+func (r *record) addLetters(t *testing.T, good, junk int) {
 	t.Helper()
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	var letters []store.DeadLetter
@@ -56,8 +56,8 @@ func (r *record) bury(t *testing.T, good, junk int) {
 	}
 }
 
-// counted is what is kept: events, and dead letters.
-func (r *record) counted(t *testing.T) (events, letters int) {
+// count returns the number of stored events and of dead letters.
+func (r *record) count(t *testing.T) (events, letters int) {
 	t.Helper()
 	if err := r.db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM dead_letters)`).Scan(&events, &letters); err != nil {
 		t.Fatal(err)
@@ -65,99 +65,99 @@ func (r *record) counted(t *testing.T) (events, letters int) {
 	return events, letters
 }
 
-func (r *record) drain(t *testing.T) {
+func (r *record) aggregate(t *testing.T) {
 	t.Helper()
-	if _, err := (&aggregate.Drainer{Redis: r.client, Database: r.db}).Run(t.Context()); err != nil {
+	if _, err := (&aggregate.Aggregator{Redis: r.client, Database: r.db}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func ignore(int) {}
 
-// TestReplay: what is good now is stored, what is still bad is a dead letter again,
-// under a new id, and the replay ends.
+// TestReplay checks that replayed entries are stored or, if still bad, become dead letters
+// with a new id, and that the replay ends.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t)
 	const good, junk = 430, 20
-	r.bury(t, good, junk)
-	told := 0
-	n, err := deadletter.Replay(t.Context(), r.db, r.client, 100, func(n int) { told = n })
-	if err != nil || n != 100 || told != 100 {
-		t.Errorf("replayed %d, told %d, %v; want 100", n, told, err)
+	r.addLetters(t, good, junk)
+	progress := 0
+	n, err := deadletter.Replay(t.Context(), r.db, r.client, 100, func(n int) { progress = n })
+	if err != nil || n != 100 || progress != 100 {
+		t.Errorf("Replay = %d, progress %d, %v, want 100", n, progress, err)
 	}
 	if n, err := deadletter.Replay(t.Context(), r.db, r.client, good+junk, ignore); err != nil || n != good+junk-100 {
-		t.Errorf("replayed %d, %v; want the others", n, err)
+		t.Errorf("Replay = %d, %v, want %d", n, err, good+junk-100)
 	}
-	if _, letters := r.counted(t); letters != 0 {
-		t.Errorf("%d letters are still kept", letters)
+	if _, letters := r.count(t); letters != 0 {
+		t.Errorf("%d dead letters left, want 0", letters)
 	}
-	r.drain(t)
-	if events, letters := r.counted(t); events != good || letters != junk {
+	r.aggregate(t)
+	if events, letters := r.count(t); events != good || letters != junk {
 		t.Errorf("%d events and %d dead letters, want %d and %d", events, letters, good, junk)
 	}
 	list, err := deadletter.Read(t.Context(), r.db, 0, 1000)
 	if err != nil || list.Total != junk || len(list.Letters) != junk || list.Letters[0].ID <= good+junk || list.Letters[0].Size != 4 {
-		t.Errorf("listed are %+v (%v)", list, err)
+		t.Errorf("Read = %+v, %v", list, err)
 	}
 	oracle.Agrees(t, r.db)
 }
 
-// dying is a database that is gone before anything is committed.
-type dying struct{ database.DB }
+// dyingDB is a database that fails every commit.
+type dyingDB struct{ database.DB }
 
 type dyingTx struct{ pgx.Tx }
 
 var errDied = errors.New("the process died")
 
-func (d dying) Begin(ctx context.Context) (pgx.Tx, error) {
+func (d dyingDB) Begin(ctx context.Context) (pgx.Tx, error) {
 	tx, err := d.DB.Begin(ctx)
 	return dyingTx{tx}, err
 }
 
 func (d dyingTx) Commit(ctx context.Context) error { return errors.Join(errDied, d.Rollback(ctx)) }
 
-// TestReplayThatDies appends letters twice, and each event is stored once.
-func TestReplayThatDies(t *testing.T) {
+// TestReplayCommitFails checks that letters appended several times are stored once.
+func TestReplayCommitFails(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t)
-	r.bury(t, 20, 0)
+	r.addLetters(t, 20, 0)
 	for range 2 {
-		if n, err := deadletter.Replay(t.Context(), dying{r.db}, r.client, 100, ignore); !errors.Is(err, errDied) || n != 0 {
-			t.Fatalf("replayed %d, %v", n, err)
+		if n, err := deadletter.Replay(t.Context(), dyingDB{r.db}, r.client, 100, ignore); !errors.Is(err, errDied) || n != 0 {
+			t.Fatalf("Replay = %d, %v, want 0 and errDied", n, err)
 		}
 	}
-	if _, letters := r.counted(t); letters != 20 {
-		t.Errorf("%d letters are kept, want all", letters)
+	if _, letters := r.count(t); letters != 20 {
+		t.Errorf("%d dead letters, want 20", letters)
 	}
 	if n, err := deadletter.Replay(t.Context(), r.db, r.client, 100, ignore); err != nil || n != 20 {
-		t.Errorf("replayed %d, %v", n, err)
+		t.Errorf("Replay = %d, %v, want 20", n, err)
 	}
-	r.drain(t)
-	if events, letters := r.counted(t); events != 20 || letters != 0 {
-		t.Errorf("%d events and %d letters, want 20 and none", events, letters)
+	r.aggregate(t)
+	if events, letters := r.count(t); events != 20 || letters != 0 {
+		t.Errorf("%d events and %d dead letters, want 20 and 0", events, letters)
 	}
 	oracle.Agrees(t, r.db)
 }
 
-// TestReplayIntoAFullQueue: Redis refuses, or is nearly full, and no letter is lost.
-func TestReplayIntoAFullQueue(t *testing.T) {
+// TestReplayQueueUnavailable checks that no letter is lost if Redis is full or unreachable.
+func TestReplayQueueUnavailable(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t)
-	r.bury(t, 20, 0)
+	r.addLetters(t, 20, 0)
 	if err := r.client.ConfigSet(t.Context(), "maxmemory", "1mb").Err(); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := deadletter.Replay(t.Context(), r.db, r.client, 100, ignore); !errors.Is(err, deadletter.ErrQueue) || n != 0 {
-		t.Errorf("replayed %d, %v", n, err)
+		t.Errorf("Replay = %d, %v, want 0 and ErrQueue", n, err)
 	}
 	if err := r.client.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := deadletter.Replay(t.Context(), r.db, r.client, 100, ignore); !errors.Is(err, deadletter.ErrQueue) || n != 0 {
-		t.Errorf("replayed %d, %v", n, err)
+		t.Errorf("Replay = %d, %v, want 0 and ErrQueue", n, err)
 	}
-	if _, letters := r.counted(t); letters != 20 {
-		t.Errorf("%d letters are kept, want all", letters)
+	if _, letters := r.count(t); letters != 20 {
+		t.Errorf("%d dead letters, want 20", letters)
 	}
 }

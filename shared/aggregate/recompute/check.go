@@ -13,27 +13,27 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// CheckedDays is how many days back CheckClosed looks.
+// CheckedDays is how many days back CheckClosed goes.
 const CheckedDays = 35
 
-// noteTimeout bounds how long it takes to note a check when the run's time is over.
-const noteTimeout = 5 * time.Second
+// saveTimeout bounds how long it takes to save a check after the run's deadline.
+const saveTimeout = 5 * time.Second
 
-// Checked says what CheckClosed did.
-type Checked struct {
+// CheckResult is what CheckClosed did.
+type CheckResult struct {
 	Days      int64 `json:"days_checked"`
-	Wrong     int64 `json:"days_wrong"`     // of them, that differed and were put right
-	Unchecked int64 `json:"days_unchecked"` // that take longer than a run may
+	Wrong     int64 `json:"days_wrong"`     // days of these that differed and were repaired
+	Unchecked int64 `json:"days_unchecked"` // days that take longer than a run
 }
 
-// CheckClosed counts again the days that are over at now and can receive no more
-// events, each once, the newest first, and puts right what differs: each difference is
-// an error of the platform, and logged as one. It starts a day only while more says
-// that there is time, and goes on where it was when it is called again.
+// CheckClosed recomputes the days that are over at now and can't receive events any more,
+// each once, newest first, and repairs differences. It logs each difference as an error,
+// because it is a bug of the platform. It starts another day only while more returns true.
+// The next call continues with the days that are left.
 //
-// A day of which no event is left has nothing to be compared with, and is fine.
-func CheckClosed(ctx context.Context, db database.DB, now time.Time, more func() bool, log *slog.Logger) (Checked, error) {
-	var done Checked
+// A day without events has nothing to compare with, and passes.
+func CheckClosed(ctx context.Context, db database.DB, now time.Time, more func() bool, log *slog.Logger) (CheckResult, error) {
+	var done CheckResult
 	first, _ := privacy.SaltDays(now)
 	due, err := store.UncheckedDays(ctx, db, first-CheckedDays, first-1)
 	if err != nil {
@@ -51,29 +51,29 @@ func CheckClosed(ctx context.Context, db database.DB, now time.Time, more func()
 			done.Days++
 			if report.Replaced {
 				done.Wrong++
-				log.ErrorContext(ctx, "stored numbers were not what the events say, and were put right", "site", d.PublicID, "day", report.Day,
+				log.ErrorContext(ctx, "repaired stored numbers that differed from the events", "site", d.PublicID, "day", report.Day,
 					"events", report.Events, "visits", report.Visits, "rollups", report.Rollups)
 			}
 		case errors.Is(err, sites.ErrNoSite):
 			continue
 		case errors.Is(ctx.Err(), context.DeadlineExceeded):
-			// Tried again and again, it would keep all others from being checked.
+			// Give the day up: retrying it would block all others.
 			done.Unchecked++
 			check.Differences = nil
-			log.ErrorContext(ctx, "a day takes longer to check than a run may: use the command analytics recompute", "site", d.PublicID, "day", day.String())
+			log.ErrorContext(ctx, "checking a day takes longer than a run: use the command analytics recompute", "site", d.PublicID, "day", day.String())
 		default:
 			return done, err
 		}
-		if err := note(ctx, db, check); err != nil {
+		if err := save(ctx, db, check); err != nil {
 			return done, err
 		}
 	}
-	return done, nil //nolint:nilerr // a day that took too long, and one whose site is gone, are no failures
+	return done, nil //nolint:nilerr // a day that took too long or whose site was deleted is not a failure
 }
 
-// Recount is Day for somebody who asks for it at now. What came of an earlier check of
-// the day is brought up to date.
-func Recount(ctx context.Context, db database.DB, site sites.Site, day event.Day, replace bool, now time.Time) (Report, error) {
+// DayOnRequest is Day for a user's request at now. It also updates the result of an earlier
+// check of the day.
+func DayOnRequest(ctx context.Context, db database.DB, site sites.Site, day event.Day, replace bool, now time.Time) (Report, error) {
 	report, err := Day(ctx, db, site, day, replace)
 	if err != nil {
 		return report, err
@@ -81,7 +81,7 @@ func Recount(ctx context.Context, db database.DB, site sites.Site, day event.Day
 	return report, store.ReviseDayCheck(ctx, db, checkOf(site.ID, day, now, &report))
 }
 
-// checkOf is what is kept of a report.
+// checkOf returns what CheckClosed saves of a report.
 func checkOf(site int32, day event.Day, now time.Time, r *Report) store.DayCheck {
 	check := store.DayCheck{Site: site, Day: day, At: now, Differences: new(int64(0)), Replaced: r.Replaced}
 	if r.Events > 0 {
@@ -90,9 +90,9 @@ func checkOf(site int32, day event.Day, now time.Time, r *Report) store.DayCheck
 	return check
 }
 
-// note keeps the result of a check. It has time even after the run's deadline.
-func note(ctx context.Context, db database.DB, check store.DayCheck) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
+// save saves the result of a check. It works even after the run's deadline.
+func save(ctx context.Context, db database.DB, check store.DayCheck) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	return store.AddDayCheck(ctx, db, check)
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// flushed is how many visits are put right at once.
-const flushed = 2000
+// flushSize is how many visits are repaired at a time.
+const flushSize = 2000
 
-// comparison goes through a day in a transaction.
+// comparison compares a day in a transaction.
 type comparison struct {
 	tx      database.DB
 	site    sites.Site
@@ -48,7 +48,8 @@ func (c *comparison) run(ctx context.Context) error {
 	return nil
 }
 
-// visitorDays folds the day visitor by visitor, beside the stored visits in the same order.
+// visitorDays folds the day visitor by visitor, in step with the stored visits, which have
+// the same order.
 func (c *comparison) visitorDays(ctx context.Context) error {
 	next, stop := iter.Pull2(store.DayVisits(ctx, c.tx, c.site.ID, c.day))
 	defer stop()
@@ -76,14 +77,14 @@ func (c *comparison) visitorDays(ctx context.Context) error {
 		if err := c.extra(stored); err != nil {
 			return err
 		}
-		if err := c.flush(ctx, flushed); err != nil {
+		if err := c.flush(ctx, flushSize); err != nil {
 			return err
 		}
 	}
 	return c.flush(ctx, 1)
 }
 
-// visitorDay compares the visits that the events of a visitor make with those stored.
+// visitorDay compares the visits of a visitor's events with the stored ones.
 func (c *comparison) visitorDay(ctx context.Context, events []*event.Event, stored *storedVisits) error {
 	visits := visit.Fold(events)
 	c.report.Events += int64(len(events))
@@ -102,33 +103,33 @@ func (c *comparison) visitorDay(ctx context.Context, events []*event.Event, stor
 		case !stored.more || stored.row.Visit.Key() != v.Key():
 			c.report.Visits.Missing++
 			c.report.example("the visit that began at %s is not stored", clock(v.Start))
-			// It may be stored under a day that it isn't of, and not be in sight.
+			// Changed and not Added: it may be stored under another day.
 			c.visits.Changed = append(c.visits.Changed, v)
 			continue
 		case !stored.row.Is(v):
 			c.report.Visits.Changed++
-			c.report.example("the visit that began at %s is stored otherwise than its events make it", clock(v.Start))
+			c.report.example("the visit that began at %s is stored, but differs from its events", clock(v.Start))
 			c.visits.Changed = append(c.visits.Changed, v)
 		}
 		if err := stored.advance(); err != nil {
 			return err
 		}
 	}
-	return c.flush(ctx, flushed)
+	return c.flush(ctx, flushSize)
 }
 
-// extra passes over a stored visit that no events make.
+// extra reports a stored visit that no events make, and advances past it.
 func (c *comparison) extra(stored *storedVisits) error {
 	v := &stored.row.Visit
 	c.report.Visits.Extra++
-	c.report.example("the visit that began at %s is stored, and no events make it", clock(v.Start))
+	c.report.example("the visit that began at %s is stored, but has no events", clock(v.Start))
 	c.visits.Gone = append(c.visits.Gone, v.Key())
 	return stored.advance()
 }
 
-// flush puts the visits right that have been found wrong, when there are so many.
-func (c *comparison) flush(ctx context.Context, least int) error {
-	if len(c.visits.Gone)+len(c.visits.Changed) < least {
+// flush repairs the wrong visits found so far, if there are at least minimum of them.
+func (c *comparison) flush(ctx context.Context, minimum int) error {
+	if len(c.visits.Gone)+len(c.visits.Changed) < minimum {
 		return nil
 	}
 	if c.replace {
@@ -140,13 +141,13 @@ func (c *comparison) flush(ctx context.Context, least int) error {
 	return nil
 }
 
-// rows compares the rollup rows that the visits make with those stored.
+// rows compares the rollup rows of the visits with the stored ones.
 func (c *comparison) rows(ctx context.Context) error {
 	storedHours, storedDays, err := store.DayRollups(ctx, c.tx, c.site.ID, c.day)
 	if err != nil {
 		return err
 	}
-	var hours []visit.HourRow // what is wrong, as it would be right
+	var hours []visit.HourRow // wrong rows with the right values
 	for _, row := range c.rollups.Hours() {
 		if was, ok := storedHours[row.HourKey]; !ok || was != row.Counts {
 			hours = append(hours, row)
@@ -196,36 +197,36 @@ func replaceRows(ctx context.Context, tx database.DB, hours []visit.HourRow, day
 	return store.ReplaceMonths(ctx, tx, months)
 }
 
-// wrong gives an example of a wrong rollup row.
-func (c *comparison) wrong(what string, stored, counted visit.Counts) {
-	c.report.example("%s: stored are %+v, counted %+v", what, stored, counted)
+// wrong adds a wrong rollup row to the examples.
+func (c *comparison) wrong(what string, stored, computed visit.Counts) {
+	c.report.example("%s: stored %+v, computed %+v", what, stored, computed)
 }
 
-// nameOf says which row of a day or month it is.
+// nameOf describes a row of a day or month.
 func nameOf(key visit.DayKey) string {
 	switch name := key.Dimension.Column(); {
 	case key.Dimension == visit.Total:
-		return "in all"
+		return "total"
 	case name == "":
-		return fmt.Sprintf("dimension %d (which is none) %.100q", key.Dimension, key.Value)
+		return fmt.Sprintf("unknown dimension %d, %.100q", key.Dimension, key.Value)
 	default:
 		return fmt.Sprintf("%s %.100q", name, key.Value)
 	}
 }
 
-// clock shows a time to the second, which is as much as an example needs.
+// clock formats a time to the second, enough for an example.
 func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// before orders visits as they are read.
+// before reports whether a comes before b in the order in which visits are read.
 func before(a, b *visit.Visit) bool {
 	return cmp.Or(cmp.Compare(a.Visitor, b.Visitor), a.Start.Compare(b.Start)) < 0
 }
 
-// storedVisits are the stored visits of a day, the next of them at hand.
+// storedVisits iterates over the stored visits of a day, one row ahead.
 type storedVisits struct {
 	next func() (store.StoredVisit, error, bool)
 	row  store.StoredVisit
-	more bool // row is one
+	more bool // row is valid
 }
 
 func (s *storedVisits) advance() (err error) {

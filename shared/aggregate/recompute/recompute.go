@@ -1,9 +1,8 @@
-// Package recompute counts a local day of a site again from its raw events, by package
-// visit and nothing else, and tells how what is stored differs. When asked to, it puts
-// the record right.
+// Package recompute recomputes a local day of a site from its raw events, with package visit
+// and nothing else, and reports how the stored numbers differ. On request it repairs them.
 //
 // It must never change an event, and never write a number that package visit did not
-// make. What it tells has no visitor in it.
+// compute. Its reports contain nothing about a visitor.
 package recompute
 
 import (
@@ -19,41 +18,41 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// Report says what counting a day again came to.
+// Report is the result of recomputing a day.
 type Report struct {
-	Site        string   `json:"site"`         // its domain
+	Site        string   `json:"site"`         // domain
 	Day         string   `json:"day"`          // YYYY-MM-DD, local to the site
-	Events      int64    `json:"events"`       // that are stored of the day
-	VisitorDays int64    `json:"visitor_days"` // that they make
+	Events      int64    `json:"events"`       // stored events of the day
+	VisitorDays int64    `json:"visitor_days"` // visitor-days of the events
 	Visits      Visits   `json:"visits"`
 	Rollups     Rollups  `json:"rollups"`
-	Replaced    bool     `json:"replaced"` // the differences were put right
-	Examples    []string `json:"examples"` // a few of the differences, in words
+	Replaced    bool     `json:"replaced"` // the differences were repaired
+	Examples    []string `json:"examples"` // a few of the differences, as text
 }
 
-// Visits are numbers of visits that differ.
+// Visits counts the visits that differ.
 type Visits struct {
 	Missing int64 `json:"missing"` // not stored
-	Extra   int64 `json:"extra"`   // stored, and no events make them
-	Changed int64 `json:"changed"` // stored otherwise than the events make them
+	Extra   int64 `json:"extra"`   // stored, but no events make them
+	Changed int64 `json:"changed"` // stored, but different from what the events make
 }
 
-// Rollups are numbers of rollup rows that are missing, too many or wrong.
+// Rollups counts the rollup rows that are missing, extra or wrong.
 type Rollups struct {
 	Hours  int64 `json:"hours"`
 	Days   int64 `json:"days"`   // of all dimensions
-	Months int64 `json:"months"` // rows of the day's month that are not the sum of its stored days
+	Months int64 `json:"months"` // rows of the day's month that differ from the sum of its stored days
 }
 
-// Differences is the number of rows that differ.
+// Differences returns the number of rows that differ.
 func (r *Report) Differences() int64 {
 	return r.Visits.Missing + r.Visits.Extra + r.Visits.Changed + r.Rollups.Hours + r.Rollups.Days + r.Rollups.Months
 }
 
-// Left tells whether there are differences that were not put right.
-func (r *Report) Left() bool { return r.Differences() > 0 && !r.Replaced }
+// Unrepaired reports whether there are differences that were not repaired.
+func (r *Report) Unrepaired() bool { return r.Differences() > 0 && !r.Replaced }
 
-// maxExamples bounds the examples of a report.
+// maxExamples is the maximum number of examples in a report.
 const maxExamples = 5
 
 func (r *Report) example(format string, args ...any) {
@@ -62,19 +61,18 @@ func (r *Report) example(format string, args ...any) {
 	}
 }
 
-// Day counts a local day of a site again and compares; with replace it puts right what
-// differs. However large the day is, little of it is in memory at once: the events of
-// one visitor, and the rollup rows.
+// Day recomputes a local day of a site and compares it with what is stored. If replace is
+// true, it repairs the differences. Memory is bounded even for a large day: it holds the
+// events of one visitor, and the rollup rows.
 //
-// The comparison needs no lock: events are stored together with what is derived from
-// them, so that a difference in a snapshot is one indeed. Only to replace, the workers
-// that drain the queue are kept waiting, and all is compared once more.
+// The comparison needs no lock: events are stored in the same transaction as what is derived
+// from them, so a difference in a snapshot is real. Only a repair blocks the workers of the
+// queue, and compares again.
 //
-// A day without any event is compared and never replaced: its events may have been
-// deleted, and its numbers kept on purpose.
+// A day without events is compared but never repaired: its events may have been deleted,
+// and its numbers kept on purpose.
 //
-// ErrNoSite of package store says that the site is gone; then, and with any other
-// error, nothing has changed.
+// Day returns sites.ErrNoSite if the site was deleted. After an error nothing has changed.
 func Day(ctx context.Context, db database.DB, site sites.Site, day event.Day, replace bool) (Report, error) {
 	var c comparison
 	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
@@ -98,7 +96,7 @@ func Day(ctx context.Context, db database.DB, site sites.Site, day event.Day, re
 		return Report{}, err
 	}
 	if err != nil {
-		return Report{}, fmt.Errorf("count %s of %s again: %w", day, site.Domain, err)
+		return Report{}, fmt.Errorf("recompute %s of %s: %w", day, site.Domain, err)
 	}
 	return c.report, nil
 }

@@ -54,14 +54,14 @@ func newRecord(t *testing.T, url string) *record {
 	return &record{db, client, writer, sites}
 }
 
-// reset empties the record, and keeps the sites.
+// reset empties the database, except for the sites.
 func (r *record) reset(ctx context.Context) error {
 	_, err := r.db.Exec(ctx, `DELETE FROM events; DELETE FROM visits; DELETE FROM rollup_hour; DELETE FROM rollup_day; DELETE FROM rollup_month`)
 	return err
 }
 
-// keep queues events and stores them.
-func (r *record) keep(ctx context.Context, events []event.Event) error {
+// store queues events and stores them.
+func (r *record) store(ctx context.Context, events []event.Event) error {
 	queued := make([]*event.Event, len(events))
 	for i := range events {
 		queued[i] = &events[i]
@@ -69,21 +69,20 @@ func (r *record) keep(ctx context.Context, events []event.Event) error {
 	if err := r.writer.Append(ctx, queued...); err != nil {
 		return err
 	}
-	result, err := (&aggregate.Drainer{Redis: r.client, Database: r.db, Batch: 1000}).Run(ctx)
+	result, err := (&aggregate.Aggregator{Redis: r.client, Database: r.db, Batch: 1000}).Run(ctx)
 	if err == nil && result.Events != int64(len(events)) {
-		err = fmt.Errorf("%d events are stored, not %d: %+v", result.Events, len(events), result)
+		err = fmt.Errorf("%d events are stored, want %d: %+v", result.Events, len(events), result)
 	}
 	return err
 }
 
-// The days of the histories lie around the end of a month, and each has an event of
-// each site.
+// The histories span the end of a month. Each site has an event on each day.
 var firstDay = event.DayOf(time.Date(2026, 2, 27, 0, 0, 0, 0, time.UTC))
 
 const days = 3
 
-// all counts every day of every site again.
-func (r *record) all(ctx context.Context, db database.DB, replace bool) ([]recompute.Report, error) {
+// recomputeAll recomputes every day of every site.
+func (r *record) recomputeAll(ctx context.Context, db database.DB, replace bool) ([]recompute.Report, error) {
 	var reports []recompute.Report
 	for _, site := range r.sites {
 		for day := firstDay; day < firstDay+days; day++ {
@@ -131,52 +130,52 @@ func genHistory() *rapid.Generator[[]event.Event] {
 	})
 }
 
-// damage is a statement that may do harm to one row of a derived table: $1 is which, $2
-// a small number.
+// damage is a statement that may damage one row of a derived table. $1 is the number of the
+// row, $2 a small number.
 type damage struct {
 	sql        string
 	row, value int
 }
 
 const (
-	aVisit = ` WHERE (t.site_id, t.started_at, t.visitor) = (SELECT site_id, started_at, visitor FROM visits ORDER BY 1, 2, 3 OFFSET $1 LIMIT 1)`
-	anHour = ` WHERE (t.site_id, t.hour, t.day) = (SELECT site_id, hour, day FROM rollup_hour ORDER BY 1, 2, 3 OFFSET $1 LIMIT 1)`
-	aDay   = ` WHERE (t.site_id, t.dimension, t.day, t.value) = (SELECT site_id, dimension, day, value FROM rollup_day ORDER BY 1, 2, 3, 4 OFFSET $1 LIMIT 1)`
-	aMonth = ` WHERE (t.site_id, t.dimension, t.month, t.value) = (SELECT site_id, dimension, month, value FROM rollup_month ORDER BY 1, 2, 3, 4 OFFSET $1 LIMIT 1)`
+	visitRow = ` WHERE (t.site_id, t.started_at, t.visitor) = (SELECT site_id, started_at, visitor FROM visits ORDER BY 1, 2, 3 OFFSET $1 LIMIT 1)`
+	hourRow  = ` WHERE (t.site_id, t.hour, t.day) = (SELECT site_id, hour, day FROM rollup_hour ORDER BY 1, 2, 3 OFFSET $1 LIMIT 1)`
+	dayRow   = ` WHERE (t.site_id, t.dimension, t.day, t.value) = (SELECT site_id, dimension, day, value FROM rollup_day ORDER BY 1, 2, 3, 4 OFFSET $1 LIMIT 1)`
+	monthRow = ` WHERE (t.site_id, t.dimension, t.month, t.value) = (SELECT site_id, dimension, month, value FROM rollup_month ORDER BY 1, 2, 3, 4 OFFSET $1 LIMIT 1)`
 )
 
-// copied inserts a copy of a row with some columns set to something else.
-func copied(table, columns, where string) string {
+// copyRow returns a statement that inserts a copy of a row with some columns changed.
+func copyRow(table, columns, where string) string {
 	return `INSERT INTO ` + table + ` SELECT c.* FROM ` + table + ` AS t, jsonb_populate_record(t, jsonb_build_object(` + columns + `)) AS c` + where
 }
 
-// damages are statements that take both parameters.
+// damages returns statements that take both parameters.
 func damages() []string {
 	all := []string{
-		`DELETE FROM visits AS t` + aVisit + ` AND $2 = $2::int`,
-		`UPDATE visits AS t SET bounce = NOT bounce` + aVisit + ` AND $2 = $2::int`,
-		`UPDATE visits AS t SET day = day + $2::int` + aVisit,
-		`UPDATE visits AS t SET day = day + 50 * $2::int` + aVisit,
-		`UPDATE visits AS t SET duration = duration + $2::int` + aVisit,
-		`UPDATE visits AS t SET events = events + $2::int` + aVisit,
-		`UPDATE visits AS t SET entry_page = '/' || $2::int` + aVisit,
-		`UPDATE visits AS t SET screen = screen || $2::int` + aVisit,
-		`UPDATE visits AS t SET engaged = engaged + $2::int` + aVisit,
-		`UPDATE visits AS t SET revenue = jsonb_build_object('EUR', 12.50 * abs($2::int))` + aVisit,
-		`UPDATE visits AS t SET revenue = jsonb_build_object('EUR', '12.5', 'JPY', $2::int)` + aVisit,
-		`UPDATE visits AS t SET revenue = CASE WHEN $2::int > 0 THEN '{}'::jsonb WHEN $2::int < -1 THEN 'null' END` + aVisit,
-		copied("visits", `'visitor', t.visitor + $2::int`, aVisit),
-		copied("visits", `'started_at', t.started_at + $2::int * interval '1 microsecond'`, aVisit),
-		copied("visits", `'started_at', (date '2026-02-28' + interval '12 hours' + $2::int * interval '1 hour') AT TIME ZONE 'UTC', 'day', t.day + 50`, aVisit),
-		copied("rollup_hour", `'hour', t.hour + $2::int * interval '50 days'`, anHour),
-		copied("rollup_day", `'value', t.value || $2::int`, aDay),
-		copied("rollup_day", `'value', t.value || $2::int, 'visitors', 0, 'visits', 0, 'pageviews', 0, 'events', 0, 'bounces', 0, 'seconds', 0, 'engaged', 0`, aDay),
-		copied("rollup_day", `'dimension', 99 * $2::int`, aDay),
-		copied("rollup_month", `'value', t.value || $2::int`, aMonth),
-		copied("rollup_month", `'value', t.value || $2::int, 'visitors', 0, 'visits', 0, 'pageviews', 0, 'events', 0, 'bounces', 0, 'seconds', 0, 'engaged', 0`, aMonth),
-		copied("rollup_month", `'dimension', 99 * $2::int`, aMonth),
+		`DELETE FROM visits AS t` + visitRow + ` AND $2 = $2::int`,
+		`UPDATE visits AS t SET bounce = NOT bounce` + visitRow + ` AND $2 = $2::int`,
+		`UPDATE visits AS t SET day = day + $2::int` + visitRow,
+		`UPDATE visits AS t SET day = day + 50 * $2::int` + visitRow,
+		`UPDATE visits AS t SET duration = duration + $2::int` + visitRow,
+		`UPDATE visits AS t SET events = events + $2::int` + visitRow,
+		`UPDATE visits AS t SET entry_page = '/' || $2::int` + visitRow,
+		`UPDATE visits AS t SET screen = screen || $2::int` + visitRow,
+		`UPDATE visits AS t SET engaged = engaged + $2::int` + visitRow,
+		`UPDATE visits AS t SET revenue = jsonb_build_object('EUR', 12.50 * abs($2::int))` + visitRow,
+		`UPDATE visits AS t SET revenue = jsonb_build_object('EUR', '12.5', 'JPY', $2::int)` + visitRow,
+		`UPDATE visits AS t SET revenue = CASE WHEN $2::int > 0 THEN '{}'::jsonb WHEN $2::int < -1 THEN 'null' END` + visitRow,
+		copyRow("visits", `'visitor', t.visitor + $2::int`, visitRow),
+		copyRow("visits", `'started_at', t.started_at + $2::int * interval '1 microsecond'`, visitRow),
+		copyRow("visits", `'started_at', (date '2026-02-28' + interval '12 hours' + $2::int * interval '1 hour') AT TIME ZONE 'UTC', 'day', t.day + 50`, visitRow),
+		copyRow("rollup_hour", `'hour', t.hour + $2::int * interval '50 days'`, hourRow),
+		copyRow("rollup_day", `'value', t.value || $2::int`, dayRow),
+		copyRow("rollup_day", `'value', t.value || $2::int, 'visitors', 0, 'visits', 0, 'pageviews', 0, 'events', 0, 'bounces', 0, 'seconds', 0, 'engaged', 0`, dayRow),
+		copyRow("rollup_day", `'dimension', 99 * $2::int`, dayRow),
+		copyRow("rollup_month", `'value', t.value || $2::int`, monthRow),
+		copyRow("rollup_month", `'value', t.value || $2::int, 'visitors', 0, 'visits', 0, 'pageviews', 0, 'events', 0, 'bounces', 0, 'seconds', 0, 'engaged', 0`, monthRow),
+		copyRow("rollup_month", `'dimension', 99 * $2::int`, monthRow),
 	}
-	for table, row := range map[string]string{"rollup_hour": anHour, "rollup_day": aDay, "rollup_month": aMonth} {
+	for table, row := range map[string]string{"rollup_hour": hourRow, "rollup_day": dayRow, "rollup_month": monthRow} {
 		all = append(all, `DELETE FROM `+table+` AS t`+row+` AND $2 = $2::int`)
 		for _, column := range []string{"visitors", "visits", "pageviews", "events", "bounces", "seconds", "engaged"} {
 			all = append(all, `UPDATE `+table+` AS t SET `+column+` = `+column+` + $2::int`+row)
@@ -195,23 +194,23 @@ func genDamages() *rapid.Generator[[]damage] {
 	}), 1, 5)
 }
 
-func (r *record) harm(ctx context.Context, all []damage) error {
+// apply executes the statements of damages.
+func (r *record) apply(ctx context.Context, all []damage) error {
 	for _, d := range all {
 		_, err := r.db.Exec(ctx, d.sql, d.row, d.value)
-		if refused, ok := errors.AsType[*pgconn.PgError](err); err != nil && (!ok || refused.Code != pgerrcode.UniqueViolation) { // the row is there already
+		if violation, ok := errors.AsType[*pgconn.PgError](err); err != nil && (!ok || violation.Code != pgerrcode.UniqueViolation) { // the row exists already
 			return fmt.Errorf("%s: %w", d.sql, err)
 		}
 	}
 	return nil
 }
 
-// check stores a history, does harm to it, lets it be put right, and returns what is
-// wrong then.
-func (r *record) check(ctx context.Context, history []event.Event, harm []damage, between func() error) (wrong []string, err error) {
-	if err := errors.Join(r.reset(ctx), r.keep(ctx, history)); err != nil {
+// check stores a history, damages it, repairs it, and returns what is wrong afterwards.
+func (r *record) check(ctx context.Context, history []event.Event, damages []damage, between func() error) (wrong []string, err error) {
+	if err := errors.Join(r.reset(ctx), r.store(ctx, history)); err != nil {
 		return nil, err
 	}
-	reports, err := r.all(ctx, r.db, true)
+	reports, err := r.recomputeAll(ctx, r.db, true)
 	if err != nil {
 		return nil, err
 	}
@@ -219,50 +218,51 @@ func (r *record) check(ctx context.Context, history []event.Event, harm []damage
 	for _, report := range reports {
 		events += report.Events
 		if report.Differences() != 0 || report.Replaced || len(report.Examples) != 0 {
-			wrong = append(wrong, fmt.Sprintf("without harm the report says %+v", report))
+			wrong = append(wrong, fmt.Sprintf("report without damage: %+v", report))
 		}
 	}
 	if events != int64(len(history)) {
-		wrong = append(wrong, fmt.Sprintf("the reports have %d events, %d are stored", events, len(history)))
+		wrong = append(wrong, fmt.Sprintf("the reports have %d events, want %d", events, len(history)))
 	}
 
-	if err := errors.Join(r.harm(ctx, harm), between()); err != nil {
+	if err := errors.Join(r.apply(ctx, damages), between()); err != nil {
 		return wrong, err
 	}
-	harmed, err := oracle.Differences(ctx, r.db)
+	damaged, err := oracle.Differences(ctx, r.db)
 	if err != nil {
 		return wrong, err
 	}
-	if reports, err = r.all(ctx, r.db, false); err != nil {
+	if reports, err = r.recomputeAll(ctx, r.db, false); err != nil {
 		return wrong, err
 	}
-	if (len(harmed) > 0) != (differences(reports) > 0) {
-		wrong = append(wrong, fmt.Sprintf("the reports say %+v, the oracle %v", reports, harmed))
+	if (len(damaged) > 0) != (differences(reports) > 0) {
+		wrong = append(wrong, fmt.Sprintf("reports: %+v; oracle: %v", reports, damaged))
 	}
 	for _, report := range reports {
 		if report.Replaced || (report.Differences() > 0) != (len(report.Examples) > 0) {
-			wrong = append(wrong, fmt.Sprintf("a comparison says %+v", report))
+			wrong = append(wrong, fmt.Sprintf("report of a comparison: %+v", report))
 		}
 	}
-	if reports, err = r.all(ctx, r.db, true); err != nil {
+	if reports, err = r.recomputeAll(ctx, r.db, true); err != nil {
 		return wrong, err
 	}
 	for _, report := range reports {
-		if report.Left() {
-			wrong = append(wrong, fmt.Sprintf("not put right: %+v", report))
+		if report.Unrepaired() {
+			wrong = append(wrong, fmt.Sprintf("not repaired: %+v", report))
 		}
 	}
 	left, err := oracle.Differences(ctx, r.db)
 	return append(wrong, left...), err
 }
 
+// nothing is a step between damage and repair that does nothing.
 func nothing() error { return nil }
 
-func TestAnyDamageIsFoundAndPutRight(t *testing.T) {
+func TestAnyDamage(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	rapid.Check(t, func(rt *rapid.T) {
-		wrong, err := r.check(t.Context(), genHistory().Draw(rt, "history"), genDamages().Draw(rt, "harm"), nothing)
+		wrong, err := r.check(t.Context(), genHistory().Draw(rt, "history"), genDamages().Draw(rt, "damages"), nothing)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -272,13 +272,13 @@ func TestAnyDamageIsFoundAndPutRight(t *testing.T) {
 	})
 }
 
-// compress compresses every chunk, where there are chunks.
+// compress compresses every chunk, if there are chunks.
 func (r *record) compress(ctx context.Context) error {
 	_, err := store.Compress(ctx, r.db, time.Now().AddDate(1, 0, 0))
 	return err
 }
 
-// TestCompressedDays does some harm on each TimescaleDB, and compresses it.
+// TestCompressedDays repairs damage in compressed chunks of each TimescaleDB.
 func TestCompressedDays(t *testing.T) {
 	t.Parallel()
 	for _, database := range append(localtest.Databases(t)[1:], localtest.WebAssembly(t)) {
@@ -298,8 +298,8 @@ func TestCompressedDays(t *testing.T) {
 	}
 }
 
-// some are n events of as many visitors of the first day of the first site.
-func some(n int) []event.Event {
+// newEvents returns n events of n visitors, on the first day of the first site.
+func newEvents(n int) []event.Event {
 	events := make([]event.Event, n)
 	for i := range events {
 		events[i] = event.Event{
@@ -310,9 +310,9 @@ func some(n int) []event.Event {
 	return events
 }
 
-// TestADayThatIsReadInParts has more rows than are in memory at once, half of the
-// visits missing, and others too many.
-func TestADayThatIsReadInParts(t *testing.T) {
+// TestLargeDay repairs a day with more rows than are in memory at a time, with half of the
+// visits missing and as many extra.
+func TestLargeDay(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
@@ -320,7 +320,7 @@ func TestADayThatIsReadInParts(t *testing.T) {
 			r := newRecord(t, database.URL)
 			ctx := t.Context()
 			const n = 9000
-			if err := r.keep(ctx, some(n)); err != nil {
+			if err := r.store(ctx, newEvents(n)); err != nil {
 				t.Fatal(err)
 			}
 			for _, statement := range []string{
@@ -341,7 +341,7 @@ func TestADayThatIsReadInParts(t *testing.T) {
 			}
 			want := recompute.Visits{Missing: n / 2, Extra: n / 2, Changed: n / 6}
 			if report.Visits != want || report.Events != n || report.VisitorDays != n || !report.Replaced {
-				t.Errorf("%+v; want %+v", report, want)
+				t.Errorf("report = %+v, want visits %+v", report, want)
 			}
 			oracle.Agrees(t, r.db)
 		})
@@ -352,7 +352,7 @@ func TestReport(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	if err := r.keep(ctx, some(3)); err != nil {
+	if err := r.store(ctx, newEvents(3)); err != nil {
 		t.Fatal(err)
 	}
 	for _, statement := range []string{
@@ -369,30 +369,30 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Site != "one.example" || got.Day != "2026-02-27" || got.Events != 3 || got.VisitorDays != 3 || got.Replaced || !got.Left() ||
+	if got.Site != "one.example" || got.Day != "2026-02-27" || got.Events != 3 || got.VisitorDays != 3 || got.Replaced || !got.Unrepaired() ||
 		got.Visits != (recompute.Visits{Missing: 1}) || got.Rollups != (recompute.Rollups{Hours: 1, Days: 1, Months: 1}) || got.Differences() != 4 {
-		t.Errorf("%+v", got)
+		t.Errorf("report = %+v", got)
 	}
 	for i, words := range [][]string{
 		{"visit", "2026-02-27T00:00:01Z", "not stored"},
 		{"hour", "2026-02-27T00:00:00Z", "Visitors:7", "Visitors:3"},
 		{"day", `page "/2"`, "Events:9", "Events:1"},
-		{"month", "in all", "Events:0", "Events:3"},
+		{"month", "total", "Events:0", "Events:3"},
 	} {
 		for _, word := range words {
 			if i >= len(got.Examples) || !strings.Contains(got.Examples[i], word) {
-				t.Errorf("example %d of %q lacks %q", i, got.Examples, word)
+				t.Errorf("example %d of %q does not contain %q", i, got.Examples, word)
 			}
 		}
 	}
 }
 
-// TestADayWithoutEventsKeepsItsNumbers: nothing tells why there are none.
-func TestADayWithoutEventsKeepsItsNumbers(t *testing.T) {
+// TestNoEvents checks that a day without events keeps its numbers: they may be kept on purpose.
+func TestNoEvents(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	if err := r.keep(ctx, some(3)); err != nil {
+	if err := r.store(ctx, newEvents(3)); err != nil {
 		t.Fatal(err)
 	}
 	before := r.derived(t)
@@ -400,19 +400,19 @@ func TestADayWithoutEventsKeepsItsNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, err := recompute.Day(ctx, r.db, r.sites[0], firstDay, true)
-	if err != nil || report.Events != 0 || report.Visits.Extra != 3 || !report.Left() {
-		t.Errorf("%+v, %v", report, err)
+	if err != nil || report.Events != 0 || report.Visits.Extra != 3 || !report.Unrepaired() {
+		t.Errorf("report = %+v, %v, want 3 extra visits", report, err)
 	}
 	if r.derived(t) != before {
-		t.Error("the numbers of the day are gone")
+		t.Error("the numbers of the day changed")
 	}
 }
 
-func TestASiteThatIsGone(t *testing.T) {
+func TestDeletedSite(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	if err := r.keep(ctx, some(3)); err != nil {
+	if err := r.store(ctx, newEvents(3)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.db.Exec(ctx, `DELETE FROM sites WHERE id = 1; DELETE FROM visits`); err != nil {
@@ -423,7 +423,7 @@ func TestASiteThatIsGone(t *testing.T) {
 	}
 }
 
-// derived is everything that is derived.
+// derived returns the content of all derived tables.
 func (r *record) derived(t *testing.T) string {
 	t.Helper()
 	var all string
@@ -435,45 +435,45 @@ SELECT concat_ws(' ', (SELECT string_agg(v::text, ' ' ORDER BY v::text) FROM vis
 	return all
 }
 
-// faulty is a database on which the context ends at a statement.
-type faulty struct {
+// cancelingDB is a database that cancels the context at a statement.
+type cancelingDB struct {
 	database.DB
-	left atomic.Int64 // statements before that
+	left atomic.Int64 // statements until then
 	end  context.CancelFunc
 }
 
-func (f *faulty) Begin(ctx context.Context) (pgx.Tx, error) {
-	tx, err := f.DB.Begin(ctx)
-	return &faultyTx{tx, f}, err
+func (d *cancelingDB) Begin(ctx context.Context) (pgx.Tx, error) {
+	tx, err := d.DB.Begin(ctx)
+	return &cancelingTx{tx, d}, err
 }
 
-func (f *faulty) count() {
-	if f.left.Add(-1) == 0 {
-		f.end()
+func (d *cancelingDB) count() {
+	if d.left.Add(-1) == 0 {
+		d.end()
 	}
 }
 
-type faultyTx struct {
+type cancelingTx struct {
 	pgx.Tx
-	of *faulty
+	db *cancelingDB
 }
 
-func (f *faultyTx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	f.of.count()
-	return f.Tx.Exec(ctx, sql, args...)
+func (t *cancelingTx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	t.db.count()
+	return t.Tx.Exec(ctx, sql, args...)
 }
 
-func (f *faultyTx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	f.of.count()
-	return f.Tx.Query(ctx, sql, args...)
+func (t *cancelingTx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	t.db.count()
+	return t.Tx.Query(ctx, sql, args...)
 }
 
-// TestAFaultChangesNothing ends the work at each of its statements in turn.
-func TestAFaultChangesNothing(t *testing.T) {
+// TestCanceled checks that a repair canceled at any of its statements changes nothing.
+func TestCanceled(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
-	if err := r.keep(ctx, some(30)); err != nil {
+	if err := r.store(ctx, newEvents(30)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.db.Exec(ctx, `
@@ -483,14 +483,14 @@ DELETE FROM visits WHERE visitor % 2000 = 0; UPDATE rollup_hour SET visitors = 7
 	before := r.derived(t)
 	statements := 1
 	for ; ; statements++ {
-		ending, end := context.WithCancel(ctx)
-		db := &faulty{DB: r.db, end: end}
+		canceled, end := context.WithCancel(ctx)
+		db := &cancelingDB{DB: r.db, end: end}
 		db.left.Store(int64(statements))
-		report, err := recompute.Day(ending, db, r.sites[0], firstDay, true)
+		report, err := recompute.Day(canceled, db, r.sites[0], firstDay, true)
 		end()
 		if err == nil {
 			if !report.Replaced {
-				t.Errorf("%+v", report)
+				t.Errorf("report = %+v, want the differences replaced", report)
 			}
 			break
 		}
@@ -498,24 +498,23 @@ DELETE FROM visits WHERE visitor % 2000 = 0; UPDATE rollup_hour SET visitors = 7
 			t.Fatalf("statement %d: %v", statements, err)
 		}
 		if r.derived(t) != before {
-			t.Fatalf("ended at statement %d, it left something changed", statements)
+			t.Fatalf("canceled at statement %d, the repair left changes", statements)
 		}
 	}
 	if statements < 20 {
-		t.Errorf("only %d statements were tried", statements)
+		t.Errorf("a repair has only %d statements, want at least 20", statements)
 	}
 	oracle.Agrees(t, r.db)
 }
 
-// TestBesideADrain counts days again and again that are being added to, and harmed: the
-// drain goes on, nothing is lost, and a day that nobody harmed has no difference at any
-// moment.
-func TestBesideADrain(t *testing.T) {
+// TestDayConcurrently repeatedly recomputes days that are being damaged and receive events.
+// It checks that no event is lost, and that a day that was not damaged never differs.
+func TestDayConcurrently(t *testing.T) {
 	t.Parallel()
 	r := newRecord(t, localtest.Postgres(t))
 	ctx := t.Context()
 	const n = 4000
-	events := some(n)
+	events := newEvents(n)
 	for i := range events {
 		events[i].Site = int32(i%2) + 1
 		events[i].Visitor = int64(i % 700)
@@ -527,24 +526,24 @@ func TestBesideADrain(t *testing.T) {
 	if err := r.writer.Append(ctx, queued...); err != nil {
 		t.Fatal(err)
 	}
-	drained := make(chan error, 1)
+	aggregated := make(chan error, 1)
 	var stored atomic.Int64
 	go func() {
-		d := &aggregate.Drainer{Redis: r.client, Database: r.db, Batch: 40}
+		a := &aggregate.Aggregator{Redis: r.client, Database: r.db, Batch: 40}
 		for stored.Load() < n {
-			result, err := d.Run(ctx)
+			result, err := a.Run(ctx)
 			stored.Add(result.Events)
 			if err != nil {
-				drained <- err
+				aggregated <- err
 				return
 			}
 		}
-		drained <- nil
+		aggregated <- nil
 	}()
 	replaced := 0
 	for done := false; !done; {
 		select {
-		case err := <-drained:
+		case err := <-aggregated:
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -563,12 +562,12 @@ func TestBesideADrain(t *testing.T) {
 				replaced++
 			}
 			if i == 1 && report.Differences() > 0 {
-				t.Fatalf("nobody harmed it: %+v", report)
+				t.Fatalf("the undamaged site differs: %+v", report)
 			}
 		}
 	}
 	if replaced < 2 {
-		t.Errorf("the harm was put right %d times only", replaced)
+		t.Errorf("the damage was repaired only %d times, want at least 2", replaced)
 	}
 	oracle.Agrees(t, r.db)
 }
