@@ -1,9 +1,9 @@
-// Package websocketbridge is the function that shows what happens now on a site:
-// the visitors of the last five minutes and each event, as a WebSocket or as
-// server-sent events.
+// Package websocketbridge is the function that streams what happens on a site now: the number
+// of visitors in the last five minutes and each event, as a WebSocket or as server-sent
+// events.
 //
-// It holds the HTTP surface and the way from the queue to the feed; what is told
-// is decided in shared/live. All clients of a process share one feed.
+// This package has the HTTP surface and feeds events from the queue to package shared/live,
+// which decides what clients receive. All clients of a process share one feed.
 package websocketbridge
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// Config is what the function can be told.
+// Config is the function's configuration.
 type Config struct {
 	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 16 characters"`
 }
@@ -38,10 +38,10 @@ type function struct {
 	gate    *access.Access
 	feed    *live.Feed
 	streams sync.WaitGroup
-	open    *prometheus.GaugeVec // streams, by kind
+	open    *prometheus.GaugeVec // open streams, by kind
 }
 
-// New makes the function, which follows the queue until it is closed.
+// New returns the function. It follows the queue until it is closed.
 func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
@@ -62,7 +62,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	f := &function{
 		db: db, log: env.Logger(), now: time.Now, gate: gate, feed: live.NewFeed(),
 		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "analytics_live_streams", Help: "Clients that follow a site right now, by kind of stream.",
+			Name: "analytics_live_streams", Help: "Clients that follow a site, by kind of stream.",
 		}, []string{"kind"}),
 	}
 	env.Metrics().MustRegister(f.open)
@@ -87,7 +87,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	}, nil
 }
 
-// wait returns when all groups are done, or with an error when ctx ends before.
+// wait waits until all groups are done. It returns an error if ctx ends first.
 func wait(ctx context.Context, groups ...*sync.WaitGroup) error {
 	done := make(chan struct{})
 	go func() {
@@ -100,11 +100,11 @@ func wait(ctx context.Context, groups ...*sync.WaitGroup) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		return errors.New("clients that follow a site did not let go in time")
+		return errors.New("streams did not end in time")
 	}
 }
 
-// tickEvery is how often it is looked whether visitors have gone.
+// tickEvery is how often the feed checks for visitors who have left.
 const tickEvery = 250 * time.Millisecond
 
 func (f *function) tick(ctx context.Context) {
@@ -120,7 +120,7 @@ func (f *function) tick(ctx context.Context) {
 	}
 }
 
-// live answers with a stream of what happens on a site.
+// live answers GET /v1/live with a stream.
 func (f *function) live(w http.ResponseWriter, r *http.Request) {
 	serve := f.webSocket
 	switch {
@@ -131,12 +131,12 @@ func (f *function) live(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Connection", "Upgrade")
 		problem.Write(w, problem.New(http.StatusUpgradeRequired, "upgrade_required",
-			"open this address as a WebSocket, or, behind a gateway that passes none (such as OpenFaaS's), as server-sent events with Accept: text/event-stream"))
+			"open this URL as a WebSocket, or, behind a gateway without WebSockets (such as OpenFaaS's), as server-sent events with Accept: text/event-stream"))
 		return
 	}
 	name := r.URL.Query().Get("site")
 	if name == "" {
-		problem.Write(w, problem.Invalid("site", "say which site: ?site= with its domain or its public id"))
+		problem.Write(w, problem.Invalid("site", "must be the domain or the public id of a site"))
 		return
 	}
 	site, err := access.Site(r.Context(), f.db, "site", name)
@@ -158,7 +158,7 @@ func isUpgrade(r *http.Request) bool {
 
 func accepts(r *http.Request, media string) bool { return listed(r.Header.Values("Accept"), media) }
 
-// listed tells whether a token, without its parameters, is in a list of a header.
+// listed reports whether a header's list has a token, ignoring parameters.
 func listed(values []string, token string) bool {
 	for value := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		name, _, _ := strings.Cut(value, ";")

@@ -32,7 +32,7 @@ import (
 
 const token = "the-owner-of-this-installation"
 
-// bridge is the function behind a real server, with a site example.com.
+// bridge is the function behind a real server, with the site example.com.
 type bridge struct {
 	url      string
 	db       *pgxpool.Pool
@@ -40,7 +40,7 @@ type bridge struct {
 	instance *host.Instance
 }
 
-// start starts the function once prepare has had its way with the database.
+// start calls prepare with the migrated database, and starts the function.
 func start(t *testing.T, redisURL string, prepare func(*bridge)) *bridge {
 	t.Helper()
 	process := host.NewProcess(map[string]string{
@@ -87,7 +87,7 @@ func (b *bridge) view(visitor int64) *event.Event {
 	}
 }
 
-// tracker appends to the queue, as track does.
+// tracker returns a function that appends to the queue, as track does.
 func tracker(t *testing.T, url string) func(*event.Event) error {
 	t.Helper()
 	options, err := goredis.ParseURL(url)
@@ -105,7 +105,7 @@ func tracker(t *testing.T, url string) func(*event.Event) error {
 	return func(e *event.Event) error { return writer.Append(t.Context(), e) }
 }
 
-// message is what clients are sent.
+// message is a message to clients.
 type message struct {
 	Type     string         `json:"type"`
 	Visitors *int           `json:"visitors"`
@@ -153,7 +153,7 @@ func dial(t *testing.T, b *bridge) *socket {
 func (s *socket) next(ctx context.Context) (m message, err error) {
 	kind, data, err := s.conn.Read(ctx)
 	if err == nil && kind != websocket.MessageText {
-		err = errors.New("a frame is not text")
+		err = errors.New("got a binary frame")
 	}
 	if err == nil {
 		err = json.Unmarshal(data, &m)
@@ -181,7 +181,7 @@ func listen(t *testing.T, b *bridge, lastID string) *stream {
 	}
 	s := &stream{lines: bufio.NewScanner(response.Body)}
 	if !s.lines.Scan() || s.lines.Text() != "retry: 2000" || !s.lines.Scan() || s.lines.Text() != "" {
-		t.Fatalf("the stream begins with %q", s.lines.Text())
+		t.Fatalf("the stream starts with %q", s.lines.Text())
 	}
 	return s
 }
@@ -199,38 +199,39 @@ func (s *stream) next(context.Context) (m message, err error) {
 			err = json.Unmarshal([]byte(value), &m)
 		case "":
 			if m.Type != kind {
-				err = fmt.Errorf("an event %q holds a %q", kind, m.Type)
+				err = fmt.Errorf("event %q has type %q", kind, m.Type)
 			}
 			return m, err
 		}
 	}
-	return m, errors.Join(errors.New("the stream has ended"), s.lines.Err())
+	return m, errors.Join(errors.New("the stream ended"), s.lines.Err())
 }
 
+// source is a stream of messages.
 type source interface {
 	next(context.Context) (message, error)
 }
 
-// expect reads messages until the last of want, which must come in order; others
-// may come between them.
+// expect reads messages until it has received all of want, in order. It ignores others in
+// between.
 func expect(t *testing.T, from source, want ...string) {
 	t.Helper()
 	var got []string
-	for _, one := range want {
+	for _, wanted := range want {
 		for {
 			m, err := from.next(t.Context())
 			if err != nil {
-				t.Fatalf("waiting for %q after %q: %v", one, got, err)
+				t.Fatalf("waiting for %q after %q: %v", wanted, got, err)
 			}
 			got = append(got, m.String())
-			if m.String() == one {
+			if m.String() == wanted {
 				break
 			}
 		}
 	}
 }
 
-// first is the next message, whatever it is.
+// first returns the next message.
 func first(t *testing.T, from source) message {
 	t.Helper()
 	m, err := from.next(t.Context())
@@ -247,7 +248,7 @@ func TestStreams(t *testing.T) {
 	track := tracker(t, redisURL)
 	for visitor, from := range []source{dial(t, b), listen(t, b, "")} {
 		if m := first(t, from); m.String() != "visitors 0" {
-			t.Fatalf("the first message is %v, want no visitors", m)
+			t.Fatalf("first message = %v, want no visitors", m)
 		}
 		e := b.view(int64(visitor))
 		e.Page = fmt.Sprint("/", visitor)
@@ -269,8 +270,8 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// TestGuests: whoever has a share link follows its site for as long as the link is good,
-// and anyone a public site.
+// TestGuests checks that a share link gives access to the stream of its site until it expires,
+// and that anyone may follow a public site.
 func TestGuests(t *testing.T) {
 	t.Parallel()
 	b := start(t, localtest.Redis(t), nil)
@@ -289,15 +290,15 @@ func TestGuests(t *testing.T) {
 		header, site string
 		status       int
 	}{
-		"a link":                {link(b.site.ID, nil), "example.com", 200},
-		"a link, another site":  {link(b.site.ID, nil), "public.example", 403},
-		"no link":               {"Bearer sl_nothing", "public.example", 401},
-		"nobody":                {"", "public.example", 200},
-		"nobody, another site":  {"", "example.com", 401},
-		"nobody, no such site":  {"", "no.example", 401},
-		"nobody, by public id":  {"", other.PublicID, 200},
-		"nobody, of no site":    {"", "", 400},
-		"a wrong token, public": {"Bearer wrong", "public.example", 401},
+		"link":                     {link(b.site.ID, nil), "example.com", 200},
+		"link of another site":     {link(b.site.ID, nil), "public.example", 403},
+		"unknown link":             {"Bearer sl_nothing", "public.example", 401},
+		"anonymous, public site":   {"", "public.example", 200},
+		"anonymous, private site":  {"", "example.com", 401},
+		"anonymous, unknown site":  {"", "no.example", 401},
+		"anonymous, public id":     {"", other.PublicID, 200},
+		"anonymous, no site":       {"", "", 400},
+		"wrong token, public site": {"Bearer wrong", "public.example", 401},
 	} {
 		response, err := http.DefaultClient.Do(request(t, "GET", b.url+"/v1/live?site="+test.site, map[string]string{
 			"Accept": "text/event-stream", "Authorization": test.header,
@@ -311,14 +312,13 @@ func TestGuests(t *testing.T) {
 		}
 	}
 
-	b.outlast(t, func(lasts time.Duration) string { return link(b.site.ID, new(time.Now().Add(lasts))) })
+	b.checkExpiry(t, func(lasts time.Duration) string { return link(b.site.ID, new(time.Now().Add(lasts))) })
 }
 
-// outlast follows the site with a link that ends, and fails when the link's end is not the
-// stream's.
-func (b *bridge) outlast(t *testing.T, link func(time.Duration) string) {
+// checkExpiry follows the site with a link that expires, and fails if the stream outlasts it.
+func (b *bridge) checkExpiry(t *testing.T, link func(time.Duration) string) {
 	t.Helper()
-	for lasts := time.Second; ; lasts *= 2 { // until one lasts long enough on this machine to follow the site at all
+	for lasts := time.Second; ; lasts *= 2 { // until a link lasts long enough to connect on this machine
 		conn, response, err := websocket.Dial(t.Context(), b.url+"/v1/live?site=example.com",
 			&websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {link(lasts)}}})
 		if err != nil {
@@ -333,13 +333,13 @@ func (b *bridge) outlast(t *testing.T, link func(time.Duration) string) {
 			continue
 		}
 		if m, err := s.next(t.Context()); err == nil {
-			t.Errorf("the stream outlasts its link: %v", m)
+			t.Errorf("the stream outlasts its link: got %v", m)
 		}
 		return
 	}
 }
 
-func TestComingBackAfterAnEvent(t *testing.T) {
+func TestReconnect(t *testing.T) {
 	t.Parallel()
 	redisURL := localtest.Redis(t)
 	b := start(t, redisURL, nil)
@@ -354,30 +354,30 @@ func TestComingBackAfterAnEvent(t *testing.T) {
 	expect(t, witness, "event /missed")
 	again := listen(t, b, s.lastID)
 	if m := first(t, again); m.String() != "event /missed" {
-		t.Errorf("the first message is %v, want the event that was missed", m)
+		t.Errorf("first message = %v, want the missed event", m)
 	}
 	expect(t, again, "visitors 1")
 }
 
-func TestVisitorsFromBefore(t *testing.T) {
+func TestEarlierVisitors(t *testing.T) {
 	t.Parallel()
 	redisURL := localtest.Redis(t)
 	b := start(t, redisURL, func(b *bridge) {
-		lately, longAgo := b.view(1), b.view(2)
-		longAgo.Time = longAgo.Time.Add(-6 * time.Minute)
-		if _, err := store.AddEvents(t.Context(), b.db, []*event.Event{lately, longAgo}); err != nil {
+		recent, old := b.view(1), b.view(2)
+		old.Time = old.Time.Add(-6 * time.Minute)
+		if _, err := store.AddEvents(t.Context(), b.db, []*event.Event{recent, old}); err != nil {
 			t.Fatal(err)
 		}
-		if err := tracker(t, redisURL)(b.view(3)); err != nil { // which waits in the queue
+		if err := tracker(t, redisURL)(b.view(3)); err != nil { // still in the queue
 			t.Fatal(err)
 		}
 	})
 	if m := first(t, dial(t, b)); m.String() != "visitors 2" {
-		t.Errorf("at connect: %v, want 2 visitors", m)
+		t.Errorf("first message = %v, want 2 visitors", m)
 	}
 }
 
-func TestRedisIsLost(t *testing.T) {
+func TestRedisRestarts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server, err := redis.Start(t.Context(), dir)
@@ -403,8 +403,7 @@ func TestRedisIsLost(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	// Whether the queue is followed again by the time of this event or not, its
-	// visitor is counted.
+	// The visitor is counted whether or not the function follows the queue again by now.
 	if err := track(b.view(2)); err != nil {
 		t.Fatal(err)
 	}
@@ -419,20 +418,20 @@ func TestDrain(t *testing.T) {
 	expect(t, events, "visitors 0")
 	b.instance.Drain()
 	if _, err := s.next(t.Context()); websocket.CloseStatus(err) != websocket.StatusGoingAway {
-		t.Errorf("the WebSocket ends with %v, want going away", err)
+		t.Errorf("the WebSocket ended with %v, want going away", err)
 	}
-	if m, err := events.next(t.Context()); err == nil || !strings.Contains(err.Error(), "the stream has ended") {
-		t.Errorf("the stream goes on with %v (%v)", m, err)
+	if m, err := events.next(t.Context()); err == nil || !strings.Contains(err.Error(), "the stream ended") {
+		t.Errorf("the stream returned %v, %v, want its end", m, err)
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestErrors(t *testing.T) {
 	t.Parallel()
 	b := start(t, localtest.Redis(t), nil)
 	upgrade := map[string]string{
 		"Connection": "keep-alive, Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
 	}
-	and := func(more map[string]string) map[string]string {
+	withUpgrade := func(more map[string]string) map[string]string {
 		all := map[string]string{}
 		for _, headers := range []map[string]string{upgrade, more} {
 			for name, value := range headers {
@@ -449,16 +448,16 @@ func TestRefused(t *testing.T) {
 	}{
 		"neither upgrade nor stream": {"GET", "/v1/live?site=example.com", nil, 426, "upgrade_required", ""},
 		"no site":                    {"GET", "/v1/live", upgrade, 400, "invalid", "site"},
-		"an unknown site":            {"GET", "/v1/live?site=no.example", map[string]string{"Accept": "text/event-stream"}, 404, "site_unknown", "site"},
-		"no key":                     {"GET", "/v1/live?site=example.com", and(map[string]string{"Authorization": ""}), 401, "unauthorized", ""},
-		"from a page of another site": {
-			"GET", "/v1/live?site=example.com", and(map[string]string{"Origin": "https://evil.example"}), 403, "forbidden", "",
+		"unknown site":               {"GET", "/v1/live?site=no.example", map[string]string{"Accept": "text/event-stream"}, 404, "site_unknown", "site"},
+		"no key":                     {"GET", "/v1/live?site=example.com", withUpgrade(map[string]string{"Authorization": ""}), 401, "unauthorized", ""},
+		"other origin": {
+			"GET", "/v1/live?site=example.com", withUpgrade(map[string]string{"Origin": "https://evil.example"}), 403, "forbidden", "",
 		},
-		"from a page of another site, in a new browser": {
-			"GET", "/v1/live?site=example.com", and(map[string]string{"Sec-Fetch-Site": "cross-site"}), 403, "forbidden", "",
+		"cross-site Sec-Fetch-Site": {
+			"GET", "/v1/live?site=example.com", withUpgrade(map[string]string{"Sec-Fetch-Site": "cross-site"}), 403, "forbidden", "",
 		},
-		"another method":  {"POST", "/v1/live?site=example.com", nil, 405, "method_not_allowed", ""},
-		"another address": {"GET", "/v1/dead", nil, 404, "not_found", ""},
+		"wrong method": {"POST", "/v1/live?site=example.com", nil, 405, "method_not_allowed", ""},
+		"unknown path": {"GET", "/v1/dead", nil, 404, "not_found", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -475,7 +474,7 @@ func TestRefused(t *testing.T) {
 				t.Errorf("status %d, %+v, want %d %s %q", response.StatusCode, p, test.status, test.code, test.field)
 			}
 			if test.status == 426 && (response.Header.Get("Upgrade") != "websocket" || !strings.Contains(p.Detail, "text/event-stream")) {
-				t.Errorf("no hint in %v, %+v", response.Header, p)
+				t.Errorf("headers %v, problem %+v: no hint how to connect", response.Header, p)
 			}
 		})
 	}

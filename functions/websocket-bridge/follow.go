@@ -19,18 +19,17 @@ import (
 )
 
 const (
-	// backlog is how many waiting entries of each lane of a shard are looked at for
-	// visitors.
+	// backlog is how many queued entries of each stream of a shard are read for visitors.
 	backlog = 10_000
-	// warmEvery is how often the record is asked again who was there lately: a
-	// follower that falls behind the workers misses events.
+	// warmEvery is how often recent visitors are loaded again, because a follower that falls
+	// behind the workers misses events.
 	warmEvery = 30 * time.Second
 
 	backOffFrom = 100 * time.Millisecond
 	backOffTo   = 5 * time.Second
 )
 
-// follower brings to the feed what comes into the queue, and who was there before.
+// follower adds incoming events to the feed, and the visitors before them.
 type follower struct {
 	client redis.UniversalClient
 	db     *pgxpool.Pool
@@ -39,35 +38,34 @@ type follower struct {
 	now    func() time.Time
 
 	once sync.Once
-	warm chan struct{} // closed when the feed knows who was there before
+	warm chan struct{} // closed when the feed has the recent visitors
 }
 
-// ready is nil once the feed's numbers can be relied on.
+// ready returns nil once the feed's visitor counts are complete.
 func (f *follower) ready(context.Context) error {
 	select {
 	case <-f.warm:
 		return nil
 	default:
-		return problem.New(503, "not_warm", "the visitors of the last five minutes are not known yet")
+		return problem.New(503, "not_warm", "the visitors of the last five minutes are not loaded yet")
 	}
 }
 
-// run follows the queue until ctx ends. When Redis is lost it comes back and learns
-// again who was there; until then nobody else can have been: without Redis no event
-// is taken.
+// run follows the queue until ctx ends. If Redis fails, it reconnects and loads the recent
+// visitors again. It misses none, because track accepts no events without Redis.
 func (f *follower) run(ctx context.Context) {
-	back := backOff()
+	backOff := newBackOff()
 	for {
 		began := f.now()
 		err := f.follow(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		f.log.WarnContext(ctx, "lost the queue, coming back", "error", err)
-		if f.now().Sub(began) > backOffTo { // it was there for a while
-			back = backOff()
+		f.log.WarnContext(ctx, "following the queue failed, retrying", "error", err)
+		if f.now().Sub(began) > backOffTo { // it worked for a while
+			backOff = newBackOff()
 		}
-		wait, _ := back.Next()
+		wait, _ := backOff.Next()
 		select {
 		case <-ctx.Done():
 			return
@@ -76,7 +74,7 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-func backOff() retry.Backoff {
+func newBackOff() retry.Backoff {
 	return retry.WithCappedDuration(backOffTo, retry.WithJitterPercent(20, retry.NewExponential(backOffFrom)))
 }
 
@@ -84,41 +82,41 @@ func backOff() retry.Backoff {
 func (f *follower) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// What was appended before this position is in the queue or in the record when
-	// learn looks there; what comes after it is followed.
+	// Follow returns the events after this position. load finds earlier ones in the queue or
+	// in the database.
 	position, err := queue.End(ctx, f.client)
 	if err != nil {
 		return err
 	}
 	failed := make(chan error, 1)
 	go func() {
-		failed <- queue.Follow(ctx, f.client, position, func(e event.Event) { f.feed.Take(&e, f.now()) })
+		failed <- queue.Follow(ctx, f.client, position, func(e event.Event) { f.feed.AddEvent(&e, f.now()) })
 	}()
-	err = f.learn(ctx)
+	err = f.load(ctx)
 	ticker := time.NewTicker(warmEvery)
 	defer ticker.Stop()
 	for {
 		if err != nil && ctx.Err() == nil {
-			f.log.WarnContext(ctx, "could not learn who was there lately, trying again", "error", err)
+			f.log.WarnContext(ctx, "loading recent visitors failed, retrying", "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil // a read that waits in Redis ends by itself in a moment
+			return nil // a blocked XREAD ends soon by itself
 		case err := <-failed:
 			return err
 		case <-ticker.C:
-			err = f.learn(ctx)
+			err = f.load(ctx)
 		}
 	}
 }
 
-// learn finds out who was there in the last minutes: whoever waits in the queue,
-// then who is in the record. An entry is in one of them whenever it moves.
-func (f *follower) learn(ctx context.Context) error {
-	err := f.learnFromQueue(ctx)
+// load adds the visitors of the last minutes to the feed, first from the queue, then from the
+// database. In this order it misses no event that is stored meanwhile.
+func (f *follower) load(ctx context.Context) error {
+	err := f.loadQueued(ctx)
 	now := f.now()
 	err = errors.Join(err, store.RecentVisitors(ctx, f.db, now.Add(-live.Span), func(site int32, visitor int64, last time.Time) {
-		f.feed.Seen(site, visitor, last, now)
+		f.feed.AddVisitor(site, visitor, last, now)
 	}))
 	if err == nil {
 		f.once.Do(func() { close(f.warm) })
@@ -126,7 +124,7 @@ func (f *follower) learn(ctx context.Context) error {
 	return err
 }
 
-func (f *follower) learnFromQueue(ctx context.Context) error {
+func (f *follower) loadQueued(ctx context.Context) error {
 	now := f.now()
 	for shard := range queue.Shards {
 		entries, err := queue.Peek(ctx, f.client, shard, backlog)
@@ -135,7 +133,7 @@ func (f *follower) learnFromQueue(ctx context.Context) error {
 		}
 		for _, entry := range entries {
 			if e, err := entry.Event(); err == nil {
-				f.feed.Seen(e.Site, e.Visitor, e.Time, now)
+				f.feed.AddVisitor(e.Site, e.Visitor, e.Time, now)
 			}
 		}
 	}

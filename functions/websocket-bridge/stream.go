@@ -16,28 +16,28 @@ import (
 )
 
 const (
-	// writeTimeout is how long a client may take to take one message.
+	// writeTimeout is how long sending one message to a client may take.
 	writeTimeout = 10 * time.Second
-	// pingEvery keeps a WebSocket open through proxies and finds out who is gone.
+	// pingEvery keeps a WebSocket open through proxies, and detects clients that have left.
 	pingEvery = 30 * time.Second
 	// heartbeat does the same for server-sent events.
 	heartbeat = 15 * time.Second
-	// retryAfter is how soon a browser comes back when its stream ends.
+	// retryAfter is how long a browser waits before it reconnects.
 	retryAfter = 2 * time.Second
 )
 
-// webSocket sends the messages as text frames.
+// webSocket sends messages as text frames.
 func (f *function) webSocket(w http.ResponseWriter, r *http.Request, site int32) {
 	conn, err := websocket.Accept(w, access.AsSent(r), nil)
 	if err != nil {
-		return // it has been answered
+		return // Accept has answered
 	}
-	defer func() { _ = conn.CloseNow() }() // which only tells that it was closed already
+	defer func() { _ = conn.CloseNow() }() // fails only if closed already
 	open := f.open.WithLabelValues("websocket")
 	open.Inc()
 	defer open.Dec()
 
-	ctx := conn.CloseRead(r.Context()) // clients have nothing to say
+	ctx := conn.CloseRead(r.Context()) // clients send nothing
 	subscription := f.feed.Subscribe(site, "", f.now())
 	defer subscription.Cancel()
 	pings := time.NewTicker(pingEvery)
@@ -63,26 +63,26 @@ func (f *function) webSocket(w http.ResponseWriter, r *http.Request, site int32)
 	}
 }
 
-// within tells whether something could be done before a client was too slow.
+// within reports whether do succeeded within writeTimeout.
 func within(ctx context.Context, do func(context.Context) error) bool {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	return do(ctx) == nil
 }
 
-// closeFor tells a client why its subscription ended.
-func closeFor(conn *websocket.Conn, why error) {
+// closeFor closes a WebSocket with the reason for the end of its subscription.
+func closeFor(conn *websocket.Conn, reason error) {
 	code := websocket.StatusGoingAway
-	if errors.Is(why, live.ErrSlow) {
+	if errors.Is(reason, live.ErrSlow) {
 		code = websocket.StatusTryAgainLater
 	}
-	_ = conn.Close(code, why.Error()) // a client that has gone away is nobody's error
+	_ = conn.Close(code, reason.Error()) // fails if the client has left
 }
 
-// serverSent sends the messages as server-sent events.
+// serverSent sends messages as server-sent events.
 func (f *function) serverSent(w http.ResponseWriter, r *http.Request, site int32) {
 	if err := host.KeepOpen(w); err != nil {
-		f.log.WarnContext(r.Context(), "a stream will be cut by the server's time limit", "error", err)
+		f.log.WarnContext(r.Context(), "the server's write timeout will cut a stream", "error", err)
 	}
 	open := f.open.WithLabelValues("server_sent")
 	open.Inc()
@@ -92,7 +92,7 @@ func (f *function) serverSent(w http.ResponseWriter, r *http.Request, site int32
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("X-Accel-Buffering", "no") // nginx would hold messages back
+	header.Set("X-Accel-Buffering", "no") // nginx would buffer messages
 	subscription := f.feed.Subscribe(site, r.Header.Get("Last-Event-ID"), f.now())
 	defer subscription.Cancel()
 	beats := time.NewTicker(heartbeat)
@@ -108,21 +108,21 @@ func (f *function) serverSent(w http.ResponseWriter, r *http.Request, site int32
 			err = out.write(":\n\n")
 		case message, ok := <-subscription.Messages():
 			if !ok {
-				return // and the browser comes back after a moment
+				return // the browser reconnects
 			}
 			err = out.write("id: %s\nevent: %s\ndata: %s\n\n", message.ID, message.Type, message.Data)
 		}
 	}
 }
 
-// eventStream writes server-sent events, each at once.
+// eventStream writes server-sent events without buffering.
 type eventStream struct {
 	w          io.Writer
 	controller *http.ResponseController
 }
 
 func (s *eventStream) write(format string, args ...any) error {
-	// Where a platform has no deadlines or buffers, there is nothing to set or empty.
+	// A platform without deadlines or buffers returns ErrNotSupported.
 	if err := s.controller.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}

@@ -16,48 +16,47 @@ import (
 )
 
 const (
-	// VisitorsEvery is how often, at most, a subscriber is told the number of
-	// visitors.
+	// VisitorsEvery is the minimum time between two visitor counts sent to a subscriber.
 	VisitorsEvery = time.Second
-	// EventsPerSecond is how many events of a site are told of in a second, the
-	// first ones. Nobody can read more.
+	// EventsPerSecond is the maximum number of events of a site sent in a second. Later
+	// events are left out: nobody can read more.
 	EventsPerSecond = 100
 
-	// checkEvery is how often events make it be looked who must be told the number
-	// of visitors: it takes a while when there are many.
+	// checkEvery is the minimum time between two checks, on an event, for subscribers who
+	// need a new visitor count. A check of many subscribers is slow.
 	checkEvery = 100 * time.Millisecond
 
-	// pending is how many messages may wait for a subscriber: with those for a
-	// visitor count, more than two seconds of the most that a site can bring.
-	pending = 256
-	// remembered is how many events, of all sites, a subscriber who comes back can
-	// be told of, and replayed is how many of these at most.
-	remembered = 1000
-	replayed   = 100
+	// bufferSize is how many messages may wait for a subscriber: with visitor counts, more
+	// than two seconds of the maximum that a site can send.
+	bufferSize = 256
+	// historySize is how many events of all sites are kept for subscribers who reconnect.
+	// replaySize is the maximum number sent to one of them.
+	historySize = 1000
+	replaySize  = 100
 )
 
-// Why a subscription ended.
+// Reasons for the end of a subscription.
 var (
-	// ErrSlow: the subscriber did not take its messages in time.
+	// ErrSlow: the subscriber did not receive its messages in time.
 	ErrSlow = errors.New("too slow to follow")
 	// ErrClosed: the feed was closed.
 	ErrClosed = errors.New("the feed is closing")
 )
 
-// The types of messages.
+// Types of messages.
 const (
 	TypeVisitors = "visitors"
 	TypeEvent    = "event"
 )
 
-// Message is something that subscribers are told.
+// Message is a message to subscribers.
 type Message struct {
 	Type string
-	ID   string // subscribe with it to be told what came after the message
+	ID   string // passed to Subscribe, resumes after this message
 	Data []byte // a JSON document
 }
 
-// Event is all that is told of an event.
+// Event has the fields of an event that subscribers receive.
 type Event struct {
 	Time    time.Time `json:"time"`
 	Type    string    `json:"type"`
@@ -70,59 +69,60 @@ type Event struct {
 	Device  string    `json:"device"`
 }
 
-func eventOf(e *event.Event) Event {
+func newEvent(e *event.Event) Event {
 	return Event{
 		Time: e.Time, Type: e.Type.String(), Name: e.Name, Page: e.Page, Source: e.Source,
 		Country: e.Country, Browser: e.Browser, OS: e.OS, Device: e.Device,
 	}
 }
 
-// Feed tells subscribers what happens on a site. It is safe for concurrent use.
+// Feed sends messages about sites to subscribers. It is safe for concurrent use.
 type Feed struct {
 	mu     sync.Mutex
 	window *Window
 	sites  map[int32]*feedSite
-	epoch  string // tells this feed's ids from those of any other
+	epoch  string // distinguishes the ids of this feed from those of others
 	number uint64 // of the last event
-	recent []numbered
+	recent []numberedEvent
 	closed bool
 }
 
-// feedSite is a site that has subscribers or had an event.
+// feedSite is a site with subscribers or events.
 type feedSite struct {
 	subscriptions map[*Subscription]struct{}
-	second        int64     // for which events are counted
-	told          int       // events in it
-	checked       time.Time // when it was last looked who must be told the visitors
+	second        int64     // current second
+	sent          int       // events sent in this second
+	checked       time.Time // last check for subscribers who need a visitor count
 }
 
-// numbered is an event that a subscriber may still be told of.
-type numbered struct {
+// numberedEvent is an event in the history.
+type numberedEvent struct {
 	number uint64
 	site   int32
 	event  Event
 }
 
-// NewFeed returns a feed that knows of nobody.
+// NewFeed returns an empty feed.
 func NewFeed() *Feed {
 	return &Feed{window: NewWindow(), sites: map[int32]*feedSite{}, epoch: rand.Text()}
 }
 
-// Subscription is one who is told what happens on a site.
+// Subscription receives the messages of a site.
 type Subscription struct {
 	feed     *Feed
 	site     int32
 	messages chan Message
-	visitors int       // told last
-	toldAt   time.Time // when that was
+	visitors int       // last count sent
+	sentAt   time.Time // time of the last count
 	err      error
 }
 
-// Messages are what the subscriber is told. The channel is closed when the
-// subscription ends; Err then says why.
+// Messages returns the channel of messages. It is closed when the subscription ends; Err then
+// returns the reason.
 func (s *Subscription) Messages() <-chan Message { return s.messages }
 
-// Err is why the subscription ended. Ask only after Messages was closed.
+// Err returns the reason for the end of the subscription, or nil after Cancel. It must be
+// called only after Messages was closed.
 func (s *Subscription) Err() error {
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
@@ -136,7 +136,7 @@ func (s *Subscription) Cancel() {
 	s.end(nil)
 }
 
-// end is called with the feed locked.
+// end ends the subscription. The caller holds the feed's lock.
 func (s *Subscription) end(err error) {
 	site := s.feed.sites[s.site]
 	if _, ok := site.subscriptions[s]; !ok {
@@ -147,8 +147,9 @@ func (s *Subscription) end(err error) {
 	close(s.messages)
 }
 
-// tell is called with the feed locked.
-func (s *Subscription) tell(m Message) {
+// send sends a message, or ends the subscription if its buffer is full. The caller holds the
+// feed's lock.
+func (s *Subscription) send(m Message) {
 	select {
 	case s.messages <- m:
 	default:
@@ -156,52 +157,52 @@ func (s *Subscription) tell(m Message) {
 	}
 }
 
-// Subscribe begins a subscription: first come the events after the message with
-// the id after, if it is one of this feed's and they are remembered, then the
-// number of visitors.
+// Subscribe starts a subscription. Its first messages are the events after the message with
+// the id after, if this feed sent that message and still has the events, and the number of
+// visitors.
 func (f *Feed) Subscribe(site int32, after string, now time.Time) *Subscription {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := &Subscription{feed: f, site: site, messages: make(chan Message, pending)}
+	s := &Subscription{feed: f, site: site, messages: make(chan Message, bufferSize)}
 	f.site(site).subscriptions[s] = struct{}{}
 	if f.closed {
 		s.end(ErrClosed)
 		return s
 	}
 	for _, e := range f.missed(site, after) {
-		s.tell(f.eventMessage(e))
+		s.send(f.eventMessage(e))
 	}
-	s.visitors, s.toldAt = f.window.Count(site, now), now
-	s.tell(f.visitorsMessage(s.visitors))
+	s.visitors, s.sentAt = f.window.Count(site, now), now
+	s.send(f.visitorsMessage(s.visitors))
 	return s
 }
 
-// missed are the events of a site after the message with an id.
-func (f *Feed) missed(site int32, after string) []numbered {
+// missed returns the events of a site after the message with an id.
+func (f *Feed) missed(site int32, after string) []numberedEvent {
 	epoch, text, _ := strings.Cut(after, "-")
 	last, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || epoch != f.epoch {
 		return nil
 	}
-	var missed []numbered
+	var missed []numberedEvent
 	for _, e := range f.recent {
 		if e.number > last && e.site == site {
 			missed = append(missed, e)
 		}
 	}
-	return missed[max(0, len(missed)-replayed):]
+	return missed[max(0, len(missed)-replaySize):]
 }
 
-// Seen notes that a visitor was seen, without an event to tell of.
-func (f *Feed) Seen(site int32, visitor int64, at, now time.Time) {
+// AddVisitor records that a visitor was seen, without sending an event.
+func (f *Feed) AddVisitor(site int32, visitor int64, at, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.window.Add(site, visitor, at, now)
 }
 
-// Take tells of an event that has come in. Of an engagement it tells nothing, but
-// whoever reads a page is a current visitor.
-func (f *Feed) Take(e *event.Event, now time.Time) {
+// AddEvent sends an event to subscribers. An engagement is not sent, but makes its visitor a
+// current one.
+func (f *Feed) AddEvent(e *event.Event, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -210,45 +211,46 @@ func (f *Feed) Take(e *event.Event, now time.Time) {
 	f.window.Add(e.Site, e.Visitor, e.Time, now)
 	site := f.site(e.Site)
 	if second := now.Unix(); site.second != second {
-		site.second, site.told = second, 0
+		site.second, site.sent = second, 0
 	}
-	if e.Type.Counts() && site.told < EventsPerSecond {
-		site.told++
+	if e.Type.Counts() && site.sent < EventsPerSecond {
+		site.sent++
 		f.number++
-		one := numbered{f.number, e.Site, eventOf(e)}
-		f.remember(one)
+		numbered := numberedEvent{f.number, e.Site, newEvent(e)}
+		f.remember(numbered)
 		if len(site.subscriptions) > 0 {
-			message := f.eventMessage(one)
+			message := f.eventMessage(numbered)
 			for s := range site.subscriptions {
-				s.tell(message)
+				s.send(message)
 			}
 		}
 	}
 	if now.Sub(site.checked) >= checkEvery {
-		f.tellVisitors(e.Site, site, now)
+		f.sendVisitors(e.Site, site, now)
 	}
 }
 
-// remember keeps the last events. The oldest half goes at once, so that the rest
-// need not be moved for each.
-func (f *Feed) remember(e numbered) {
-	if len(f.recent) == 2*remembered {
-		f.recent = append(f.recent[:0], f.recent[remembered:]...)
+// remember adds an event to the history. It removes the oldest half at once, so that most
+// calls move nothing.
+func (f *Feed) remember(e numberedEvent) {
+	if len(f.recent) == 2*historySize {
+		f.recent = append(f.recent[:0], f.recent[historySize:]...)
 	}
 	f.recent = append(f.recent, e)
 }
 
-// Tick tells whoever does not know it yet how many visitors there are. Call it
-// several times a second: visitors go without a sign.
+// Tick sends the number of visitors to subscribers if it has changed. It must be called
+// several times a second, because no event marks the end of a visit.
 func (f *Feed) Tick(now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for id, site := range f.sites {
-		f.tellVisitors(id, site, now)
+		f.sendVisitors(id, site, now)
 	}
 }
 
-func (f *Feed) tellVisitors(id int32, site *feedSite, now time.Time) {
+// sendVisitors sends the number of visitors to the subscribers of a site who need it.
+func (f *Feed) sendVisitors(id int32, site *feedSite, now time.Time) {
 	if len(site.subscriptions) == 0 {
 		return
 	}
@@ -256,18 +258,18 @@ func (f *Feed) tellVisitors(id int32, site *feedSite, now time.Time) {
 	visitors := f.window.Count(id, now)
 	var message Message
 	for s := range site.subscriptions {
-		if s.visitors == visitors || now.Sub(s.toldAt) < VisitorsEvery {
+		if s.visitors == visitors || now.Sub(s.sentAt) < VisitorsEvery {
 			continue
 		}
 		if message.Data == nil {
 			message = f.visitorsMessage(visitors)
 		}
-		s.visitors, s.toldAt = visitors, now
-		s.tell(message)
+		s.visitors, s.sentAt = visitors, now
+		s.send(message)
 	}
 }
 
-// Close ends all subscriptions, and any to come.
+// Close ends all subscriptions, including future ones.
 func (f *Feed) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -288,14 +290,15 @@ func (f *Feed) site(id int32) *feedSite {
 	return site
 }
 
-func (f *Feed) eventMessage(e numbered) Message {
+func (f *Feed) eventMessage(e numberedEvent) Message {
 	return f.message(TypeEvent, e.number, struct {
 		Type  string `json:"type"`
 		Event Event  `json:"event"`
 	}{TypeEvent, e.event})
 }
 
-// visitorsMessage has the id of the last event: nothing is lost after it.
+// visitorsMessage has the id of the last event, so that a subscriber who resumes after it
+// misses no event.
 func (f *Feed) visitorsMessage(visitors int) Message {
 	return f.message(TypeVisitors, f.number, struct {
 		Type     string `json:"type"`
@@ -305,7 +308,7 @@ func (f *Feed) visitorsMessage(visitors int) Message {
 
 func (f *Feed) message(kind string, number uint64, document any) Message {
 	data, err := json.Marshal(document, jsontext.AllowInvalidUTF8(true))
-	if err != nil { // nothing else in a message can fail to encode
+	if err != nil { // can't happen: every type in a message can be encoded
 		panic(err)
 	}
 	return Message{kind, fmt.Sprintf("%s-%d", f.epoch, number), data}

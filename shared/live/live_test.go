@@ -15,7 +15,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// TestWindow compares the window with a list of all sightings, while time passes.
+// TestWindow compares the window with a list of all sightings as time passes.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -44,7 +44,7 @@ func TestWindow(t *testing.T) {
 					}
 				}
 				if got := window.Count(site, now); got != len(current) {
-					t.Fatalf("site %d has %d visitors, want %d", site, got, len(current))
+					t.Fatalf("Count(site %d) = %d, want %d", site, got, len(current))
 				}
 			}
 		}
@@ -58,8 +58,8 @@ func view(site int32, visitor int64, at time.Time, page string) *event.Event {
 	}
 }
 
-// told are the documents that wait for a subscriber.
-func told(t *testing.T, s *live.Subscription) []string {
+// received returns the documents in a subscription's buffer.
+func received(t *testing.T, s *live.Subscription) []string {
 	t.Helper()
 	var out []string
 	for {
@@ -69,7 +69,7 @@ func told(t *testing.T, s *live.Subscription) []string {
 				return append(out, "end")
 			}
 			if !json.Valid(m.Data) || !strings.HasPrefix(string(m.Data), `{"type":"`+m.Type+`"`) {
-				t.Fatalf("a message of type %s is %s", m.Type, m.Data)
+				t.Fatalf("message of type %s: %s", m.Type, m.Data)
 			}
 			out = append(out, string(m.Data))
 		default:
@@ -87,7 +87,7 @@ func pageView(page string, at time.Time) string {
 
 func expect(t *testing.T, when string, s *live.Subscription, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(want, told(t, s)); diff != "" {
+	if diff := cmp.Diff(want, received(t, s)); diff != "" {
 		t.Errorf("%s: %s", when, diff)
 	}
 }
@@ -96,45 +96,44 @@ func TestFeed(t *testing.T) {
 	t.Parallel()
 	feed := live.NewFeed()
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	feed.Seen(1, 7, start.Add(-time.Minute), start)
+	feed.AddVisitor(1, 7, start.Add(-time.Minute), start)
 	s := feed.Subscribe(1, "", start)
 	other := feed.Subscribe(2, "", start)
 	expect(t, "at connect", s, visitors(1))
 	expect(t, "at connect", other, visitors(0))
 
 	at := start.Add(100 * time.Millisecond)
-	feed.Take(view(1, 8, at, "/a"), at)
-	expect(t, "an event, too soon for visitors", s, pageView("/a", at))
+	feed.AddEvent(view(1, 8, at, "/a"), at)
+	expect(t, "an event within a second of the visitors", s, pageView("/a", at))
 	feed.Tick(start.Add(900 * time.Millisecond))
-	expect(t, "still too soon", s)
+	expect(t, "0.9 s after the visitors", s)
 	feed.Tick(start.Add(time.Second))
 	expect(t, "a second after connect", s, visitors(2))
 
 	at = start.Add(3 * time.Second)
-	feed.Take(view(1, 9, at, "/b"), at)
+	feed.AddEvent(view(1, 9, at, "/b"), at)
 	expect(t, "a new visitor after a quiet second", s, pageView("/b", at), visitors(3))
 	at = start.Add(5 * time.Second)
-	feed.Take(view(1, 9, at, "/c"), at)
+	feed.AddEvent(view(1, 9, at, "/c"), at)
 	expect(t, "the same visitor", s, pageView("/c", at))
 
 	feed.Tick(start.Add(live.Span + 10*time.Second))
-	expect(t, "all have gone", s, visitors(0))
-	expect(t, "what happens on another site", other)
+	expect(t, "after Span", s, visitors(0))
+	expect(t, "subscription of another site", other)
 
 	feed.Close()
 	expect(t, "closed", s, "end")
 	if !errors.Is(s.Err(), live.ErrClosed) {
-		t.Errorf("the end is %v", s.Err())
+		t.Errorf("Err = %v, want ErrClosed", s.Err())
 	}
 	late := feed.Subscribe(1, "", start)
-	if expect(t, "after the end", late, "end"); !errors.Is(late.Err(), live.ErrClosed) {
-		t.Errorf("the end is %v", late.Err())
+	if expect(t, "after Close", late, "end"); !errors.Is(late.Err(), live.ErrClosed) {
+		t.Errorf("Err = %v, want ErrClosed", late.Err())
 	}
 }
 
-// TestAReaderStays: who only reads a page stays a current visitor, of whom nothing
-// else is told.
-func TestAReaderStays(t *testing.T) {
+// TestEngagement checks that engagements keep a visitor current, and are not sent.
+func TestEngagement(t *testing.T) {
 	t.Parallel()
 	feed := live.NewFeed()
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -142,28 +141,28 @@ func TestAReaderStays(t *testing.T) {
 	first := <-s.Messages()
 	for minute := range 10 {
 		at := start.Add(time.Duration(minute)*time.Minute + time.Second)
-		reading := view(1, 7, at, "/a")
-		reading.Type, reading.Engaged = event.Engagement, 60_000
-		feed.Take(reading, at)
+		engagement := view(1, 7, at, "/a")
+		engagement.Type, engagement.Engaged = event.Engagement, 60_000
+		feed.AddEvent(engagement, at)
 	}
 	expect(t, "after ten minutes", s, visitors(1))
-	expect(t, "coming back", feed.Subscribe(1, first.ID, start.Add(10*time.Minute)), visitors(1))
+	expect(t, "reconnected", feed.Subscribe(1, first.ID, start.Add(10*time.Minute)), visitors(1))
 	feed.Tick(start.Add(9*time.Minute + live.Span + time.Second))
-	expect(t, "five minutes after the last", s, visitors(0))
+	expect(t, "Span after the last engagement", s, visitors(0))
 }
 
-func TestComingBack(t *testing.T) {
+func TestReconnect(t *testing.T) {
 	t.Parallel()
 	feed := live.NewFeed()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := feed.Subscribe(1, "", now)
-	feed.Take(view(1, 1, now, "/1"), now)
+	feed.AddEvent(view(1, 1, now, "/1"), now)
 	<-s.Messages()
 	last := <-s.Messages() // the event
 	s.Cancel()
-	feed.Take(view(1, 1, now, "/2"), now)
-	feed.Take(view(2, 1, now, "/elsewhere"), now)
-	feed.Take(view(1, 1, now, "/3"), now)
+	feed.AddEvent(view(1, 1, now, "/2"), now)
+	feed.AddEvent(view(2, 1, now, "/elsewhere"), now)
+	feed.AddEvent(view(1, 1, now, "/3"), now)
 
 	expect(t, "after the last message", feed.Subscribe(1, last.ID, now), pageView("/2", now), pageView("/3", now), visitors(1))
 	for _, id := range []string{"", "nonsense", "x-1", last.ID + "0", strings.Split(last.ID, "-")[0] + "--1"} {
@@ -172,18 +171,18 @@ func TestComingBack(t *testing.T) {
 	expect(t, "after a message of another feed", live.NewFeed().Subscribe(1, last.ID, now), visitors(0))
 }
 
-func TestComingBackMuchLater(t *testing.T) {
+func TestReconnectLate(t *testing.T) {
 	t.Parallel()
 	feed := live.NewFeed()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	first := <-feed.Subscribe(1, "", now).Messages()
 	for i := range 5000 {
 		now = now.Add(50 * time.Millisecond)
-		feed.Take(view(1, 1, now, fmt.Sprint("/", i)), now)
+		feed.AddEvent(view(1, 1, now, fmt.Sprint("/", i)), now)
 	}
-	got := told(t, feed.Subscribe(1, first.ID, now))
+	got := received(t, feed.Subscribe(1, first.ID, now))
 	if len(got) != 101 || got[99] != pageView("/4999", now) || got[100] != visitors(1) {
-		t.Errorf("%d messages, the last of them %v", len(got), got[max(0, len(got)-2):])
+		t.Errorf("received %d messages ending with %v, want 100 events and the visitors", len(got), got[max(0, len(got)-2):])
 	}
 }
 
@@ -191,37 +190,37 @@ func TestSlowSubscriber(t *testing.T) {
 	t.Parallel()
 	feed := live.NewFeed()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	slow, quick := feed.Subscribe(1, "", now), feed.Subscribe(1, "", now)
-	heard := 0
+	slow, fast := feed.Subscribe(1, "", now), feed.Subscribe(1, "", now)
+	count := 0
 	for i := range 1000 {
-		feed.Take(view(1, 1, now, "/"), now.Add(time.Duration(i)*10*time.Millisecond))
-		heard += len(told(t, quick))
+		feed.AddEvent(view(1, 1, now, "/"), now.Add(time.Duration(i)*10*time.Millisecond))
+		count += len(received(t, fast))
 	}
-	got := told(t, slow)
+	got := received(t, slow)
 	if got[len(got)-1] != "end" || !errors.Is(slow.Err(), live.ErrSlow) || len(got) > 300 {
-		t.Errorf("a subscriber who takes nothing got %d messages, ending with %s and %v", len(got), got[len(got)-1], slow.Err())
+		t.Errorf("the slow subscriber received %d messages ending with %s, Err = %v", len(got), got[len(got)-1], slow.Err())
 	}
-	if heard < 1000 {
-		t.Errorf("the other heard %d messages, want all 1000 events", heard)
+	if count < 1000 {
+		t.Errorf("the fast subscriber received %d messages, want all 1000 events", count)
 	}
 }
 
-func TestFloodOfEvents(t *testing.T) {
+func TestFlood(t *testing.T) {
 	t.Parallel()
 	feed := live.NewFeed()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := feed.Subscribe(1, "", now)
 	for i := range int64(10_000) {
-		feed.Take(view(1, i, now, "/"), now)
+		feed.AddEvent(view(1, i, now, "/"), now)
 	}
-	if got := told(t, s); len(got) != 1+live.EventsPerSecond {
-		t.Errorf("%d messages in a second, want the visitors and %d events", len(got), live.EventsPerSecond)
+	if got := received(t, s); len(got) != 1+live.EventsPerSecond {
+		t.Errorf("received %d messages in a second, want the visitors and %d events", len(got), live.EventsPerSecond)
 	}
 	feed.Tick(now.Add(time.Second))
-	expect(t, "all are counted", s, visitors(10_000))
+	expect(t, "a second later", s, visitors(10_000))
 }
 
-func TestEventTellsNothingMore(t *testing.T) {
+func TestEventIsPrivate(t *testing.T) {
 	t.Parallel()
 	feed := live.NewFeed()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -229,9 +228,9 @@ func TestEventTellsNothingMore(t *testing.T) {
 	<-s.Messages()
 	e := view(1, 4242424242, now, "/\xff")
 	e.Title, e.Hostname, e.Referrer, e.City, e.Props = "hidden", "hidden", "hidden", "hidden", map[string]string{"hidden": "hidden"}
-	feed.Take(e, now)
+	feed.AddEvent(e, now)
 	m := <-s.Messages()
 	if !json.Valid(m.Data) || strings.Contains(string(m.Data), "hidden") || strings.Contains(string(m.Data), "4242424242") {
-		t.Errorf("an event is told as %s", m.Data)
+		t.Errorf("the message of an event is %s", m.Data)
 	}
 }
