@@ -1,8 +1,8 @@
-// Package aggregate is the function that a schedule calls to drain the queue into
-// events, visits and rollups. POST / does what there is to do, within a deadline.
+// Package aggregate is the function that moves the queue into events, visits and rollups. A
+// schedule calls POST /, which works until the queue is empty or a deadline.
 //
-// It holds the HTTP surface and the metrics: how an event is counted exactly once
-// is in shared/aggregate.
+// This package has the HTTP surface and the metrics. Package shared/aggregate makes sure
+// that an event is counted exactly once.
 package aggregate
 
 import (
@@ -21,23 +21,23 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/registry"
 )
 
-// Config is what the function can be told.
+// Config is the function's configuration.
 type Config struct {
-	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it learn what was done"`
-	Deadline   time.Duration `env:"AGGREGATE_DEADLINE,positive" envDefault:"50s" envDoc:"how long one run may take; keep it below the platform's timeout"`
-	Interval   time.Duration `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"how often calls without a key may start a run"`
-	Batch      int           `env:"AGGREGATE_BATCH,positive" envDoc:"how many events one transaction takes at most, by default 60000; each needs a few hundred bytes of memory, of every worker"`
-	Workers    int           `env:"AGGREGATE_WORKERS,positive" envDoc:"how many of the queue's shards are drained at once; by default as many as there are processors"`
+	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it get the result of the run"`
+	Deadline   time.Duration `env:"AGGREGATE_DEADLINE,positive" envDefault:"50s" envDoc:"maximum duration of a run; keep it below the platform's timeout"`
+	Interval   time.Duration `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"minimum time between runs that calls without a key start"`
+	Batch      int           `env:"AGGREGATE_BATCH,positive" envDoc:"maximum number of events per transaction, by default 60000; each takes a few hundred bytes of memory in every worker"`
+	Workers    int           `env:"AGGREGATE_WORKERS,positive" envDoc:"number of the queue's shards to aggregate at a time; by default the number of processors"`
 }
 
 type function struct {
-	drainer *aggregate.Aggregator
-	db      *pgxpool.Pool
-	redis   redis.UniversalClient
-	metrics metrics
+	aggregator *aggregate.Aggregator
+	db         *pgxpool.Pool
+	redis      redis.UniversalClient
+	metrics    metrics
 }
 
-// New makes the function. It needs Redis and the database.
+// New returns the function. It connects to Redis and the database.
 func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
@@ -56,10 +56,10 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, err
 	}
 	f := &function{
-		drainer: &aggregate.Aggregator{Redis: client, Database: db, Batch: config.Batch, Workers: config.Workers},
-		db:      db,
-		redis:   client,
-		metrics: newMetrics(env.Metrics()),
+		aggregator: &aggregate.Aggregator{Redis: client, Database: db, Batch: config.Batch, Workers: config.Workers},
+		db:         db,
+		redis:      client,
+		metrics:    newMetrics(env.Metrics()),
 	}
 	env.Metrics().MustRegister(newQueueCollector(client, env.Logger()))
 	job := &schedule.Job{Run: f.run, Deadline: config.Deadline, Interval: config.Interval, Now: time.Now}
@@ -71,24 +71,25 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	}, nil
 }
 
-// result is what one run did.
+// result is the answer to a run.
 type result struct {
 	aggregate.Result
 	Took    float64 `json:"seconds"`
 	Backlog int64   `json:"backlog"`     // events still queued
-	Age     float64 `json:"age_seconds"` // how long the oldest of them has waited
+	Age     float64 `json:"age_seconds"` // of the oldest queued event
 }
 
 func (f *function) run(ctx context.Context) (any, error) {
 	start := time.Now()
-	// A Redis without memory takes no copy of the sites, and must be drained all the more.
+	// Ignore the error for now: a Redis without memory accepts no copy of the sites, but its
+	// queue must be drained all the more.
 	published := registry.Publish(ctx, f.redis, f.db, start)
-	done, err := f.drainer.Run(ctx)
+	done, err := f.aggregator.Run(ctx)
 	f.metrics.count(done)
 	if err := errors.Join(published, err); err != nil {
 		return nil, err
 	}
-	// It has time even after the run's deadline.
+	// Measure the backlog even after the run's deadline.
 	left, err := backlog(context.WithoutCancel(ctx), f.redis)
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func newMetrics(registry prometheus.Registerer) metrics {
 	m := metrics{
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "analytics_aggregate_events_total",
-			Help: "Queued events by outcome: stored, duplicate, dropped (the table drops says why) or dead_letter.",
+			Help: "Queued events by outcome: stored, duplicate, dropped (for reasons see table drops) or dead_letter.",
 		}, []string{"outcome"}),
 	}
 	registry.MustRegister(m.events)

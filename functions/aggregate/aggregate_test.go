@@ -29,14 +29,14 @@ import (
 
 const token = "the token of the owner"
 
-// worker is the function's own program, as a process of its own.
+// worker is the function's program, in a process of its own.
 type worker struct {
 	program  string
 	database string
 	redis    string
 	env      []string
-	log      io.Writer // os.Stderr when nil
-	port     string    // the same after every start
+	log      io.Writer // os.Stderr if nil
+	port     string    // stays the same when restarted
 	url      string
 	process  *exec.Cmd
 }
@@ -55,7 +55,7 @@ func buildFunction(tb testing.TB, name string) string {
 	return program
 }
 
-// start starts the program, anew when it was killed, and waits until it is ready.
+// start starts or restarts the program, and waits until it is ready.
 func (w *worker) start(tb testing.TB) {
 	tb.Helper()
 	if w.port == "" {
@@ -85,13 +85,13 @@ func (w *worker) start(tb testing.TB) {
 	})
 }
 
-// kill ends the program as kill -9 does.
+// kill kills the program with SIGKILL.
 func (w *worker) kill(tb testing.TB) {
 	tb.Helper()
 	if err := w.process.Process.Kill(); err != nil {
 		tb.Fatal(err)
 	}
-	_ = w.process.Wait() // killed, as it should be
+	_ = w.process.Wait() // fails because the process was killed
 }
 
 func freePort(tb testing.TB) string {
@@ -108,7 +108,7 @@ func freePort(tb testing.TB) string {
 	return port
 }
 
-// run asks for a run and returns what the function says of it.
+// run starts a run and returns the function's answer.
 func (w *worker) run(ctx context.Context, key string) (status int, answer map[string]any, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+"/", nil)
 	if err != nil {
@@ -125,8 +125,8 @@ func (w *worker) run(ctx context.Context, key string) (status int, answer map[st
 	return response.StatusCode, answer, json.NewDecoder(response.Body).Decode(&answer)
 }
 
-// drain asks for runs until nothing is queued.
-func (w *worker) drain(ctx context.Context) error {
+// runUntilEmpty starts runs until the queue is empty.
+func (w *worker) runUntilEmpty(ctx context.Context) error {
 	for {
 		status, answer, err := w.run(ctx, token)
 		if err != nil {
@@ -141,8 +141,8 @@ func (w *worker) drain(ctx context.Context) error {
 	}
 }
 
-// visits are n events of about n/4 visitors of three sites over two days.
-func visits(n int) []*event.Event {
+// newEvents returns n events of about n/4 visitors of three sites, over two days.
+func newEvents(n int) []*event.Event {
 	midnight := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)
 	events := make([]*event.Event, n)
 	for i := range events {
@@ -157,10 +157,10 @@ func visits(n int) []*event.Event {
 	return events
 }
 
-// TestKilledInTheMiddle: the process is killed with SIGKILL several times while it
-// drains 50,000 events, some of which are sent twice, and started again. Every
-// event is stored once, and visits and rollups are what the raw events say.
-func TestKilledInTheMiddle(t *testing.T) {
+// TestKilled kills the process with SIGKILL and restarts it several times while it stores
+// 50,000 events, some of them queued twice. It checks that every event is stored once, and
+// that visits and rollups match the raw events.
+func TestKilled(t *testing.T) {
 	t.Parallel()
 	const n = 50_000
 	program := build(t)
@@ -174,7 +174,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 
 			writer := queue.NewWriter(client)
 			defer writer.Close()
-			events := visits(n)
+			events := newEvents(n)
 			for _, batch := range [][]*event.Event{events, events[:5000]} {
 				if err := writer.Append(ctx, batch...); err != nil {
 					t.Fatal(err)
@@ -190,7 +190,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 			killed := 0
 			for _, at := range []int{1, n / 4, n / 2} {
 				w.start(t)
-				go func() { _, _, _ = w.run(ctx, "") }() // the kill breaks the connection
+				go func() { _, _, _ = w.run(ctx, "") }() // fails because the kill breaks the connection
 				localtest.Eventually(t, fmt.Sprintf("%d events are stored", at), func() bool { return stored() >= at })
 				w.kill(t)
 				if stored() < n {
@@ -198,15 +198,15 @@ func TestKilledInTheMiddle(t *testing.T) {
 				}
 			}
 			if killed == 0 {
-				t.Error("every kill came after the end of the drain: nothing was tested")
+				t.Error("every kill came after the last event was stored: the test checked nothing")
 			}
 
 			w.start(t)
-			if err := w.drain(ctx); err != nil {
+			if err := w.runUntilEmpty(ctx); err != nil {
 				t.Fatal(err)
 			}
 			if got := stored(); got != n {
-				t.Errorf("%d events are stored, %d were sent", got, n)
+				t.Errorf("%d events are stored, want %d", got, n)
 			}
 			differences, err := oracle.Differences(ctx, db)
 			if err != nil {
@@ -221,11 +221,11 @@ func TestKilledInTheMiddle(t *testing.T) {
 
 func prepare(t *testing.T, url string) (*pgxpool.Pool, *redis.Client) {
 	t.Helper()
-	return prepareRecord(t, url), connect(t, localtest.Redis(t))
+	return newDatabase(t, url), connect(t, localtest.Redis(t))
 }
 
-// prepareRecord makes the tables and three sites in an empty database.
-func prepareRecord(t *testing.T, url string) *pgxpool.Pool {
+// newDatabase creates the tables and three sites in an empty database.
+func newDatabase(t *testing.T, url string) *pgxpool.Pool {
 	t.Helper()
 	ctx := t.Context()
 	db := localtest.Record(t, url)
@@ -262,9 +262,9 @@ func (w *worker) scrape(t *testing.T) map[string]string {
 	return values
 }
 
-// TestTheQueueIsMeasured: the metrics tell of the queue as it is, without a run, and
-// that it can't be measured when Redis is away. A run tells of what it left.
-func TestTheQueueIsMeasured(t *testing.T) {
+// TestQueueMetrics checks that the metrics measure the queue without a run, and report that
+// it can't be measured while Redis is unavailable, and that a run reports what it left.
+func TestQueueMetrics(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	server, err := localredis.Start(ctx, t.TempDir(), localredis.Fsync(localredis.FsyncNever))
@@ -272,7 +272,7 @@ func TestTheQueueIsMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	database := localtest.Postgres(t)
-	prepareRecord(t, database)
+	newDatabase(t, database)
 	w := &worker{program: build(t), database: database, redis: server.URL()}
 	w.start(t)
 	client := connect(t, server.URL())
@@ -280,30 +280,29 @@ func TestTheQueueIsMeasured(t *testing.T) {
 	t.Cleanup(writer.Close)
 
 	if got := w.scrape(t); got["analytics_queue_up"] != "1" || got["analytics_queue_events"] != "0" || got["analytics_queue_age_seconds"] != "0" {
-		t.Errorf("empty: %v", got)
+		t.Errorf("metrics of an empty queue: %v", got)
 	}
-	if err := writer.Append(ctx, visits(10)...); err != nil {
+	if err := writer.Append(ctx, newEvents(10)...); err != nil {
 		t.Fatal(err)
 	}
-	localtest.Eventually(t, "the queue has an age", func() bool {
+	localtest.Eventually(t, "the metrics show ten queued events", func() bool {
 		got := w.scrape(t)
 		return got["analytics_queue_events"] == "10" && got["analytics_queue_express_events"] == "0" && got["analytics_queue_age_seconds"] > "0"
 	})
 	if status, answer, err := w.run(ctx, token); err != nil || status != http.StatusOK || answer["backlog"] != 0.0 || answer["age_seconds"] != 0.0 {
-		t.Errorf("a run: %d, %v, %v", status, answer, err)
+		t.Errorf("run: status %d, %v, %v", status, answer, err)
 	}
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	got := w.scrape(t)
 	if _, measured := got["analytics_queue_events"]; got["analytics_queue_up"] != "0" || measured {
-		t.Errorf("with Redis gone: %v", got)
+		t.Errorf("metrics without Redis: %v", got)
 	}
 }
 
-// TestAFullRedisIsDrained: a run stores what is queued even when Redis has no memory
-// for anything new.
-func TestAFullRedisIsDrained(t *testing.T) {
+// TestFullRedis checks that a run stores the queued events even if Redis is out of memory.
+func TestFullRedis(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	database := localtest.Postgres(t)
@@ -312,23 +311,23 @@ func TestAFullRedisIsDrained(t *testing.T) {
 	w.start(t)
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
-	if err := writer.Append(ctx, visits(100)...); err != nil {
+	if err := writer.Append(ctx, newEvents(100)...); err != nil {
 		t.Fatal(err)
 	}
 	if err := client.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
 	if status, answer, err := w.run(ctx, token); err != nil || status != http.StatusInternalServerError {
-		t.Errorf("without memory for the sites: %d, %v, %v", status, answer, err)
+		t.Errorf("run without memory for the sites: status %d, %v, %v, want 500", status, answer, err)
 	}
 	if got := w.scrape(t); got["analytics_queue_events"] != "0" {
-		t.Errorf("%s events are left in the queue", got["analytics_queue_events"])
+		t.Errorf("%s events left in the queue, want 0", got["analytics_queue_events"])
 	}
 }
 
-// TestWhoLearnsWhat: without a key a call runs the job and learns nothing, with the
-// owner's token it learns what was done, with a wrong one it is refused.
-func TestWhoLearnsWhat(t *testing.T) {
+// TestAuthorization checks that a call without a key starts a run but does not get its
+// result, that the owner's token gets the result, and that a wrong token is refused.
+func TestAuthorization(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	database := localtest.Postgres(t)
@@ -336,18 +335,19 @@ func TestWhoLearnsWhat(t *testing.T) {
 	w := &worker{program: build(t), database: database, redis: "redis://" + client.Options().Addr + "/0"}
 	w.start(t)
 	if status, answer, err := w.run(ctx, ""); err != nil || status != http.StatusOK || len(answer) != 1 || answer["status"] != "done" {
-		t.Errorf("without a key: %d, %v, %v", status, answer, err)
+		t.Errorf("without a key: status %d, %v, %v", status, answer, err)
 	}
 	if status, answer, err := w.run(ctx, token); err != nil || status != http.StatusOK || answer["events"] != 0.0 {
-		t.Errorf("with the token: %d, %v, %v", status, answer, err)
+		t.Errorf("with the token: status %d, %v, %v", status, answer, err)
 	}
 	if status, answer, err := w.run(ctx, "wrong"); err != nil || status != http.StatusUnauthorized || answer["code"] != "unauthorized" {
-		t.Errorf("with a wrong token: %d, %v, %v", status, answer, err)
+		t.Errorf("with a wrong token: status %d, %v, %v", status, answer, err)
 	}
 }
 
-// TestWhatIsMissingIsNamed: a function that can't start says in one line what to set.
-func TestWhatIsMissingIsNamed(t *testing.T) {
+// TestMissingConfiguration checks that a function that can't start says in one line what to
+// set.
+func TestMissingConfiguration(t *testing.T) {
 	t.Parallel()
 	program := build(t)
 	for name, test := range map[string]struct {
@@ -364,14 +364,14 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 			cmd.Env = append([]string{"PORT=" + freePort(t)}, test.env...)
 			out, err := cmd.CombinedOutput()
 			if err == nil {
-				t.Fatal("it ended without an error")
+				t.Fatal("the function exited without an error")
 			}
 			lines := 0
 			for scanner := bufio.NewScanner(bytes.NewReader(out)); scanner.Scan(); {
 				lines++
 			}
 			if lines != 1 || !bytes.Contains(out, []byte(test.want)) || bytes.Contains(out, []byte("hunter2")) {
-				t.Errorf("it said %q; want one line about %s", out, test.want)
+				t.Errorf("output = %q, want one line about %s", out, test.want)
 			}
 		})
 	}

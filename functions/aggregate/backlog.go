@@ -12,10 +12,10 @@ import (
 	"github.com/analytics-platform/analytics/shared/queue"
 )
 
-// backlogTimeout bounds a question for the backlog, on which a scrape may wait.
+// backlogTimeout bounds reading the backlog, which delays a scrape.
 const backlogTimeout = 2 * time.Second
 
-// backlog is what all shards have queued, and the greatest of their ages.
+// backlog returns the sum of the shards' backlogs, with the greatest age.
 func backlog(ctx context.Context, client redis.UniversalClient) (queue.Backlog, error) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()
@@ -32,46 +32,46 @@ func backlog(ctx context.Context, client redis.UniversalClient) (queue.Backlog, 
 	return total, nil
 }
 
-// queueCollector measures the queue whenever metrics are asked for, so that a queue
-// which nobody drains is seen to grow.
+// queueCollector measures the queue at each scrape, so that metrics show a queue that grows
+// because no run empties it.
 type queueCollector struct {
-	client                   redis.UniversalClient
-	log                      *slog.Logger
-	up, events, express, age *prometheus.Desc
+	client                    redis.UniversalClient
+	log                       *slog.Logger
+	up, events, priority, age *prometheus.Desc
 }
 
 func newQueueCollector(client redis.UniversalClient, log *slog.Logger) queueCollector {
 	desc := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 	return queueCollector{
 		client: client, log: log,
-		up:      desc("analytics_queue_up", "1 when the queue could be measured, else 0, and then the figures of the queue are missing."),
-		events:  desc("analytics_queue_events", "Events that wait in the queue to be stored; estimated from the oldest where there are many."),
-		express: desc("analytics_queue_express_events", "How many of them are in the express lane, on their way past the events of a site that floods the queue."),
-		age:     desc("analytics_queue_age_seconds", "How long the oldest of them has waited; 0 when none waits."),
+		up:       desc("analytics_queue_up", "1 if the queue could be measured, else 0; then the other metrics of the queue are missing."),
+		events:   desc("analytics_queue_events", "Events in the queue that wait to be stored; an estimate if there are many."),
+		priority: desc("analytics_queue_express_events", "Queued events in the priority streams, promoted past the events of a site that floods the queue."),
+		age:      desc("analytics_queue_age_seconds", "Age of the oldest queued event; 0 if there is none."),
 	}
 }
 
-// Describe is part of prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (c queueCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.events, c.express, c.age} {
+	for _, d := range []*prometheus.Desc{c.up, c.events, c.priority, c.age} {
 		to <- d
 	}
 }
 
-// Collect is part of prometheus.Collector. It never fails: the other metrics are
-// wanted most when Redis is away.
+// Collect implements prometheus.Collector. It never fails, because the other metrics matter
+// most while Redis is unavailable.
 func (c queueCollector) Collect(to chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
 	}
 	b, err := backlog(context.Background(), c.client)
 	if err != nil {
-		c.log.Warn("the queue could not be measured", "error", err)
+		c.log.Warn("measure the queue failed", "error", err)
 		gauge(c.up, 0)
 		return
 	}
 	gauge(c.up, 1)
 	gauge(c.events, float64(b.Length))
-	gauge(c.express, float64(b.Priority))
+	gauge(c.priority, float64(b.Priority))
 	gauge(c.age, b.Age.Seconds())
 }

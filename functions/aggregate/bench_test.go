@@ -33,7 +33,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// benchEvents is how many events a benchmark stores; BENCH_EVENTS says otherwise.
+// benchEvents returns the number of events of a benchmark: BENCH_EVENTS, or n.
 func benchEvents(n int) int {
 	if n, err := strconv.Atoi(os.Getenv("BENCH_EVENTS")); err == nil {
 		return n
@@ -41,9 +41,9 @@ func benchEvents(n int) int {
 	return n
 }
 
-// traffic is n events of three sites from start on, in the order in which they arrive:
-// 2.5 events a visit, pages and places with a long tail, eighteen dimensions filled. The
-// first event of a visit says where it came from, as a browser does.
+// traffic returns n events of three sites from start on, in order of arrival, with 2.5 events
+// a visit, a long tail of pages and places, and values for eighteen dimensions. As with a
+// browser, only the first event of a visit has a source.
 func traffic(r *rand.Rand, start time.Time, length time.Duration, n int) []*event.Event {
 	pages, cities, campaigns := newZipf(2000), newZipf(400), newZipf(20)
 	sources := []string{"Direct", "Google", "Bing", "Hacker News", "Instagram", "newsletter", "ChatGPT", "GitHub", "partner.example"}
@@ -51,22 +51,22 @@ func traffic(r *rand.Rand, start time.Time, length time.Duration, n int) []*even
 	browsers, systems := []string{"Chrome", "Safari", "Firefox", "Edge", "Samsung Internet"}, []string{"Windows", "iOS", "Android", "macOS", "Linux"}
 	devices, languages := []string{"Desktop", "Mobile", "Tablet"}, []string{"en-US", "fr", "de", "en-GB", "es", "pt-BR", "ja"}
 	screens := []string{"1920x1080", "390x844", "412x915", "1440x900", "1536x864", "820x1180"}
-	few := func(n int) int { return int(float64(n) * math.Pow(r.Float64(), 2.2)) }
+	skewed := func(n int) int { return int(float64(n) * math.Pow(r.Float64(), 2.2)) }
 
 	events := make([]*event.Event, 0, n+32)
 	for len(events) < n {
 		at := start.Add(time.Duration(r.Int64N(int64(length - time.Hour)))).Truncate(time.Millisecond)
-		source, city := few(len(sources)), cities.draw(r)
+		source, city := skewed(len(sources)), cities.draw(r)
 		e := event.Event{
-			Site: 1 + int32(few(3)), Visitor: int64(r.Uint64()), Day: event.DayOf(at), Type: event.View, Hostname: "www.example.com",
+			Site: 1 + int32(skewed(3)), Visitor: int64(r.Uint64()), Day: event.DayOf(at), Type: event.View, Hostname: "www.example.com",
 			Attributes: event.Attributes{
 				Source: sources[source], Channel: channels[source], Country: "C" + strconv.Itoa(city%40), Region: "R" + strconv.Itoa(city%120),
-				City: "City " + strconv.Itoa(city), Browser: browsers[few(5)], BrowserVersion: strconv.Itoa(140 - few(20)), OS: systems[few(5)],
-				OSVersion: strconv.Itoa(10 + few(8)), Device: devices[few(3)], Language: languages[few(7)], Screen: screens[few(6)],
+				City: "City " + strconv.Itoa(city), Browser: browsers[skewed(5)], BrowserVersion: strconv.Itoa(140 - skewed(20)), OS: systems[skewed(5)],
+				OSVersion: strconv.Itoa(10 + skewed(8)), Device: devices[skewed(3)], Language: languages[skewed(7)], Screen: screens[skewed(6)],
 			},
 		}
 		if source > 0 {
-			e.Referrer = "ref" + strconv.Itoa(source) + ".example/" + strconv.Itoa(few(100))
+			e.Referrer = "ref" + strconv.Itoa(source) + ".example/" + strconv.Itoa(skewed(100))
 		}
 		if source == 5 {
 			e.UTMSource, e.UTMMedium, e.UTMCampaign = "newsletter", "email", "campaign "+strconv.Itoa(campaigns.draw(r))
@@ -90,10 +90,10 @@ func traffic(r *rand.Rand, start time.Time, length time.Duration, n int) []*even
 	return events
 }
 
-// month is when the traffic of benchmarks begins.
+// month returns the start of the traffic in benchmarks.
 func month() time.Time { return time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC) }
 
-// zipf draws numbers below its length, n half as often as n/2.
+// zipf draws numbers below its length, each n half as often as n/2.
 type zipf []float64
 
 func newZipf(n int) zipf {
@@ -111,14 +111,14 @@ func (z zipf) draw(r *rand.Rand) int {
 	return i
 }
 
-// BenchmarkAggregate moves a million events from Redis into the record with the
-// function's own program, one, two and four shards at once, and compares that with a
-// bare COPY by pgx of the same rows into an equal table with the same indexes: with the
-// mean of the one just before and the one just after, since a machine that others use is
-// not as fast the next minute. Of three such rounds it reports the one in the middle.
+// BenchmarkAggregate moves a million events from Redis into the database with the function's
+// program, with one, two and four workers. It compares the rate with that of a bare COPY by
+// pgx of the same rows into an equal table with the same indexes: with the mean of the COPY
+// before and the COPY after, because the speed of a shared machine varies. It reports the
+// median of three such rounds.
 //
-// Beside the rates it reports the processor time an event costs in all, with the
-// database and Redis: the figure that a busy machine changes least.
+// It also reports the total CPU time per event, including the database and Redis, which
+// varies least on a busy machine.
 func BenchmarkAggregate(b *testing.B) {
 	program := build(b)
 	events := traffic(rand.New(rand.NewPCG(1, 2)), month(), 48*time.Hour, benchEvents(1_000_000))
@@ -134,12 +134,12 @@ func BenchmarkAggregate(b *testing.B) {
 					before := m.copy(b, events)
 					var shares []float64
 					for range 3 {
-						rate := m.drain(b, events, workers)
+						rate := m.aggregate(b, events, workers)
 						after := m.copy(b, events)
 						shares = append(shares, 100*rate/((before+after)/2))
 						before = after
 					}
-					b.Logf("%% of COPY, round by round: %.0f", shares)
+					b.Logf("%% of COPY, by round: %.0f", shares)
 					slices.Sort(shares)
 					b.ReportMetric(shares[1], "%-of-COPY")
 				})
@@ -148,13 +148,12 @@ func BenchmarkAggregate(b *testing.B) {
 	}
 }
 
-// BenchmarkStorage stores a month of three sites, 100,000 events a day, compresses it and
-// keeps its days in columns as schema-guard does, and reports how many bytes of disk an
-// event takes, with indexes and rollups; how many of them each column takes that is kept;
-// and what the other ways to lay rows out would have taken.
+// BenchmarkStorage stores a month of three sites with 100,000 events a day, compresses it and
+// archives its days as schema-guard does. It reports the bytes of disk per event, with
+// indexes and rollups, the share of each archived column, and what other layouts would take.
 func BenchmarkStorage(b *testing.B) {
 	if !postgres.TimescaleAvailable(b.Context()) {
-		b.Skip("nothing is compressed without TimescaleDB")
+		b.Skip("compression needs TimescaleDB")
 	}
 	const days = 30
 	n := benchEvents(3_000_000) / days * days
@@ -179,7 +178,7 @@ func BenchmarkStorage(b *testing.B) {
 	if _, err := store.Compress(b.Context(), db, month().AddDate(1, 0, 0)); err != nil {
 		b.Fatal(err)
 	}
-	keepDays(b, db)
+	archiveDays(b, db)
 	total := 0.0
 	for _, table := range append(tables, "day_columns") {
 		size := s.perEvent(b, table)
@@ -203,8 +202,8 @@ func BenchmarkStorage(b *testing.B) {
 	}
 }
 
-// keepDays keeps all days in columns.
-func keepDays(b *testing.B, db *pgxpool.Pool) {
+// archiveDays archives all days.
+func archiveDays(b *testing.B, db *pgxpool.Pool) {
 	b.Helper()
 	codec, err := columns.NewCodec()
 	if err != nil {
@@ -216,13 +215,13 @@ func keepDays(b *testing.B, db *pgxpool.Pool) {
 	}
 }
 
-// layout is a way to lay the rows of a table out.
+// layout is a compressed layout of a table.
 type layout struct {
 	table, time, chunk, segment, order string
-	batch                              int // rows that are compressed together
+	batch                              int // rows compressed together
 }
 
-// storage measures tables that hold so many events.
+// storage measures tables that hold a number of events.
 type storage struct {
 	db     *pgxpool.Pool
 	events float64
@@ -237,7 +236,7 @@ func (s storage) perEvent(b *testing.B, table string) (bytes float64) {
 	return bytes / s.events
 }
 
-// columns reports what the columns take that are kept.
+// columns reports the size of each archived column.
 func (s storage) columns(b *testing.B) {
 	b.Helper()
 	rows, err := s.db.Query(b.Context(), `SELECT name, sum(length(data))::float8 FROM day_columns GROUP BY name`)
@@ -255,7 +254,7 @@ func (s storage) columns(b *testing.B) {
 	}
 }
 
-// with is what a table takes in another layout, compressed.
+// with returns the bytes per event of a table in another layout.
 func (s storage) with(b *testing.B, l layout) float64 {
 	b.Helper()
 	conn, err := s.db.Acquire(b.Context())
@@ -279,12 +278,12 @@ func (s storage) with(b *testing.B, l layout) float64 {
 	return s.perEvent(b, "copied")
 }
 
-// machine is the servers of a benchmark, durable as in earnest.
+// machine has the servers of a benchmark, with the durability of production.
 type machine struct {
 	program   string
 	postgres  *postgres.Server
 	redis     *redis.Client
-	processes []int // of the servers
+	processes []int // process ids of the servers
 }
 
 func startMachine(b *testing.B, options []postgres.Option) *machine {
@@ -323,7 +322,7 @@ func startMachine(b *testing.B, options []postgres.Option) *machine {
 	return &machine{postgres: server, redis: client, processes: []int{postmaster, redisServer}}
 }
 
-// copy measures the bare COPY, in rows a second.
+// copy measures the bare COPY, in rows per second.
 func (m *machine) copy(b *testing.B, events []*event.Event) float64 {
 	b.Helper()
 	db, _ := m.database(b, "copied")
@@ -343,10 +342,10 @@ func (m *machine) copy(b *testing.B, events []*event.Event) float64 {
 	return m.report(b, "copy-", len(events), start, cpuTime(b, append(slices.Clone(m.processes), os.Getpid()))-used)
 }
 
-// drain measures the function, in events a second.
-func (m *machine) drain(b *testing.B, events []*event.Event, workers int) float64 {
+// aggregate measures the function, in events per second.
+func (m *machine) aggregate(b *testing.B, events []*event.Event, workers int) float64 {
 	b.Helper()
-	_, url := m.database(b, "drained")
+	_, url := m.database(b, "aggregated")
 	enqueue(b, m.redis, events)
 	w := m.worker(url, workers)
 	w.start(b)
@@ -380,10 +379,10 @@ func (m *machine) report(b *testing.B, prefix string, events int, start time.Tim
 	return rate
 }
 
-// cpuTime is the processor time that processes and their children have used.
+// cpuTime returns the CPU time that processes and their children have used.
 func cpuTime(b *testing.B, roots []int) time.Duration {
 	b.Helper()
-	const tick = time.Second / 100 // USER_HZ, which is the same on every Linux
+	const tick = time.Second / 100 // USER_HZ, the same on every Linux
 	parent, used := map[int]int{}, map[int]time.Duration{}
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -392,11 +391,11 @@ func cpuTime(b *testing.B, roots []int) time.Duration {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			continue // it has ended
+			continue // the process has ended
 		}
 		var pid int
 		_, _ = fmt.Sscan(string(text), &pid)
-		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // from the third of proc(5) on
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // from the third field of proc(5) on
 		parent[pid], _ = strconv.Atoi(fields[1])
 		for _, field := range fields[11:15] { // utime, stime, cutime, cstime
 			ticks, _ := strconv.Atoi(field)
@@ -412,7 +411,7 @@ func cpuTime(b *testing.B, roots []int) time.Duration {
 	return sum
 }
 
-// peakMemory is the most memory that a process ever had, in megabytes.
+// peakMemory returns the peak memory of a process, in megabytes.
 func peakMemory(tb testing.TB, pid int) float64 {
 	tb.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -427,7 +426,7 @@ func peakMemory(tb testing.TB, pid int) float64 {
 	return kilobytes / 1024
 }
 
-// database makes a database with three sites, in the place of one with the same name.
+// database creates a database with three sites, replacing one with the same name.
 func (m *machine) database(b *testing.B, name string) (*pgxpool.Pool, string) {
 	b.Helper()
 	ctx := b.Context()

@@ -20,43 +20,42 @@ import (
 	"github.com/analytics-platform/analytics/internal/oracle"
 )
 
-// TestKilledInTurn: under a steady 2,000 events a second, or as many as the machine can
-// do, aggregate, Redis and PostgreSQL are killed with SIGKILL in turn, ten times each,
-// and track now and then.
-// Every event that was answered with 202 is stored once, and visits and rollups are
-// what the raw events say.
+// TestKilledInTurn kills aggregate, Redis and PostgreSQL with SIGKILL in turn, ten times each,
+// and track now and then, under a steady 2,000 events a second, or as many as the machine
+// can take. It checks that every event answered with 202 is stored once, and that visits and
+// rollups match the raw events.
 func TestKilledInTurn(t *testing.T) {
 	t.Parallel()
 	const rounds = 10
 	ctx := t.Context()
 	seed := uint64(time.Now().UnixNano())
-	t.Logf("the seed is %d", seed)
+	t.Logf("seed %d", seed)
 	i := install(t)
 	sending := i.send(rand.New(rand.NewPCG(seed, 1)))
 	i.schedule()
 
 	r := rand.New(rand.NewPCG(seed, 2))
-	midst := map[string]int{}
+	midRun := map[string]int{}
 	for round := range rounds {
 		for _, victim := range []struct {
 			name string
 			kill func()
 		}{{"aggregate", i.killAggregate}, {"Redis", i.killRedis}, {"PostgreSQL", i.killPostgres}} {
 			moment := i.clients.count() + r.IntN(clientsRate)
-			localtest.Eventually(t, "more events are taken", func() bool { return i.clients.count() >= moment })
+			localtest.Eventually(t, "track accepts more events", func() bool { return i.clients.count() >= moment })
 			if r.IntN(5) == 0 {
 				i.killTrack()
 			}
-			atWork := i.running.Load() > 0
-			if round == 0 { // at least once it dies while aggregate is at work
-				localtest.Eventually(t, "aggregate is at work", func() bool { atWork = i.running.Load() > 0; return atWork })
+			running := i.running.Load() > 0
+			if round == 0 { // kill each at least once during a run
+				localtest.Eventually(t, "aggregate runs", func() bool { running = i.running.Load() > 0; return running })
 			}
-			if atWork {
-				midst[victim.name]++
+			if running {
+				midRun[victim.name]++
 			}
 			victim.kill()
 			up := time.Now()
-			localtest.Eventually(t, "an event of after the death of "+victim.name+" is stored", func() bool { return i.stores(ctx, up) })
+			localtest.Eventually(t, "an event sent after "+victim.name+" was killed is stored", func() bool { return i.stores(ctx, up) })
 		}
 	}
 	took := time.Since(i.began)
@@ -65,16 +64,16 @@ func TestKilledInTurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.schedules.Wait()
-	if err := i.aggregates[0].drain(ctx); err != nil {
+	if err := i.aggregates[0].runUntilEmpty(ctx); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d events were sent within %s, %.0f a second; %d requests were refused or got no answer; deaths during a run of aggregate: %v",
-		len(i.clients.sent), took.Round(time.Second), float64(len(i.clients.sent))/took.Seconds(), i.clients.refused, midst)
+	t.Logf("sent %d events in %s, %.0f per second; %d requests failed; kills during a run of aggregate: %v",
+		len(i.clients.sent), took.Round(time.Second), float64(len(i.clients.sent))/took.Seconds(), i.clients.refused, midRun)
 	i.check(t)
 }
 
-// installation is everything that events go through, in processes and folders of its
-// own, durable as in earnest.
+// installation has everything that events pass through, in its own processes and folders,
+// with the durability of production.
 type installation struct {
 	t          *testing.T
 	postgres   *postgres.Server
@@ -84,11 +83,11 @@ type installation struct {
 	aggregates [2]*worker
 	db         *pgxpool.Pool
 
-	began     time.Time // to send
+	began     time.Time // start of sending
 	clients   *clients
 	stop      chan struct{}
 	schedules sync.WaitGroup
-	running   atomic.Int32 // runs under way
+	running   atomic.Int32 // runs in progress
 }
 
 func install(t *testing.T) *installation {
@@ -105,7 +104,7 @@ func install(t *testing.T) *installation {
 	})
 	i.startPostgres()
 	i.startRedis()
-	i.db = prepareRecord(t, i.postgres.URL())
+	i.db = newDatabase(t, i.postgres.URL())
 
 	log, err := os.Create(filepath.Join(t.ArtifactDir(), "log"))
 	if err != nil {
@@ -170,7 +169,8 @@ func (i *installation) killTrack() {
 	i.track.start(i.t)
 }
 
-// send lets the clients send until stop is closed; it ends when all is answered.
+// send lets the clients send until stop is closed. The channel receives a value when every
+// request is answered.
 func (i *installation) send(r *rand.Rand) <-chan error {
 	done := make(chan error, 1)
 	i.began = time.Now()
@@ -178,8 +178,8 @@ func (i *installation) send(r *rand.Rand) <-chan error {
 	return done
 }
 
-// schedule calls both replicas of aggregate until stop is closed, as a platform does:
-// what they answer, if they do, is nobody's concern.
+// schedule calls both replicas of aggregate until stop is closed. Like a platform, it ignores
+// their answers.
 func (i *installation) schedule() {
 	for _, w := range i.aggregates {
 		i.schedules.Go(func() {
@@ -201,11 +201,11 @@ func (i *installation) schedule() {
 	}
 }
 
-// stores tells whether an event that happened after a moment is stored.
+// stores reports whether an event later than moment is stored.
 func (i *installation) stores(ctx context.Context, moment time.Time) bool {
-	var yes bool
-	err := i.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM events WHERE site_id = 1 AND time > $1)`, moment).Scan(&yes)
-	return err == nil && yes
+	var stored bool
+	err := i.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM events WHERE site_id = 1 AND time > $1)`, moment).Scan(&stored)
+	return err == nil && stored
 }
 
 func (i *installation) check(t *testing.T) {
@@ -221,7 +221,7 @@ func (i *installation) check(t *testing.T) {
 	}
 	i.clients.check(t, stored)
 
-	// An entry of the queue is stored or counted as a duplicate, once.
+	// Each queue entry is either stored or counted as a duplicate, once.
 	var letters, others, duplicates int
 	err = i.db.QueryRow(ctx, `
 		SELECT (SELECT count(*) FROM dead_letters),
@@ -231,10 +231,10 @@ func (i *installation) check(t *testing.T) {
 		t.Fatal(err)
 	}
 	if letters != 0 || others != 0 {
-		t.Errorf("%d events are dead letters and %d were dropped", letters, others)
+		t.Errorf("%d dead letters and %d dropped events, want none", letters, others)
 	}
 	if n := len(stored) + duplicates; n < i.clients.accepted || n > i.clients.tries {
-		t.Errorf("%d events are stored and %d were counted as duplicates: together fewer than the %d accepted, or more than the %d sent",
+		t.Errorf("%d events stored and %d duplicates: want a sum between the %d accepted and the %d sent",
 			len(stored), duplicates, i.clients.accepted, i.clients.tries)
 	}
 	differences, err := oracle.Differences(ctx, i.db)

@@ -20,30 +20,30 @@ import (
 )
 
 const (
-	clientsRate  = 2000 // new events a second
-	clientsBatch = 20   // events of a request
-	// clientsAtOnce bounds the requests that wait for an answer: where track can't take
-	// the rate, the rate falls.
-	clientsAtOnce = 256
-	// clientsBehind bounds what is made up for after a while in which track could not.
+	clientsRate  = 2000 // new events per second
+	clientsBatch = 20   // events per request
+	// clientsConcurrency bounds the requests in flight. If track can't keep up, the rate
+	// falls.
+	clientsConcurrency = 256
+	// clientsBehind bounds the lag that clients catch up with after an outage of track.
 	clientsBehind = 10 * time.Second
 )
 
-// clients send events to track, as trackers and SDKs do: what is not answered with 202
-// is sent again, with the same ids, until it is.
+// clients send events to track as trackers and SDKs do: they retry a request, with the same
+// ids, until it is answered with 202.
 type clients struct {
 	url  string
 	http *http.Client
 
 	mu       sync.Mutex
-	sent     map[uuid.UUID]bool // whether it was answered with 202
-	answered int                // new events that were
-	tries    int                // events of all requests
-	accepted int                // events of all requests that were answered with 202
-	refused  int                // requests that were not
+	sent     map[uuid.UUID]bool // whether the event was answered with 202
+	answered int                // distinct events answered with 202
+	tries    int                // events in all requests
+	accepted int                // events in all requests answered with 202
+	refused  int                // failed requests
 }
 
-// request is a request of one visitor.
+// request is a request of one visitor to track.
 type request struct {
 	ids            []uuid.UUID
 	body           []byte
@@ -58,11 +58,11 @@ func newClients(url string) *clients {
 	}
 }
 
-// run sends events at a steady rate until stop is closed, and returns when all are
-// answered with 202. One request in ten is one from before once more.
+// run sends events at a steady rate until stop is closed, and returns once all are answered
+// with 202. One request in ten repeats an earlier one.
 func (c *clients) run(ctx context.Context, r *rand.Rand, stop <-chan struct{}) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(clientsAtOnce)
+	group.SetLimit(clientsConcurrency)
 	var past []request
 	const interval = time.Second * clientsBatch / clientsRate
 	for due := time.Now(); ; due = due.Add(interval) {
@@ -76,12 +76,12 @@ func (c *clients) run(ctx context.Context, r *rand.Rand, stop <-chan struct{}) e
 			return group.Wait()
 		case <-time.After(time.Until(due)):
 		}
-		made := c.make(r)
-		past = append(past, made)
-		group.Go(func() error { return c.deliver(ctx, made) })
+		next := c.make(r)
+		past = append(past, next)
+		group.Go(func() error { return c.deliver(ctx, next) })
 		if r.IntN(10) == 0 {
 			again := past[r.IntN(len(past))]
-			if r.IntN(4) == 0 { // the device is in another network by now
+			if r.IntN(4) == 0 { // the device has changed networks
 				again.address = address(r)
 			}
 			group.Go(func() error { return c.deliver(ctx, again) })
@@ -93,8 +93,8 @@ func address(r *rand.Rand) string {
 	return fmt.Sprintf("203.0.%d.%d", 113+r.IntN(4), r.IntN(256))
 }
 
-// make makes a request of one visitor, with events of now and of up to three hours
-// before, which were made while the device had no connection.
+// make returns a request of one visitor, with current events and with events of the last
+// three hours, as from a device that was offline.
 func (c *clients) make(r *rand.Rand) request {
 	agents := []string{
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
@@ -152,19 +152,19 @@ func (c *clients) deliver(ctx context.Context, r request) error {
 	}
 }
 
-// send sends a request once. It fails when the answer is one that no retry mends.
+// send sends a request once. It returns an error if a retry can't help.
 func (c *clients) send(ctx context.Context, r request) (done bool, err error) {
-	posted, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/", bytes.NewReader(r.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/", bytes.NewReader(r.body))
 	if err != nil {
 		return false, err
 	}
-	posted.Header.Set("Content-Type", "application/json")
-	posted.Header.Set("User-Agent", r.agent)
-	posted.Header.Set("X-Forwarded-For", r.address)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", r.agent)
+	req.Header.Set("X-Forwarded-For", r.address)
 	c.mu.Lock()
 	c.tries += len(r.ids)
 	c.mu.Unlock()
-	status, body, failure := c.post(posted)
+	status, body, failure := c.post(req)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if failure != nil || status == http.StatusServiceUnavailable {
@@ -185,8 +185,8 @@ func (c *clients) send(ctx context.Context, r request) (done bool, err error) {
 	return true, nil
 }
 
-func (c *clients) post(posted *http.Request) (status int, body []byte, err error) {
-	response, err := c.http.Do(posted)
+func (c *clients) post(req *http.Request) (status int, body []byte, err error) {
+	response, err := c.http.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -195,21 +195,21 @@ func (c *clients) post(posted *http.Request) (status int, body []byte, err error
 	return response.StatusCode, body, err
 }
 
-// count is how many new events were answered with 202 so far.
+// count returns the number of distinct events answered with 202 so far.
 func (c *clients) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.answered
 }
 
-// check compares what was answered with what is stored, and how often.
+// check compares the events that were answered with those stored.
 func (c *clients) check(t *testing.T, stored []uuid.UUID) {
 	t.Helper()
 	times := make(map[uuid.UUID]int, len(stored))
 	for _, id := range stored {
 		times[id]++
 	}
-	var missing, doubled, unknown []uuid.UUID
+	var missing, duplicated, unknown []uuid.UUID
 	for id, answered := range c.sent {
 		if answered && times[id] == 0 {
 			missing = append(missing, id)
@@ -220,15 +220,15 @@ func (c *clients) check(t *testing.T, stored []uuid.UUID) {
 			unknown = append(unknown, id)
 		}
 		if n > 1 {
-			doubled = append(doubled, id)
+			duplicated = append(duplicated, id)
 		}
 	}
 	for what, ids := range map[string][]uuid.UUID{
-		"were answered with 202 and are not stored": missing, "are stored more than once": doubled, "are stored and were never sent": unknown,
+		"were answered with 202 but are not stored": missing, "are stored more than once": duplicated, "are stored but were never sent": unknown,
 	} {
 		if len(ids) > 0 {
 			slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
-			t.Errorf("%d events %s, the first is %s and the last %s", len(ids), what, ids[0], ids[len(ids)-1])
+			t.Errorf("%d events %s, from %s to %s", len(ids), what, ids[0], ids[len(ids)-1])
 		}
 	}
 }
