@@ -1,4 +1,5 @@
-// Package columnstest helps to test what makes days in columns, keeps or reads them.
+// Package columnstest generates and formats days in columns, for the tests of packages that
+// build, store or read them.
 package columnstest
 
 import (
@@ -13,46 +14,46 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 )
 
-// Day is the local day of what is drawn.
+// Day is the local day of generated events.
 const Day = event.Day(20_512)
 
-// genEvent draws an event of a day that begins 14 hours before midnight, UTC, and ends 12
-// hours after the next one; it leaves room for some half hours more.
+// genEvent draws an event of a local day that starts up to 14 hours before midnight UTC and
+// ends up to 12 hours after the next. It leaves room to add a few half hours.
 func genEvent(number int) *rapid.Generator[*event.Event] {
 	return rapid.Custom(func(t *rapid.T) *event.Event {
-		of := func(label string, values ...string) string { return rapid.SampledFrom(values).Draw(t, label) }
+		oneOf := func(label string, values ...string) string { return rapid.SampledFrom(values).Draw(t, label) }
 		e := &event.Event{
 			ID: uuid.UUID{byte(number), byte(number >> 8)}, Site: 1, Day: Day,
 			Time:      Day.Date().Add(time.Duration(rapid.IntRange(-14*3600_000, 32*3600_000-1).Draw(t, "at")) * time.Millisecond),
 			UTCOffset: rapid.SampledFrom([]int16{0, 60, -210}).Draw(t, "offset"),
 			Type:      event.Type(rapid.IntRange(1, 5).Draw(t, "type")),
 			Passive:   rapid.Bool().Draw(t, "passive"),
-			Name:      of("name", "", "Signup", "ä"),
-			Hostname:  of("hostname", "", "one.example", "shop.one.example"),
-			Page:      of("page", "", "/", "/a", "/b", "/c"),
-			Tag:       of("tag", "", "a", "b"),
+			Name:      oneOf("name", "", "Signup", "ä"),
+			Hostname:  oneOf("hostname", "", "one.example", "shop.one.example"),
+			Page:      oneOf("page", "", "/", "/a", "/b", "/c"),
+			Tag:       oneOf("tag", "", "a", "b"),
 		}
 		for _, value := range e.AttributeValues() {
-			*value = of("attribute", "", "", "x", "y", "/a")
+			*value = oneOf("attribute", "", "", "x", "y", "/a")
 		}
-		if rapid.Bool().Draw(t, "with properties") {
-			e.Props = map[string]string{of("key", "plan", "", "visit_city"): of("value", "", "pro", "free")}
+		if rapid.Bool().Draw(t, "has properties") {
+			e.Props = map[string]string{oneOf("key", "plan", "", "visit_city"): oneOf("value", "", "pro", "free")}
 		}
 		if e.Type == event.Engagement {
 			e.Engaged, e.Scroll = rapid.Int32Range(1, event.MaxEngaged).Draw(t, "engaged"), rapid.Int16Range(0, 100).Draw(t, "scroll")
-		} else if e.Amount = of("amount", "", "12.5", "-0.1"); e.Amount != "" {
-			e.Currency = of("currency", "EUR", "USD")
+		} else if e.Amount = oneOf("amount", "", "12.5", "-0.1"); e.Amount != "" {
+			e.Currency = oneOf("currency", "EUR", "USD")
 		}
-		if rapid.Bool().Draw(t, "with a subject") {
+		if rapid.Bool().Draw(t, "has a subject") {
 			e.Subject = uuid.UUID{1, byte(rapid.IntRange(0, 3).Draw(t, "subject"))}
 		}
 		return e
 	})
 }
 
-// VisitorDays draws the events of visitor-days of a site with the id 1, some of which have
-// none that counts, in the order of visitors.
-func VisitorDays() *rapid.Generator[[][]*event.Event] {
+// GenVisitorDays draws the events of visitor-days of the site with id 1, in the order of
+// visitors. Some visitor-days have no event that counts.
+func GenVisitorDays() *rapid.Generator[[][]*event.Event] {
 	return rapid.Custom(func(t *rapid.T) [][]*event.Event {
 		days := make([][]*event.Event, rapid.IntRange(0, 6).Draw(t, "visitor-days"))
 		number := 0
@@ -71,42 +72,43 @@ func VisitorDays() *rapid.Generator[[][]*event.Event] {
 	})
 }
 
-// Properties are the columns of properties that are drawn, and one that never is.
+// Properties returns the columns of the properties that events can have, and of one that they
+// never have.
 func Properties() []columns.Column {
 	return []columns.Column{columns.Prop("plan"), columns.Prop(""), columns.Prop("visit_city"), columns.Prop("never")}
 }
 
-// Columns are all columns, with those of Properties.
+// Columns returns all columns, including Properties.
 func Columns() []columns.Column { return append(columns.All(), Properties()...) }
 
-// Some draws some of them.
-func Some() *rapid.Generator[[]columns.Column] {
+// GenColumns draws up to six distinct columns.
+func GenColumns() *rapid.Generator[[]columns.Column] {
 	return rapid.SliceOfNDistinct(rapid.SampledFrom(Columns()), 1, 6, rapid.ID)
 }
 
-// Shown is a day, or some columns of it, as plain values.
-type Shown struct {
+// DayValues has a day, or some of its columns, as plain values.
+type DayValues struct {
 	Date   event.Day
-	Bounds [][]int // of each visitor-day its visits' numbers of events
+	Bounds [][]int // by visitor-day: the number of events of each visit
 	Rows   map[columns.Column][]any
 }
 
-// VisitorDaysOf are the visitor-days of days, or of parts of a day, with some columns, as
-// texts in order.
-func VisitorDaysOf(wanted []columns.Column, days ...*columns.Day) []string {
+// FormatVisitorDays formats the visitor-days of days, or of parts of a day, with some columns,
+// in sorted order.
+func FormatVisitorDays(wanted []columns.Column, days ...*columns.Day) []string {
 	var all []string
 	for _, d := range days {
-		shown := Show(d, wanted...)
-		for visitorDay, lengths := range shown.Bounds {
+		values := Show(d, wanted...)
+		for visitorDay, lengths := range values.Bounds {
 			firstVisit, endVisit := d.VisitsOf(visitorDay)
 			first, _ := d.EventsOf(firstVisit)
 			_, end := d.EventsOf(endVisit - 1)
 			parts := []any{lengths}
 			for _, c := range wanted {
 				if c.OfVisits() {
-					parts = append(parts, c, shown.Rows[c][firstVisit:endVisit])
+					parts = append(parts, c, values.Rows[c][firstVisit:endVisit])
 				} else {
-					parts = append(parts, c, shown.Rows[c][first:end])
+					parts = append(parts, c, values.Rows[c][first:end])
 				}
 			}
 			all = append(all, fmt.Sprintf("%q", parts))
@@ -116,9 +118,9 @@ func VisitorDaysOf(wanted []columns.Column, days ...*columns.Day) []string {
 	return all
 }
 
-// Show shows a day with some columns.
-func Show(d *columns.Day, wanted ...columns.Column) Shown {
-	s := Shown{Date: d.Date, Rows: map[columns.Column][]any{}}
+// Show returns the values of some columns of a day.
+func Show(d *columns.Day, wanted ...columns.Column) DayValues {
+	s := DayValues{Date: d.Date, Rows: map[columns.Column][]any{}}
 	for visitorDay := range d.VisitorDays() {
 		var lengths []int
 		firstVisit, endVisit := d.VisitsOf(visitorDay)

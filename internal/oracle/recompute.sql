@@ -1,5 +1,5 @@
--- What the derived tables must hold, computed from the raw events by plain SQL:
--- slow, and independent of the code that it checks.
+-- The expected content of the derived tables, computed from the raw events with plain SQL:
+-- slow, and independent of the code under test.
 
 CREATE TEMP TABLE runs ON COMMIT DROP AS
 WITH marked AS (
@@ -13,8 +13,8 @@ SELECT m.*,
        date_trunc('hour', time + utc_offset * interval '1 minute', 'UTC') - utc_offset * interval '1 minute' AS hour
 FROM marked m;
 
--- Engagements are no events in the numbers. Those of a run before its first event
--- belong to no visit.
+-- Engagements do not count as events. Those before the first event of a run belong to no
+-- visit.
 CREATE TEMP TABLE numbered ON COMMIT DROP AS
 SELECT * FROM runs WHERE type <> 5;
 
@@ -69,8 +69,8 @@ LEFT JOIN (
     GROUP BY site_id, day, visitor, number
 ) AS worth USING (site_id, day, visitor, number);
 
--- One row a visit, dimension and value. Engagements add to the values that an event
--- of their visit has.
+-- One row per visit, dimension and value. Engagements add to the values of the events of
+-- their visit.
 CREATE TEMP TABLE carried ON COMMIT DROP AS
 SELECT site_id, day, visitor, number, d.dimension, d.value, pageviews, events, bounce, duration, engaged
 FROM whole CROSS JOIN LATERAL (VALUES

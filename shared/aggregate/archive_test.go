@@ -85,7 +85,7 @@ func (r *record) difference(ctx context.Context, db database.DB, d store.SiteDay
 			}
 			parts = append(parts, part)
 		}
-		return cmp.Diff(columnstest.VisitorDaysOf(all, scanned), columnstest.VisitorDaysOf(all, parts...)), nil
+		return cmp.Diff(columnstest.FormatVisitorDays(all, scanned), columnstest.FormatVisitorDays(all, parts...)), nil
 	}
 	return "the day has no frame", nil
 }

@@ -86,7 +86,7 @@ func TestDay(t *testing.T) {
 				if _, err := r.db.Exec(t.Context(), `DELETE FROM events`); err != nil {
 					t.Fatal(err)
 				}
-				for _, events := range columnstest.VisitorDays().Example(seed) {
+				for _, events := range columnstest.GenVisitorDays().Example(seed) {
 					if _, err := store.AddEvents(t.Context(), r.db, events); err != nil {
 						t.Fatal(err)
 					}
@@ -96,7 +96,7 @@ func TestDay(t *testing.T) {
 				if ok, err := archive.Day(t.Context(), r.db, r.codec, d, size); err != nil || !ok {
 					t.Fatal(ok, err)
 				}
-				wanted := columnstest.Some().Example(seed)
+				wanted := columnstest.GenColumns().Example(seed)
 				scanned, err := store.ScanDay(t.Context(), r.db, d.Site, d.Day, wanted...)
 				if err != nil {
 					t.Fatal(err)
@@ -117,7 +117,7 @@ func TestDay(t *testing.T) {
 						}
 						parts = append(parts, part)
 					}
-					if diff := cmp.Diff(columnstest.VisitorDaysOf(wanted, scanned), columnstest.VisitorDaysOf(wanted, parts...)); diff != "" {
+					if diff := cmp.Diff(columnstest.FormatVisitorDays(wanted, scanned), columnstest.FormatVisitorDays(wanted, parts...)); diff != "" {
 						t.Error(diff)
 					}
 					days++

@@ -107,8 +107,8 @@ func truth(is bool) int64 {
 }
 
 // want is what a day with some columns must be.
-func want(folded [][]visit.Visit, wanted ...columns.Column) columnstest.Shown {
-	s := columnstest.Shown{Date: day, Rows: map[columns.Column][]any{}}
+func want(folded [][]visit.Visit, wanted ...columns.Column) columnstest.DayValues {
+	s := columnstest.DayValues{Date: day, Rows: map[columns.Column][]any{}}
 	for _, c := range wanted {
 		s.Rows[c] = []any{}
 	}
@@ -135,8 +135,8 @@ func want(folded [][]visit.Visit, wanted ...columns.Column) columnstest.Shown {
 func TestADayIsWhatFoldMakes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		visitorDays := columnstest.VisitorDays().Draw(t, "visitor-days")
-		folded, some := fold(visitorDays), columnstest.Some().Draw(t, "wanted")
+		visitorDays := columnstest.GenVisitorDays().Draw(t, "visitor-days")
+		folded, some := fold(visitorDays), columnstest.GenColumns().Draw(t, "wanted")
 		var added [][]visit.Visit
 		for _, events := range visitorDays {
 			added = append(added, visit.Fold(events))
@@ -174,7 +174,7 @@ func TestWhatIsKept(t *testing.T) {
 	t.Parallel()
 	codec := newCodec(t)
 	rapid.Check(t, func(t *rapid.T) {
-		folded := fold(columnstest.VisitorDays().Draw(t, "visitor-days"))
+		folded := fold(columnstest.GenVisitorDays().Draw(t, "visitor-days"))
 		pieces := encode(t, codec, build(folded))
 		all, err := codec.Decode(day, pieces, columnstest.Columns()...)
 		if err != nil {
@@ -183,7 +183,7 @@ func TestWhatIsKept(t *testing.T) {
 		if diff := cmp.Diff(want(folded, columnstest.Columns()...), columnstest.Show(all, columnstest.Columns()...)); diff != "" {
 			t.Errorf("all columns:\n%s", diff)
 		}
-		some := columnstest.Some().Draw(t, "wanted")
+		some := columnstest.GenColumns().Draw(t, "wanted")
 		needed := map[columns.Column][]byte{}
 		for _, c := range columns.Needed(some...) {
 			if piece, ok := pieces[c]; ok {

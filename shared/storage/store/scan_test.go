@@ -59,7 +59,7 @@ func TestScanDay(t *testing.T) {
 	t.Parallel()
 	db := localtest.Record(t, localtest.Postgres(t))
 	rapid.Check(t, func(rt *rapid.T) {
-		diff, err := scans(t.Context(), db, columnstest.VisitorDays().Draw(rt, "visitor-days"), columnstest.Some().Draw(rt, "wanted"))
+		diff, err := scans(t.Context(), db, columnstest.GenVisitorDays().Draw(rt, "visitor-days"), columnstest.GenColumns().Draw(rt, "wanted"))
 		if err != nil || diff != "" {
 			rt.Error(err, diff)
 		}
@@ -75,7 +75,7 @@ func TestScanSomeDays(t *testing.T) {
 			t.Parallel()
 			db := localtest.Record(t, database.URL)
 			for seed, column := range columnstest.Columns() {
-				diff, err := scans(t.Context(), db, columnstest.VisitorDays().Example(seed), []columns.Column{column})
+				diff, err := scans(t.Context(), db, columnstest.GenVisitorDays().Example(seed), []columns.Column{column})
 				if err != nil || diff != "" {
 					t.Error(column, err, diff)
 				}
