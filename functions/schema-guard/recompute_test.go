@@ -66,7 +66,7 @@ func (g *guard) ask(t *testing.T, method, path, key, body string) (status int, a
 	g.handler.ServeHTTP(w, r)
 	if strings.Contains(w.Header().Get("Content-Type"), "json") {
 		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
-			t.Fatalf("%v in %q", err, w.Body)
+			t.Fatalf("decode %q: %v", w.Body, err)
 		}
 	}
 	return w.Code, answer, w.Body.String()
@@ -235,7 +235,7 @@ FROM day_checks WHERE differences IS DISTINCT FROM 0 ORDER BY day, site_id`)
 	return all
 }
 
-func TestRunsCheckClosedDays(t *testing.T) {
+func TestRunChecksClosedDays(t *testing.T) {
 	t.Parallel()
 	g := install(t, "50s")
 	today := event.DayOf(time.Now().UTC())

@@ -144,7 +144,7 @@ func dial(t *testing.T, b *bridge) *socket {
 	conn, response, err := websocket.Dial(t.Context(), b.url+"/v1/live?site=example.com",
 		&websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
 	if err != nil {
-		t.Fatalf("%v: %v", err, response)
+		t.Fatalf("dial: %v (response %v)", err, response)
 	}
 	t.Cleanup(func() { _ = conn.CloseNow() })
 	return &socket{conn}
@@ -323,7 +323,7 @@ func (b *bridge) checkExpiry(t *testing.T, link func(time.Duration) string) {
 			&websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {link(lasts)}}})
 		if err != nil {
 			if response == nil || response.StatusCode != http.StatusUnauthorized {
-				t.Fatalf("%v: %v", err, response)
+				t.Fatalf("dial: %v (response %v)", err, response)
 			}
 			continue
 		}
@@ -480,7 +480,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-func TestBehindAGateway(t *testing.T) {
+func TestBehindGateway(t *testing.T) {
 	t.Parallel()
 	b := start(t, localtest.Redis(t), nil)
 	conn, response, err := websocket.Dial(t.Context(), b.url+"/v1/live?site=example.com", &websocket.DialOptions{
@@ -489,7 +489,7 @@ func TestBehindAGateway(t *testing.T) {
 		},
 	})
 	if err != nil {
-		t.Fatalf("%v: %v", err, response)
+		t.Fatalf("dial: %v (response %v)", err, response)
 	}
 	if err := conn.CloseNow(); err != nil {
 		t.Error(err)

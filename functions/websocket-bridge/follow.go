@@ -82,7 +82,7 @@ func newBackOff() retry.Backoff {
 func (f *follower) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// Follow returns the events after this position. load finds earlier ones in the queue or
+	// Follow delivers the events after this position; load finds earlier ones in the queue or
 	// in the database.
 	position, err := queue.End(ctx, f.client)
 	if err != nil {

@@ -121,11 +121,11 @@ type batchResult struct {
 	batch queue.Batch // the stored batch; empty if there was none
 }
 
-// settings are the settings of a transaction. Its queries look up thousands of rows by
-// index, each once. Every other plan is wrong, but looks cheaper to the planner while the
-// newest chunk has no statistics. The timeout frees the shard if its process hangs. The
-// last setting lifts a limit that events of compressed chunks can exceed, because storing
-// them decompresses many rows.
+// settings configure a transaction. Its queries look up thousands of rows by index, each
+// once. Every other plan is wrong, but looks cheaper to the planner while the newest chunk
+// has no statistics. The timeout frees the shard if its process hangs. The last setting
+// lifts a limit that events of compressed chunks can exceed, because storing them
+// decompresses many rows.
 const settings = `
 SET LOCAL plan_cache_mode = force_custom_plan;
 SET LOCAL enable_hashjoin = off;
@@ -266,8 +266,8 @@ func (a *Aggregator) claim(ctx context.Context, tx pgx.Tx, shard int) error {
 }
 
 // isPoison reports whether the database rejected the data itself, so that a retry can't
-// succeed. It matches whole classes of SQLSTATE (the first two characters), because
-// PostgreSQL adds codes to classes.
+// succeed. It matches classes of SQLSTATE (the first two characters), so that it also
+// matches codes that newer versions of PostgreSQL add.
 func isPoison(err error) bool {
 	var failure *pgconn.PgError
 	if !errors.As(err, &failure) {

@@ -106,8 +106,8 @@ type Batch struct {
 func (b Batch) Single() bool { return len(b.Entries) > 0 && countStreamEntries(b.Entries) == 1 }
 
 // Mark identifies a batch by the last entry of each stream: its id and a digest of its
-// payload. The digest tells the entry from another with the same id, in case Redis was
-// replaced by an empty one since. The zero Mark identifies no batch.
+// payload. The digest distinguishes the entry from another with the same id, which exists if
+// Redis lost its data since. The zero Mark identifies no batch.
 type Mark string
 
 // Mark returns the mark of the batch.

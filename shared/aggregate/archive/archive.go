@@ -1,7 +1,7 @@
 // Package archive encodes closed days into columns (see package columns), for queries that no
 // rollup answers.
 //
-// An archived day must always equal what its events make. So a day is read and archived in
+// An archived day must always match its events. So a day is read and archived in
 // one transaction that holds it (store.HoldDay), and a transaction that changes events of a
 // day deletes its archive (store.ForgetDayColumns), which waits while the day is held.
 // Archiving never delays days that still receive events.

@@ -75,7 +75,7 @@ func (r *record) archived(t *testing.T) []store.SiteDay {
 	return days
 }
 
-// TestDay checks that an archived day equals what its events make.
+// TestDay checks that an archived day matches its events.
 func TestDay(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {

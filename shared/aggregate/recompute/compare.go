@@ -118,7 +118,7 @@ func (c *comparison) visitorDay(ctx context.Context, events []*event.Event, stor
 	return c.flush(ctx, flushSize)
 }
 
-// extra reports a stored visit that no events make, and advances past it.
+// extra reports a stored visit without events, and advances past it.
 func (c *comparison) extra(stored *storedVisits) error {
 	v := &stored.row.Visit
 	c.report.Visits.Extra++
@@ -127,9 +127,9 @@ func (c *comparison) extra(stored *storedVisits) error {
 	return stored.advance()
 }
 
-// flush repairs the wrong visits found so far, if there are at least minimum of them.
-func (c *comparison) flush(ctx context.Context, minimum int) error {
-	if len(c.visits.Gone)+len(c.visits.Changed) < minimum {
+// flush repairs the wrong visits found so far, once there are at least threshold of them.
+func (c *comparison) flush(ctx context.Context, threshold int) error {
+	if len(c.visits.Gone)+len(c.visits.Changed) < threshold {
 		return nil
 	}
 	if c.replace {

@@ -33,8 +33,8 @@ type Report struct {
 // Visits counts the visits that differ.
 type Visits struct {
 	Missing int64 `json:"missing"` // not stored
-	Extra   int64 `json:"extra"`   // stored, but no events make them
-	Changed int64 `json:"changed"` // stored, but different from what the events make
+	Extra   int64 `json:"extra"`   // stored, but without events
+	Changed int64 `json:"changed"` // stored, but different from the visits of the events
 }
 
 // Rollups counts the rollup rows that are missing, extra or wrong.
