@@ -99,7 +99,7 @@ func (g *guard) exec(t *testing.T, sql string, args ...any) {
 
 func TestRecompute(t *testing.T) {
 	t.Parallel()
-	g := install(t, "50s")
+	g := install(t, "1h")
 	day, err := event.ParseDay("2026-03-01")
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestRecompute(t *testing.T) {
 
 func TestRecomputeRefuses(t *testing.T) {
 	t.Parallel()
-	g := install(t, "50s")
+	g := install(t, "1h")
 	key := func(scope sites.Scope, visible ...int32) string {
 		_, secret, err := sites.CreateKey(t.Context(), g.db, "test", []sites.Scope{scope}, visible)
 		if err != nil {
@@ -181,7 +181,7 @@ func TestRecomputeRefuses(t *testing.T) {
 // needs replacing takes as long as it may.
 func TestRecomputeStopsInTime(t *testing.T) {
 	t.Parallel()
-	g := install(t, "3s")
+	g := install(t, "10s")
 	day, err := event.ParseDay("2026-03-01")
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +237,7 @@ FROM day_checks WHERE differences IS DISTINCT FROM 0 ORDER BY day, site_id`)
 
 func TestRunChecksClosedDays(t *testing.T) {
 	t.Parallel()
-	g := install(t, "50s")
+	g := install(t, "1h")
 	today := event.DayOf(time.Now().UTC())
 	wrong, emptied, old := today-5, today-6, today-60
 	for _, day := range []event.Day{today, wrong, emptied, old} {
@@ -277,7 +277,7 @@ func TestRunChecksClosedDays(t *testing.T) {
 // TestARunThatEndsInADay: what takes longer than a run is noted and passed over.
 func TestARunThatEndsInADay(t *testing.T) {
 	t.Parallel()
-	g := install(t, "3s")
+	g := install(t, "10s")
 	day := event.DayOf(time.Now().UTC()) - 4
 	g.keep(t, 1, day)
 	g.exec(t, `DELETE FROM visits`)

@@ -24,7 +24,7 @@ func TestStartMigratesAndRunsTidy(t *testing.T) {
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
-			process := host.NewProcess(map[string]string{"DATABASE_URL": database.URL, "ADMIN_TOKEN": token}, slog.New(slog.DiscardHandler))
+			process := host.NewProcess(map[string]string{"DATABASE_URL": database.URL, "ADMIN_TOKEN": token, "SCHEMA_GUARD_DEADLINE": "1h"}, slog.New(slog.DiscardHandler))
 			t.Cleanup(process.Close)
 			guard, err := host.Build(t.Context(), process.Env("schema-guard"), schemaguard.New)
 			if err != nil {
