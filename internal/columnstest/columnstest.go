@@ -105,7 +105,7 @@ func FormatVisitorDays(wanted []columns.Column, days ...*columns.Day) []string {
 			_, end := d.EventsOf(endVisit - 1)
 			parts := []any{lengths}
 			for _, c := range wanted {
-				if c.OfVisits() {
+				if c.PerVisit() {
 					parts = append(parts, c, values.Rows[c][firstVisit:endVisit])
 				} else {
 					parts = append(parts, c, values.Rows[c][first:end])
@@ -132,7 +132,7 @@ func Show(d *columns.Day, wanted ...columns.Column) DayValues {
 	}
 	for _, c := range wanted {
 		rows := []any{}
-		if c.OfNumbers() {
+		if c.Numeric() {
 			for _, n := range d.Numbers(c) {
 				rows = append(rows, n)
 			}

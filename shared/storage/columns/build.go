@@ -11,19 +11,19 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/visit"
 )
 
-// Builder makes a Day. The zero value is not usable; see NewBuilder.
+// Builder builds a Day. The zero value is not usable; see NewBuilder.
 type Builder struct {
 	day      *Day
 	midnight int64           // Unix seconds
-	began    []time.Time     // when each visitor-day did
-	props    bool            // all of them
-	keys     []string        // of the properties that are wanted
-	numbers  map[Column]bool // wanted
+	starts   []time.Time     // start of each visitor-day
+	allProps bool            // every property gets a column
+	keys     []string        // keys of the properties that have a column
+	numbers  map[Column]bool // requested columns of numbers
 	texts    map[Column]*dictionary
-	bytes    int // of the texts that differ, of all columns
+	bytes    int // size of the distinct texts of all columns
 }
 
-// dictionary is a column of texts in the making.
+// dictionary is a column of texts under construction.
 type dictionary struct {
 	Text
 	numbers map[string]uint32
@@ -33,7 +33,8 @@ func newDictionary() *dictionary {
 	return &dictionary{Text{Values: []string{""}}, map[string]uint32{"": 0}}
 }
 
-// add returns how many bytes it needs to remember the value.
+// add appends a row and returns the number of bytes that its value adds to the column's
+// distinct values.
 func (d *dictionary) add(value string) (bytes int) {
 	n, ok := d.numbers[value]
 	if !ok {
@@ -46,36 +47,36 @@ func (d *dictionary) add(value string) (bytes int) {
 	return bytes
 }
 
-// upTo adds "" until the column has n rows.
-func (d *dictionary) upTo(n int) {
+// padTo appends "" until the column has n rows.
+func (d *dictionary) padTo(n int) {
 	for len(d.Index) < n {
 		d.Index = append(d.Index, 0)
 	}
 }
 
-// MaxProps is how many properties a day has that has all columns: whoever sends events
-// chooses their keys, and must not make of a day as many columns as he likes.
+// MaxProps is the maximum number of property columns of a day that has all columns.
+// Clients choose the keys of properties, so the number of columns needs a bound.
 const MaxProps = 50
 
-// NewBuilder begins a day with some columns, or with all that there are when none are
-// named: of properties, with the first MaxProps.
+// NewBuilder returns a Builder of a day that has the wanted columns. If none are given
+// the day has all columns, with the first MaxProps properties.
 func NewBuilder(date event.Day, wanted ...Column) *Builder {
 	b := &Builder{
 		day:      &Day{Date: date, visits: []uint32{0}, events: []uint32{0}, texts: map[Column]Text{}, numbers: map[Column][]int64{}},
-		midnight: date.Date().Unix(), props: len(wanted) == 0,
+		midnight: date.Date().Unix(), allProps: len(wanted) == 0,
 		numbers: map[Column]bool{}, texts: map[Column]*dictionary{},
 	}
-	if b.props {
+	if b.allProps {
 		wanted = All()
 	}
 	for _, c := range wanted {
-		b.want(c)
+		b.addColumn(c)
 	}
 	return b
 }
 
-func (b *Builder) want(c Column) {
-	if c.OfNumbers() {
+func (b *Builder) addColumn(c Column) {
+	if c.Numeric() {
 		b.numbers[c] = true
 		b.day.numbers[c] = []int64{}
 		return
@@ -89,12 +90,12 @@ func (b *Builder) want(c Column) {
 	b.texts[c] = newDictionary()
 }
 
-// Add puts in a visitor-day, given as the visits that Fold returned.
+// Add adds a visitor-day, given as the visits that visit.Fold returned.
 func (b *Builder) Add(visits []visit.Visit) {
 	if len(visits) == 0 {
 		return
 	}
-	b.began = append(b.began, visits[0].Start)
+	b.starts = append(b.starts, visits[0].Start)
 	for i := range visits {
 		b.addVisit(&visits[i])
 	}
@@ -112,7 +113,7 @@ func (b *Builder) addVisit(v *visit.Visit) {
 
 func (b *Builder) addEvent(e *event.Event) {
 	b.addEventValues(e)
-	if !b.props {
+	if !b.allProps {
 		for _, key := range b.keys {
 			b.text(Prop(key), e.Props[key])
 		}
@@ -122,25 +123,25 @@ func (b *Builder) addEvent(e *event.Event) {
 	for key, value := range e.Props {
 		column := b.texts[Prop(key)]
 		if column == nil && len(b.keys) == MaxProps {
-			b.day.more = true
+			b.day.moreProps = true
 			continue
 		}
 		if column == nil {
-			b.want(Prop(key))
+			b.addColumn(Prop(key))
 			column = b.texts[Prop(key)]
 		}
-		column.upTo(before)
+		column.padTo(before)
 		b.bytes += column.add(value)
 	}
 }
 
-// Full tells whether what was added is as much as a part of a day should have, which is
-// some events, or so much text that more might not be kept.
+// Full reports whether the day has at least the given number of events, or so much text
+// that Encode might refuse a larger one.
 func (b *Builder) Full(events int) bool {
-	return b.day.Events() >= events || b.bytes >= maxUnpacked/2
+	return b.day.Events() >= events || b.bytes >= maxDecompressed/2
 }
 
-// eventsAdded is how many events came before the one that is being added.
+// eventsAdded returns the number of events before the one that is being added.
 func (b *Builder) eventsAdded() int { return len(b.day.numbers[Type]) - 1 }
 
 func (b *Builder) number(c Column, value int64) {
@@ -155,7 +156,8 @@ func (b *Builder) text(c Column, value string) {
 	}
 }
 
-// subject is the subject of an event as a text, when the column is wanted.
+// subject returns the subject of an event in hexadecimal; "" if the column was not
+// requested.
 func (b *Builder) subject(e *event.Event) string {
 	if e.Subject == uuid.Nil || b.texts[Subject] == nil {
 		return ""
@@ -163,7 +165,7 @@ func (b *Builder) subject(e *event.Event) string {
 	return hex.EncodeToString(e.Subject[:])
 }
 
-// exitHostname is the host of a visit's last event that counts.
+// exitHostname returns the host of a visit's last event that counts.
 func exitHostname(v *visit.Visit) string {
 	for _, e := range slices.Backward(v.Sequence()) {
 		if e.Type.Counts() {
@@ -173,7 +175,7 @@ func exitHostname(v *visit.Visit) string {
 	return ""
 }
 
-// since is the time since midnight, to the second.
+// since returns the milliseconds since midnight, in whole seconds.
 func (b *Builder) since(t time.Time) int64 { return (t.Unix() - b.midnight) * second }
 
 func truth(is bool) int64 {
@@ -183,56 +185,57 @@ func truth(is bool) int64 {
 	return 0
 }
 
-// Day is what was added. The builder can't be used any more.
+// Day returns the day, with its visitor-days in the order of their starts. The builder
+// must not be used afterwards.
 func (b *Builder) Day() *Day {
 	for c, column := range b.texts {
 		if _, ok := c.Key(); ok {
-			column.upTo(b.day.Events())
+			column.padTo(b.day.Events())
 		}
 		b.day.texts[c] = column.Text
 	}
-	b.day.hasProps = b.props && !b.day.more
-	order := make([]int, len(b.began))
+	b.day.hasProps = b.allProps && !b.day.moreProps
+	order := make([]int, len(b.starts))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(x, y int) int { return b.began[x].Compare(b.began[y]) })
+	slices.SortStableFunc(order, func(x, y int) int { return b.starts[x].Compare(b.starts[y]) })
 	return b.day.inOrder(order)
 }
 
-// inOrder is the day with its visitor-days in another order.
+// inOrder returns the day with its visitor-days in the given order.
 func (d *Day) inOrder(order []int) *Day {
-	out := &Day{Date: d.Date, visits: []uint32{0}, events: []uint32{0}, texts: d.texts, numbers: d.numbers, hasProps: d.hasProps, more: d.more}
-	ofVisits, ofEvents := make([]uint32, 0, d.Visits()), make([]uint32, 0, d.Events()) // which row comes there
+	out := &Day{Date: d.Date, visits: []uint32{0}, events: []uint32{0}, texts: d.texts, numbers: d.numbers, hasProps: d.hasProps, moreProps: d.moreProps}
+	visitRows, eventRows := make([]uint32, 0, d.Visits()), make([]uint32, 0, d.Events()) // by new position
 	for _, visitorDay := range order {
 		firstVisit, endVisit := d.VisitsOf(visitorDay)
 		for visit := firstVisit; visit < endVisit; visit++ {
-			ofVisits = append(ofVisits, uint32(visit))
+			visitRows = append(visitRows, uint32(visit))
 			first, end := d.EventsOf(visit)
 			for i := first; i < end; i++ {
-				ofEvents = append(ofEvents, uint32(i))
+				eventRows = append(eventRows, uint32(i))
 			}
-			out.events = append(out.events, uint32(len(ofEvents)))
+			out.events = append(out.events, uint32(len(eventRows)))
 		}
-		out.visits = append(out.visits, uint32(len(ofVisits)))
+		out.visits = append(out.visits, uint32(len(visitRows)))
 	}
 	rows := func(c Column) []uint32 {
-		if c.OfVisits() {
-			return ofVisits
+		if c.PerVisit() {
+			return visitRows
 		}
-		return ofEvents
+		return eventRows
 	}
 	for c, values := range out.numbers {
-		out.numbers[c] = picked(values, rows(c))
+		out.numbers[c] = pick(values, rows(c))
 	}
 	for c, text := range out.texts {
-		text.Index = picked(text.Index, rows(c))
+		text.Index = pick(text.Index, rows(c))
 		out.texts[c] = text
 	}
 	return out
 }
 
-func picked[T any](values []T, rows []uint32) []T {
+func pick[T any](values []T, rows []uint32) []T {
 	out := make([]T, len(rows))
 	for i, row := range rows {
 		out[i] = values[row]

@@ -11,85 +11,89 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// Frame is the name under which it is kept which visits a visitor-day and which events a
-// visit has. A day that is kept has it.
-const Frame Column = "frame"
-
-// Version is the name of the piece that holds the version of the form as a varint, without
-// compression. The first version has no such piece.
-const Version Column = "version"
-
-// MoreProps is the name under which it is kept that a day has properties that are not kept,
-// since there are more than MaxProps: the other properties without a piece may be such.
-const MoreProps Column = "more_props"
-
-// MaxEvents is how many events a day may have to be kept.
-const MaxEvents = 1 << 23
-
-// maxUnpacked bounds how many bytes a piece may have once it is unpacked.
-const maxUnpacked = 1 << 26
-
-// The kinds of pieces, each of which begins with its kind. A new form of one is a new
-// kind; so is another guess (see prediction.go).
+// The pieces of an archived day that are not columns.
 const (
-	kindFrame   = 1 // numbers of visits, then of events
-	kindNumbers = 2 // differences from the prediction
-	kindTimes   = 3 // seconds from a visit's beginning to that of the next, then those between its events
-	kindText    = 4 // the values, then which of them a row has
-	kindTextBy  = 5 // the same, where a row has 0 when it is as guessed
-	kindTextOf  = 6 // the values that are not among those of the other column, then as before
-	kindMore    = 7 // nothing
+	// Frame is the piece that holds the number of visits of each visitor-day and the
+	// number of events of each visit. Every archived day has it.
+	Frame Column = "frame"
+
+	// Version is the piece that holds the version of the archive form, as a varint
+	// without compression. Days of version 1 do not have it.
+	Version Column = "version"
+
+	// MoreProps is the piece of a day that has more than MaxProps properties. A property
+	// without a piece is then unknown; in other days it occurs in no event.
+	MoreProps Column = "more_props"
 )
 
-// Codec keeps days as bytes, a piece for each column. It is safe for concurrent use.
+// MaxEvents is the maximum number of events of an archived day, or of a part of one.
+const MaxEvents = 1 << 23
+
+// maxDecompressed is the maximum size of a decompressed piece in bytes.
+const maxDecompressed = 1 << 26
+
+// Each piece begins with its kind. A change to the form of a piece, or to how its column
+// is predicted (see predict.go), needs a new kind.
+const (
+	kindFrame   = 1 // visits of each visitor-day, then events of each visit
+	kindNumbers = 2 // differences from the prediction
+	kindTimes   = 3 // see encodeTimes
+	kindText    = 4 // the distinct values, then the value of each row
+	kindTextBy  = 5 // as kindText, with 0 for a row that is as predicted
+	kindTextOf  = 6 // as kindTextBy, without the values that the source column has
+	kindMore    = 7 // empty
+)
+
+// Codec encodes days to bytes, one piece for each column, and decodes them. It is safe
+// for concurrent use.
 type Codec struct {
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
 }
 
-// NewCodec makes one.
+// NewCodec returns a Codec.
 func NewCodec() (*Codec, error) {
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderCRC(false))
 	if err != nil {
 		return nil, fmt.Errorf("set up compression: %w", err)
 	}
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxUnpacked))
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxDecompressed))
 	if err != nil {
 		return nil, fmt.Errorf("set up decompression: %w", err)
 	}
 	return &Codec{encoder, decoder}, nil
 }
 
-// ErrTooLarge means that a day is too large to be kept.
-var ErrTooLarge = errors.New("the day is too large to be kept in columns")
+// ErrTooLarge is returned by Encode for a day that is too large to archive.
+var ErrTooLarge = errors.New("the day is too large to archive")
 
-// Encode returns the pieces of a day that has all columns. Columns that are in all rows as
-// predicted are left out. The error is ErrTooLarge, when Decode would refuse it.
+// Encode returns the pieces of a day that has all columns. It leaves out columns that
+// equal their prediction. It returns ErrTooLarge if Decode would refuse the day.
 func (c *Codec) Encode(d *Day) (map[Column][]byte, error) {
 	if d.Events() > MaxEvents {
 		return nil, ErrTooLarge
 	}
 	pieces := map[Column][]byte{Version: binary.AppendUvarint(nil, ArchiveVersion)}
 	fits := true
-	pack := func(column Column, data []byte, says bool) {
-		fits = fits && len(data) <= maxUnpacked
-		if says && fits {
+	add := func(column Column, data []byte, needed bool) {
+		fits = fits && len(data) <= maxDecompressed
+		if needed && fits {
 			pieces[column] = c.encoder.EncodeAll(data, nil)
 		}
 	}
-	pack(Frame, encodeFrame(d), true)
-	pack(MoreProps, []byte{kindMore}, d.more)
+	add(Frame, encodeFrame(d), true)
+	add(MoreProps, []byte{kindMore}, d.moreProps)
 	for _, column := range numberColumns() {
-		data, says := encodeNumbers(d, column)
-		pack(column, data, says)
+		data, needed := encodeNumbers(d, column)
+		add(column, data, needed)
 	}
 	for column, text := range d.texts {
 		sorted := &Day{visits: d.visits, events: d.events, texts: map[Column]Text{column: text.byFrequency()}}
 		if from := column.predictedFrom(); from != "" {
 			sorted.texts[from] = d.texts[from].byFrequency()
 		}
-		data, says := encodeText(sorted, column)
-		pack(column, data, says)
+		data, needed := encodeText(sorted, column)
+		add(column, data, needed)
 	}
 	if !fits {
 		return nil, ErrTooLarge
@@ -97,16 +101,16 @@ func (c *Codec) Encode(d *Day) (map[Column][]byte, error) {
 	return pieces, nil
 }
 
-// Decode makes a day with the wanted columns of the pieces that were kept of it. It needs
-// those that Needed tells.
+// Decode returns a day with the wanted columns, given at least the pieces that Needed
+// returns for them.
 func (c *Codec) Decode(date event.Day, pieces map[Column][]byte, wanted ...Column) (*Day, error) {
 	d := &Day{Date: date, texts: map[Column]Text{}, numbers: map[Column][]int64{}}
-	kind, data, err := c.unpack(pieces[Frame])
+	kind, data, err := c.decompress(pieces[Frame])
 	if err == nil {
 		err = d.decodeFrame(kind, data)
 	}
 	if err != nil {
-		return nil, wrong(Frame, err)
+		return nil, columnError(Frame, err)
 	}
 	for _, column := range wanted {
 		if err := c.decode(d, pieces, column); err != nil {
@@ -126,7 +130,7 @@ func (c *Codec) Decode(date event.Day, pieces map[Column][]byte, wanted ...Colum
 	return d, nil
 }
 
-// decode adds a column to the day, and those from which it is guessed.
+// decode adds a column to the day, and the columns from which it is predicted.
 func (c *Codec) decode(d *Day, pieces map[Column][]byte, column Column) error {
 	if _, ok := d.texts[column]; ok || d.numbers[column] != nil {
 		return nil
@@ -140,24 +144,24 @@ func (c *Codec) decode(d *Day, pieces map[Column][]byte, column Column) error {
 	var data []byte
 	var err error
 	if piece := pieces[column]; piece != nil {
-		if kind, data, err = c.unpack(piece); err != nil {
-			return wrong(column, err)
+		if kind, data, err = c.decompress(piece); err != nil {
+			return columnError(column, err)
 		}
 	} else if _, ok := column.Key(); ok && pieces[MoreProps] != nil {
-		return wrong(column, errMore)
+		return columnError(column, errOmitted)
 	}
-	if column.OfNumbers() {
+	if column.Numeric() {
 		d.numbers[column], err = d.decodeNumbers(column, kind, data)
 	} else {
 		d.texts[column], err = d.decodeText(column, kind, data)
 	}
 	if err != nil {
-		return wrong(column, err)
+		return columnError(column, err)
 	}
 	return nil
 }
 
-func (c *Codec) unpack(piece []byte) (kind byte, data []byte, err error) {
+func (c *Codec) decompress(piece []byte) (kind byte, data []byte, err error) {
 	data, err = c.decoder.DecodeAll(piece, nil)
 	if err != nil {
 		return 0, nil, err
@@ -169,19 +173,19 @@ func (c *Codec) unpack(piece []byte) (kind byte, data []byte, err error) {
 }
 
 var (
-	errShort = errors.New("it ends too early")
-	errKind  = errors.New("it is of a kind that this version does not know")
-	errWrong = errors.New("it does not fit the other columns")
-	errMore  = errors.New("it may be one of those that were too many to be kept")
+	errShort    = errors.New("unexpected end")
+	errKind     = errors.New("unknown kind of piece")
+	errMismatch = errors.New("does not match the other columns")
+	errOmitted  = errors.New("the property may have been left out")
 )
 
-func wrong(column Column, err error) error {
-	return fmt.Errorf("read the column %.100q: %w", string(column), err)
+func columnError(column Column, err error) error {
+	return fmt.Errorf("decode column %.100q: %w", string(column), err)
 }
 
-// rows is how many a column has.
+// rows returns the number of rows of a column.
 func (d *Day) rows(c Column) int {
-	if c.OfVisits() {
+	if c.PerVisit() {
 		return d.Visits()
 	}
 	return d.Events()
@@ -209,12 +213,13 @@ func (d *Day) decodeFrame(kind byte, data []byte) (err error) {
 		return err
 	}
 	if int(d.visits[len(d.visits)-1]) != d.Visits() || len(data) > 0 {
-		return errWrong
+		return errMismatch
 	}
 	return nil
 }
 
-// readBounds reads the lengths of runs, none of which is empty.
+// readBounds reads the lengths of runs and returns where each begins. A run must not be
+// empty.
 func readBounds(data []byte) (bounds []uint32, rest []byte, err error) {
 	n, data, err := readUvarint(data)
 	if err != nil || n > uint64(len(data)) {
@@ -224,13 +229,13 @@ func readBounds(data []byte) (bounds []uint32, rest []byte, err error) {
 	at := uint64(0)
 	for i := range n {
 		var length uint64
-		if len(data) > 0 && data[0] < 0x80 { // most are that small
+		if len(data) > 0 && data[0] < 0x80 { // the common case
 			length, data = uint64(data[0]), data[1:]
 		} else if length, data, err = readUvarint(data); err != nil {
 			return nil, nil, err
 		}
 		if at += length; length == 0 || length > MaxEvents || at > MaxEvents {
-			return nil, nil, errWrong
+			return nil, nil, errMismatch
 		}
 		bounds[i+1] = uint32(at)
 	}
@@ -245,9 +250,9 @@ func readUvarint(data []byte) (n uint64, rest []byte, err error) {
 	return n, data[length:], nil
 }
 
-// encodeNumbers returns what is kept of a column of numbers; says is false when that says
-// nothing.
-func encodeNumbers(d *Day, c Column) (out []byte, says bool) {
+// encodeNumbers returns the piece of a column of numbers. It is not needed if the column
+// equals its prediction.
+func encodeNumbers(d *Day, c Column) (out []byte, needed bool) {
 	values := d.Numbers(c)
 	if c == Time {
 		return encodeTimes(d, values), len(values) > 0
@@ -256,13 +261,13 @@ func encodeNumbers(d *Day, c Column) (out []byte, says bool) {
 	out = []byte{kindNumbers}
 	for i, n := range values {
 		difference := n - prediction[i]
-		says = says || difference != 0
+		needed = needed || difference != 0
 		out = binary.AppendVarint(out, difference)
 	}
-	return out, says
+	return out, needed
 }
 
-// decodeNumbers reads a column of numbers, of which nothing is kept when kind is 0.
+// decodeNumbers decodes a column of numbers. The kind is 0 if the column has no piece.
 func (d *Day) decodeNumbers(c Column, kind byte, data []byte) ([]int64, error) {
 	if kind == kindTimes && c == Time {
 		return d.decodeTimes(data)
@@ -278,10 +283,10 @@ func (d *Day) decodeNumbers(c Column, kind byte, data []byte) ([]int64, error) {
 	}
 }
 
-// addVarints adds to each of the values one that it reads.
+// addVarints reads a number for each of the values and adds it.
 func addVarints(values []int64, data []byte) error {
 	for i := range values {
-		if len(data) > 0 && data[0] < 0x80 { // most are that small
+		if len(data) > 0 && data[0] < 0x80 { // the common case
 			values[i] += int64(data[0]>>1) ^ -int64(data[0]&1)
 			data = data[1:]
 			continue
@@ -294,14 +299,15 @@ func addVarints(values []int64, data []byte) error {
 		data = data[length:]
 	}
 	if len(data) > 0 {
-		return errWrong
+		return errMismatch
 	}
 	return nil
 }
 
-// A day's times are kept in seconds: when a visitor-day began after the one before, when
-// another visit of it began after the event before, then of each visit's further events
-// how long after the one before they were.
+// encodeTimes encodes times as differences in seconds. First comes a difference for each
+// visit: that of a visitor-day's first visit from the start of the previous visitor-day,
+// that of its other visits from the previous event. Then come the differences of each
+// visit's further events from the event before.
 func encodeTimes(d *Day, values []int64) []byte {
 	out := []byte{kindTimes}
 	before := int64(0)
@@ -351,7 +357,7 @@ func (d *Day) decodeTimes(data []byte) ([]int64, error) {
 		}
 	}
 	if len(data) > 0 {
-		return nil, errWrong
+		return nil, errMismatch
 	}
 	before := int64(0)
 	for visitorDay := range d.VisitorDays() {

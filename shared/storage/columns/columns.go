@@ -1,13 +1,13 @@
-// Package columns holds a day of a site in columns: what a question scans when no rollup
+// Package columns holds a day of a site as columns, which a query scans when no rollup
 // answers it.
 //
-// A Day is made from the visits that visit.Fold makes of each visitor-day, and from
-// nothing else. It can be kept (see Codec), so that a question about one page and one
-// country reads the columns of pages and countries, and neither rows nor anything else.
-// Of an event that is part of no visit, which counts nowhere, a Day knows nothing.
+// A Day is built only from the visits that visit.Fold returns for each visitor-day. It
+// can be archived (see Codec), so that a query about one page and one country reads the
+// columns of pages and countries and nothing else. A Day leaves out events that belong
+// to no visit, since they count nowhere.
 //
-// The package must never decide what a number means, and never hold what identifies a
-// visitor: visitor-days are numbered, no more.
+// The package must never decide what a number means, and must never hold anything that
+// identifies a visitor: visitor-days are only numbered.
 package columns
 
 import (
@@ -17,87 +17,89 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// Column names a column. The names are stored.
+// Column is the name of a column. The names are stored.
 type Column string
 
-// propPrefix begins the name of the column of a property of events.
+// propPrefix is the prefix of the columns of event properties.
 const propPrefix = "props:"
 
-// Prop is the column of the property with a key.
+// Prop returns the column of the property with the given key.
 func Prop(key string) Column { return Column(propPrefix + key) }
 
-// Key is the key of the property that a column is of; ok is false for any other.
+// Key returns the key of a property's column; ok is false for other columns.
 func (c Column) Key() (key string, ok bool) { return strings.CutPrefix(string(c), propPrefix) }
 
-// OfVisits tells whether the column has a value for each visit, not for each event.
-func (c Column) OfVisits() bool { return strings.HasPrefix(string(c), "visit_") }
+// PerVisit reports whether the column has a value for each visit rather than for each
+// event.
+func (c Column) PerVisit() bool { return strings.HasPrefix(string(c), "visit_") }
 
-// OfNumbers tells whether the column holds numbers, not texts.
-func (c Column) OfNumbers() bool { return slices.Contains(numberColumns(), c) }
+// Numeric reports whether the column holds numbers rather than texts.
+func (c Column) Numeric() bool { return slices.Contains(numberColumns(), c) }
 
-// All returns all columns but those of properties.
+// All returns all columns except those of properties.
 func All() []Column { return append(numberColumns(), textColumns()...) }
 
-// Text is a column of texts: row i has Values[Index[i]].
+// Text is a column of texts: row i holds Values[Index[i]].
 type Text struct {
-	Values []string // each once; the first is ""
+	Values []string // distinct; the first is ""
 	Index  []uint32
 }
 
-// At is the text of a row.
+// At returns the text of a row.
 func (t Text) At(row int) string { return t.Values[t.Index[row]] }
 
-// Day is a local day of a site, or a part of one: some of its visitor-days. These, their visits and the events of those
-// are numbered from 0, each in one order: of a visitor-day's visits and a visit's events
-// in the order of time.
+// Day is a local day of a site, or a part of one: some of its visitor-days. Its
+// visitor-days, visits and events are numbered from 0. The visits of a visitor-day have
+// consecutive numbers in the order of time, as have the events of a visit.
 type Day struct {
-	Date     event.Day
-	visits   []uint32 // the first visit of each visitor-day, and one past the last
-	events   []uint32 // the first event of each visit, and one past the last
-	texts    map[Column]Text
-	numbers  map[Column][]int64
-	hasProps bool // that a property has no column means that no event has it
-	more     bool // there are properties without a column, of which there would have been too many
+	Date      event.Day
+	visits    []uint32 // the first visit of each visitor-day, then the number of visits
+	events    []uint32 // the first event of each visit, then the number of events
+	texts     map[Column]Text
+	numbers   map[Column][]int64
+	hasProps  bool // a property without a column occurs in no event
+	moreProps bool // properties beyond MaxProps were left out
 }
 
-// VisitorDays is how many there are.
+// VisitorDays returns the number of visitor-days.
 func (d *Day) VisitorDays() int { return len(d.visits) - 1 }
 
-// Visits is how many there are.
+// Visits returns the number of visits.
 func (d *Day) Visits() int { return len(d.events) - 1 }
 
-// Events is how many there are, engagements among them.
+// Events returns the number of events, including engagements.
 func (d *Day) Events() int { return int(d.events[len(d.events)-1]) }
 
-// VisitsOf are the visits of a visitor-day: from first up to, not with, end.
+// VisitsOf returns the range [first, end) of the visits of a visitor-day.
 func (d *Day) VisitsOf(visitorDay int) (first, end int) {
 	return int(d.visits[visitorDay]), int(d.visits[visitorDay+1])
 }
 
-// EventsOf are the events of a visit: from first up to, not with, end.
+// EventsOf returns the range [first, end) of the events of a visit.
 func (d *Day) EventsOf(visit int) (first, end int) {
 	return int(d.events[visit]), int(d.events[visit+1])
 }
 
-// Text is a column of texts. One that was not asked for when the day was made or loaded
-// panics; that of a property that no event has is empty throughout.
+// Text returns a column of texts. The column of a property that no event has is all
+// empty. Text panics if the column was not requested when the day was built or decoded.
 func (d *Day) Text(c Column) Text {
 	if text, ok := d.texts[c]; ok {
 		return text
 	}
 	if _, ok := c.Key(); !ok || !d.hasProps {
-		panic("the column " + string(c) + " was not asked for")
+		panic("the column " + string(c) + " was not requested")
 	}
 	text := Text{Values: []string{""}, Index: make([]uint32, d.Events())}
 	d.texts[c] = text
 	return text
 }
 
-// Numbers is a column of numbers. One that was not asked for panics.
+// Numbers returns a column of numbers. It panics if the column was not requested when
+// the day was built or decoded.
 func (d *Day) Numbers(c Column) []int64 {
 	column, ok := d.numbers[c]
 	if !ok {
-		panic("the column " + string(c) + " was not asked for")
+		panic("the column " + string(c) + " was not requested")
 	}
 	return column
 }

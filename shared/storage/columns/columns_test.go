@@ -2,6 +2,7 @@ package columns_test
 
 import (
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ import (
 
 const day = columnstest.Day
 
-// fold is what visit.Fold makes of visitor-days, in the order in which those began.
+// fold returns the visits of visitor-days, in the order in which the visitor-days start.
 func fold(visitorDays [][]*event.Event) (folded [][]visit.Visit) {
 	for _, events := range visitorDays {
 		if visits := visit.Fold(slices.Clone(events)); len(visits) > 0 {
@@ -40,8 +41,9 @@ func build(folded [][]visit.Visit, wanted ...columns.Column) *columns.Day {
 	return b.Day()
 }
 
-// ofEvents and ofVisits say plainly what columns hold.
-func ofEvents() map[columns.Column]func(*event.Event) any {
+// eventValues and visitValues return how the value of each column follows from an event
+// or a visit.
+func eventValues() map[columns.Column]func(*event.Event) any {
 	all := map[columns.Column]func(*event.Event) any{
 		columns.Time:      func(e *event.Event) any { return sinceMidnight(e.Time) },
 		columns.UTCOffset: func(e *event.Event) any { return int64(e.UTCOffset) },
@@ -69,7 +71,7 @@ func ofEvents() map[columns.Column]func(*event.Event) any {
 	return all
 }
 
-func ofVisits() map[columns.Column]func(*visit.Visit) any {
+func visitValues() map[columns.Column]func(*visit.Visit) any {
 	all := map[columns.Column]func(*visit.Visit) any{
 		columns.Start:         func(v *visit.Visit) any { return sinceMidnight(v.Start) },
 		columns.StartOffset:   func(v *visit.Visit) any { return int64(v.Sequence()[0].UTCOffset) },
@@ -106,7 +108,7 @@ func truth(is bool) int64 {
 	return 0
 }
 
-// want is what a day with some columns must be.
+// want returns the day that columns must hold.
 func want(folded [][]visit.Visit, wanted ...columns.Column) columnstest.DayValues {
 	s := columnstest.DayValues{Date: day, Rows: map[columns.Column][]any{}}
 	for _, c := range wanted {
@@ -118,12 +120,12 @@ func want(folded [][]visit.Visit, wanted ...columns.Column) columnstest.DayValue
 			v := &visits[i]
 			lengths = append(lengths, len(v.Sequence()))
 			for _, c := range wanted {
-				if value := ofVisits()[c]; value != nil {
+				if value := visitValues()[c]; value != nil {
 					s.Rows[c] = append(s.Rows[c], value(v))
 					continue
 				}
 				for _, e := range v.Sequence() {
-					s.Rows[c] = append(s.Rows[c], ofEvents()[c](e))
+					s.Rows[c] = append(s.Rows[c], eventValues()[c](e))
 				}
 			}
 		}
@@ -132,11 +134,11 @@ func want(folded [][]visit.Visit, wanted ...columns.Column) columnstest.DayValue
 	return s
 }
 
-func TestADayIsWhatFoldMakes(t *testing.T) {
+func TestBuilder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		visitorDays := columnstest.GenVisitorDays().Draw(t, "visitor-days")
-		folded, some := fold(visitorDays), columnstest.GenColumns().Draw(t, "wanted")
+		folded, wanted := fold(visitorDays), columnstest.GenColumns().Draw(t, "wanted")
 		var added [][]visit.Visit
 		for _, events := range visitorDays {
 			added = append(added, visit.Fold(events))
@@ -144,8 +146,8 @@ func TestADayIsWhatFoldMakes(t *testing.T) {
 		if diff := cmp.Diff(want(folded, columnstest.Columns()...), columnstest.Show(build(added), columnstest.Columns()...)); diff != "" {
 			t.Errorf("a day with all columns:\n%s", diff)
 		}
-		if diff := cmp.Diff(want(folded, some...), columnstest.Show(build(added, some...), some...)); diff != "" {
-			t.Errorf("a day with %q:\n%s", some, diff)
+		if diff := cmp.Diff(want(folded, wanted...), columnstest.Show(build(added, wanted...), wanted...)); diff != "" {
+			t.Errorf("a day with %q:\n%s", wanted, diff)
 		}
 	})
 }
@@ -168,9 +170,9 @@ func encode(tb rapid.TB, codec *columns.Codec, d *columns.Day) map[columns.Colum
 	return pieces
 }
 
-// TestWhatIsKept: a day is decoded as it was, from no more pieces than are said to be
-// needed.
-func TestWhatIsKept(t *testing.T) {
+// TestRoundTrip checks that a day survives encoding and decoding, and that Decode needs
+// only the pieces that Needed returns.
+func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	codec := newCodec(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -183,23 +185,23 @@ func TestWhatIsKept(t *testing.T) {
 		if diff := cmp.Diff(want(folded, columnstest.Columns()...), columnstest.Show(all, columnstest.Columns()...)); diff != "" {
 			t.Errorf("all columns:\n%s", diff)
 		}
-		some := columnstest.GenColumns().Draw(t, "wanted")
+		wanted := columnstest.GenColumns().Draw(t, "wanted")
 		needed := map[columns.Column][]byte{}
-		for _, c := range columns.Needed(some...) {
+		for _, c := range columns.Needed(wanted...) {
 			if piece, ok := pieces[c]; ok {
 				needed[c] = piece
 			}
 		}
-		d, err := codec.Decode(day, needed, some...)
+		d, err := codec.Decode(day, needed, wanted...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want(folded, some...), columnstest.Show(d, some...)); diff != "" {
-			t.Errorf("%q:\n%s", some, diff)
+		if diff := cmp.Diff(want(folded, wanted...), columnstest.Show(d, wanted...)); diff != "" {
+			t.Errorf("%q:\n%s", wanted, diff)
 		}
 		for _, c := range columnstest.Columns() {
-			if !slices.Contains(some, c) && !panics(func() { columnstest.Show(d, c) }) {
-				t.Errorf("%s was not asked for, and is there", c)
+			if !slices.Contains(wanted, c) && !panics(func() { columnstest.Show(d, c) }) {
+				t.Errorf("the day has the column %s, which was not requested", c)
 			}
 		}
 	})
@@ -211,7 +213,7 @@ func panics(fn func()) (did bool) {
 	return false
 }
 
-// TestManyValues: the number of a value takes one, two or four bytes.
+// TestManyValues covers indexes of one, two and four bytes.
 func TestManyValues(t *testing.T) {
 	t.Parallel()
 	codec := newCodec(t)
@@ -233,10 +235,10 @@ func TestManyValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, c := range wanted {
-				is, was := d.Text(c), built.Text(c)
-				for row := range was.Index {
-					if is.At(row) != was.At(row) {
-						t.Fatalf("row %d of %s is %q, not %q", row, c, is.At(row), was.At(row))
+				got, want := d.Text(c), built.Text(c)
+				for row := range want.Index {
+					if got.At(row) != want.At(row) {
+						t.Fatalf("row %d of %s is %q, want %q", row, c, got.At(row), want.At(row))
 					}
 				}
 			}
@@ -244,7 +246,8 @@ func TestManyValues(t *testing.T) {
 	}
 }
 
-// TestManyProperties: so many are kept, and of the others it is known that they are not.
+// TestManyProperties checks that a day keeps MaxProps properties, and that Holds and Decode
+// agree on which of them it has.
 func TestManyProperties(t *testing.T) {
 	t.Parallel()
 	codec := newCodec(t)
@@ -255,28 +258,28 @@ func TestManyProperties(t *testing.T) {
 			b.Add(visit.Fold([]*event.Event{&e}))
 		}
 		pieces := encode(t, codec, b.Day())
-		kept := 0
+		decoded := 0
 		for i := range n + 1 {
 			c := columns.Prop(strconv.Itoa(i))
 			d, err := codec.Decode(day, pieces, columns.Page, c)
-			if is := columns.Holds(pieces, columns.Page, c); is != (err == nil) {
-				t.Errorf("that property %d of %d is kept is %t, and decoding says %v", i, n, is, err)
+			if holds := columns.Holds(pieces, columns.Page, c); holds != (err == nil) {
+				t.Errorf("property %d of %d: Holds returns %t, Decode %v", i, n, holds, err)
 			}
 			if err == nil {
-				kept++
+				decoded++
 				if yes := i < n; (d.Text(c).At(min(i, n-1)) == "yes") != yes {
 					t.Errorf("property %d of %d is wrong", i, n)
 				}
 			}
 		}
-		if want := map[bool]int{true: n + 1, false: columns.MaxProps}[n <= columns.MaxProps]; kept != want {
-			t.Errorf("of %d properties %d can be decoded, not %d", n, kept, want)
+		if want := map[bool]int{true: n + 1, false: columns.MaxProps}[n <= columns.MaxProps]; decoded != want {
+			t.Errorf("%d of %d properties can be decoded, want %d", decoded, n, want)
 		}
 	}
 }
 
-// packed is a piece as it is kept.
-func packed(tb testing.TB, data ...byte) []byte {
+// compressed returns data as a piece.
+func compressed(tb testing.TB, data ...byte) []byte {
 	tb.Helper()
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
 	if err != nil {
@@ -292,80 +295,81 @@ func TestDecodeRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		frame  []byte
 		column columns.Column
-		data   []byte // nil: none is kept
+		data   []byte // nil if there is no piece
 	}{
 		"no frame":                           {nil, columns.Page, nil},
-		"a frame that is empty":              {[]byte{}, columns.Page, nil},
+		"an empty frame":                     {[]byte{}, columns.Page, nil},
 		"a frame of another kind":            {[]byte{2, 0, 0}, columns.Page, nil},
 		"a frame that ends early":            {two[:4], columns.Page, nil},
-		"a frame with more behind it":        {append(slices.Clone(two), 0), columns.Page, nil},
+		"a frame with trailing data":         {append(slices.Clone(two), 0), columns.Page, nil},
 		"a visitor-day without a visit":      {[]byte{1, 1, 0, 0}, columns.Page, nil},
 		"a visit without an event":           {[]byte{1, 1, 1, 1, 0}, columns.Page, nil},
-		"visits that nobody made":            {[]byte{1, 1, 1, 2, 1, 1}, columns.Page, nil},
+		"a visit outside of visitor-days":    {[]byte{1, 1, 1, 2, 1, 1}, columns.Page, nil},
 		"more events than a day may have":    {[]byte{1, 1, 1, 1, 0x81, 0x80, 0x80, 4}, columns.Page, nil},
 		"an unknown kind":                    {two, columns.Page, []byte{9, 0, 0, 0}},
 		"no kind":                            {two, columns.Page, []byte{0, 0, 0}},
 		"numbers for texts":                  {two, columns.Page, []byte{2, 0, 0}},
 		"texts for numbers":                  {two, columns.Type, []byte{4, 0, 0, 0}},
 		"times for numbers":                  {two, columns.Type, []byte{3, 0, 0}},
-		"a guess where there is none":        {two, columns.Page, []byte{5, 0, 0, 0}},
-		"a guess of an event for others":     {two, columns.Country, []byte{6, 0, 0}},
-		"a guess of others for an event":     {two, columns.EntryPage, []byte{5, 0, 0}},
-		"numbers that are too few":           {two, columns.Type, []byte{2, 2}},
-		"numbers that are too many":          {two, columns.Type, []byte{2, 2, 2, 2}},
-		"times that are too few":             {two, columns.Time, []byte{3, 2}},
-		"times that are too many":            {two, columns.Time, []byte{3, 2, 2, 2}},
-		"texts that are too few":             {two, columns.Page, []byte{4, 1, 1, 'a', 1}},
-		"texts that are too many":            {two, columns.Page, []byte{4, 1, 1, 'a', 1, 1, 1}},
-		"values that nobody has":             {two, columns.Page, []byte{4, 3, 0, 0, 0, 1, 1}},
+		"a prediction without a rule":        {two, columns.Page, []byte{5, 0, 0, 0}},
+		"the wrong prediction for a country": {two, columns.Country, []byte{6, 0, 0}},
+		"the wrong prediction for a page":    {two, columns.EntryPage, []byte{5, 0, 0}},
+		"too few numbers":                    {two, columns.Type, []byte{2, 2}},
+		"too many numbers":                   {two, columns.Type, []byte{2, 2, 2, 2}},
+		"too few times":                      {two, columns.Time, []byte{3, 2}},
+		"too many times":                     {two, columns.Time, []byte{3, 2, 2, 2}},
+		"too few texts":                      {two, columns.Page, []byte{4, 1, 1, 'a', 1}},
+		"too many texts":                     {two, columns.Page, []byte{4, 1, 1, 'a', 1, 1, 1}},
+		"more values than rows":              {two, columns.Page, []byte{4, 3, 0, 0, 0, 1, 1}},
 		"values that end early":              {two, columns.Page, []byte{4, 1, 9, 'a'}},
-		"a value that is not there":          {two, columns.Page, []byte{4, 1, 1, 'a', 2, 0}},
-		"a text of a visit that isn't there": {two, columns.EntryPage, []byte{6, 0, 2}},
-		"a guessed text that is not there":   {two, columns.Country, []byte{5, 0, 2}},
+		"a missing value":                    {two, columns.Page, []byte{4, 1, 1, 'a', 2, 0}},
+		"a missing value of a visit":         {two, columns.EntryPage, []byte{6, 0, 2}},
+		"a missing predicted value":          {two, columns.Country, []byte{5, 0, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pieces := map[columns.Column][]byte{}
 			if test.frame != nil {
-				pieces[columns.Frame] = packed(t, test.frame...)
+				pieces[columns.Frame] = compressed(t, test.frame...)
 			}
 			if test.data != nil {
-				pieces[test.column] = packed(t, test.data...)
+				pieces[test.column] = compressed(t, test.data...)
 			}
 			if d, err := codec.Decode(day, pieces, test.column); err == nil {
-				t.Errorf("it is taken for %+v", columnstest.Show(d, test.column))
+				t.Errorf("decoded as %+v, want an error", columnstest.Show(d, test.column))
 			}
 		})
 	}
-	t.Run("what is not compressed", func(t *testing.T) {
+	t.Run("an uncompressed piece", func(t *testing.T) {
 		t.Parallel()
 		if _, err := codec.Decode(day, map[columns.Column][]byte{columns.Frame: two}, columns.Page); err == nil {
-			t.Error("it is taken")
+			t.Error("got no error")
 		}
 	})
-	t.Run("more than a day may have", func(t *testing.T) {
+	t.Run("a piece that is too large", func(t *testing.T) {
 		t.Parallel()
 		zeros := make([]byte, 1<<26+2)
 		zeros[0] = 4
-		pieces := map[columns.Column][]byte{columns.Frame: packed(t, two...), columns.Page: packed(t, zeros...)}
+		pieces := map[columns.Column][]byte{columns.Frame: compressed(t, two...), columns.Page: compressed(t, zeros...)}
 		if _, err := codec.Decode(day, pieces, columns.Page); err == nil {
-			t.Error("it is taken")
+			t.Error("got no error")
 		}
 	})
 }
 
-// TestTooLarge: what could not be decoded is not encoded, and a builder is full long before.
+// TestTooLarge checks that Encode refuses a day that Decode would refuse, and that the
+// builder is full long before.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	b := columns.NewBuilder(day)
 	for i := range 8 {
 		if full := b.Full(1000); full != (i > 1) {
-			t.Errorf("full with %d times 9 MiB, in three columns: %t", i, full)
+			t.Errorf("with %d texts of 9 MiB in each of three columns Full returns %t", i, full)
 		}
 		e := event.Event{Time: day.Date(), Day: day, Type: event.View, Page: strings.Repeat(strconv.Itoa(i), 9<<20)}
 		b.Add(visit.Fold([]*event.Event{&e}))
 	}
-	if _, err := newCodec(t).Encode(b.Day()); err != columns.ErrTooLarge { //nolint:errorlint // it is this one
-		t.Errorf("%v", err)
+	if _, err := newCodec(t).Encode(b.Day()); !errors.Is(err, columns.ErrTooLarge) {
+		t.Errorf("got %v, want ErrTooLarge", err)
 	}
 }

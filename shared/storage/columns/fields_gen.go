@@ -10,7 +10,7 @@ import (
 // ArchiveVersion is the version of the archive form that Codec.Encode writes.
 const ArchiveVersion = 3
 
-// Columns of events. In texts "" means not known.
+// Columns of events. An empty text means that the value is unknown.
 const (
 	Time      Column = "time"       // when the event happened: UTC, whole milliseconds
 	UTCOffset Column = "utc_offset" // minutes that local time is ahead of UTC
@@ -65,12 +65,12 @@ func numberColumns() []Column {
 	return []Column{Time, UTCOffset, Type, Engaged, Scroll, Passive, Start, StartOffset, Duration, Pageviews, Events, Bounce, VisitEngaged}
 }
 
-// textColumns returns the columns that hold texts, but for those of properties.
+// textColumns returns the columns that hold texts, except those of properties.
 func textColumns() []Column {
 	return []Column{Name, Hostname, Page, Amount, Currency, Subject, Tag, EntryPage, ExitPage, EntryHostname, ExitHostname, Referrer, Source, Channel, UTMSource, UTMMedium, UTMCampaign, UTMTerm, UTMContent, Country, Region, City, Browser, BrowserVersion, OS, OSVersion, Device, Language, Screen}
 }
 
-// since returns the version of the archive form that has the column first.
+// since returns the first version of the archive form that has the column.
 func (c Column) since() int {
 	switch c {
 	case Tag:
@@ -80,8 +80,8 @@ func (c Column) since() int {
 	}
 }
 
-// prediction returns how the column is predicted, and from which column; none means that
-// it is not.
+// prediction returns the rule by which the column is predicted, none if it is not, and the
+// column from which it is predicted.
 func (c Column) prediction() (rule rule, from Column) {
 	switch c {
 	case Start:

@@ -12,9 +12,9 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 )
 
-// FuzzDecode: whatever is in the place of pieces, decoding them neither panics nor takes
-// more memory than they can stand for. With packed they are compressed first, so that what
-// is inside can be wrong too.
+// FuzzDecode checks that decoding arbitrary pieces neither panics nor exhausts memory.
+// With compress set, the pieces are compressed first, so that the fuzzer reaches the code
+// behind the decompression.
 func FuzzDecode(f *testing.F) {
 	two := []byte{1, 1, 1, 1, 2}
 	f.Add(two, []byte{4, 1, 1, 'a', 1, 0}, []byte{6, 0, 1}, byte(0), true)
@@ -34,9 +34,9 @@ func FuzzDecode(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, frame, other, piece []byte, number byte, pack bool) {
+	f.Fuzz(func(t *testing.T, frame, other, piece []byte, number byte, compress bool) {
 		c := names[int(number)%len(names)]
-		if pack {
+		if compress {
 			frame, other, piece = encoder.EncodeAll(frame, nil), encoder.EncodeAll(other, nil), encoder.EncodeAll(piece, nil)
 		}
 		pieces := map[columns.Column][]byte{}
@@ -45,22 +45,21 @@ func FuzzDecode(f *testing.F) {
 		}
 		pieces[columns.Frame], pieces[c] = frame, piece
 		d, err := codec.Decode(day, pieces, c)
-		if err == nil && d.Events() < 1000 { // more would take long, and show no more
+		if err == nil && d.Events() < 1000 { // larger days are slow and find nothing new
 			columnstest.Show(d, c)
 		}
 	})
 }
 
-// TestLittleTakesLittle: what a few bytes make Decode allocate is bounded by what they can
-// say of a day.
-func TestLittleTakesLittle(t *testing.T) { //nolint:paralleltest // it counts what the process allocates
+// TestDecodeAllocation checks that small malformed pieces do not make Decode allocate much.
+func TestDecodeAllocation(t *testing.T) { //nolint:paralleltest // it measures the allocations of the process
 	codec := newCodec(t)
 	million := make([]byte, 1<<20)
 	for name, pieces := range map[string]map[columns.Column][]byte{ //nolint:paralleltest // as above
-		"many visits of many events": {columns.Frame: packed(t, append([]byte{1, 1, 0x90, 0x4e, 0x90, 0x4e}, makeRuns(10_000)...)...)},
-		"many visitor-days":          {columns.Frame: packed(t, append([]byte{1, 0x80, 0x80, 0x40}, million...)...)},
-		"many values":                {columns.Frame: packed(t, 1, 1, 1, 1, 1), columns.Page: packed(t, append([]byte{4, 0xff, 0xff, 0x3f}, million...)...)},
-		"a size that is not true":    {columns.Frame: {0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0xf0, 0xff, 0, 0, 0, 1, 0, 0}},
+		"many visits of many events": {columns.Frame: compressed(t, append([]byte{1, 1, 0x90, 0x4e, 0x90, 0x4e}, makeRuns(10_000)...)...)},
+		"many visitor-days":          {columns.Frame: compressed(t, append([]byte{1, 0x80, 0x80, 0x40}, million...)...)},
+		"many values":                {columns.Frame: compressed(t, 1, 1, 1, 1, 1), columns.Page: compressed(t, append([]byte{4, 0xff, 0xff, 0x3f}, million...)...)},
+		"a false size":               {columns.Frame: {0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0xf0, 0xff, 0, 0, 0, 1, 0, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -68,13 +67,13 @@ func TestLittleTakesLittle(t *testing.T) { //nolint:paralleltest // it counts wh
 			_, err := codec.Decode(day, pieces, columns.Page)
 			runtime.ReadMemStats(&after)
 			if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > 100<<20 {
-				t.Errorf("it took %d MB (%v)", took>>20, err)
+				t.Errorf("got error %v after allocating %d MB, want an error after at most 100 MB", err, took>>20)
 			}
 		})
 	}
 }
 
-// makeRuns are so many numbers of 10,000 each.
+// makeRuns returns n varints of 10,000.
 func makeRuns(n int) (out []byte) {
 	for range n {
 		out = append(out, 0x90, 0x4e)

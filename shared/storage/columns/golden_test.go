@@ -18,8 +18,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 )
 
-// goldenDay is the day in testdata/archive, with the fields that a version of the archive
-// form has. It must stay as it is: the files were written once.
+// goldenDay returns the day in testdata/archive, with the fields that a version of the
+// archive form has. It must not change, since the files are never written again.
 func goldenDay(version int) *columns.Day {
 	var visitorDays [][]*event.Event
 	for visitor := range 12 {
@@ -56,7 +56,7 @@ func goldenDay(version int) *columns.Day {
 	return build(fold(visitorDays))
 }
 
-// firstAttributes are the attributes that an event had in the first version.
+// firstAttributes returns the attributes that an event has in version 1.
 func firstAttributes(e *event.Event) []*string {
 	return []*string{
 		&e.Referrer, &e.Source, &e.Channel, &e.UTMSource, &e.UTMMedium, &e.UTMCampaign, &e.UTMTerm, &e.UTMContent, &e.Country,
@@ -64,11 +64,11 @@ func firstAttributes(e *event.Event) []*string {
 	}
 }
 
-// TestGoldenArchiveForms holds every version of the archive form to the bytes that were
-// written when the version was new. The current version must encode to its own bytes, so
-// that a change of the encoder needs a new version; they are compared uncompressed, since
-// how well a library compresses is no part of the form. UPDATE=1 writes the file of a
-// version that has none; nothing ever writes over one.
+// TestGoldenArchiveForms checks that every version of the archive form can still be
+// decoded, from the bytes that were written when the version was new. The current version
+// must also encode to its own bytes, so that a change of the encoder needs a new version.
+// Bytes are compared uncompressed, since compression may change with the library.
+// UPDATE=1 writes the file of a new version; existing files are never overwritten.
 func TestGoldenArchiveForms(t *testing.T) {
 	t.Parallel()
 	codec := newCodec(t)
@@ -99,16 +99,16 @@ func TestGoldenArchiveForms(t *testing.T) {
 				t.Error(diff)
 			}
 			if version == columns.ArchiveVersion {
-				if diff := cmp.Diff(unpacked(t, golden), unpacked(t, encode(t, codec, want))); diff != "" {
-					t.Errorf("the encoder writes something else than version %d: raise ArchiveVersion in package catalogue, and write the file of the new version with UPDATE=1:\n%s", version, diff)
+				if diff := cmp.Diff(decompressed(t, golden), decompressed(t, encode(t, codec, want))); diff != "" {
+					t.Errorf("the encoder no longer writes version %d: raise ArchiveVersion in package catalogue and write the new version's file with UPDATE=1:\n%s", version, diff)
 				}
 			}
 		})
 	}
 }
 
-// unpacked is pieces without their compression.
-func unpacked(t *testing.T, pieces map[columns.Column][]byte) map[columns.Column][]byte {
+// decompressed returns the pieces without their compression.
+func decompressed(t *testing.T, pieces map[columns.Column][]byte) map[columns.Column][]byte {
 	t.Helper()
 	decoder, err := zstd.NewReader(bytes.NewReader(nil))
 	if err != nil {

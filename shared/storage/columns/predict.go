@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// Much of a day nearly follows from the rest: a visit begins with its first event, ends on
-// the page of its last one, and visitors from one city come from one country. A column that
-// is predicted so takes next to no space, since only differences from the prediction are
-// stored. A wrong prediction costs bytes and nothing else.
+// Much of a day can be predicted from the rest: a visit begins with its first event, ends
+// on the page of its last one, and visitors from one city come from one country. Only
+// differences from the prediction are stored, so a predicted column takes almost no
+// space. A wrong prediction costs bytes and nothing else.
 
-// rule says how a column is predicted from another; see catalogue.Rule.
+// rule is how a column is predicted from another; see catalogue.Rule.
 type rule int
 
 const (
@@ -24,15 +24,15 @@ const (
 	lastSeen
 )
 
-// predictedFrom returns the column from which another is predicted; "" when it is not
-// predicted, or from the frame alone.
+// predictedFrom returns the column from which c is predicted. It returns "" if c is not
+// predicted, or is predicted from the frame alone.
 func (c Column) predictedFrom() Column {
 	_, from := c.prediction()
 	return from
 }
 
-// Needed names the pieces that Codec.Decode needs for the wanted columns, as far as they
-// exist.
+// Needed returns the pieces that Codec.Decode needs for the wanted columns. Some of them
+// may not exist.
 func Needed(wanted ...Column) []Column {
 	all := []Column{Version, Frame, MoreProps}
 	for _, c := range wanted {
@@ -43,9 +43,9 @@ func Needed(wanted ...Column) []Column {
 	return all
 }
 
-// Holds reports whether the pieces of a day hold the wanted columns. They hold every column
-// that their version of the form has, and the properties that have a piece, or all
-// properties when there are none without.
+// Holds reports whether the wanted columns can be decoded from the pieces of a day. These
+// are all columns of the pieces' version, and the properties that have a piece. Without
+// the piece MoreProps they are all properties.
 func Holds(pieces map[Column][]byte, wanted ...Column) bool {
 	if pieces[Frame] == nil {
 		return false
@@ -57,7 +57,7 @@ func Holds(pieces map[Column][]byte, wanted ...Column) bool {
 	})
 }
 
-// versionOf returns the version of the form that a day's pieces have; 0 when it can't be
+// versionOf returns the version of the archive form of a day's pieces; 0 if it can't be
 // read.
 func versionOf(pieces map[Column][]byte) int {
 	piece, ok := pieces[Version]
@@ -68,7 +68,8 @@ func versionOf(pieces map[Column][]byte) int {
 	return int(version)
 }
 
-// predictNumbers predicts a column of numbers: 0 when no rule says more.
+// predictNumbers predicts a column of numbers. A column without a rule is predicted to be
+// all 0.
 func (d *Day) predictNumbers(c Column) []int64 {
 	out := make([]int64, d.rows(c))
 	rule, source := c.prediction()
@@ -101,14 +102,15 @@ func (d *Day) predictNumbers(c Column) []int64 {
 	return out
 }
 
-// ofOneEvent reports whether a text of a visit is predicted to be that of one of its events.
-func (c Column) ofOneEvent() bool {
+// fromEvent reports whether a text of a visit is predicted to be that of its first or last
+// event.
+func (c Column) fromEvent() bool {
 	rule, _ := c.prediction()
 	return rule == firstEvent || rule == lastEvent
 }
 
-// predictFromEvents predicts a text of visits that is that of one event: its number in the
-// column of events.
+// predictFromEvents predicts a text of visits from that of one event. It returns indexes
+// into the values of the events' column.
 func (d *Day) predictFromEvents(c Column) []uint32 {
 	rule, source := c.prediction()
 	from := d.texts[source].Index

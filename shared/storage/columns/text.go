@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// byFrequency is the same column with its values in another order: after "" those come
-// first that most rows have, and none is there that no row has.
+// byFrequency returns the column with its values sorted by the number of rows that have
+// them, the most frequent first. The first value remains ""; unused values are removed.
 func (t Text) byFrequency() Text {
 	counts := make([]int, len(t.Values))
 	for _, n := range t.Index {
@@ -33,12 +33,12 @@ func (t Text) byFrequency() Text {
 	return out
 }
 
-// encodeText returns what is kept of a column of texts; says is false when that says
-// nothing.
-func encodeText(d *Day, c Column) (out []byte, says bool) {
+// encodeText returns the piece of a column of texts. It is not needed if the column equals
+// its prediction.
+func encodeText(d *Day, c Column) (out []byte, needed bool) {
 	text, from := d.texts[c], d.texts[c.predictedFrom()]
 	switch {
-	case c.ofOneEvent():
+	case c.fromEvent():
 		return encodeTextOf(text, from, d.predictFromEvents(c))
 	case c.predictedFrom() != "":
 		return encodeTextBy(text, from)
@@ -48,53 +48,54 @@ func encodeText(d *Day, c Column) (out []byte, says bool) {
 	}
 }
 
-// encodeTextBy guesses that a row has the same text as the last one with the same text in
-// another column.
-func encodeTextBy(text, from Text) (out []byte, says bool) {
+// encodeTextBy predicts that a row has the same text as the previous row that has the same
+// text in the source column.
+func encodeTextBy(text, from Text) (out []byte, needed bool) {
 	latest := make([]uint32, len(from.Values))
 	choices := make([]uint32, len(text.Index))
 	for row, n := range text.Index {
 		if prediction := &latest[from.Index[row]]; *prediction != n {
 			*prediction, choices[row] = n, n+1
-			says = true
+			needed = true
 		}
 	}
 	out = appendValues([]byte{kindTextBy}, text.Values[1:])
-	return appendChoices(out, choices, len(text.Values)+1), says
+	return appendChoices(out, choices, len(text.Values)+1), needed
 }
 
-// encodeTextOf is given the prediction as numbers of the values of the other column.
-func encodeTextOf(text, from Text, prediction []uint32) (out []byte, says bool) {
+// encodeTextOf encodes a column given its prediction, which are indexes into the values of
+// the source column.
+func encodeTextOf(text, from Text, prediction []uint32) (out []byte, needed bool) {
 	numbers := make(map[string]uint32, len(from.Values))
 	for n, value := range from.Values {
 		numbers[value] = uint32(n)
 	}
 	var more []string
-	inOther := make([]uint32, len(text.Values))
+	inSource := make([]uint32, len(text.Values))
 	for n, value := range text.Values {
 		number, ok := numbers[value]
 		if !ok {
 			number = uint32(len(from.Values) + len(more))
 			more = append(more, value)
 		}
-		inOther[n] = number
+		inSource[n] = number
 	}
 	choices := make([]uint32, len(text.Index))
 	for row, n := range text.Index {
-		if inOther[n] != prediction[row] {
-			choices[row] = inOther[n] + 1
-			says = true
+		if inSource[n] != prediction[row] {
+			choices[row] = inSource[n] + 1
+			needed = true
 		}
 	}
 	out = appendValues([]byte{kindTextOf}, more)
-	return appendChoices(out, choices, len(from.Values)+len(more)+1), says
+	return appendChoices(out, choices, len(from.Values)+len(more)+1), needed
 }
 
-// decodeText reads a column of texts, of which nothing is kept when kind is 0.
+// decodeText decodes a column of texts. The kind is 0 if the column has no piece.
 func (d *Day) decodeText(c Column, kind byte, data []byte) (Text, error) {
 	from, index := d.texts[c.predictedFrom()], make([]uint32, d.rows(c))
 	if kind == 0 {
-		if c.ofOneEvent() {
+		if c.fromEvent() {
 			return Text{from.Values, d.predictFromEvents(c)}, nil
 		}
 		return Text{[]string{""}, index}, nil
@@ -107,10 +108,10 @@ func (d *Day) decodeText(c Column, kind byte, data []byte) (Text, error) {
 	case kind == kindText:
 		text := Text{append([]string{""}, values...), index}
 		return text, readChoices(index, data, len(text.Values))
-	case kind == kindTextBy && c.predictedFrom() != "" && !c.ofOneEvent():
+	case kind == kindTextBy && c.predictedFrom() != "" && !c.fromEvent():
 		text := Text{append([]string{""}, values...), index}
 		return text, decodeTextBy(text, data, from)
-	case kind == kindTextOf && c.ofOneEvent():
+	case kind == kindTextOf && c.fromEvent():
 		text := Text{slices.Concat(from.Values, values), index}
 		return text, decodeTextOf(text, data, d.predictFromEvents(c))
 	default:
@@ -156,14 +157,14 @@ func appendValues(out []byte, values []string) []byte {
 	return out
 }
 
-// readValues reads texts, not more of them than there are rows.
+// readValues reads distinct texts. A column can't have more of them than rows.
 func readValues(data []byte, rows int) (values []string, rest []byte, err error) {
 	n, data, err := readUvarint(data)
 	if err != nil || n > uint64(len(data)) {
 		return nil, nil, errShort
 	}
 	if n > uint64(rows) {
-		return nil, nil, errWrong
+		return nil, nil, errMismatch
 	}
 	values = make([]string, n)
 	for i := range values {
@@ -176,13 +177,14 @@ func readValues(data []byte, rows int) (values []string, rest []byte, err error)
 	return values, data, nil
 }
 
-// Choices are numbers below n, of which the smallest are the most frequent. Up to 256
-// take a byte. Up to maxTwo take one or two: a first byte from the last of the 256 on says
-// that a second follows, all of which stand behind all first ones. More take four.
-const maxTwo = 255*256 + 1
+// Choices are numbers below n; the smallest are the most frequent. With n up to 256 each
+// takes one byte. With n up to maxTwoBytes each takes one or two: a first byte of at least
+// oneByte(n) is followed by a second. All second bytes stand after all first ones. With a
+// larger n each takes four bytes.
+const maxTwoBytes = 255*256 + 1
 
-// single is how many of n numbers take one byte.
-func single(n int) uint32 {
+// oneByte returns how many of n choices take one byte.
+func oneByte(n int) uint32 {
 	if n <= 1<<8 {
 		return 1 << 8
 	}
@@ -190,13 +192,13 @@ func single(n int) uint32 {
 }
 
 func appendChoices(out []byte, choices []uint32, n int) []byte {
-	if n > maxTwo {
+	if n > maxTwoBytes {
 		for _, choice := range choices {
 			out = binary.LittleEndian.AppendUint32(out, choice)
 		}
 		return out
 	}
-	one := single(n)
+	one := oneByte(n)
 	for _, choice := range choices {
 		if choice < one {
 			out = append(out, byte(choice))
@@ -213,9 +215,9 @@ func appendChoices(out []byte, choices []uint32, n int) []byte {
 }
 
 func readChoices(choices []uint32, data []byte, n int) error {
-	if n > maxTwo {
+	if n > maxTwoBytes {
 		if len(data) != 4*len(choices) {
-			return errWrong
+			return errMismatch
 		}
 		for i := range choices {
 			choices[i] = binary.LittleEndian.Uint32(data[4*i:])
@@ -224,7 +226,7 @@ func readChoices(choices []uint32, data []byte, n int) error {
 		if len(data) < len(choices) {
 			return errShort
 		}
-		one := single(n)
+		one := oneByte(n)
 		firsts, seconds := data[:len(choices)], data[len(choices):]
 		for i, first := range firsts {
 			choice := uint32(first)
@@ -238,11 +240,11 @@ func readChoices(choices []uint32, data []byte, n int) error {
 			choices[i] = choice
 		}
 		if len(seconds) > 0 {
-			return errWrong
+			return errMismatch
 		}
 	}
 	if len(choices) > 0 && int(slices.Max(choices)) >= n {
-		return errWrong
+		return errMismatch
 	}
 	return nil
 }

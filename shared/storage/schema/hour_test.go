@@ -12,9 +12,9 @@ import (
 	"github.com/analytics-platform/analytics/migrations"
 )
 
-// someHours are hours as the schema before kept them, without their day, and events of
-// a site in India: the first two are of one hour of the third of March there.
-const someHours = `
+// insertHours inserts hours without their day, as the schema had them before, and events
+// of a site in India. The first two events are in one local hour of 3 March.
+const insertHours = `
 INSERT INTO events
 SELECT r.*
 FROM (SELECT jsonb_object_agg(column_name, '') AS columns FROM information_schema.columns WHERE table_name = 'events' AND data_type = 'text') AS empty,
@@ -24,7 +24,7 @@ FROM (SELECT jsonb_object_agg(column_name, '') AS columns FROM information_schem
 INSERT INTO rollup_hour (site_id, hour, visitors, visits, pageviews, events, bounces, seconds)
 VALUES (1, '2026-03-02T18:30:00Z', 1, 1, 2, 2, 0, 60), (1, '2026-03-02T17:30:00Z', 1, 1, 1, 1, 1, 0), (1, '2026-03-02T18:00:00Z', 1, 1, 1, 1, 1, 0)`
 
-func TestHoursGetTheirDay(t *testing.T) {
+func TestMigrateHours(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestHoursGetTheirDay(t *testing.T) {
 			if _, err := provider.UpTo(ctx, 3); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := db.Exec(ctx, someHours); err != nil {
+			if _, err := db.Exec(ctx, insertHours); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := provider.Up(ctx); err != nil {
@@ -57,12 +57,12 @@ func TestHoursGetTheirDay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// No event is in the hour from 18:00, which is none of India's.
+			// India's hours begin at half past, so that no event is in the hour from 18:00.
 			if want := []string{"17:30 of 2026-03-02", "18:30 of 2026-03-03"}; !slices.Equal(got, want) {
-				t.Errorf("the hours are %v, want %v", got, want)
+				t.Errorf("got hours %v, want %v", got, want)
 			}
 			if _, err := provider.DownTo(ctx, 3); err != nil {
-				t.Errorf("the way back: %v", err)
+				t.Errorf("migrate down: %v", err)
 			}
 		})
 	}

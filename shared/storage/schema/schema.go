@@ -1,8 +1,8 @@
-// Package schema keeps the database's schema what the code expects: it applies
-// the embedded migrations, one process at a time, and says what it did.
+// Package schema applies the embedded migrations to the database, one process at a time,
+// and reports what it applied.
 //
-// It must never change data that a user owns, and never edit a table by any way
-// but a migration.
+// It must change the schema only through migrations, and must never change data that a
+// user owns.
 package schema
 
 import (
@@ -19,21 +19,21 @@ import (
 	"github.com/analytics-platform/analytics/migrations"
 )
 
-// lockID names the advisory lock under which migrations run. It is arbitrary, and
-// the same in every release.
+// lockID is the advisory lock that is held while migrations run. It is arbitrary, and must
+// be the same in every release.
 const lockID int64 = 0x616e616c_79746963
 
-// Report says what Migrate found and did.
+// Report is the result of Migrate.
 type Report struct {
-	// Version is the schema's version after the run, the number of a migration.
+	// Version is the number of the last applied migration.
 	Version int64 `json:"version"`
 	// Applied are the migrations that this run applied, in order.
 	Applied []Applied `json:"applied"`
-	// TimescaleDB is the extension's version, "" on plain PostgreSQL.
+	// TimescaleDB is the version of the extension; "" on plain PostgreSQL.
 	TimescaleDB string `json:"timescaledb"`
 }
 
-// Applied is one migration that was applied.
+// Applied is a migration that was applied.
 type Applied struct {
 	Version int64         `json:"version"`
 	File    string        `json:"file"`
@@ -41,8 +41,8 @@ type Applied struct {
 }
 
 const (
-	// Who may not see the libraries that the server has loaded sees the settings that they
-	// bring.
+	// A role that may not read shared_preload_libraries can still see the settings that a
+	// loaded library defines.
 	extensionLoadable = `
 SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')
             THEN current_setting('shared_preload_libraries') ~ '\mtimescaledb\M'
@@ -53,10 +53,10 @@ SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')
 	createExtension  = `CREATE EXTENSION IF NOT EXISTS timescaledb`
 )
 
-// Migrate brings the schema up to date under an advisory lock, so that several
-// replicas may call it at once, and makes TimescaleDB's extension first where the
-// server has it loaded. It applies nothing when there is nothing to do. A
-// database that is newer than this program is an error.
+// Migrate applies the migrations that the database does not have yet. Before that it
+// creates the TimescaleDB extension if the server has loaded the library. An advisory lock
+// makes it safe for several replicas to call it at once. It returns ErrNewer if the
+// database is newer than this program.
 func Migrate(ctx context.Context, db *pgxpool.Pool) (Report, error) {
 	report := Report{Applied: []Applied{}}
 	if err := ensureExtension(ctx, db); err != nil {
@@ -89,10 +89,10 @@ func Migrate(ctx context.Context, db *pgxpool.Pool) (Report, error) {
 	return report, nil
 }
 
-// ErrNewer is returned when the database was migrated by a newer release.
+// ErrNewer is returned if a newer release has migrated the database.
 var ErrNewer = errors.New("the database belongs to a newer release: upgrade this program")
 
-// Current tells whether every migration that this program knows is applied.
+// Current reports whether every migration that this program knows is applied.
 func Current(ctx context.Context, db *pgxpool.Pool) (bool, error) {
 	provider, err := newProvider(db)
 	if err != nil {
@@ -123,7 +123,7 @@ func ensureExtension(ctx context.Context, db *pgxpool.Pool) error {
 func newProvider(db *pgxpool.Pool) (*goose.Provider, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockID), lock.WithLockTimeout(1, 60))
 	if err != nil {
-		return nil, fmt.Errorf("make the migration lock: %w", err)
+		return nil, fmt.Errorf("create the migration lock:  %w", err)
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, stdlib.OpenDBFromPool(db), migrations.Files,
 		goose.WithTableName("schema_migrations"), goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))

@@ -37,14 +37,14 @@ func TestMigrate(t *testing.T) {
 				t.Fatal(err)
 			}
 			if first.Version < 1 || len(first.Applied) != int(first.Version) {
-				t.Errorf("the first run says %+v", first)
+				t.Errorf("the first run reports %+v, want all migrations", first)
 			}
 			again, err := schema.Migrate(ctx, db)
 			if err != nil || again.Version != first.Version || len(again.Applied) != 0 {
-				t.Errorf("the second run says %+v, %v; want that there was nothing to do", again, err)
+				t.Errorf("the second run reports %+v, %v; want no migrations", again, err)
 			}
 			if current, err := schema.Current(ctx, db); err != nil || !current {
-				t.Errorf("current: %t, %v", current, err)
+				t.Errorf("Current returns %t, %v; want true", current, err)
 			}
 
 			hypertables := 0
@@ -54,14 +54,15 @@ func TestMigrate(t *testing.T) {
 				}
 			}
 			if want := map[bool]int{true: 0, false: 4}[database.Name == "plain"]; hypertables != want {
-				t.Errorf("%d hypertables (TimescaleDB %q), want %d", hypertables, first.TimescaleDB, want)
+				t.Errorf("got %d hypertables (TimescaleDB %q), want %d", hypertables, first.TimescaleDB, want)
 			}
 		})
 	}
 }
 
-// TestReplicasMigrateAtOnce: several processes may start at the same moment.
-func TestReplicasMigrateAtOnce(t *testing.T) {
+// TestMigrateConcurrently checks that only one of several processes that start at the same
+// time applies the migrations.
+func TestMigrateConcurrently(t *testing.T) {
 	t.Parallel()
 	url := localtest.Postgres(t)
 	const replicas = 4
@@ -76,18 +77,18 @@ func TestReplicasMigrateAtOnce(t *testing.T) {
 			applied <- len(report.Applied)
 		}()
 	}
-	ran := 0
+	migrated := 0
 	for range replicas {
 		if <-applied > 0 {
-			ran++
+			migrated++
 		}
 	}
-	if ran != 1 {
-		t.Errorf("%d replicas applied migrations, want 1", ran)
+	if migrated != 1 {
+		t.Errorf("%d replicas applied migrations, want 1", migrated)
 	}
 }
 
-func TestADatabaseOfANewerRelease(t *testing.T) {
+func TestMigrateNewerDatabase(t *testing.T) {
 	t.Parallel()
 	db := open(t, localtest.Postgres(t))
 	ctx := t.Context()
@@ -102,9 +103,9 @@ func TestADatabaseOfANewerRelease(t *testing.T) {
 	}
 }
 
-// TestVisitsOfBefore: visits that were stored before they had a revenue get it from
-// their events, compressed or not, and everything else stays.
-func TestVisitsOfBefore(t *testing.T) {
+// TestMigrateRevenue checks that visits stored before the column revenue existed get it
+// from their events, compressed or not, and that everything else stays as it is.
+func TestMigrateRevenue(t *testing.T) {
 	t.Parallel()
 	for _, database := range append(localtest.Databases(t), localtest.WebAssembly(t)) {
 		t.Run(database.Name, func(t *testing.T) {
@@ -137,7 +138,7 @@ func TestVisitsOfBefore(t *testing.T) {
 				{"site_id": 1, "visitor": 7, "day": "2026-03-02", "started_at": "2026-03-01T23:30:00Z"},
 				{"site_id": 2, "visitor": 7, "day": "2026-03-01", "started_at": "2026-03-01T10:00:00Z"}]`)
 			if database.Name != "plain" {
-				// The policies' jobs would compress at the same time.
+				// The jobs of the policies would compress at the same time.
 				exec(t, db, `SELECT remove_compression_policy('events'), remove_compression_policy('visits')`)
 				exec(t, db, `SELECT compress_chunk(show_chunks('events')), compress_chunk(show_chunks('visits'))`)
 			}
@@ -168,15 +169,15 @@ FROM visits ORDER BY site_id, started_at, visitor`)
 				}
 				var events int
 				if err := db.QueryRow(ctx, `SELECT count(*) FROM events`).Scan(&events); err != nil || events != 7 {
-					t.Errorf("%d events are left, want the 7 that are no engagements (%v)", events, err)
+					t.Errorf("got %d events (%v), want the 7 that are not engagements", events, err)
 				}
 			}
 		})
 	}
 }
 
-// insertBefore inserts rows as they were before the migration that is tested: texts
-// are empty and numbers 0 where nothing is said.
+// insertBefore inserts rows before the tested migration is applied. Missing texts are
+// empty and missing numbers 0.
 func insertBefore(t *testing.T, db *pgxpool.Pool, table, rows string) {
 	t.Helper()
 	exec(t, db, `

@@ -16,19 +16,19 @@ const (
     channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser,
     browser_version, os, os_version, device, language, screen, props, amount, currency, subject, funnel,
     funnel_step, engaged, scroll, passive, tag`
-	// eventParameters are an array for each of them.
+	// eventParameters are one array parameter for each of eventColumns.
 	eventParameters = `$1::int[], $2::timestamptz[], $3::uuid[], $4::date[], $5::smallint[], $6::bigint[], $7::smallint[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
     $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
     $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
     $30::jsonb[], $31::numeric[], $32::text[], $33::uuid[], $34::text[], $35::smallint[], $36::int[],
     $37::smallint[], $38::boolean[], $39::text[]`
-	// wholeEventColumns are read for an event as a whole; see scannedEvent.
+	// wholeEventColumns are selected to read all fields of an event; see scannedEvent.
 	wholeEventColumns = `site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title, referrer, source,
     channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser,
     browser_version, os, os_version, device, language, screen, coalesce(props::text, ''),
     coalesce(amount::text, ''), currency, subject, funnel, funnel_step, engaged, scroll, passive, tag`
-	// foldedEventColumns are read for an event that is folded; see scannedEvent.
+	// foldedEventColumns are selected to read the fields that visit.Fold needs.
 	foldedEventColumns = `site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, referrer, source, channel,
     utm_source, utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser,
     browser_version, os, os_version, device, language, screen, coalesce(amount::text, ''), currency,
@@ -39,13 +39,13 @@ const (
     hostname, referrer, source, channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content,
     country, region, city, browser, browser_version, os, os_version, device, language, screen, engaged,
     revenue`
-	// visitParameters are an array for each of them.
+	// visitParameters are one array parameter for each of visitColumns.
 	visitParameters = `$1::int[], $2::timestamptz[], $3::bigint[], $4::date[], $5::int[], $6::int[], $7::int[],
     $8::boolean[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
     $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[],
     $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[],
     $29::text[], $30::bigint[], $31::jsonb[]`
-	// visitUpdates set all of them but the key.
+	// visitUpdates set all columns except those of the key.
 	visitUpdates = `day = excluded.day, duration = excluded.duration, pageviews = excluded.pageviews,
     events = excluded.events, bounce = excluded.bounce, entry_page = excluded.entry_page,
     exit_page = excluded.exit_page, hostname = excluded.hostname, referrer = excluded.referrer,
