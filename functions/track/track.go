@@ -76,7 +76,6 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	enricher.LogPlaces(ctx, env.Logger())
 	client, err := env.Redis(ctx)
 	if err != nil {
 		return nil, err
@@ -85,6 +84,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
+	enricher.LogPlaces(ctx, env.Logger()) // only now: a wrong configuration is reported in one line
 	room := queue.NewMemoryGuard(client, config.MemoryLimit)
 	if err := room.Load(ctx); errors.Is(err, queue.ErrEvicts) { // of any other Run tells
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
