@@ -240,7 +240,7 @@ func TestInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(t.Context()) }()
-	if err := store.HoldShards(t.Context(), tx); err != nil {
+	if err := store.LockShards(t.Context(), tx); err != nil {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer

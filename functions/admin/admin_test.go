@@ -185,7 +185,7 @@ func TestRules(t *testing.T) {
 			t.Fatal(err)
 		}
 		site, ok := known.Directory().Site("example.com")
-		return ok && site.Rules.Hostname(host)
+		return ok && site.Rules.AllowsHostname(host)
 	}
 	created := i.must(t, http.StatusCreated, token, "POST", "/v1/sites", `{"domain":"example.com","timezone":"UTC","rules":{"hostnames":["Example.com"],"props":[]}}`)
 	if diff := cmp.Diff(map[string]any{"hostnames": []any{"example.com"}, "props": []any{}}, created["rules"]); diff != "" {

@@ -36,7 +36,7 @@ func (b *annotationBody) read() (day time.Time, text string, err error) {
 	if day, err = time.Parse(time.DateOnly, b.Day); err != nil {
 		return day, "", problem.Invalid("day", "must be a day such as 2026-03-01")
 	}
-	text, err = label.Read("text", b.Text, sites.MaxAnnotationText)
+	text, err = label.Normalize("text", b.Text, sites.MaxAnnotationText)
 	return day, text, err
 }
 

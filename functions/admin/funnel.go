@@ -31,7 +31,7 @@ func showFunnel(s sites.Funnel) any {
 
 func (f *function) funnels() resource[sites.Funnel, funnelBody] {
 	read := func(b *funnelBody) (err error) {
-		if b.Name, err = label.Read("name", b.Name, sites.MaxName); err != nil {
+		if b.Name, err = label.Normalize("name", b.Name, sites.MaxName); err != nil {
 			return err
 		}
 		return checkDefinition("definition", b.Definition)

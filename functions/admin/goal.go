@@ -23,7 +23,7 @@ func (f *function) goals() resource[sites.Goal, goal.Goal] {
 		one: "goal", many: "goals", most: sites.MaxGoals, readers: readers(),
 		show: showGoal, list: sites.Goals, find: sites.FindGoal, remove: sites.DeleteGoal,
 		add: func(ctx context.Context, db database.DB, site int32, body goal.Goal) (any, error) {
-			read, err := goal.Read(body)
+			read, err := goal.Normalize(body)
 			if err != nil {
 				return nil, err
 			}
@@ -38,7 +38,7 @@ func (f *function) goals() resource[sites.Goal, goal.Goal] {
 			if body.Props == nil {
 				body.Props = row.Props
 			}
-			read, err := goal.Read(body)
+			read, err := goal.Normalize(body)
 			if err != nil {
 				return row, err
 			}

@@ -100,7 +100,7 @@ func (f *function) createKey(w http.ResponseWriter, r *http.Request) (answer, er
 // read checks the body and brings it into the form that is stored.
 func (k *newKey) read() error {
 	var err error
-	if k.Name, err = label.Read("name", k.Name, maxKeyName); err != nil {
+	if k.Name, err = label.Normalize("name", k.Name, maxKeyName); err != nil {
 		return err
 	}
 	allowed := sites.Scopes()

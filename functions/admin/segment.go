@@ -32,7 +32,7 @@ func showSegment(s sites.Segment) any {
 
 func (f *function) segments() resource[sites.Segment, segmentBody] {
 	read := func(b *segmentBody) (err error) {
-		if b.Name, err = label.Read("name", b.Name, sites.MaxName); err != nil {
+		if b.Name, err = label.Normalize("name", b.Name, sites.MaxName); err != nil {
 			return err
 		}
 		return checkFilters("filters", b.Filters)

@@ -34,7 +34,7 @@ func showShareLink(l sites.ShareLink) any { return shareLinkOf(l) }
 
 // read is the name as it is stored, and when the link ends.
 func (b *newShareLink) read(now time.Time) (name string, ends *time.Time, err error) {
-	if name, err = label.Read("name", b.Name, sites.MaxName); err != nil || b.ExpiresAt == nil {
+	if name, err = label.Normalize("name", b.Name, sites.MaxName); err != nil || b.ExpiresAt == nil {
 		return name, nil, err
 	}
 	at, err := time.Parse(time.RFC3339, *b.ExpiresAt)

@@ -208,7 +208,7 @@ func (g *guard) holdQueue(t *testing.T) (release func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.HoldShards(t.Context(), tx); err != nil {
+	if err := store.LockShards(t.Context(), tx); err != nil {
 		t.Fatal(err)
 	}
 	return func() {

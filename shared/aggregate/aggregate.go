@@ -258,7 +258,7 @@ func (a *Aggregator) claim(ctx context.Context, tx pgx.Tx, shard int) error {
 	if _, err := tx.Exec(ctx, settings); err != nil {
 		return fmt.Errorf("configure the transaction: %w", err)
 	}
-	mark, err := store.HoldShard(ctx, tx, shard)
+	mark, err := store.LockShard(ctx, tx, shard)
 	if err != nil {
 		return err
 	}

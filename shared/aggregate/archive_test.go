@@ -73,7 +73,7 @@ func (r *record) difference(ctx context.Context, db database.DB, d store.SiteDay
 	if err != nil {
 		return "", err
 	}
-	for day, err := range store.DayColumns(ctx, db, d.Site, []event.Day{d.Day}, all...) {
+	for day, err := range store.ArchivedDays(ctx, db, d.Site, []event.Day{d.Day}, all...) {
 		if err != nil {
 			return "", err
 		}

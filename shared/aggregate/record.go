@@ -42,7 +42,7 @@ type recorder struct {
 
 // record stores entries in a transaction, in chunks of the given size.
 func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, size int) (Result, error) {
-	sites, err := store.HoldSites(ctx, tx)
+	sites, err := store.LockSites(ctx, tx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -117,11 +117,11 @@ func (r *recorder) store(ctx context.Context, days []*visitorDay) error {
 }
 
 // finish writes the results of all entries that are not yet written. It may wait for other
-// transactions: for one that archives a day (see store.ForgetDayColumns), and for those of
+// transactions: for one that archives a day (see store.InvalidateDays), and for those of
 // other shards (see store.ApplyRollups).
 func (r *recorder) finish(ctx context.Context) error {
 	at := time.Now()
-	if err := store.ForgetDayColumns(ctx, r.tx, slices.Collect(maps.Keys(r.changed))); err != nil {
+	if err := store.InvalidateDays(ctx, r.tx, slices.Collect(maps.Keys(r.changed))); err != nil {
 		return err
 	}
 	if err := store.AddDeadLetters(ctx, r.tx, r.letters); err != nil {
@@ -266,6 +266,6 @@ func addChanges(changes *store.VisitChanges, before, after []visit.Visit) {
 		}
 	}
 	for key := range old {
-		changes.Gone = append(changes.Gone, key)
+		changes.Deleted = append(changes.Deleted, key)
 	}
 }

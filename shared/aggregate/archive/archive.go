@@ -2,8 +2,8 @@
 // rollup answers.
 //
 // An archived day must always match its events. So a day is read and archived in
-// one transaction that holds it (store.HoldDay), and a transaction that changes events of a
-// day deletes its archive (store.ForgetDayColumns), which waits while the day is held.
+// one transaction that locks it (store.LockDay), and a transaction that changes events of a
+// day deletes its archive (store.InvalidateDays), which waits while the day is locked.
 // Archiving never delays days that still receive events.
 package archive
 
@@ -36,7 +36,7 @@ const skipTimeout = 5 * time.Second
 // was deleted.
 func Day(ctx context.Context, db database.DB, codec *columns.Codec, d store.SiteDay, partEvents int) (ok bool, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if ok, err = store.HoldDay(ctx, tx, d); err != nil || !ok {
+		if ok, err = store.LockDay(ctx, tx, d); err != nil || !ok {
 			return err
 		}
 		var parts []map[columns.Column][]byte
@@ -48,7 +48,7 @@ func Day(ctx context.Context, db database.DB, codec *columns.Codec, d store.Site
 		if err != nil {
 			return err
 		}
-		return store.KeepDayColumns(ctx, tx, d, parts)
+		return store.ArchiveDay(ctx, tx, d, parts)
 	})
 	if err != nil && !errors.Is(err, sites.ErrNoSite) {
 		err = fmt.Errorf("archive %s: %w", d.Day, err)
@@ -71,7 +71,7 @@ func ClosedDays(ctx context.Context, db database.DB, codec *columns.Codec, now t
 		return done, nil
 	}
 	first, _ := privacy.SaltDays(now)
-	due, err := store.DaysWithoutColumns(ctx, db, first-1)
+	due, err := store.DueDays(ctx, db, first-1)
 	if err != nil {
 		return done, err
 	}
@@ -103,5 +103,5 @@ func ClosedDays(ctx context.Context, db database.DB, codec *columns.Codec, now t
 func skip(ctx context.Context, db database.DB, d store.SiteDay) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), skipTimeout)
 	defer cancel()
-	return store.PassOverDay(ctx, db, d)
+	return store.SkipDay(ctx, db, d)
 }

@@ -102,7 +102,7 @@ func TestDay(t *testing.T) {
 					t.Fatal(err)
 				}
 				days := 0
-				for day, err := range store.DayColumns(t.Context(), r.db, d.Site, []event.Day{d.Day - 1, d.Day}, wanted...) {
+				for day, err := range store.ArchivedDays(t.Context(), r.db, d.Site, []event.Day{d.Day - 1, d.Day}, wanted...) {
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -158,7 +158,7 @@ func TestClosedDays(t *testing.T) {
 	if done := run(9); done.Days != 0 {
 		t.Errorf("result = %+v, want no more days", done)
 	}
-	if err := store.ForgetDayColumns(t.Context(), r.db, []store.SiteDay{siteDay(1, today-3), siteDay(2, today), siteDay(1, today)}); err != nil {
+	if err := store.InvalidateDays(t.Context(), r.db, []store.SiteDay{siteDay(1, today-3), siteDay(2, today), siteDay(1, today)}); err != nil {
 		t.Fatal(err)
 	}
 	if done := run(9); done.Days != 1 || !cmp.Equal(r.archived(t), all) {
@@ -180,7 +180,7 @@ func TestDayConcurrently(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.ForgetDayColumns(ctx, adder, []store.SiteDay{d}); err != nil {
+	if err := store.InvalidateDays(ctx, adder, []store.SiteDay{d}); err != nil {
 		t.Fatal(err)
 	}
 	if ok, err := archive.Day(ctx, r.db, r.codec, d, archive.PartEvents); ok || err != nil {
@@ -197,15 +197,15 @@ func TestDayConcurrently(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := store.HoldDay(ctx, archiver, d); !ok || err != nil {
+	if ok, err := store.LockDay(ctx, archiver, d); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	added := make(chan error)
 	go func() {
-		added <- pgx.BeginFunc(ctx, r.db, func(tx pgx.Tx) error { return store.ForgetDayColumns(ctx, tx, []store.SiteDay{d}) })
+		added <- pgx.BeginFunc(ctx, r.db, func(tx pgx.Tx) error { return store.InvalidateDays(ctx, tx, []store.SiteDay{d}) })
 	}()
 	r.waitForLock(t)
-	if err := store.KeepDayColumns(ctx, archiver, d, []map[columns.Column][]byte{{columns.Frame: {}}}); err != nil {
+	if err := store.ArchiveDay(ctx, archiver, d, []map[columns.Column][]byte{{columns.Frame: {}}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(archiver.Commit(ctx), <-added); err != nil {
@@ -293,7 +293,7 @@ func TestTooLarge(t *testing.T) {
 	if done := run(t.Context()); done != (archive.Result{Days: 1}) {
 		t.Errorf("result = %+v, want the other day archived", done)
 	}
-	if err := store.ForgetDayColumns(t.Context(), r.db, []store.SiteDay{siteDay(1, large)}); err != nil {
+	if err := store.InvalidateDays(t.Context(), r.db, []store.SiteDay{siteDay(1, large)}); err != nil {
 		t.Fatal(err)
 	}
 	if done := run(t.Context()); done != (archive.Result{Days: 1}) {

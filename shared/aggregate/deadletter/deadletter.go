@@ -87,7 +87,7 @@ func Replay(ctx context.Context, db database.DB, client redis.UniversalClient, l
 // last id.
 func replayBatch(ctx context.Context, db database.DB, client redis.UniversalClient, after, last int64, limit int) (n int, lastID int64, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		letters, err := store.TakeDeadLetters(ctx, tx, after, last, limit)
+		letters, err := store.LockDeadLetters(ctx, tx, after, last, limit)
 		if err != nil || len(letters) == 0 {
 			return err
 		}

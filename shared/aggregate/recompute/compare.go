@@ -106,7 +106,7 @@ func (c *comparison) visitorDay(ctx context.Context, events []*event.Event, stor
 			// Changed and not Added: it may be stored under another day.
 			c.visits.Changed = append(c.visits.Changed, v)
 			continue
-		case !stored.row.Is(v):
+		case !stored.row.Matches(v):
 			c.report.Visits.Changed++
 			c.report.example("the visit that began at %s is stored, but differs from its events", clock(v.Start))
 			c.visits.Changed = append(c.visits.Changed, v)
@@ -123,13 +123,13 @@ func (c *comparison) extra(stored *storedVisits) error {
 	v := &stored.row.Visit
 	c.report.Visits.Extra++
 	c.report.example("the visit that began at %s is stored, but has no events", clock(v.Start))
-	c.visits.Gone = append(c.visits.Gone, v.Key())
+	c.visits.Deleted = append(c.visits.Deleted, v.Key())
 	return stored.advance()
 }
 
 // flush repairs the wrong visits found so far, once there are at least threshold of them.
 func (c *comparison) flush(ctx context.Context, threshold int) error {
-	if len(c.visits.Gone)+len(c.visits.Changed) < threshold {
+	if len(c.visits.Deleted)+len(c.visits.Changed) < threshold {
 		return nil
 	}
 	if c.replace {

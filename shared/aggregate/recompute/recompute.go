@@ -84,7 +84,7 @@ func Day(ctx context.Context, db database.DB, site sites.Site, day event.Day, re
 	})
 	if err == nil && replace && c.report.Differences() > 0 && c.report.Events > 0 {
 		err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			if err := store.HoldRecord(ctx, tx, site.ID); err != nil {
+			if err := store.LockRecord(ctx, tx, site.ID); err != nil {
 				return err
 			}
 			c = newComparison(tx, site, day)

@@ -199,11 +199,11 @@ func setDay(e *event.Event, site *Site, arrived time.Time) error {
 // excluded returns the reason why a site's rules exclude an event, apart from its country.
 func excluded(r *rules.Filter, e *event.Event, address netip.Addr) Reason {
 	switch {
-	case !r.Hostname(e.Hostname):
+	case !r.AllowsHostname(e.Hostname):
 		return ExcludedHostname
-	case !r.Path(e.Page):
+	case !r.AllowsPath(e.Page):
 		return ExcludedPath
-	case !r.Address(address):
+	case !r.AllowsAddress(address):
 		return ExcludedAddress
 	}
 	return ""
@@ -217,7 +217,7 @@ func (p *Pipeline) enrich(e *event.Event, r Request, site *Site, referrer string
 		return Reason(agent.Bot)
 	}
 	p.setAttributes(e, agent, r.Address, referrer, site.Domain, campaign)
-	if !site.Rules.Country(e.Country) {
+	if !site.Rules.AllowsCountry(e.Country) {
 		return ExcludedCountry
 	}
 	return ""
@@ -283,7 +283,7 @@ func removeProps(e *event.Event, r *rules.Filter) (personal []string) {
 		case privacy.Personal(key):
 			personal = append(personal, key)
 			delete(e.Props, key)
-		case !r.Prop(key):
+		case !r.AllowsProp(key):
 			delete(e.Props, key)
 		}
 	}

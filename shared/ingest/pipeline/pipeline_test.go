@@ -304,7 +304,7 @@ func TestWhatIsWrongIsCounted(t *testing.T) {
 
 func filter(t *testing.T, r rules.Rules) *rules.Filter {
 	t.Helper()
-	read, err := rules.Read(r)
+	read, err := rules.Normalize(r)
 	if err != nil {
 		t.Fatal(err)
 	}

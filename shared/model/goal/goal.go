@@ -1,6 +1,6 @@
-// Package goal owns what reaches a goal: an event of a name, or a view of a page.
+// Package goal defines what a goal is: an event with a name, or a view of a page.
 //
-// It is pure. How many visitors reached one is for package report.
+// It is pure. Package report counts the visitors that reach a goal.
 package goal
 
 import (
@@ -13,44 +13,44 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// What a goal may say at most.
+// The limits of a goal.
 const (
 	MaxName  = 100 // characters
 	MaxPage  = 300 // bytes
 	MaxProps = 3
 )
 
-// Goal is something that a site's owner wants visitors to do. Read makes it fit to be
-// stored.
+// Goal is something that the owner of a site wants visitors to do. Normalize prepares it
+// for storage.
 type Goal struct {
-	Name string `json:"name"` // for people; a site has no two of the same name
-	// Event is the name of the events that reach it. Either it or Page is set.
+	Name string `json:"name"` // display name, unique within the site
+	// Event is the name of the events that reach the goal. Either Event or Page is set.
 	Event string `json:"event,omitzero"`
-	// Page is a pattern, as package glob reads it, of the pages whose views reach it.
+	// Page is a pattern of the pages whose views reach the goal; see package glob.
 	Page string `json:"page,omitzero"`
-	// Props are properties that the event or view must have, with exactly these values.
+	// Props are properties that the event or view must have with exactly these values.
 	Props map[string]string `json:"props,omitempty"`
-	// Currency makes it a revenue goal: the amounts of its events in this currency (ISO
-	// 4217) are what it has brought in.
+	// Currency (ISO 4217) makes it a revenue goal: its revenue is the sum of its events'
+	// amounts in this currency.
 	Currency string `json:"currency,omitzero"`
 }
 
-// Read checks a goal and brings it into the form that is stored. What is wrong is a
-// problem that names the field.
-func Read(g Goal) (Goal, error) {
+// Normalize validates a goal and returns it in the form that is stored. It returns a
+// *validation.Error for an invalid field.
+func Normalize(g Goal) (Goal, error) {
 	var err error
-	if g.Name, err = label.Read("name", g.Name, MaxName); err != nil {
+	if g.Name, err = label.Normalize("name", g.Name, MaxName); err != nil {
 		return g, err
 	}
 	switch {
 	case g.Event == "" && g.Page == "":
-		return g, validation.New("event", "say what reaches the goal: event, the name of an event, or page, a pattern such as /blog/**")
+		return g, validation.New("event", "set event, the name of an event, or page, a pattern such as /blog/**")
 	case g.Event != "" && g.Page != "":
-		return g, validation.New("page", `goes without event: a goal is reached by the one or the other, which leaves the other ""`)
+		return g, validation.New("page", `can't be combined with event: set one of them and leave the other empty`)
 	case g.Event != "" && !storable(g.Event, event.MaxName):
 		return g, validation.New("event", fmt.Sprintf("must be the name of an event, of at most %d bytes", event.MaxName))
 	}
-	if g.Page, err = readPage(g.Page); err != nil {
+	if g.Page, err = normalizePage(g.Page); err != nil {
 		return g, err
 	}
 	if err := checkProps(g.Props); err != nil {
@@ -60,16 +60,16 @@ func Read(g Goal) (Goal, error) {
 	switch {
 	case g.Currency == "":
 	case len(g.Currency) != 3 || strings.Trim(g.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
-		return g, validation.New("currency", "must be the three letters of ISO 4217, e.g. EUR")
+		return g, validation.New("currency", "must be an ISO 4217 code of three letters, such as EUR")
 	case g.Event == "":
-		return g, validation.New("currency", "goes with event: views of pages have no amount")
+		return g, validation.New("currency", "requires event, since page views have no amount")
 	}
 	return g, nil
 }
 
-// readPage writes a pattern as pages are written: what is not ASCII is escaped in their
-// addresses.
-func readPage(pattern string) (string, error) {
+// normalizePage escapes a pattern like the paths that it is compared with, in which
+// everything but printable ASCII is percent-encoded.
+func normalizePage(pattern string) (string, error) {
 	pattern = strings.TrimSpace(pattern)
 	if !storable(pattern, MaxPage) {
 		return "", validation.New("page", fmt.Sprintf("must be UTF-8 text of at most %d bytes", MaxPage))
@@ -103,7 +103,7 @@ func checkProps(props map[string]string) error {
 	return nil
 }
 
-// storable tells whether a text of at most so many bytes can be in an event.
-func storable(text string, most int) bool {
-	return len(text) <= most && utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
+// storable reports whether an event can hold the text, of at most limit bytes.
+func storable(text string, limit int) bool {
+	return len(text) <= limit && utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
 }

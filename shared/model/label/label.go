@@ -1,4 +1,4 @@
-// Package label owns what people may call things: sites, keys, goals and the like.
+// Package label validates the names that people give to sites, keys, goals and the like.
 package label
 
 import (
@@ -10,12 +10,12 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// Read trims a label of at most so many characters. One that is empty, too long or not
-// fit to be shown in a line is a problem of its field.
-func Read(field, text string, most int) (string, error) {
+// Normalize trims a label. It returns a *validation.Error for the field if the label is
+// empty, has more than limit characters or can't be shown in a line.
+func Normalize(field, text string, limit int) (string, error) {
 	text = strings.TrimSpace(text)
-	if text == "" || utf8.RuneCountInString(text) > most || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return "", validation.New(field, fmt.Sprintf("must have 1 to %d characters, none of them a control character", most))
+	if text == "" || utf8.RuneCountInString(text) > limit || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return "", validation.New(field, fmt.Sprintf("must have 1 to %d characters, none of them a control character", limit))
 	}
 	return text, nil
 }

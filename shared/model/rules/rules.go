@@ -1,9 +1,8 @@
-// Package rules owns what a site's owner lets in: from which hosts, which pages,
-// addresses, countries and properties, with whose consent, how often and how many of the
-// visitors.
+// Package rules decides which events a site accepts: from which hosts, pages, addresses
+// and countries, with which properties and consent, at what rate, and for what share of
+// the visitors.
 //
-// It is pure. It decides on what it is given and keeps nothing of it, and must never put
-// an address of a visitor into an error.
+// It is pure. It must never put a visitor's address into an error.
 package rules
 
 import (
@@ -18,66 +17,64 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// Rules are what an owner sets for a site. The zero value lets everything in but what
-// visitors forbid.
+// Rules are the rules of a site. The zero value accepts all events, except those of
+// visitors who ask not to be tracked.
 type Rules struct {
-	// Hostnames of the pages that events may come from, such as "example.com", or
-	// "*.example.com" for all below it; any when empty.
+	// Hostnames are the hosts that events may come from, such as "example.com", or
+	// "*.example.com" for all its subdomains; empty for any.
 	Hostnames []string `json:"hostnames,omitzero"`
-	// ExcludedPaths are patterns of pages that are not counted, as package glob reads
-	// them: "/admin/**".
+	// ExcludedPaths are patterns of excluded pages, such as "/admin/**"; see package glob.
 	ExcludedPaths []string `json:"excluded_paths,omitzero"`
-	// ExcludedAddresses are those of people who are not counted, such as the owner's own
-	// office: "203.0.113.7", "2001:db8::/32".
+	// ExcludedAddresses are addresses and networks of excluded visitors, such as the
+	// owner's office: "203.0.113.7", "2001:db8::/32".
 	ExcludedAddresses []string `json:"excluded_addresses,omitzero"`
-	// ExcludedCountries are codes of ISO 3166-1 alpha-2.
+	// ExcludedCountries are ISO 3166-1 alpha-2 codes.
 	ExcludedCountries []string `json:"excluded_countries,omitzero"`
-	// Props are the keys of the properties that are kept; all when nil, none when empty.
+	// Props are the keys of the properties that are stored; nil for all, empty for none.
 	Props *[]string `json:"props,omitzero"`
-	// Consent says whose events are counted.
+	// Consent is the mode of consent; empty for Signals.
 	Consent Consent `json:"consent,omitzero"`
-	// Rate is how many events are taken in a minute at most; no limit when 0.
+	// Rate is the maximum number of events per minute; 0 for no limit.
 	Rate int `json:"rate,omitzero"`
-	// Sample is the percentage of visitors that is counted, 1 to 100: a visitor with all of
-	// the day's events or not at all. All when 0. Numbers are of the sample.
+	// Sample is the percentage of visitors that are counted, 1 to 100; 0 for all. A visitor
+	// is counted with all events of a day or not at all. Reports are not scaled up.
 	Sample int `json:"sample,omitzero"`
 }
 
-// Consent says whose events are counted.
+// Consent is whose events a site accepts.
 type Consent string
 
 // The modes of consent.
 const (
-	// Signals counts all but those who ask not to be tracked, by DNT or Sec-GPC. It is the
-	// mode when none is set.
+	// Signals accepts events of visitors who don't send DNT or Sec-GPC. It is the default.
 	Signals Consent = "signals"
-	// Anonymous counts those too, without knowing one from another: each of their events
-	// is a visit of its own, of a page and an hour and nothing else.
+	// Anonymous also accepts events of the visitors who do, without identifying them: each
+	// of their events is a visit of its own with only a page and an hour.
 	Anonymous Consent = "anonymous"
-	// Required counts only events that say that their visitor has agreed.
+	// Required accepts only events that state the visitor's consent.
 	Required Consent = "required"
 )
 
-// How much may be set, so that an event is decided on in microseconds.
+// The limits of rules. They bound the time it takes to decide on an event.
 const (
 	MaxList    = 100 // entries of a list
 	MaxPattern = 300 // bytes of an entry
 	MaxRate    = 100_000_000
 )
 
-// Read checks rules and brings them into the form that is stored. What is wrong is a
-// problem that names the field.
-func Read(r Rules) (Rules, error) {
+// Normalize validates rules and returns them in the form that is stored. It returns a
+// *validation.Error for an invalid field.
+func Normalize(r Rules) (Rules, error) {
 	for _, list := range []struct {
-		field  string
-		values *[]string
-		read   func(string) (string, error)
+		field     string
+		values    *[]string
+		normalize func(string) (string, error)
 	}{
-		{"rules.hostnames", &r.Hostnames, readHostname},
-		{"rules.excluded_paths", &r.ExcludedPaths, readPath},
-		{"rules.excluded_addresses", &r.ExcludedAddresses, readNetwork},
-		{"rules.excluded_countries", &r.ExcludedCountries, readCountry},
-		{"rules.props", r.Props, readKey},
+		{"rules.hostnames", &r.Hostnames, normalizeHostname},
+		{"rules.excluded_paths", &r.ExcludedPaths, normalizePath},
+		{"rules.excluded_addresses", &r.ExcludedAddresses, normalizeNetwork},
+		{"rules.excluded_countries", &r.ExcludedCountries, normalizeCountry},
+		{"rules.props", r.Props, normalizeKey},
 	} {
 		if list.values == nil || *list.values == nil {
 			continue
@@ -85,20 +82,20 @@ func Read(r Rules) (Rules, error) {
 		if len(*list.values) > MaxList {
 			return r, validation.New(list.field, fmt.Sprintf("may have at most %d entries", MaxList))
 		}
-		read := make([]string, 0, len(*list.values))
+		normalized := make([]string, 0, len(*list.values))
 		for i, value := range *list.values {
 			if len(value) > MaxPattern {
 				return r, validation.New(fmt.Sprintf("%s[%d]", list.field, i), fmt.Sprintf("may have at most %d bytes", MaxPattern))
 			}
-			value, err := list.read(strings.TrimSpace(value))
+			value, err := list.normalize(strings.TrimSpace(value))
 			if err != nil {
 				return r, validation.New(fmt.Sprintf("%s[%d]", list.field, i), err.Error())
 			}
-			if !slices.Contains(read, value) {
-				read = append(read, value)
+			if !slices.Contains(normalized, value) {
+				normalized = append(normalized, value)
 			}
 		}
-		*list.values = read
+		*list.values = normalized
 	}
 	switch r.Consent {
 	case "", Signals:
@@ -119,8 +116,8 @@ func Read(r Rules) (Rules, error) {
 	return r, nil
 }
 
-func readHostname(text string) (string, error) {
-	// As pages are named: see privacy.ReadPage.
+func normalizeHostname(text string) (string, error) {
+	// The hosts of pages have this form too, see privacy.ReadPage.
 	host := strings.TrimPrefix(strings.ToLower(strings.TrimSuffix(text, ".")), "www.")
 	name := strings.TrimPrefix(host, "*.")
 	if name == "" || strings.ContainsAny(name, "*/:@ \t") {
@@ -129,14 +126,14 @@ func readHostname(text string) (string, error) {
 	return host, nil
 }
 
-func readPath(text string) (string, error) {
+func normalizePath(text string) (string, error) {
 	if !strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "*") {
 		return "", errors.New("must begin with a slash or a star, such as /admin/**")
 	}
 	return text, nil
 }
 
-func readNetwork(text string) (string, error) {
+func normalizeNetwork(text string) (string, error) {
 	network, err := parseNetwork(text)
 	if err != nil {
 		return "", errors.New("must be an address or a network such as 203.0.113.7 or 2001:db8::/32")
@@ -160,43 +157,43 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return network.Masked(), err
 }
 
-func readCountry(text string) (string, error) {
+func normalizeCountry(text string) (string, error) {
 	code := strings.ToUpper(text)
 	if len(code) != 2 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return "", errors.New("must be a country's code of two letters, such as FR")
+		return "", errors.New("must be a country code of two letters, such as FR")
 	}
 	return code, nil
 }
 
-func readKey(text string) (string, error) {
+func normalizeKey(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("must be the key of a property")
 	}
 	return text, nil
 }
 
-// Filter is rules made ready to decide on events. It is safe for concurrent use; nil lets
-// everything in.
+// Filter applies rules to events. It is safe for concurrent use. A nil Filter accepts
+// everything.
 type Filter struct {
-	hosts     map[string]struct{} // allowed; nil when all are
-	below     []string            // ".example.com"
-	paths     *regexp.Regexp      // excluded; nil when none is
+	hosts     map[string]struct{} // allowed; nil for all
+	suffixes  []string            // of allowed hosts, such as ".example.com"
+	paths     *regexp.Regexp      // excluded; nil for none
 	networks  []netip.Prefix      // excluded
 	countries map[string]struct{} // excluded
-	props     map[string]struct{} // kept; nil when all are
+	props     map[string]struct{} // stored; nil for all
 	consent   Consent
 	rate      int
 	sample    int
 }
 
-// Compile makes rules that Read returned ready.
+// Compile returns a Filter for rules that Normalize has returned.
 func (r *Rules) Compile() (*Filter, error) {
 	f := &Filter{consent: r.Consent, rate: r.Rate, sample: r.Sample}
 	if len(r.Hostnames) > 0 {
 		f.hosts = map[string]struct{}{}
 		for _, host := range r.Hostnames {
-			if below, ok := strings.CutPrefix(host, "*"); ok {
-				f.below = append(f.below, below)
+			if suffix, ok := strings.CutPrefix(host, "*"); ok {
+				f.suffixes = append(f.suffixes, suffix)
 			} else {
 				f.hosts[host] = struct{}{}
 			}
@@ -230,30 +227,30 @@ func set(values []string) map[string]struct{} {
 	return s
 }
 
-// Hostname tells whether events of the host's pages are let in. An event without a page
-// ("") is.
-func (f *Filter) Hostname(host string) bool {
+// AllowsHostname reports whether events from pages of a host are accepted. The host is
+// empty for an event without a page, which is accepted.
+func (f *Filter) AllowsHostname(host string) bool {
 	if f == nil || f.hosts == nil || host == "" {
 		return true
 	}
 	if _, ok := f.hosts[host]; ok {
 		return true
 	}
-	return slices.ContainsFunc(f.below, func(below string) bool { return strings.HasSuffix(host, below) })
+	return slices.ContainsFunc(f.suffixes, func(suffix string) bool { return strings.HasSuffix(host, suffix) })
 }
 
-// Path tells whether events of a page are let in.
-func (f *Filter) Path(path string) bool {
+// AllowsPath reports whether events from a page are accepted.
+func (f *Filter) AllowsPath(path string) bool {
 	return f == nil || f.paths == nil || !f.paths.MatchString(path)
 }
 
-// Address tells whether events from an address are let in.
-func (f *Filter) Address(address netip.Addr) bool {
+// AllowsAddress reports whether events from an address are accepted.
+func (f *Filter) AllowsAddress(address netip.Addr) bool {
 	return f == nil || !slices.ContainsFunc(f.networks, func(n netip.Prefix) bool { return n.Contains(address) })
 }
 
-// Country tells whether events from a country are let in.
-func (f *Filter) Country(code string) bool {
+// AllowsCountry reports whether events from a country are accepted.
+func (f *Filter) AllowsCountry(code string) bool {
 	if f == nil {
 		return true
 	}
@@ -261,8 +258,8 @@ func (f *Filter) Country(code string) bool {
 	return !excluded
 }
 
-// Prop tells whether a property is kept.
-func (f *Filter) Prop(key string) bool {
+// AllowsProp reports whether a property is stored.
+func (f *Filter) AllowsProp(key string) bool {
 	if f == nil || f.props == nil {
 		return true
 	}
@@ -270,7 +267,7 @@ func (f *Filter) Prop(key string) bool {
 	return ok
 }
 
-// Consent is the mode of consent.
+// Consent returns the mode of consent.
 func (f *Filter) Consent() Consent {
 	if f == nil || f.consent == "" {
 		return Signals
@@ -278,7 +275,7 @@ func (f *Filter) Consent() Consent {
 	return f.consent
 }
 
-// Rate is how many events are taken in a minute; 0 is no limit.
+// Rate returns the maximum number of events per minute; 0 for no limit.
 func (f *Filter) Rate() int {
 	if f == nil {
 		return 0
@@ -286,9 +283,9 @@ func (f *Filter) Rate() int {
 	return f.rate
 }
 
-// Sampled tells whether a visitor is in the sample. Visitors are random numbers, so that
-// a share of the numbers is a share of the visitors.
+// Sampled reports whether a visitor is in the sample. Visitors are random numbers, so a
+// share of the numbers is a share of the visitors.
 func (f *Filter) Sampled(visitor int64) bool {
-	// The low bits choose the queue's shard, so the high ones choose here.
+	// The low bits choose the shard of the queue, so this uses the high ones.
 	return f == nil || f.sample == 0 || uint64(visitor)>>32%100 < uint64(f.sample)
 }

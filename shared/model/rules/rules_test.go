@@ -13,21 +13,21 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-func TestRead(t *testing.T) {
+func TestNormalize(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ given, want string }{
 		"nothing":                  {`{}`, `{}`},
-		"hosts in one form":        {`{"hostnames":["www.Example.com","*.Example.com.","example.com"]}`, `{"hostnames":["example.com","*.example.com"]}`},
+		"hosts":                    {`{"hostnames":["www.Example.com","*.Example.com.","example.com"]}`, `{"hostnames":["example.com","*.example.com"]}`},
 		"paths":                    {`{"excluded_paths":[" /admin/** ","*.json"]}`, `{"excluded_paths":["/admin/**","*.json"]}`},
-		"addresses in one form":    {`{"excluded_addresses":["203.0.113.7","203.0.113.7/32","203.0.113.9/24","2001:DB8::1","::ffff:192.0.2.1"]}`, `{"excluded_addresses":["203.0.113.7","203.0.113.0/24","2001:db8::1","192.0.2.1"]}`},
+		"addresses and networks":   {`{"excluded_addresses":["203.0.113.7","203.0.113.7/32","203.0.113.9/24","2001:DB8::1","::ffff:192.0.2.1"]}`, `{"excluded_addresses":["203.0.113.7","203.0.113.0/24","2001:db8::1","192.0.2.1"]}`},
 		"countries":                {`{"excluded_countries":["fr","DE"]}`, `{"excluded_countries":["FR","DE"]}`},
 		"no property":              {`{"props":[]}`, `{"props":[]}`},
-		"the mode that needs none": {`{"consent":"signals","sample":100}`, `{}`},
-		"the others":               {`{"consent":"required","sample":1,"rate":60}`, `{"consent":"required","rate":60,"sample":1}`},
+		"defaults":                 {`{"consent":"signals","sample":100}`, `{}`},
+		"consent, sample and rate": {`{"consent":"required","sample":1,"rate":60}`, `{"consent":"required","rate":60,"sample":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := rules.Read(parse(t, test.given))
+			got, err := rules.Normalize(parse(t, test.given))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -35,7 +35,7 @@ func TestRead(t *testing.T) {
 			if err != nil || string(encoded) != test.want {
 				t.Errorf("got %s, %v; want %s", encoded, err, test.want)
 			}
-			again, err := rules.Read(got)
+			again, err := rules.Normalize(got)
 			if diff := cmp.Diff(got, again); err != nil || diff != "" {
 				t.Error(err, diff)
 			}
@@ -51,7 +51,7 @@ func parse(t *testing.T, text string) (r rules.Rules) {
 	return r
 }
 
-func TestWhatIsWrongIsNamed(t *testing.T) {
+func TestNormalizeErrors(t *testing.T) {
 	t.Parallel()
 	for given, field := range map[string]string{
 		`{"hostnames":["a.example","https://b.example/"]}`:              "rules.hostnames[1]",
@@ -69,7 +69,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		`{"rate":-1}`:                                                   "rules.rate",
 		`{"sample":101}`:                                                "rules.sample",
 	} {
-		_, err := rules.Read(parse(t, given))
+		_, err := rules.Normalize(parse(t, given))
 		if invalid, ok := errors.AsType[*validation.Error](err); !ok || invalid.Field != field || invalid.Code != "" {
 			t.Errorf("%s: got %v, want an error of the field %s", given, err, field)
 		}
@@ -78,7 +78,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 
 func compile(t *testing.T, text string) *rules.Filter {
 	t.Helper()
-	read, err := rules.Read(parse(t, text))
+	read, err := rules.Normalize(parse(t, text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,63 +98,63 @@ func TestFilter(t *testing.T) {
 	all, none := compile(t, `{}`), compile(t, `{"props":[]}`)
 	var unset *rules.Filter
 	for _, test := range []struct {
-		what string
+		name string
 		got  bool
 		want bool
 	}{
-		{"the host", f.Hostname("example.com"), true},
-		{"a host below one that stands alone", f.Hostname("www.example.com"), false},
-		{"a host below", f.Hostname("a.b.example.org"), true},
-		{"the host above", f.Hostname("example.org"), false},
-		{"a host that ends alike", f.Hostname("evilexample.org"), false},
-		{"an event without a page", f.Hostname(""), true},
-		{"a page", f.Path("/"), true},
-		{"the excluded page", f.Path("/admin"), false},
-		{"a page below it", f.Path("/admin/x"), true},
-		{"one star", f.Path("/user/7/edit"), false},
-		{"one star is no slash", f.Path("/user/7/8/edit"), true},
-		{"two stars", f.Path("/api/v1/x"), false},
-		{"two stars first", f.Path("/x/y.json"), false},
-		{"a point is a point", f.Path("/aXb"), true},
-		{"the address", f.Address(netip.MustParseAddr("203.0.113.7")), false},
-		{"the next one", f.Address(netip.MustParseAddr("203.0.113.8")), true},
-		{"an address in the network", f.Address(netip.MustParseAddr("2001:db8:1::5")), false},
-		{"no address", f.Address(netip.Addr{}), true},
-		{"the country", f.Country("FR"), false},
-		{"another", f.Country("DE"), true},
-		{"none", f.Country(""), true},
-		{"the property", f.Prop("plan"), true},
-		{"another property", f.Prop("theme"), false},
-		{"a property when none is kept", none.Prop("plan"), false},
-		{"a property when all are", all.Prop("plan"), true},
-		{"no rules at all", unset.Hostname("x") && unset.Path("/") && unset.Address(netip.Addr{}) && unset.Country("FR") && unset.Prop("x") && unset.Sampled(5), true},
+		{"an allowed host", f.AllowsHostname("example.com"), true},
+		{"a subdomain of a host without a star", f.AllowsHostname("www.example.com"), false},
+		{"a subdomain of a host with a star", f.AllowsHostname("a.b.example.org"), true},
+		{"the parent of a host with a star", f.AllowsHostname("example.org"), false},
+		{"a host with the same ending", f.AllowsHostname("evilexample.org"), false},
+		{"an event without a page", f.AllowsHostname(""), true},
+		{"a page", f.AllowsPath("/"), true},
+		{"an excluded page", f.AllowsPath("/admin"), false},
+		{"a page below it", f.AllowsPath("/admin/x"), true},
+		{"one star", f.AllowsPath("/user/7/edit"), false},
+		{"one star does not match a slash", f.AllowsPath("/user/7/8/edit"), true},
+		{"two stars", f.AllowsPath("/api/v1/x"), false},
+		{"two stars first", f.AllowsPath("/x/y.json"), false},
+		{"a dot is literal", f.AllowsPath("/aXb"), true},
+		{"an excluded address", f.AllowsAddress(netip.MustParseAddr("203.0.113.7")), false},
+		{"the next address", f.AllowsAddress(netip.MustParseAddr("203.0.113.8")), true},
+		{"an address in an excluded network", f.AllowsAddress(netip.MustParseAddr("2001:db8:1::5")), false},
+		{"no address", f.AllowsAddress(netip.Addr{}), true},
+		{"an excluded country", f.AllowsCountry("FR"), false},
+		{"another country", f.AllowsCountry("DE"), true},
+		{"no country", f.AllowsCountry(""), true},
+		{"a listed property", f.AllowsProp("plan"), true},
+		{"another property", f.AllowsProp("theme"), false},
+		{"a property when none is allowed", none.AllowsProp("plan"), false},
+		{"a property when all are allowed", all.AllowsProp("plan"), true},
+		{"a nil filter", unset.AllowsHostname("x") && unset.AllowsPath("/") && unset.AllowsAddress(netip.Addr{}) && unset.AllowsCountry("FR") && unset.AllowsProp("x") && unset.Sampled(5), true},
 	} {
 		if test.got != test.want {
-			t.Errorf("%s: let in %t", test.what, test.got)
+			t.Errorf("%s: got %t, want %t", test.name, test.got, test.want)
 		}
 	}
 	if all.Consent() != rules.Signals || unset.Consent() != rules.Signals || compile(t, `{"consent":"required"}`).Consent() != rules.Required {
-		t.Error("the mode of consent is not the one that was set, or signals")
+		t.Error("Consent does not return the mode that was set, or signals by default")
 	}
 }
 
-// TestSample: the sample is its share of the visitors of each shard.
+// TestSample checks that the sample has the same share of the visitors of each shard.
 func TestSample(t *testing.T) {
 	t.Parallel()
 	f := compile(t, `{"sample":25}`)
 	const n = 100_000
-	var kept [4]int
+	var sampled [4]int
 	visitor := uint64(1)
 	for range n {
 		visitor = visitor*6364136223846793005 + 1442695040888963407
 		v := int64(visitor)
 		if f.Sampled(v) {
-			kept[uint64(v>>8)%4]++
+			sampled[uint64(v>>8)%4]++
 		}
 	}
-	for _, k := range kept {
+	for _, k := range sampled {
 		if k < n/16*95/100 || k > n/16*105/100 {
-			t.Errorf("of %d visitors in each shard %v are in a sample of a quarter", n/4, kept)
+			t.Errorf("%v of %d visitors of each shard are in the sample, want a quarter", sampled, n/4)
 		}
 	}
 }
@@ -166,17 +166,17 @@ func FuzzFilter(f *testing.F) {
 		if json.Unmarshal([]byte(text), &r) != nil {
 			return
 		}
-		read, err := rules.Read(r)
+		read, err := rules.Normalize(r)
 		if err != nil {
 			return
 		}
 		filter, err := read.Compile()
 		if err != nil {
-			t.Fatalf("rules that were read can't be used: %v", err)
+			t.Fatalf("compile normalized rules: %v", err)
 		}
-		filter.Hostname(host)
-		filter.Path(path)
-		filter.Country(country)
-		filter.Address(netip.IPv6Unspecified())
+		filter.AllowsHostname(host)
+		filter.AllowsPath(path)
+		filter.AllowsCountry(country)
+		filter.AllowsAddress(netip.IPv6Unspecified())
 	})
 }

@@ -72,7 +72,7 @@ func (s *Session) EachDay(ctx context.Context, r language.Range, wanted []column
 // load sends a loader for each part of each day.
 func (s *Session) load(ctx context.Context, r language.Range, days []event.Day, wanted []columns.Column, send func(func() (*columns.Day, error)) error) error {
 	archived := map[event.Day]bool{}
-	for day, err := range store.DayColumns(ctx, s.DB, s.Site.ID, days, wanted...) {
+	for day, err := range store.ArchivedDays(ctx, s.DB, s.Site.ID, days, wanted...) {
 		if err != nil {
 			return err
 		}

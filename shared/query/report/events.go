@@ -80,12 +80,12 @@ func (r *Reporter) EventTable(ctx context.Context, db database.DB, site sites.Si
 func idOf(e *event.Event) language.EventID { return language.EventID{Time: e.Time, ID: e.ID} }
 
 // eventBounds returns where the events of a range are stored.
-func eventBounds(r language.Range) store.Stretch {
+func eventBounds(r language.Range) store.EventRange {
 	if r.Whole {
-		return store.StretchOf(r.First, r.Last)
+		return store.EventRangeOf(r.First, r.Last)
 	}
 	first, last := r.AnyZone() // the site may have been in another time zone
-	return store.Stretch{From: r.From, To: r.To, First: first, Last: last}
+	return store.EventRange{From: r.From, To: r.To, First: first, Last: last}
 }
 
 // matchingEvents returns those of some events, which are in order, that match all filters.

@@ -123,7 +123,7 @@ func ensureExtension(ctx context.Context, db *pgxpool.Pool) error {
 func newProvider(db *pgxpool.Pool) (*goose.Provider, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockID), lock.WithLockTimeout(1, 60))
 	if err != nil {
-		return nil, fmt.Errorf("create the migration lock:  %w", err)
+		return nil, fmt.Errorf("create the migration lock: %w", err)
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, stdlib.OpenDBFromPool(db), migrations.Files,
 		goose.WithTableName("schema_migrations"), goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))

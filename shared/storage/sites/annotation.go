@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	// MaxAnnotations is how many annotations a site may have.
+	// MaxAnnotations is the maximum number of annotations of a site.
 	MaxAnnotations = 1000
-	// MaxAnnotationText is how many characters the text of one may have.
+	// MaxAnnotationText is the maximum length of an annotation's text in characters.
 	MaxAnnotationText = 500
 )
 
-// Annotation says what happened on a day of a site, such as a release.
+// Annotation notes what happened on a day of a site, such as a release.
 type Annotation struct {
 	ID        int32
-	Day       time.Time // midnight in UTC of a local day of the site
+	Day       time.Time // the site's local day, as midnight UTC
 	Text      string
 	CreatedAt time.Time
 }
@@ -39,31 +39,31 @@ RETURNING ` + annotationColumns
 	deleteAnnotation = `DELETE FROM annotations WHERE site_id = $1 AND id = $2`
 )
 
-// Annotations returns the annotations of a site in the order of their days.
+// Annotations returns the annotations of a site, sorted by day.
 func Annotations(ctx context.Context, db database.DB, site int32) ([]Annotation, error) {
-	annotations, err := many[Annotation](ctx, db, selectAnnotations, site)
-	return annotations, belongingError("read annotations", err)
+	annotations, err := selectAll[Annotation](ctx, db, selectAnnotations, site)
+	return annotations, resourceError("read annotations", err)
 }
 
 // FindAnnotation returns an annotation of a site, or ErrNotFound.
 func FindAnnotation(ctx context.Context, db database.DB, site, id int32) (Annotation, error) {
-	found, err := one[Annotation](ctx, db, selectAnnotation, site, id)
-	return found, belongingError("read an annotation", err)
+	found, err := selectOne[Annotation](ctx, db, selectAnnotation, site, id)
+	return found, resourceError("read annotation", err)
 }
 
 // CreateAnnotation adds an annotation. It may return ErrNoSite or ErrLimitReached.
 func CreateAnnotation(ctx context.Context, db database.DB, site int32, day time.Time, text string) (Annotation, error) {
-	created, err := add[Annotation](ctx, db, site, countAnnotations, MaxAnnotations, insertAnnotation, site, day, text)
-	return created, belongingError("create an annotation", err)
+	created, err := insertOne[Annotation](ctx, db, site, countAnnotations, MaxAnnotations, insertAnnotation, site, day, text)
+	return created, resourceError("create annotation", err)
 }
 
 // UpdateAnnotation changes an annotation. It may return ErrNotFound.
 func UpdateAnnotation(ctx context.Context, db database.DB, site, id int32, day time.Time, text string) (Annotation, error) {
-	changed, err := one[Annotation](ctx, db, updateAnnotation, site, id, day, text)
-	return changed, belongingError("update an annotation", err)
+	changed, err := selectOne[Annotation](ctx, db, updateAnnotation, site, id, day, text)
+	return changed, resourceError("update annotation", err)
 }
 
 // DeleteAnnotation deletes an annotation, or returns ErrNotFound.
 func DeleteAnnotation(ctx context.Context, db database.DB, site, id int32) error {
-	return belongingError("delete an annotation", remove(ctx, db, deleteAnnotation, site, id))
+	return resourceError("delete annotation", deleteOne(ctx, db, deleteAnnotation, site, id))
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// MaxFunnels is how many funnels a site may have.
+// MaxFunnels is the maximum number of funnels of a site.
 const MaxFunnels = 50
 
-// Funnel is a way through a site that has a name.
+// Funnel is a named sequence of steps through a site.
 type Funnel struct {
 	ID         int32
 	Name       string
-	Definition jsontext.Value // an object: what a question about a funnel says of it
+	Definition jsontext.Value // a JSON object, in the form of the query language
 	CreatedAt  time.Time
 }
 
@@ -39,29 +39,29 @@ RETURNING ` + funnelColumns
 
 // Funnels returns the funnels of a site, oldest first.
 func Funnels(ctx context.Context, db database.DB, site int32) ([]Funnel, error) {
-	funnels, err := many[Funnel](ctx, db, selectFunnels, site)
-	return funnels, belongingError("read funnels", err)
+	funnels, err := selectAll[Funnel](ctx, db, selectFunnels, site)
+	return funnels, resourceError("read funnels", err)
 }
 
 // FindFunnel returns a funnel of a site, or ErrNotFound.
 func FindFunnel(ctx context.Context, db database.DB, site, id int32) (Funnel, error) {
-	found, err := one[Funnel](ctx, db, selectFunnel, site, id)
-	return found, belongingError("read a funnel", err)
+	found, err := selectOne[Funnel](ctx, db, selectFunnel, site, id)
+	return found, resourceError("read funnel", err)
 }
 
 // CreateFunnel adds a funnel. It may return ErrNoSite, ErrNameTaken or ErrLimitReached.
 func CreateFunnel(ctx context.Context, db database.DB, site int32, name string, definition jsontext.Value) (Funnel, error) {
-	created, err := add[Funnel](ctx, db, site, countFunnels, MaxFunnels, insertFunnel, site, name, definition)
-	return created, belongingError("create a funnel", err)
+	created, err := insertOne[Funnel](ctx, db, site, countFunnels, MaxFunnels, insertFunnel, site, name, definition)
+	return created, resourceError("create funnel", err)
 }
 
 // UpdateFunnel changes a funnel. It may return ErrNotFound or ErrNameTaken.
 func UpdateFunnel(ctx context.Context, db database.DB, site, id int32, name string, definition jsontext.Value) (Funnel, error) {
-	changed, err := one[Funnel](ctx, db, updateFunnel, site, id, name, definition)
-	return changed, belongingError("update a funnel", err)
+	changed, err := selectOne[Funnel](ctx, db, updateFunnel, site, id, name, definition)
+	return changed, resourceError("update funnel", err)
 }
 
 // DeleteFunnel deletes a funnel, or returns ErrNotFound.
 func DeleteFunnel(ctx context.Context, db database.DB, site, id int32) error {
-	return belongingError("delete a funnel", remove(ctx, db, deleteFunnel, site, id))
+	return resourceError("delete funnel", deleteOne(ctx, db, deleteFunnel, site, id))
 }

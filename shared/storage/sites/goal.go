@@ -8,7 +8,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// MaxGoals is how many goals a site may have.
+// MaxGoals is the maximum number of goals of a site.
 const MaxGoals = 200
 
 // Goal is a goal of a site.
@@ -37,36 +37,36 @@ RETURNING ` + goalColumns
 
 // Goals returns the goals of a site, oldest first.
 func Goals(ctx context.Context, db database.DB, site int32) ([]Goal, error) {
-	goals, err := many[Goal](ctx, db, selectGoals, site)
-	return goals, belongingError("read goals", err)
+	goals, err := selectAll[Goal](ctx, db, selectGoals, site)
+	return goals, resourceError("read goals", err)
 }
 
 // FindGoal returns a goal of a site, or ErrNotFound.
 func FindGoal(ctx context.Context, db database.DB, site, id int32) (Goal, error) {
-	found, err := one[Goal](ctx, db, selectGoal, site, id)
-	return found, belongingError("read a goal", err)
+	found, err := selectOne[Goal](ctx, db, selectGoal, site, id)
+	return found, resourceError("read goal", err)
 }
 
-// CreateGoal adds a goal that goal.Read has returned. It may return ErrNoSite,
+// CreateGoal adds a goal that goal.Normalize has returned. It may return ErrNoSite,
 // ErrNameTaken or ErrLimitReached.
 func CreateGoal(ctx context.Context, db database.DB, site int32, g goal.Goal) (Goal, error) {
-	created, err := add[Goal](ctx, db, site, countGoals, MaxGoals, insertGoal, site, g.Name, g.Event, g.Page, propsOf(g), g.Currency)
-	return created, belongingError("create a goal", err)
+	created, err := insertOne[Goal](ctx, db, site, countGoals, MaxGoals, insertGoal, site, g.Name, g.Event, g.Page, propsOf(g), g.Currency)
+	return created, resourceError("create goal", err)
 }
 
-// UpdateGoal changes a goal into one that goal.Read has returned. It may return
+// UpdateGoal changes a goal to one that goal.Normalize has returned. It may return
 // ErrNotFound or ErrNameTaken.
 func UpdateGoal(ctx context.Context, db database.DB, site, id int32, g goal.Goal) (Goal, error) {
-	changed, err := one[Goal](ctx, db, updateGoal, site, id, g.Name, g.Event, g.Page, propsOf(g), g.Currency)
-	return changed, belongingError("update a goal", err)
+	changed, err := selectOne[Goal](ctx, db, updateGoal, site, id, g.Name, g.Event, g.Page, propsOf(g), g.Currency)
+	return changed, resourceError("update goal", err)
 }
 
 // DeleteGoal deletes a goal, or returns ErrNotFound.
 func DeleteGoal(ctx context.Context, db database.DB, site, id int32) error {
-	return belongingError("delete a goal", remove(ctx, db, deleteGoal, site, id))
+	return resourceError("delete goal", deleteOne(ctx, db, deleteGoal, site, id))
 }
 
-// propsOf is never null, as the column is not.
+// propsOf returns the properties of a goal, never nil, since the column is NOT NULL.
 func propsOf(g goal.Goal) map[string]string {
 	if g.Props == nil {
 		return map[string]string{}

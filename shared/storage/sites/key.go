@@ -15,38 +15,37 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// KeyPrefix begins every API key, so that a key is known as one wherever it turns
-// up.
+// KeyPrefix is the prefix of every API key, so that a leaked key can be recognized.
 const KeyPrefix = "ak_"
 
-// Scope is a kind of thing that a key may ask for.
+// Scope is a set of operations that a key allows.
 type Scope string
 
 // The scopes of keys. Their names are stored.
 const (
-	ScopeQuery Scope = "query" // reports, and reading what they are made with
-	ScopeAdmin Scope = "admin" // sites and what belongs to them, keys, status
-	ScopeLive  Scope = "live"  // live numbers
+	ScopeQuery Scope = "query" // read reports, goals, segments, funnels and annotations
+	ScopeAdmin Scope = "admin" // manage sites, their resources and keys; read the status
+	ScopeLive  Scope = "live"  // read live numbers
 )
 
-// Scopes are all scopes.
+// Scopes returns all scopes.
 func Scopes() []Scope { return []Scope{ScopeQuery, ScopeAdmin, ScopeLive} }
 
-// Key is an API key without its secret, which is not kept.
+// Key is an API key. Its secret is not stored.
 type Key struct {
 	ID         int32
 	Name       string
 	Scopes     []Scope
-	Sites      []int32 // that it may see; none means all
+	Sites      []int32 // the sites that it is for; empty for all
 	CreatedAt  time.Time
-	LastUsedAt *time.Time // to the minute; nil when it was never used
+	LastUsedAt *time.Time // accurate to a minute; nil if it was never used
 }
 
-// ErrNoKey means that there is no such key (any more).
+// ErrNoKey is returned if the key does not exist.
 var ErrNoKey = errors.New("no such key")
 
-// usedEvery is how old the time of a key's last use may get before a use sets it.
-const usedEvery = time.Minute
+// useInterval is the minimum time between two updates of a key's last use.
+const useInterval = time.Minute
 
 const (
 	keyColumns = `id, name, scopes, site_ids, created_at, last_used_at`
@@ -65,28 +64,28 @@ WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)`
 
 // Keys returns all keys, oldest first.
 func Keys(ctx context.Context, db database.DB) ([]Key, error) {
-	keys, err := many[Key](ctx, db, selectKeys)
+	keys, err := selectAll[Key](ctx, db, selectKeys)
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}
 	return keys, nil
 }
 
-// CreateKey makes a key for some sites, for all when there are none, and returns
-// its secret, which nobody can learn again.
+// CreateKey creates a key for the given sites, or for all sites if there are none. It
+// returns the key's secret, which can't be retrieved later.
 func CreateKey(ctx context.Context, db database.DB, name string, scopes []Scope, sites []int32) (Key, string, error) {
 	secret := newSecret(KeyPrefix)
 	if sites == nil {
 		sites = []int32{} // the column is never null
 	}
-	key, err := one[Key](ctx, db, insertKey, name, hashSecret(secret), scopes, sites)
+	key, err := selectOne[Key](ctx, db, insertKey, name, hashSecret(secret), scopes, sites)
 	if err != nil {
 		return Key{}, "", fmt.Errorf("create key: %w", err)
 	}
 	return key, secret, nil
 }
 
-// DeleteKey revokes a key. It returns ErrNoKey when there is none.
+// DeleteKey revokes a key, or returns ErrNoKey.
 func DeleteKey(ctx context.Context, db database.DB, id int32) error {
 	tag, err := db.Exec(ctx, deleteKey, id)
 	if err != nil {
@@ -98,35 +97,35 @@ func DeleteKey(ctx context.Context, db database.DB, id int32) error {
 	return nil
 }
 
-// UseKey returns the key with a secret, or ErrNoKey, and notes that it was used at
-// now. A read-only database, such as a replica, keeps no note.
+// UseKey returns the key with the given secret, or ErrNoKey, and records that it was used
+// at now. It records nothing in a read-only database, such as a replica.
 func UseKey(ctx context.Context, db database.DB, secret string, now time.Time) (Key, error) {
-	key, err := one[Key](ctx, db, selectKeyHash, hashSecret(secret))
+	key, err := selectOne[Key](ctx, db, selectKeyHash, hashSecret(secret))
 	if errors.Is(err, ErrNotFound) {
 		return Key{}, ErrNoKey
 	}
 	if err == nil {
-		err = noteUse(ctx, db, touchKey, key.ID, key.LastUsedAt, now)
+		err = recordUse(ctx, db, touchKey, key.ID, key.LastUsedAt, now)
 	}
 	if err != nil {
-		return Key{}, fmt.Errorf("use a key: %w", err)
+		return Key{}, fmt.Errorf("use key: %w", err)
 	}
 	return key, nil
 }
 
-// noteUse has touch note that something was used at now, given when it last was.
-func noteUse(ctx context.Context, db database.DB, touch string, id int32, last *time.Time, now time.Time) error {
-	if last != nil && now.Sub(*last) < usedEvery {
+// recordUse runs touch to record a use at now, unless the last recorded use is recent.
+func recordUse(ctx context.Context, db database.DB, touch string, id int32, last *time.Time, now time.Time) error {
+	if last != nil && now.Sub(*last) < useInterval {
 		return nil
 	}
-	_, err := db.Exec(ctx, touch, id, now, now.Add(-usedEvery))
-	if readOnly, ok := errors.AsType[*pgconn.PgError](err); ok && readOnly.Code == pgerrcode.ReadOnlySQLTransaction {
+	_, err := db.Exec(ctx, touch, id, now, now.Add(-useInterval))
+	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == pgerrcode.ReadOnlySQLTransaction {
 		return nil
 	}
 	return err
 }
 
-// newSecret makes a secret that can't be guessed.
+// newSecret returns a random secret of 256 bits.
 func newSecret(prefix string) string {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails, see its documentation

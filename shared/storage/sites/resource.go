@@ -12,49 +12,51 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// MaxName is how many characters the name of something that belongs to a site may have.
+// MaxName is the maximum length of a resource's name in characters.
 const MaxName = 100
 
-// What can be wrong with what belongs to a site: its goals, segments, funnels, annotations
-// and share links.
+// The errors of a site's resources: its goals, segments, funnels, annotations and share
+// links.
 var (
-	// ErrNotFound means that the site has no such thing (any more).
-	ErrNotFound = errors.New("no such thing")
-	// ErrNameTaken means that the site has one of that name.
+	// ErrNotFound is returned if the site has no such resource.
+	ErrNotFound = errors.New("no such resource")
+	// ErrNameTaken is returned if the site has a resource of that kind with the same name.
 	ErrNameTaken = errors.New("the name is taken")
-	// ErrLimitReached means that the site has as many as it may.
-	ErrLimitReached = errors.New("the site has as many as it may")
+	// ErrLimitReached is returned if the site has the maximum number of such resources.
+	ErrLimitReached = errors.New("the site has the maximum number of these")
 )
 
-// holdSiteForMore has those that add to a site wait for one another, so that none counts
-// without the others. Events are stored meanwhile.
-const holdSiteForMore = `SELECT FROM sites WHERE id = $1 FOR NO KEY UPDATE`
+// lockSiteForInsert makes transactions that add a resource to a site wait for one
+// another, so that each counts the resources of the others. It does not block the storing
+// of events.
+const lockSiteForInsert = `SELECT FROM sites WHERE id = $1 FOR NO KEY UPDATE`
 
-// add inserts something for a site, unless count says that the site has most of them.
-func add[T any](ctx context.Context, db database.DB, site int32, count string, most int, insert string, args ...any) (added T, err error) {
+// insertOne inserts a resource of a site, or returns ErrLimitReached if the site already
+// has limit of them.
+func insertOne[T any](ctx context.Context, db database.DB, site int32, count string, limit int, insert string, args ...any) (inserted T, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		held, err := tx.Exec(ctx, holdSiteForMore, site)
+		locked, err := tx.Exec(ctx, lockSiteForInsert, site)
 		if err != nil {
 			return err
 		}
-		if held.RowsAffected() == 0 {
+		if locked.RowsAffected() == 0 {
 			return ErrNoSite
 		}
-		var there int
-		if err := tx.QueryRow(ctx, count, site).Scan(&there); err != nil {
+		var existing int
+		if err := tx.QueryRow(ctx, count, site).Scan(&existing); err != nil {
 			return err
 		}
-		if there >= most {
+		if existing >= limit {
 			return ErrLimitReached
 		}
-		added, err = one[T](ctx, tx, insert, args...)
+		inserted, err = selectOne[T](ctx, tx, insert, args...)
 		return err
 	})
-	return added, err
+	return inserted, err
 }
 
-// many returns all rows.
-func many[T any](ctx context.Context, db database.DB, sql string, args ...any) ([]T, error) {
+// selectAll returns all rows.
+func selectAll[T any](ctx context.Context, db database.DB, sql string, args ...any) ([]T, error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
@@ -62,8 +64,8 @@ func many[T any](ctx context.Context, db database.DB, sql string, args ...any) (
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
 
-// one returns the only row, or ErrNotFound.
-func one[T any](ctx context.Context, db database.DB, sql string, args ...any) (T, error) {
+// selectOne returns the only row, or ErrNotFound.
+func selectOne[T any](ctx context.Context, db database.DB, sql string, args ...any) (T, error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		var none T
@@ -76,8 +78,8 @@ func one[T any](ctx context.Context, db database.DB, sql string, args ...any) (T
 	return row, err
 }
 
-// remove deletes one of a site, or returns ErrNotFound.
-func remove(ctx context.Context, db database.DB, sql string, site, id int32) error {
+// deleteOne deletes a resource of a site, or returns ErrNotFound.
+func deleteOne(ctx context.Context, db database.DB, sql string, site, id int32) error {
 	tag, err := db.Exec(ctx, sql, site, id)
 	if err == nil && tag.RowsAffected() == 0 {
 		return ErrNotFound
@@ -85,13 +87,14 @@ func remove(ctx context.Context, db database.DB, sql string, site, id int32) err
 	return err
 }
 
-// belongingError is err in the words of this package.
-func belongingError(doing string, err error) error {
-	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == pgerrcode.UniqueViolation {
+// resourceError returns err as an error of this package, wrapped with the operation that
+// failed if it is unexpected.
+func resourceError(op string, err error) error {
+	if violation, ok := errors.AsType[*pgconn.PgError](err); ok && violation.Code == pgerrcode.UniqueViolation {
 		return ErrNameTaken
 	}
 	if err == nil || errors.Is(err, ErrNoSite) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrLimitReached) {
 		return err
 	}
-	return fmt.Errorf("%s: %w", doing, err)
+	return fmt.Errorf("%s: %w", op, err)
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// MaxSegments is how many segments a site may have.
+// MaxSegments is the maximum number of segments of a site.
 const MaxSegments = 200
 
-// Segment is a part of a site's visits that has a name.
+// Segment is a named part of a site's visits.
 type Segment struct {
 	ID        int32
 	Name      string
-	Filters   jsontext.Value // an array, as the filters of a question are sent
+	Filters   jsontext.Value // a JSON array, in the form of the query language
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -40,29 +40,29 @@ RETURNING ` + segmentColumns
 
 // Segments returns the segments of a site, oldest first.
 func Segments(ctx context.Context, db database.DB, site int32) ([]Segment, error) {
-	segments, err := many[Segment](ctx, db, selectSegments, site)
-	return segments, belongingError("read segments", err)
+	segments, err := selectAll[Segment](ctx, db, selectSegments, site)
+	return segments, resourceError("read segments", err)
 }
 
 // FindSegment returns a segment of a site, or ErrNotFound.
 func FindSegment(ctx context.Context, db database.DB, site, id int32) (Segment, error) {
-	found, err := one[Segment](ctx, db, selectSegment, site, id)
-	return found, belongingError("read a segment", err)
+	found, err := selectOne[Segment](ctx, db, selectSegment, site, id)
+	return found, resourceError("read segment", err)
 }
 
 // CreateSegment adds a segment. It may return ErrNoSite, ErrNameTaken or ErrLimitReached.
 func CreateSegment(ctx context.Context, db database.DB, site int32, name string, filters jsontext.Value) (Segment, error) {
-	created, err := add[Segment](ctx, db, site, countSegments, MaxSegments, insertSegment, site, name, filters)
-	return created, belongingError("create a segment", err)
+	created, err := insertOne[Segment](ctx, db, site, countSegments, MaxSegments, insertSegment, site, name, filters)
+	return created, resourceError("create segment", err)
 }
 
 // UpdateSegment changes a segment. It may return ErrNotFound or ErrNameTaken.
 func UpdateSegment(ctx context.Context, db database.DB, site, id int32, name string, filters jsontext.Value) (Segment, error) {
-	changed, err := one[Segment](ctx, db, updateSegment, site, id, name, filters)
-	return changed, belongingError("update a segment", err)
+	changed, err := selectOne[Segment](ctx, db, updateSegment, site, id, name, filters)
+	return changed, resourceError("update segment", err)
 }
 
 // DeleteSegment deletes a segment, or returns ErrNotFound.
 func DeleteSegment(ctx context.Context, db database.DB, site, id int32) error {
-	return belongingError("delete a segment", remove(ctx, db, deleteSegment, site, id))
+	return resourceError("delete segment", deleteOne(ctx, db, deleteSegment, site, id))
 }

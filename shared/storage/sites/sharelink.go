@@ -8,20 +8,20 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// ShareLinkPrefix begins the secret of every share link.
+// ShareLinkPrefix is the prefix of the secret of every share link.
 const ShareLinkPrefix = "sl_"
 
-// MaxShareLinks is how many share links a site may have.
+// MaxShareLinks is the maximum number of share links of a site.
 const MaxShareLinks = 100
 
-// ShareLink lets whoever has its secret read the reports of one site.
+// ShareLink allows anyone who has its secret to read the reports of a site.
 type ShareLink struct {
 	ID         int32
 	Site       int32
 	Name       string
 	CreatedAt  time.Time
-	ExpiresAt  *time.Time // from then on it is good for nothing; nil for never
-	LastUsedAt *time.Time // to the minute; nil when it was never used
+	ExpiresAt  *time.Time // first moment at which it is invalid; nil for never
+	LastUsedAt *time.Time // accurate to a minute; nil if it was never used
 }
 
 const (
@@ -42,34 +42,34 @@ UPDATE share_links SET last_used_at = $2
 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)`
 )
 
-// ShareLinks returns the share links of a site, oldest first, those that have expired too.
+// ShareLinks returns the share links of a site, oldest first, including expired ones.
 func ShareLinks(ctx context.Context, db database.DB, site int32) ([]ShareLink, error) {
-	links, err := many[ShareLink](ctx, db, selectShareLinks, site)
-	return links, belongingError("read share links", err)
+	links, err := selectAll[ShareLink](ctx, db, selectShareLinks, site)
+	return links, resourceError("read share links", err)
 }
 
-// CreateShareLink makes a link that is good until it expires, and returns its secret,
-// which nobody can learn again. It may return ErrNoSite or ErrLimitReached.
+// CreateShareLink creates a link that is valid until it expires and returns its secret,
+// which can't be retrieved later. It may return ErrNoSite or ErrLimitReached.
 func CreateShareLink(ctx context.Context, db database.DB, site int32, name string, expires *time.Time) (ShareLink, string, error) {
 	secret := newSecret(ShareLinkPrefix)
-	link, err := add[ShareLink](ctx, db, site, countShareLinks, MaxShareLinks, insertShareLink, site, name, hashSecret(secret), expires)
-	return link, secret, belongingError("create a share link", err)
+	link, err := insertOne[ShareLink](ctx, db, site, countShareLinks, MaxShareLinks, insertShareLink, site, name, hashSecret(secret), expires)
+	return link, secret, resourceError("create share link", err)
 }
 
 // DeleteShareLink revokes a link, or returns ErrNotFound.
 func DeleteShareLink(ctx context.Context, db database.DB, site, id int32) error {
-	return belongingError("delete a share link", remove(ctx, db, deleteShareLink, site, id))
+	return resourceError("delete share link", deleteOne(ctx, db, deleteShareLink, site, id))
 }
 
-// UseShareLink returns the link with a secret, or ErrNoKey when there is none or it has
-// expired, and notes that it was used at now, as UseKey does.
+// UseShareLink returns the link with the given secret and records its use like UseKey. It
+// returns ErrNoKey if there is no such link or it has expired.
 func UseShareLink(ctx context.Context, db database.DB, secret string, now time.Time) (ShareLink, error) {
-	link, err := one[ShareLink](ctx, db, selectShareLinkHash, hashSecret(secret), now)
+	link, err := selectOne[ShareLink](ctx, db, selectShareLinkHash, hashSecret(secret), now)
 	if errors.Is(err, ErrNotFound) {
 		return ShareLink{}, ErrNoKey
 	}
 	if err == nil {
-		err = noteUse(ctx, db, touchShareLink, link.ID, link.LastUsedAt, now)
+		err = recordUse(ctx, db, touchShareLink, link.ID, link.LastUsedAt, now)
 	}
-	return link, belongingError("use a share link", err)
+	return link, resourceError("use share link", err)
 }

@@ -14,7 +14,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // the zones of sites must be known where no files of the system say them
+	_ "time/tzdata" // the time zones of sites must load on systems without zone files
 	"unicode/utf8"
 
 	"github.com/jackc/pgerrcode"
@@ -28,39 +28,39 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// publicPrefix begins every public id. No domain can begin with it: host names
-// have no underscore.
+// publicPrefix is the prefix of every public id. No domain has it, since host names
+// contain no underscore.
 const publicPrefix = "s_"
 
-// MaxSiteName is how many characters the name of a site may have.
+// MaxSiteName is the maximum length of a site's name in characters.
 const MaxSiteName = 120
 
-// Site is a website whose visits are counted.
+// Site is a website that is measured.
 type Site struct {
 	ID        int32
 	PublicID  string // "s_" and lower case letters and digits
 	Domain    string // lower case, ASCII (Punycode), no port
-	Name      string // for people
-	Timezone  string // IANA name; days and hours of the site are local to it, see TimezoneAt
+	Name      string // display name
+	Timezone  string // IANA name; the site's days and hours are local to it, see TimezoneAt
 	CreatedAt time.Time
 
 	PreviousTimezone string     // IANA name; in force before TimezoneSince
-	TimezoneSince    *time.Time // nil when Timezone always was in force
+	TimezoneSince    *time.Time // nil if the time zone never changed
 
-	Rules  rules.Rules // what the owner lets in
-	Public bool        // anyone may read its reports
+	Rules  rules.Rules // which events are accepted
+	Public bool        // anyone may read the site's reports
 }
 
-// Draft is what a person says of a site. Normalize makes it fit to be stored.
+// Draft is a site as an administrator describes it. Normalize prepares it for storage.
 type Draft struct {
-	Domain   string // a URL is cut down to its host
-	Name     string // the domain, when empty
+	Domain   string // a domain or a URL, which is reduced to its host
+	Name     string // the domain if empty
 	Timezone string
 	Rules    rules.Rules
 	Public   bool
 }
 
-// ErrNoSite means that there is no such site (any more).
+// ErrNoSite is returned if the site does not exist.
 var ErrNoSite = errors.New("no such site")
 
 // ExistsError reports that another site already has the domain.
@@ -71,8 +71,7 @@ type ExistsError struct {
 // Error names the domain.
 func (e *ExistsError) Error() string { return "there is a site " + e.Domain + " already" }
 
-// Columns are the columns of a Site, in the order of its fields, for a query of the
-// table sites.
+// Columns are the columns of the table sites, in the order of the fields of Site.
 const Columns = `id, public_id, domain, name, timezone, created_at, previous_timezone, timezone_since, rules, public`
 
 const (
@@ -82,18 +81,18 @@ const (
 INSERT INTO sites (public_id, domain, name, timezone, rules, public)
 VALUES ($1, $2, $3, $4, $5, $6)
 RETURNING ` + Columns
-	holdSite   = `SELECT ` + Columns + ` FROM sites WHERE id = $1 FOR NO KEY UPDATE`
+	lockSite   = `SELECT ` + Columns + ` FROM sites WHERE id = $1 FOR NO KEY UPDATE`
 	updateSite = `
 UPDATE sites SET domain = $2, name = $3, timezone = $4, previous_timezone = $5, timezone_since = $6, rules = $7, public = $8
 WHERE id = $1
 RETURNING ` + Columns
 )
 
-// deleteSite are the statements that delete a site, given its id. The first waits for
-// the transactions that are storing something for it (see HoldSites), so that nothing
-// comes after it. A key that may see this site only goes too: with no site left it
-// would be a key to all. Goals and the like go with the row of the site, by themselves.
-func deleteSite() []string {
+// deleteStatements returns the statements that delete a site, given its id. The first one
+// waits for transactions that store events of the site (see store.LockSites), so that
+// nothing is stored after it. A key for this site alone is deleted too, since without a
+// site it would be valid for all. Foreign keys delete the site's resources.
+func deleteStatements() []string {
 	return []string{
 		`SELECT FROM sites WHERE id = $1 FOR UPDATE`,
 		`DELETE FROM events WHERE site_id = $1`,
@@ -110,8 +109,8 @@ func deleteSite() []string {
 	}
 }
 
-// Normalize checks a draft and brings it into the form that is stored. What is
-// wrong is a problem that names the field.
+// Normalize validates a draft and returns it in the form that is stored. It returns a
+// *validation.Error for an invalid field.
 func Normalize(draft Draft) (Draft, error) {
 	domain, err := NormalizeDomain(draft.Domain)
 	if err != nil {
@@ -121,20 +120,21 @@ func Normalize(draft Draft) (Draft, error) {
 	if name == "" {
 		name = domain
 	}
-	if name, err = label.Read("name", name, MaxSiteName); err != nil {
+	if name, err = label.Normalize("name", name, MaxSiteName); err != nil {
 		return draft, err
 	}
 	if !isTimezone(draft.Timezone) {
 		return draft, validation.New("timezone", "must be an IANA time zone such as Europe/Paris or UTC")
 	}
-	read, err := rules.Read(draft.Rules)
+	normalized, err := rules.Normalize(draft.Rules)
 	if err != nil {
 		return draft, err
 	}
-	return Draft{Domain: domain, Name: name, Timezone: draft.Timezone, Rules: read, Public: draft.Public}, nil
+	return Draft{Domain: domain, Name: name, Timezone: draft.Timezone, Rules: normalized, Public: draft.Public}, nil
 }
 
-// isTimezone refuses what LoadLocation takes for this machine's own zone.
+// isTimezone reports whether name is an IANA time zone. It excludes the names that
+// time.LoadLocation resolves to UTC or to the zone of this machine.
 func isTimezone(name string) bool {
 	if name == "" || name == "Local" {
 		return false
@@ -143,9 +143,9 @@ func isTimezone(name string) bool {
 	return err == nil
 }
 
-// NormalizeDomain brings a domain into the form in which it is stored: "Example.com",
-// "https://example.com/path" and "example.com" are all "example.com". The error
-// says in a few words what would be right.
+// NormalizeDomain returns a domain in the form that is stored: "Example.com",
+// "https://example.com/path" and "example.com" all become "example.com". The text of the
+// error completes a sentence that begins with the name of the field.
 func NormalizeDomain(text string) (string, error) {
 	host := strings.TrimSpace(text)
 	if _, rest, ok := strings.Cut(host, "://"); ok {
@@ -168,7 +168,7 @@ func NormalizeDomain(text string) (string, error) {
 	return ascii, nil
 }
 
-// List returns all sites in the order of their domains.
+// List returns all sites, sorted by domain.
 func List(ctx context.Context, db database.DB) ([]Site, error) {
 	rows, err := db.Query(ctx, selectSites)
 	if err != nil {
@@ -181,7 +181,7 @@ func List(ctx context.Context, db database.DB) ([]Site, error) {
 	return sites, nil
 }
 
-// Find returns the site with a domain or a public id, or ErrNoSite.
+// Find returns the site with the given domain or public id, or ErrNoSite.
 func Find(ctx context.Context, db database.DB, name string) (Site, error) {
 	key := strings.ToLower(strings.TrimSpace(name))
 	if !strings.HasPrefix(key, publicPrefix) {
@@ -191,56 +191,56 @@ func Find(ctx context.Context, db database.DB, name string) (Site, error) {
 		}
 		key = domain
 	}
-	if !isText(key) {
+	if !storable(key) {
 		return Site{}, ErrNoSite
 	}
-	site, err := oneSite(ctx, db, selectSite, key)
+	site, err := selectOneSite(ctx, db, selectSite, key)
 	if err != nil && !errors.Is(err, ErrNoSite) {
 		err = fmt.Errorf("read site: %w", err)
 	}
 	return site, err
 }
 
-// isText tells whether the database can hold the text at all.
-func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+// storable reports whether the database can hold the text.
+func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-// Create adds a site that Normalize has returned. A domain that is taken is a
-// problem.
+// Create adds a site, given a draft that Normalize has returned. It returns an
+// *ExistsError if another site has the domain.
 func Create(ctx context.Context, db database.DB, draft Draft) (Site, error) {
 	publicID := publicPrefix + strings.ToLower(rand.Text()[:16])
-	site, err := oneSite(ctx, db, insertSite, publicID, draft.Domain, draft.Name, draft.Timezone, draft.Rules, draft.Public)
+	site, err := selectOneSite(ctx, db, insertSite, publicID, draft.Domain, draft.Name, draft.Timezone, draft.Rules, draft.Public)
 	return site, siteError("create site", draft, err)
 }
 
-// Update changes a site at now into a draft that Normalize has returned.
+// Update changes a site to a draft that Normalize has returned. It returns ErrNoSite if
+// the site does not exist, and an *ExistsError if another site has the domain.
 //
-// Another time zone takes effect with the next local day of the one in force, but no
-// sooner than in five minutes. Events of before keep the days of the zone that they
-// came in under, and late ones get them too. Until then the change can be replaced by
-// another, and choosing the zone in force takes it back. One change is remembered:
-// after the next one, what is late by more gets the days of the zone in between.
+// A new time zone takes effect at the next midnight of the zone in force that is at least
+// five minutes after now. Events before that moment keep their days, and so do events that
+// arrive late. Until then the change can be replaced, or undone by choosing the zone in
+// force. Only one change is remembered: after a second one, events from before the first
+// that arrive late get the days of the zone in between.
 func Update(ctx context.Context, db database.DB, id int32, draft Draft, now time.Time) (site Site, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if site, err = oneSite(ctx, tx, holdSite, id); err != nil {
+		if site, err = selectOneSite(ctx, tx, lockSite, id); err != nil {
 			return err
 		}
-		if err := site.choose(draft.Timezone, now); err != nil {
+		if err := site.setTimezone(draft.Timezone, now); err != nil {
 			return err
 		}
-		site, err = oneSite(ctx, tx, updateSite, id, draft.Domain, draft.Name, site.Timezone, site.PreviousTimezone, site.TimezoneSince, draft.Rules, draft.Public)
+		site, err = selectOneSite(ctx, tx, updateSite, id, draft.Domain, draft.Name, site.Timezone, site.PreviousTimezone, site.TimezoneSince, draft.Rules, draft.Public)
 		return err
 	})
 	return site, siteError("update site", draft, err)
 }
 
-// Delete deletes a site with everything that was ever counted for it. Nothing
-// of it can be had back.
+// Delete deletes a site and everything that was stored for it, for good.
 func Delete(ctx context.Context, db database.DB, id int32) error {
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if err := database.LiftDecompressionLimit(ctx, tx); err != nil {
 			return fmt.Errorf("delete site: %w", err)
 		}
-		for _, statement := range deleteSite() {
+		for _, statement := range deleteStatements() {
 			if _, err := tx.Exec(ctx, statement, id); err != nil {
 				return fmt.Errorf("delete site: %w", err)
 			}
@@ -249,7 +249,7 @@ func Delete(ctx context.Context, db database.DB, id int32) error {
 	})
 }
 
-func oneSite(ctx context.Context, db database.DB, sql string, args ...any) (Site, error) {
+func selectOneSite(ctx context.Context, db database.DB, sql string, args ...any) (Site, error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return Site{}, err
@@ -261,12 +261,12 @@ func oneSite(ctx context.Context, db database.DB, sql string, args ...any) (Site
 	return site, err
 }
 
-func siteError(doing string, draft Draft, err error) error {
-	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == pgerrcode.UniqueViolation {
+func siteError(op string, draft Draft, err error) error {
+	if violation, ok := errors.AsType[*pgconn.PgError](err); ok && violation.Code == pgerrcode.UniqueViolation {
 		return &ExistsError{Domain: draft.Domain}
 	}
 	if err != nil && !errors.Is(err, ErrNoSite) {
-		return fmt.Errorf("%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", op, err)
 	}
 	return err
 }

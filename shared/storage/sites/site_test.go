@@ -7,7 +7,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-func TestReadDomain(t *testing.T) {
+func TestNormalizeDomain(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"example.com":                        "example.com",
@@ -23,7 +23,7 @@ func TestReadDomain(t *testing.T) {
 		strings.Repeat("a", 63) + ".example": strings.Repeat("a", 63) + ".example",
 	} {
 		if got, err := sites.NormalizeDomain(text); err != nil || got != want {
-			t.Errorf("%q is read as %q (%v), want %q", text, got, err, want)
+			t.Errorf("%q: got %q, %v; want %q", text, got, err, want)
 		}
 	}
 	for _, text := range []string{
@@ -32,7 +32,7 @@ func TestReadDomain(t *testing.T) {
 		strings.Repeat("a", 64) + ".example", strings.Repeat("abcdefg.", 32) + "example",
 	} {
 		if got, err := sites.NormalizeDomain(text); err == nil {
-			t.Errorf("%q is read as %q, want it refused", text, got)
+			t.Errorf("%q: got %q, want an error", text, got)
 		}
 	}
 }

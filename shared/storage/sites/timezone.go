@@ -7,11 +7,11 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// timezoneNotice is how long before it takes effect a change of a time zone is known
-// at least: whoever takes events must have heard of it by then.
+// timezoneNotice is the minimum time before a change of a time zone takes effect. Every
+// process that accepts events must have learned of the change by then.
 const timezoneNotice = 5 * time.Minute
 
-// TimezoneAt is the name of the time zone that is in force at a time.
+// TimezoneAt returns the name of the time zone that is in force at a time.
 func (s *Site) TimezoneAt(at time.Time) string {
 	if s.TimezoneSince != nil && at.Before(*s.TimezoneSince) {
 		return s.PreviousTimezone
@@ -19,7 +19,7 @@ func (s *Site) TimezoneAt(at time.Time) string {
 	return s.Timezone
 }
 
-// LocationAt is the time zone that is in force at a time.
+// LocationAt returns the time zone that is in force at a time.
 func (s *Site) LocationAt(at time.Time) (*time.Location, error) {
 	location, err := time.LoadLocation(s.TimezoneAt(at))
 	if err != nil {
@@ -28,8 +28,8 @@ func (s *Site) LocationAt(at time.Time) (*time.Location, error) {
 	return location, nil
 }
 
-// choose changes the time zone as Update says.
-func (s *Site) choose(timezone string, now time.Time) error {
+// setTimezone schedules a change of the time zone, see Update.
+func (s *Site) setTimezone(timezone string, now time.Time) error {
 	if timezone == s.Timezone {
 		return nil
 	}

@@ -17,38 +17,37 @@ func at(text string) time.Time {
 	return t
 }
 
-// TestAnotherTimezone lets sites change their time zone, some more than once.
-func TestAnotherTimezone(t *testing.T) {
+func TestUpdateTimezone(t *testing.T) {
 	t.Parallel()
-	db := migrated(t)
+	db := newDatabase(t)
 	type zone struct{ Timezone, Previous, Since string }
 	type step struct {
 		now, chosen string
 		want        zone
 	}
-	noon, waiting := "2026-03-10T12:00:00Z", zone{"Asia/Tokyo", "Europe/Paris", "2026-03-10T23:00:00Z"}
+	noon, pending := "2026-03-10T12:00:00Z", zone{"Asia/Tokyo", "Europe/Paris", "2026-03-10T23:00:00Z"}
 	for domain, steps := range map[string][]step{
-		"the-next-day.example": {{noon, "Asia/Tokyo", waiting}},
-		"the-same.example": {
+		"next-day.example": {{noon, "Asia/Tokyo", pending}},
+		"unchanged.example": {
 			{noon, "Europe/Paris", zone{"Europe/Paris", "", ""}},
-			{noon, "Asia/Tokyo", waiting}, {"2026-03-10T13:00:00Z", "Asia/Tokyo", waiting}, {"2026-03-12T13:00:00Z", "Asia/Tokyo", waiting},
+			{noon, "Asia/Tokyo", pending}, {"2026-03-10T13:00:00Z", "Asia/Tokyo", pending}, {"2026-03-12T13:00:00Z", "Asia/Tokyo", pending},
 		},
 		"replaced.example": {
-			{noon, "Asia/Tokyo", waiting},
+			{noon, "Asia/Tokyo", pending},
 			{"2026-03-10T13:00:00Z", "America/New_York", zone{"America/New_York", "Europe/Paris", "2026-03-10T23:00:00Z"}},
 		},
-		"taken-back.example": {
-			{noon, "Asia/Tokyo", waiting}, {"2026-03-10T13:00:00Z", "Europe/Paris", zone{"Europe/Paris", "", ""}},
+		"undone.example": {
+			{noon, "Asia/Tokyo", pending}, {"2026-03-10T13:00:00Z", "Europe/Paris", zone{"Europe/Paris", "", ""}},
 		},
-		"too-late-to-take-back.example": {
-			{noon, "Asia/Tokyo", waiting},
+		"too-late-to-undo.example": {
+			{noon, "Asia/Tokyo", pending},
 			{"2026-03-10T23:00:00Z", "Europe/Paris", zone{"Europe/Paris", "Asia/Tokyo", "2026-03-11T15:00:00Z"}},
 		},
-		"in-good-time.example": {
-			{"2026-03-10T22:54:59Z", "Asia/Tokyo", waiting},
+		"notice.example": {
+			{"2026-03-10T22:54:59Z", "Asia/Tokyo", pending},
 			{"2026-03-10T22:55:00Z", "UTC", zone{"UTC", "Europe/Paris", "2026-03-11T23:00:00Z"}},
 		},
-		"no-midnight.example": { // in Cairo 24 April 2026 begins at one o'clock
+		"no-midnight.example": { // in Cairo 24 April 2026 begins at 01:00
 			{noon, "Africa/Cairo", zone{"Africa/Cairo", "Europe/Paris", "2026-03-10T23:00:00Z"}},
 			{"2026-04-23T12:00:00Z", "UTC", zone{"UTC", "Africa/Cairo", "2026-04-23T22:00:00Z"}},
 		},
@@ -67,7 +66,7 @@ func TestAnotherTimezone(t *testing.T) {
 				}
 				stored, err := sites.Find(t.Context(), db, domain)
 				if err != nil || !cmp.Equal(changed, stored) || stored.Name != "after" {
-					t.Fatalf("changed is %+v, stored %+v (%v)", changed, stored, err)
+					t.Fatalf("Update returns %+v, stored is %+v (%v)", changed, stored, err)
 				}
 				got := zone{Timezone: stored.Timezone, Previous: stored.PreviousTimezone}
 				if stored.TimezoneSince != nil {
@@ -81,7 +80,7 @@ func TestAnotherTimezone(t *testing.T) {
 	}
 }
 
-func TestTimezoneInForce(t *testing.T) {
+func TestTimezoneAt(t *testing.T) {
 	t.Parallel()
 	since := at("2026-03-10T23:00:00Z")
 	always := sites.Site{Timezone: "Europe/Paris"}
@@ -95,7 +94,7 @@ func TestTimezoneInForce(t *testing.T) {
 	} {
 		location, err := test.site.LocationAt(test.at)
 		if err != nil || location.String() != test.want || test.site.TimezoneAt(test.at) != test.want {
-			t.Errorf("at %s the zone is %s (%v), want %s", test.at, location, err, test.want)
+			t.Errorf("at %s: got %s, %v; want %s", test.at, location, err, test.want)
 		}
 	}
 }

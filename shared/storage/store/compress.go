@@ -11,15 +11,15 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// compressAfter is how old a chunk's last moment is before the chunk is compressed: by
-// then the salts of its days are destroyed and, but for a queue that stood still for
-// long, nothing more comes.
+// compressAfter is the time between the end of a chunk and its compression. By then the
+// salts of its days are deleted, and no more events arrive, unless the queue was stopped
+// for long.
 const compressAfter = 3 * 24 * time.Hour
 
 const (
 	hasChunks = `SELECT to_regclass('timescaledb_information.chunks') IS NOT NULL`
 
-	// A month that begins before the end of a chunk may last 31 days more.
+	// A month that begins in a chunk may end up to 31 days after the chunk.
 	selectChunk = `
 SELECT format('%I.%I', chunk_schema, chunk_name)
 FROM timescaledb_information.chunks
@@ -28,57 +28,56 @@ WHERE hypertable_name IN ('events', 'visits', 'rollup_day', 'rollup_month') AND 
 ORDER BY range_end, hypertable_name
 LIMIT 1`
 
-	// Values that repeat are stored once for all rows that are compressed together: with
-	// ten times as many as by default an event takes a sixth less. Older versions of
-	// TimescaleDB have no such setting, or a lower limit.
-	compressTogether = `SELECT set_config(name, least(10000, max_val::integer)::text, true) FROM pg_settings WHERE name = 'timescaledb.compression_batch_size_limit'`
-	compressChunk    = `SELECT compress_chunk($1::text::regclass)`
+	// Rows that are compressed together share repeated values. With ten times the default
+	// number of rows an event takes a sixth less space. Older versions of TimescaleDB do
+	// not have this setting, or have a lower limit.
+	raiseBatchSize = `SELECT set_config(name, least(10000, max_val::integer)::text, true) FROM pg_settings WHERE name = 'timescaledb.compression_batch_size_limit'`
+	compressChunk  = `SELECT compress_chunk($1::text::regclass)`
 )
 
-// Compress compresses the chunks that are old enough at now, the oldest first, and
-// returns how many there were. Without TimescaleDB there is none.
+// Compress compresses the chunks that are old enough at now, oldest first, and returns
+// their number. Without TimescaleDB it does nothing.
 //
-// While a chunk is compressed no shard is drained: so nobody changes rows that are on
-// their way to another place. Each chunk is a transaction of its own; one that ctx ends
-// is as it was.
+// Each chunk is compressed in its own transaction, which is rolled back if ctx ends. The
+// transaction locks all shards, so that no rows change while they are moved.
 func Compress(ctx context.Context, db database.DB, now time.Time) (n int, err error) {
 	var chunks bool
 	if err := db.QueryRow(ctx, hasChunks).Scan(&chunks); err != nil {
-		return 0, fmt.Errorf("look for chunks: %w", err)
+		return 0, fmt.Errorf("find chunks: %w", err)
 	}
 	for chunks {
-		// Looking holds nobody up: nearly always there is nothing to do.
-		chunk, err := oldChunk(ctx, db, now)
+		// Look before locking the shards: there is rarely a chunk to compress.
+		chunk, err := nextChunk(ctx, db, now)
 		if err != nil || chunk == "" {
 			return n, err
 		}
 		if err := compressOne(ctx, db, now); err != nil {
-			return n, fmt.Errorf("compress a chunk: %w", err)
+			return n, fmt.Errorf("compress chunk: %w", err)
 		}
 		n++
 	}
 	return n, nil
 }
 
-// oldChunk is the oldest chunk to compress; "" when there is none.
-func oldChunk(ctx context.Context, db database.DB, now time.Time) (chunk string, err error) {
+// nextChunk returns the oldest chunk to compress; "" if there is none.
+func nextChunk(ctx context.Context, db database.DB, now time.Time) (chunk string, err error) {
 	err = db.QueryRow(ctx, selectChunk, now.Add(-compressAfter)).Scan(&chunk)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return "", fmt.Errorf("look for chunks: %w", err)
+		return "", fmt.Errorf("find chunks: %w", err)
 	}
 	return chunk, nil
 }
 
 func compressOne(ctx context.Context, db database.DB, now time.Time) error {
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if err := HoldShards(ctx, tx); err != nil {
+		if err := LockShards(ctx, tx); err != nil {
 			return err
 		}
-		chunk, err := oldChunk(ctx, tx, now) // another may have been faster
+		chunk, err := nextChunk(ctx, tx, now) // another process may have compressed it
 		if err != nil || chunk == "" {
 			return err
 		}
-		if _, err := tx.Exec(ctx, compressTogether); err != nil {
+		if _, err := tx.Exec(ctx, raiseBatchSize); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, compressChunk, chunk)

@@ -12,35 +12,34 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// rowSource is rows that are to be added to a table. A row is good until the next is
-// asked for. Numbers, times and texts stand in it as pointers: to make an interface of a
-// pointer takes no memory.
+// rowSource provides the rows that are added to a table. A row is valid until the next
+// call of row. Numbers, times and texts are pointers, since converting a pointer to an
+// interface does not allocate.
 type rowSource interface {
 	len() int
 	row(i int) ([]any, error)
 }
 
-// copyRows adds rows by sql, a COPY in binary format. CopyFrom of pgx does the same, but
-// looks for a way to encode each single value anew, and takes longer for that than for
-// the rest.
+// copyRows adds rows with sql, a COPY in binary format. CopyFrom of pgx does the same, but
+// looks up an encoder for every value, which takes longer than everything else.
 func copyRows(ctx context.Context, tx pgx.Tx, sql string, rows rowSource) error {
 	conn := tx.Conn()
 	_, err := conn.PgConn().CopyFrom(ctx, &copyReader{rows: rows, types: conn.TypeMap(), next: []byte(copyHeader)}, sql)
 	return err
 }
 
-// copyHeader begins the binary format of COPY: a signature, no flags, no extension. See
+// copyHeader is the header of the binary format: signature, no flags, no extension. See
 // https://www.postgresql.org/docs/15/sql-copy.html, "Binary Format".
 const copyHeader = "PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
 
-// copyReader is rows in the binary format of COPY.
+// copyReader reads rows in the binary format of COPY.
 type copyReader struct {
 	rows    rowSource
 	types   *pgtype.Map
-	encoded int    // rows
+	encoded int    // number of encoded rows
 	ended   bool   // the trailer is encoded
-	buffer  []byte // is used anew whenever all of it was read
-	next    []byte // what is to be read next
+	buffer  []byte // reused when all of it was read
+	next    []byte // the unread part of buffer
 }
 
 func (r *copyReader) Read(p []byte) (int, error) {
@@ -57,7 +56,7 @@ func (r *copyReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill encodes about so many bytes of rows.
+// fill encodes rows until they have at least size bytes or there are no more.
 func (r *copyReader) fill(size int) error {
 	r.buffer = r.buffer[:0]
 	for ; r.encoded < r.rows.len() && len(r.buffer) < size; r.encoded++ {
@@ -80,8 +79,8 @@ func (r *copyReader) fill(size int) error {
 	return nil
 }
 
-// appendValue appends a value as its length and what the receive function of its type
-// reads.
+// appendValue appends the length of a value and the value in the binary format of its
+// type.
 func appendValue(buf []byte, types *pgtype.Map, value any) ([]byte, error) {
 	switch v := value.(type) {
 	case nil:
@@ -105,26 +104,26 @@ func appendValue(buf []byte, types *pgtype.Map, value any) ([]byte, error) {
 		return binary.BigEndian.AppendUint32(append(buf, 0, 0, 0, 4), uint32((v.Time.Unix()-epoch)/86400)), nil
 	case pgtype.UUID:
 		return append(append(buf, 0, 0, 0, 16), v.Bytes[:]...), nil
-	case json.RawMessage: // jsonb, in version 1 of its form
+	case json.RawMessage: // jsonb, format version 1
 		buf = binary.BigEndian.AppendUint32(buf, uint32(1+len(v)))
 		return append(append(buf, 1), v...), nil
 	case pgtype.Numeric:
 		at := len(buf)
 		buf, err := types.Encode(pgtype.NumericOID, pgtype.BinaryFormatCode, v, append(buf, 0, 0, 0, 0))
 		if err != nil {
-			return nil, fmt.Errorf("encode a number: %w", err)
+			return nil, fmt.Errorf("encode number: %w", err)
 		}
 		binary.BigEndian.PutUint32(buf[at:], uint32(len(buf)-at-4))
 		return buf, nil
 	default:
-		return nil, fmt.Errorf("values of type %T can't be copied", value)
+		return nil, fmt.Errorf("can't copy a value of type %T", value)
 	}
 }
 
-// epoch is where PostgreSQL's time begins, 2000-01-01, in Unix seconds.
+// epoch is the epoch of PostgreSQL's timestamps, 2000-01-01, in Unix seconds.
 const epoch = 946_684_800
 
-// byColumn turns rows into a slice a column, as unnest takes them.
+// byColumn returns one slice for each column of the rows, as parameters of unnest.
 func byColumn(rows rowSource) ([]any, error) {
 	var columns [][]any
 	for i := range rows.len() {

@@ -17,14 +17,13 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// fetched is how many rows of a cursor are in memory at once; the cursors below
-// fetch as many.
-const fetched = 2000
+// fetchSize is the number of rows that each FETCH below returns.
+const fetchSize = 2000
 
 const (
-	// A cursor is planned to be read to its end, not for its first rows. What sorts
-	// a day may use more memory than other statements, and then goes to disk. A
-	// process that froze must not keep what it holds for good.
+	// The cursors are read to the end, so their plans should not favor the first rows.
+	// Sorting a day may use more memory than other statements before it spills to disk. A
+	// process that hangs must not hold its locks forever.
 	readDays = `
 SET LOCAL cursor_tuple_fraction = 1;
 SET LOCAL work_mem = '32MB';
@@ -41,9 +40,9 @@ ORDER BY visitor, time`
 	fetchDayEvents = `FETCH 2000 FROM day_events`
 	closeDayEvents = `CLOSE day_events`
 
-	// No event makes a visit of a day that was over, or had not begun, in whatever
-	// zone when the visit began: such a row counts to the day, in UTC, of its
-	// beginning, so that each row of the table belongs to some day.
+	// No event can create a visit whose local day does not contain its start in any time
+	// zone. Such a row is read with the UTC day of its start, so that every row of the table
+	// belongs to some day.
 	declareDayVisits = `
 DECLARE day_visits NO SCROLL CURSOR FOR
 SELECT ` + visitColumns + `
@@ -67,7 +66,7 @@ SELECT dimension, value, visitors, visits, pageviews, events, bounces, seconds, 
 FROM rollup_day
 WHERE site_id = $1 AND day = $2`
 
-	// In the sums the day has the rows that are right for it, whatever it has stored.
+	// The sums use the corrected rows of the day in place of its stored ones.
 	selectWrongMonths = `
 WITH corrected AS (
     SELECT * FROM unnest($4::smallint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
@@ -98,33 +97,33 @@ WHERE (s.visitors, s.visits, s.pageviews, s.events, s.bounces, s.seconds, s.enga
       IS DISTINCT FROM (m.visitors, m.visits, m.pageviews, m.events, m.bounces, m.seconds, m.engaged)`
 )
 
-// ReadSnapshot begins a transaction that compares days: all that it reads is of one
-// moment, and it writes nothing.
+// ReadSnapshot prepares a transaction for comparing days. It makes it read-only, with a
+// single snapshot for all statements.
 func ReadSnapshot(ctx context.Context, tx database.DB) error {
 	if _, err := tx.Exec(ctx, readSnapshot); err != nil {
-		return fmt.Errorf("set up a snapshot: %w", err)
+		return fmt.Errorf("set up snapshot: %w", err)
 	}
 	return prepareDays(ctx, tx)
 }
 
-// HoldRecord begins a transaction that replaces what is derived for a site: nobody
-// else changes any of it before the transaction ends. sites.ErrNoSite says that the site
-// is gone.
-func HoldRecord(ctx context.Context, tx database.DB, site int32) error {
+// LockRecord prepares a transaction for replacing the visits and rollups of a site. No
+// other transaction can change them until it ends. It returns sites.ErrNoSite if the site
+// no longer exists.
+func LockRecord(ctx context.Context, tx database.DB, site int32) error {
 	if err := prepareDays(ctx, tx); err != nil {
 		return err
 	}
 	if err := database.LiftDecompressionLimit(ctx, tx); err != nil {
 		return err
 	}
-	if err := HoldShards(ctx, tx); err != nil {
+	if err := LockShards(ctx, tx); err != nil {
 		return err
 	}
-	held, err := HoldSites(ctx, tx)
+	locked, err := LockSites(ctx, tx)
 	if err != nil {
 		return err
 	}
-	if _, ok := held[site]; !ok {
+	if _, ok := locked[site]; !ok {
 		return sites.ErrNoSite
 	}
 	return nil
@@ -132,14 +131,14 @@ func HoldRecord(ctx context.Context, tx database.DB, site int32) error {
 
 func prepareDays(ctx context.Context, tx database.DB) error {
 	if _, err := tx.Exec(ctx, readDays); err != nil {
-		return fmt.Errorf("set up the transaction: %w", err)
+		return fmt.Errorf("set up transaction: %w", err)
 	}
 	return nil
 }
 
-// DayEvents reads the events of a local day of a site, with what package visit needs
-// of them, visitor by visitor: as many as there are, few of them in memory. It needs
-// a transaction, which other statements may use meanwhile.
+// DayEvents reads the events of a local day of a site, sorted by visitor and time, with
+// the fields that package visit needs. It uses a cursor, so few of them are in memory at
+// once; tx must be a transaction, and may run other statements meanwhile.
 func DayEvents(ctx context.Context, tx database.DB, site int32, day event.Day) iter.Seq2[*event.Event, error] {
 	return stream(ctx, tx, cursor{declareDayEvents, fetchDayEvents, closeDayEvents}, site, day, eachFolded)
 }
@@ -147,17 +146,17 @@ func DayEvents(ctx context.Context, tx database.DB, site int32, day event.Day) i
 // StoredVisit is a row of the visits table.
 type StoredVisit struct {
 	Visit   visit.Visit // without its revenue
-	revenue []byte      // JSON; nil when there is none
+	revenue []byte      // JSON; nil if there is none
 }
 
-// Is tells whether the row is what a visit is stored as.
-func (s *StoredVisit) Is(v *visit.Visit) bool {
+// Matches reports whether the row is equal to the row of v.
+func (s *StoredVisit) Matches(v *visit.Visit) bool {
 	stored := s.Visit
 	stored.Revenue = v.Revenue
 	return stored.Same(v) && sameRevenue(s.revenue, v.Revenue)
 }
 
-// sameRevenue compares as the database does: 12.50 is 12.5, "12.5" and null are not.
+// sameRevenue compares like the database: 12.50 equals 12.5, but "12.5" and null do not.
 func sameRevenue(stored []byte, revenue map[string]visit.Decimal) bool {
 	if stored == nil || revenue == nil {
 		return stored == nil && revenue == nil
@@ -170,18 +169,17 @@ func sameRevenue(stored []byte, revenue map[string]visit.Decimal) bool {
 	}
 	for currency, sum := range revenue {
 		number, _ := sums[currency].(json.Number)
-		was, ok := new(big.Rat).SetString(number.String())
-		is, _ := new(big.Rat).SetString(sum.String())
-		if !ok || was.Cmp(is) != 0 {
+		got, ok := new(big.Rat).SetString(number.String())
+		want, _ := new(big.Rat).SetString(sum.String())
+		if !ok || got.Cmp(want) != 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// DayVisits reads the stored visits of a local day of a site in the order of visitor
-// and start, as DayEvents does. Changes that the transaction makes meanwhile don't
-// show.
+// DayVisits reads the stored visits of a local day of a site, sorted by visitor and start.
+// Like DayEvents it uses a cursor, which does not see later changes of the transaction.
 func DayVisits(ctx context.Context, tx database.DB, site int32, day event.Day) iter.Seq2[StoredVisit, error] {
 	return stream(ctx, tx, cursor{declareDayVisits, fetchDayVisits, closeDayVisits}, site, day, eachVisit)
 }
@@ -196,13 +194,13 @@ func eachVisit(rows pgx.Rows, fn func(StoredVisit)) error {
 	return err
 }
 
-// scannedVisit is a stored visit as it is scanned.
+// scannedVisit is the scan target of a stored visit.
 type scannedVisit struct {
 	StoredVisit
 	day time.Time
 }
 
-// cursor is how rows are read a few at a time.
+// cursor holds the statements that read rows in batches.
 type cursor struct{ declare, fetch, close string }
 
 func stream[T any](ctx context.Context, tx database.DB, c cursor, site int32, day event.Day, each func(pgx.Rows, func(T)) error) iter.Seq2[T, error] {
@@ -213,8 +211,8 @@ func stream[T any](ctx context.Context, tx database.DB, c cursor, site int32, da
 			yield(none, fmt.Errorf("read %s: %w", day, err))
 			return
 		}
-		batch := make([]T, 0, fetched)
-		for more := true; more; more = len(batch) == fetched {
+		batch := make([]T, 0, fetchSize)
+		for more := true; more; more = len(batch) == fetchSize {
 			batch = batch[:0]
 			rows, err := tx.Query(ctx, c.fetch)
 			if err == nil {
@@ -236,8 +234,7 @@ func stream[T any](ctx context.Context, tx database.DB, c cursor, site int32, da
 	}
 }
 
-// DayRollups returns the stored rows of the hour and day rollups of a local day of a
-// site.
+// DayRollups returns the rows of the hour and day rollups of a local day of a site.
 func DayRollups(ctx context.Context, tx database.DB, site int32, day event.Day) (map[visit.HourKey]visit.Counts, map[visit.DayKey]visit.Counts, error) {
 	rows, err := tx.Query(ctx, selectDayHours, site, day.Date())
 	if err != nil {
@@ -271,12 +268,13 @@ func DayRollups(ctx context.Context, tx database.DB, site int32, day event.Day) 
 
 // WrongMonth is a row of the month rollup that is not the sum of its days.
 type WrongMonth struct {
-	Right  visit.DayRow // without counts when there should be no row
-	Stored visit.Counts // none when there is no row
+	Right  visit.DayRow // the correct row; with zero counts if there should be none
+	Stored visit.Counts // zero if there is no row
 }
 
-// WrongMonths returns the wrong rows of the month rollup for the month of a day, whose
-// own rows are taken to be right once those in corrected are in their place.
+// WrongMonths returns the wrong rows of the month rollup for the month that contains day.
+// It assumes that the rollup rows of the day are correct after the corrected ones replace
+// them.
 func WrongMonths(ctx context.Context, tx database.DB, site int32, day event.Day, corrected []visit.DayRow) ([]WrongMonth, error) {
 	c := newCounts(len(corrected))
 	for _, row := range corrected {

@@ -10,8 +10,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// DeadLetterFacts is what there is to know of a kept dead letter beside its payload.
-type DeadLetterFacts struct {
+// DeadLetterInfo describes a stored dead letter without its payload.
+type DeadLetterInfo struct {
 	ID        int64
 	Shard     int16
 	Reason    string
@@ -19,8 +19,8 @@ type DeadLetterFacts struct {
 	Size      int64 // of the payload, in bytes
 }
 
-// KeptDeadLetter is a dead letter to be tried again.
-type KeptDeadLetter struct {
+// StoredDeadLetter is a stored dead letter that is to be replayed.
+type StoredDeadLetter struct {
 	ID      int64
 	Shard   int16
 	Payload []byte
@@ -31,29 +31,29 @@ const (
 SELECT id, shard, reason, created_at, length(payload)::bigint
 FROM dead_letters WHERE id > $1 ORDER BY id LIMIT $2`
 	countDeadLetters = `SELECT count(*), coalesce(max(id), 0) FROM dead_letters`
-	takeDeadLetters  = `
+	lockDeadLetters  = `
 SELECT id, shard, payload
 FROM dead_letters WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3
 FOR UPDATE SKIP LOCKED`
 	deleteDeadLetters = `DELETE FROM dead_letters WHERE id = ANY($1)`
 )
 
-// DeadLetters returns the facts of at most limit dead letters whose ids are greater
-// than after, oldest first.
-func DeadLetters(ctx context.Context, db database.DB, after int64, limit int) ([]DeadLetterFacts, error) {
+// DeadLetters describes at most limit dead letters with ids greater than after, oldest
+// first.
+func DeadLetters(ctx context.Context, db database.DB, after int64, limit int) ([]DeadLetterInfo, error) {
 	rows, err := db.Query(ctx, selectDeadLetters, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
-	letters, err := pgx.CollectRows(rows, pgx.RowToStructByPos[DeadLetterFacts])
+	letters, err := pgx.CollectRows(rows, pgx.RowToStructByPos[DeadLetterInfo])
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
 	return letters, nil
 }
 
-// CountDeadLetters returns how many there are, and the id of the last one, 0 when there
-// is none.
+// CountDeadLetters returns the number of dead letters and the id of the last one, 0 if
+// there are none.
 func CountDeadLetters(ctx context.Context, db database.DB) (count, last int64, err error) {
 	if err := db.QueryRow(ctx, countDeadLetters).Scan(&count, &last); err != nil {
 		return 0, 0, fmt.Errorf("count dead letters: %w", err)
@@ -61,17 +61,17 @@ func CountDeadLetters(ctx context.Context, db database.DB) (count, last int64, e
 	return count, last, nil
 }
 
-// TakeDeadLetters returns at most limit dead letters with ids greater than after and
-// not greater than last, oldest first, which nobody else takes before the transaction
-// ends. Those that somebody has taken are left out.
-func TakeDeadLetters(ctx context.Context, tx database.DB, after, last int64, limit int) ([]KeptDeadLetter, error) {
-	rows, err := tx.Query(ctx, takeDeadLetters, after, last, limit)
+// LockDeadLetters returns at most limit dead letters with ids greater than after and up to
+// last, oldest first, and locks them until the transaction ends. It skips those that
+// another transaction has locked.
+func LockDeadLetters(ctx context.Context, tx database.DB, after, last int64, limit int) ([]StoredDeadLetter, error) {
+	rows, err := tx.Query(ctx, lockDeadLetters, after, last, limit)
 	if err != nil {
-		return nil, fmt.Errorf("take dead letters: %w", err)
+		return nil, fmt.Errorf("lock dead letters: %w", err)
 	}
-	letters, err := pgx.CollectRows(rows, pgx.RowToStructByPos[KeptDeadLetter])
+	letters, err := pgx.CollectRows(rows, pgx.RowToStructByPos[StoredDeadLetter])
 	if err != nil {
-		return nil, fmt.Errorf("take dead letters: %w", err)
+		return nil, fmt.Errorf("lock dead letters: %w", err)
 	}
 	return letters, nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// DropKey names a count of events that were left out.
+// DropKey identifies a count of dropped events.
 type DropKey struct {
 	Site   int32
 	Day    event.Day
@@ -23,8 +23,8 @@ INSERT INTO drops AS d (site_id, day, reason, events)
 SELECT * FROM unnest($1::int[], $2::date[], $3::text[], $4::bigint[])
 ON CONFLICT (site_id, day, reason) DO UPDATE SET events = d.events + excluded.events`
 
-// AddDrops adds to the counts of events that were left out. Rows are touched in
-// the order of their keys, for the reason that ApplyRollups gives.
+// AddDrops adds to the counts of dropped events. It locks rows in the order of their keys,
+// for the same reason as ApplyRollups.
 func AddDrops(ctx context.Context, tx database.DB, drops map[DropKey]int64) error {
 	if len(drops) == 0 {
 		return nil
@@ -55,7 +55,7 @@ func AddDrops(ctx context.Context, tx database.DB, drops map[DropKey]int64) erro
 // DeadLetter is a queue entry that could not be stored.
 type DeadLetter struct {
 	Shard   int
-	Entry   string // the entry's id in its stream
+	Entry   string // id of the entry in its stream
 	Payload []byte
 	Reason  string
 }
@@ -64,12 +64,12 @@ const insertDeadLetter = `
 INSERT INTO dead_letters (shard, entry, payload, reason) VALUES ($1, $2, $3, $4)
 ON CONFLICT (shard, entry) DO NOTHING`
 
-// AddDeadLetters keeps entries that could not be stored. One that is kept already
-// stays as it is.
+// AddDeadLetters stores entries that could not be stored as events. An entry that is
+// already a dead letter is not changed.
 func AddDeadLetters(ctx context.Context, tx database.DB, letters []DeadLetter) error {
 	for _, l := range letters {
 		if _, err := tx.Exec(ctx, insertDeadLetter, int16(l.Shard), l.Entry, l.Payload, l.Reason); err != nil {
-			return fmt.Errorf("keep a dead letter: %w", err)
+			return fmt.Errorf("store dead letter: %w", err)
 		}
 	}
 	return nil

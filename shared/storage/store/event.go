@@ -19,39 +19,39 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// VisitorDay names all events of one visitor on one local day of a site.
+// VisitorDay identifies the events of one visitor on one local day of a site.
 type VisitorDay struct {
 	Site    int32
 	Day     event.Day
 	Visitor int64
 }
 
-// VisitorDayOf is the visitor-day that an event belongs to.
+// VisitorDayOf returns the visitor-day to which an event belongs.
 func VisitorDayOf(e *event.Event) VisitorDay { return VisitorDay{e.Site, e.Day, e.Visitor} }
 
-// EventKey is what makes two stored events the same.
+// EventKey identifies a stored event.
 type EventKey struct {
 	Site int32
 	Time int64 // Unix milliseconds
 	ID   uuid.UUID
 }
 
-// KeyOf is the key of an event.
+// KeyOf returns the key of an event.
 func KeyOf(e *event.Event) EventKey { return EventKey{e.Site, e.Time.UnixMilli(), e.ID} }
 
-const holdSites = `SELECT id FROM sites FOR KEY SHARE`
+const lockSites = `SELECT id FROM sites FOR KEY SHARE`
 
-// HoldSites returns the ids of all sites, none of which can be deleted before the
-// transaction ends: what is stored for a site is deleted with it or before it.
-func HoldSites(ctx context.Context, tx database.DB) (map[int32]struct{}, error) {
-	rows, err := tx.Query(ctx, holdSites)
+// LockSites returns the ids of all sites and prevents their deletion until the transaction
+// ends, so that nothing is stored for a site after its deletion.
+func LockSites(ctx context.Context, tx database.DB) (map[int32]struct{}, error) {
+	rows, err := tx.Query(ctx, lockSites)
 	if err != nil {
-		return nil, fmt.Errorf("hold the sites: %w", err)
+		return nil, fmt.Errorf("lock sites: %w", err)
 	}
 	ids := make(map[int32]struct{})
 	var id int32
 	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { ids[id] = struct{}{}; return nil }); err != nil {
-		return nil, fmt.Errorf("hold the sites: %w", err)
+		return nil, fmt.Errorf("lock sites: %w", err)
 	}
 	return ids, nil
 }
@@ -66,13 +66,13 @@ SELECT * FROM unnest(` + eventParameters + `)
 ON CONFLICT (site_id, time, id) DO NOTHING
 RETURNING site_id, time, id`
 
-// AddEvents stores the events that are not stored yet, and returns the keys of those
-// that were. No two of the events may have the same key. It sorts the slice it is
-// given into the order of the table's key, in which rows are cheapest to add.
+// AddEvents stores the events that are not stored yet and returns the keys of the others.
+// No two events may have the same key. It sorts the given slice by the key of the table,
+// since rows are cheapest to add in that order.
 //
-// Nearly always none is stored, so COPY is tried first, which can't pass over a row;
-// only when it meets one are the events added by a statement that can, at half the
-// speed.
+// The events are rarely stored already, so AddEvents first tries COPY, which can't skip
+// rows. If that fails because of a known event, it uses an INSERT that skips known events,
+// at half the speed.
 func AddEvents(ctx context.Context, tx database.DB, events []*event.Event) (known map[EventKey]struct{}, err error) {
 	if len(events) == 0 {
 		return nil, nil
@@ -83,7 +83,7 @@ func AddEvents(ctx context.Context, tx database.DB, events []*event.Event) (know
 	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
 		return copyRows(ctx, tx, copyEvents, &eventRows{events: events})
 	})
-	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == pgerrcode.UniqueViolation {
+	if violation, ok := errors.AsType[*pgconn.PgError](err); ok && violation.Code == pgerrcode.UniqueViolation {
 		known, err = addUnknown(ctx, tx, events)
 	}
 	if err != nil {
@@ -115,7 +115,7 @@ func addUnknown(ctx context.Context, tx database.DB, events []*event.Event) (kno
 	return known, err
 }
 
-// eventRows are events as rows of copyEvents.
+// eventRows provides events as rows of the table events.
 type eventRows struct {
 	events []*event.Event
 	values []any
@@ -129,7 +129,7 @@ func (r *eventRows) row(i int) ([]any, error) {
 	return r.values, err
 }
 
-// propsValue is properties as SQL takes them; NULL when there are none.
+// propsValue returns properties as a column value; NULL if there are none.
 func propsValue(props map[string]string) (any, error) {
 	if len(props) == 0 {
 		return nil, nil
@@ -141,7 +141,7 @@ func propsValue(props map[string]string) (any, error) {
 	return json.RawMessage(encoded), nil
 }
 
-// amountValue is an amount as SQL takes it; NULL when it is empty.
+// amountValue returns an amount as a column value; NULL if it is empty.
 func amountValue(amount string) (any, error) {
 	if amount == "" {
 		return nil, nil
@@ -153,7 +153,7 @@ func amountValue(amount string) (any, error) {
 	return decimal, nil
 }
 
-// idValue is an id that may be absent as SQL takes it; NULL when it is zero.
+// idValue returns an optional id as a column value; NULL if it is zero.
 func idValue(id uuid.UUID) any {
 	if id == uuid.Nil {
 		return nil
@@ -163,10 +163,10 @@ func idValue(id uuid.UUID) any {
 
 func dateOf(day event.Day) pgtype.Date { return pgtype.Date{Time: day.Date(), Valid: true} }
 
-// While its statistics are old, the planner believes that there are no events of these
-// days, and would read all of them, once for each visitor. OFFSET 0 leaves it no other
-// join than visitor by visitor; and since the site is not asked for, of whom a visitor is
-// alone or nearly, no other index than the one that begins with the day and the visitor.
+// With outdated statistics the planner expects no events of these days, and might read all
+// of them once for each visitor. OFFSET 0 forces a nested loop over the visitors. Leaving
+// out the site, which a visitor's random number nearly implies, forces the index that
+// begins with the day and the visitor.
 const selectVisitorDays = `
 SELECT ` + foldedEventColumns + `
 FROM unnest($1::date[], $2::bigint[]) AS k (key_day, key_visitor)
@@ -175,17 +175,17 @@ CROSS JOIN LATERAL (
 ) AS e
 LIMIT $5`
 
-// ErrTooMany means that more events would have to be in memory than are allowed.
-var ErrTooMany = errors.New("the visitor-days have too many events to be loaded at once")
+// ErrTooMany is returned if a query finds more events than may be loaded at once.
+var ErrTooMany = errors.New("too many events to load at once")
 
-// VisitorDays returns the stored events of the given visitor-days, with what
-// package visit needs of them and no more: most at most, else ErrTooMany. It sorts the
-// slice it is given. There may be other visitor-days among them.
-func VisitorDays(ctx context.Context, tx database.DB, keys []VisitorDay, most int) (map[VisitorDay][]*event.Event, error) {
+// VisitorDays returns the stored events of the given visitor-days, with the fields that
+// package visit needs. It returns ErrTooMany if there are more than limit events. It sorts
+// the given slice. The result may contain other visitor-days as well.
+func VisitorDays(ctx context.Context, tx database.DB, keys []VisitorDay, limit int) (map[VisitorDay][]*event.Event, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	// In the order of the index its pages are read one after another.
+	// In this order the pages of the index are read one after another.
 	slices.SortFunc(keys, func(a, b VisitorDay) int {
 		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Visitor, b.Visitor))
 	})
@@ -197,7 +197,7 @@ func VisitorDays(ctx context.Context, tx database.DB, keys []VisitorDay, most in
 		}
 	}
 	from, to := span(keys[0].Day, keys[len(keys)-1].Day)
-	rows, err := tx.Query(ctx, selectVisitorDays, days, visitors, from, to, most+1)
+	rows, err := tx.Query(ctx, selectVisitorDays, days, visitors, from, to, limit+1)
 	if err != nil {
 		return nil, fmt.Errorf("load events of visitor-days: %w", err)
 	}
@@ -211,24 +211,24 @@ func VisitorDays(ctx context.Context, tx database.DB, keys []VisitorDay, most in
 	if err != nil {
 		return nil, fmt.Errorf("load events of visitor-days: %w", err)
 	}
-	if loaded > most {
+	if loaded > limit {
 		return nil, ErrTooMany
 	}
 	return out, nil
 }
 
-// span is the stretch of time that holds the local days from first to last in
-// whatever zone.
+// span returns the time range [from, to) that contains the local days from first to last
+// in any time zone.
 func span(first, last event.Day) (from, to time.Time) {
 	return first.Date().Add(-14 * time.Hour), last.Date().Add(36 * time.Hour)
 }
 
-// scannedEvent is an event as it is scanned. Its finish method sets the fields whose form
-// in SQL differs.
+// scannedEvent is the scan target of an event. Its finish method converts the fields whose
+// type in SQL differs.
 type scannedEvent struct {
 	event.Event
 	day     time.Time
-	props   string // JSON; "" without
+	props   string // JSON; "" if there are none
 	subject *uuid.UUID
 }
 
@@ -245,7 +245,7 @@ func (e *scannedEvent) finish() error {
 	return nil
 }
 
-// eachFolded calls fn with each event of rows of foldedEventColumns.
+// eachFolded calls fn with the event of each row of foldedEventColumns.
 func eachFolded(rows pgx.Rows, fn func(*event.Event)) error {
 	var e scannedEvent
 	_, err := pgx.ForEachRow(rows, e.folded(), func() error {

@@ -1,4 +1,4 @@
 package store
 
-// SelectVisitorDays is what VisitorDays asks, for a test of its plan.
+// SelectVisitorDays is the query of VisitorDays.
 const SelectVisitorDays = selectVisitorDays

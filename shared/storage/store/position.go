@@ -10,50 +10,51 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// ErrShardBusy means that another transaction holds the shard.
-var ErrShardBusy = errors.New("another process drains the shard")
+// ErrShardBusy is returned if another transaction has locked the shard.
+var ErrShardBusy = errors.New("another process aggregates the shard")
 
 const (
-	holdShard  = `SELECT mark FROM queue_positions WHERE shard = $1 FOR UPDATE SKIP LOCKED`
+	lockShard  = `SELECT mark FROM queue_positions WHERE shard = $1 FOR UPDATE SKIP LOCKED`
 	hasShard   = `SELECT EXISTS (SELECT FROM queue_positions WHERE shard = $1)`
-	holdShards = `SELECT shard FROM queue_positions ORDER BY shard FOR UPDATE`
+	lockShards = `SELECT shard FROM queue_positions ORDER BY shard FOR UPDATE`
 	setMark    = `UPDATE queue_positions SET mark = $2 WHERE shard = $1`
 )
 
-// HoldShard makes the transaction the only one that drains a shard, until it ends
-// however it ends, and returns the mark that SetMark left. While another has the shard
-// it returns ErrShardBusy at once.
-func HoldShard(ctx context.Context, tx database.DB, shard int) (mark string, err error) {
-	err = tx.QueryRow(ctx, holdShard, int16(shard)).Scan(&mark)
+// LockShard locks a shard until the transaction ends, so that no other transaction stores
+// its events, and returns the mark that SetMark stored. It returns ErrShardBusy without
+// waiting if another transaction has locked the shard.
+func LockShard(ctx context.Context, tx database.DB, shard int) (mark string, err error) {
+	err = tx.QueryRow(ctx, lockShard, int16(shard)).Scan(&mark)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		if err != nil {
-			err = fmt.Errorf("hold shard %d: %w", shard, err)
+			err = fmt.Errorf("lock shard %d: %w", shard, err)
 		}
 		return mark, err
 	}
 	var exists bool
 	if err := tx.QueryRow(ctx, hasShard, int16(shard)).Scan(&exists); err != nil {
-		return "", fmt.Errorf("hold shard %d: %w", shard, err)
+		return "", fmt.Errorf("lock shard %d: %w", shard, err)
 	}
 	if !exists {
-		return "", fmt.Errorf("hold shard %d: the table queue_positions has no row for it", shard)
+		return "", fmt.Errorf("lock shard %d: the table queue_positions has no row for it", shard)
 	}
 	return "", ErrShardBusy
 }
 
-// HoldShards waits until no shard is being drained, and keeps it so until the
-// transaction ends: nothing derived changes meanwhile but by this transaction.
-func HoldShards(ctx context.Context, tx database.DB) error {
-	if _, err := tx.Exec(ctx, holdShards); err != nil {
-		return fmt.Errorf("hold all shards: %w", err)
+// LockShards waits until no shard is being aggregated and locks all of them until the
+// transaction ends, so that no other transaction changes visits or rollups.
+func LockShards(ctx context.Context, tx database.DB) error {
+	if _, err := tx.Exec(ctx, lockShards); err != nil {
+		return fmt.Errorf("lock all shards: %w", err)
 	}
 	return nil
 }
 
-// SetMark notes what the transaction stored of a shard that it holds.
+// SetMark stores the position up to which the transaction has stored a shard. The
+// transaction must have locked the shard.
 func SetMark(ctx context.Context, tx database.DB, shard int, mark string) error {
 	if _, err := tx.Exec(ctx, setMark, int16(shard), mark); err != nil {
-		return fmt.Errorf("note the position in shard %d: %w", shard, err)
+		return fmt.Errorf("store the position in shard %d: %w", shard, err)
 	}
 	return nil
 }

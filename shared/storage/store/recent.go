@@ -10,8 +10,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// selectRecentVisitors goes site by site, so that each is a short stretch of an
-// index.
+// selectRecentVisitors queries each site separately, so that each query reads a short
+// range of an index.
 const selectRecentVisitors = `
 SELECT sites.id, recent.visitor, recent.last
 FROM sites, LATERAL (
@@ -21,8 +21,8 @@ FROM sites, LATERAL (
     GROUP BY visitor
 ) AS recent`
 
-// RecentVisitors calls fn with each visitor who had an event after since, and the
-// time of the last one.
+// RecentVisitors calls fn with each visitor who had an event after since, and the time of
+// the visitor's last event.
 func RecentVisitors(ctx context.Context, db database.DB, since time.Time, fn func(site int32, visitor int64, last time.Time)) error {
 	rows, err := db.Query(ctx, selectRecentVisitors, since)
 	if err != nil {

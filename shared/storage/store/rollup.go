@@ -10,8 +10,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// A statement unnests one array and takes of the others what stands at the same place:
-// side by side each would be a function scan of its own.
+// Each statement unnests one array and indexes the others with its ordinality. Unnesting
+// all arrays would need a function scan for each.
 const (
 	upsertHours = `
 INSERT INTO rollup_hour AS r (site_id, hour, day, visitors, visits, pageviews, events, bounces, seconds, engaged)
@@ -63,12 +63,11 @@ WHERE r.site_id = k.site_id AND r.dimension = k.dimension AND r.month = k.month 
 	deleteEmptyMonths = deleteMonths + ` AND r.visitors = 0`
 )
 
-// ApplyRollups adds the changes to the rollups and deletes the rows that come to
-// nothing.
+// ApplyRollups adds changes to the rollups and deletes the rows that become empty.
 //
-// Transactions of several shards change the same rows. So that none can wait for
-// another in a circle, every transaction must call this last, and the rows are
-// locked in one order: hours, days, months, each in the order of its key.
+// Transactions of several shards change the same rows. To avoid deadlocks, every
+// transaction must call ApplyRollups last, and rows are locked in a fixed order: hours,
+// days, months, each sorted by key.
 func ApplyRollups(ctx context.Context, tx database.DB, r *visit.Rollups) error {
 	hours, days := r.Hours(), r.Days()
 	months := visit.MonthsOf(days)
@@ -87,9 +86,9 @@ func ApplyRollups(ctx context.Context, tx database.DB, r *visit.Rollups) error {
 	return nil
 }
 
-// ReplaceHours puts rows of the hour rollup in the place of those with the same keys;
-// one without counts stands for no row. The transaction must have called HoldRecord:
-// it locks rows in no order.
+// ReplaceHours replaces the rows of the hour rollup that have the same keys. A row with
+// zero counts deletes the stored one. The transaction must have called LockRecord, since
+// ReplaceHours locks rows in no particular order.
 func ReplaceHours(ctx context.Context, tx database.DB, rows []visit.HourRow) error {
 	if len(rows) == 0 {
 		return nil
@@ -105,7 +104,7 @@ func ReplaceHours(ctx context.Context, tx database.DB, rows []visit.HourRow) err
 	return nil
 }
 
-// ReplaceDays does for the day rollup what ReplaceHours does for that of hours.
+// ReplaceDays replaces rows of the day rollup, as ReplaceHours does.
 func ReplaceDays(ctx context.Context, tx database.DB, rows []visit.DayRow) error {
 	if err := replaceDays(ctx, tx, deleteDays, upsertDays, rows); err != nil {
 		return fmt.Errorf("replace rows of the day rollup: %w", err)
@@ -113,7 +112,7 @@ func ReplaceDays(ctx context.Context, tx database.DB, rows []visit.DayRow) error
 	return nil
 }
 
-// ReplaceMonths does for the month rollup what ReplaceHours does for that of hours.
+// ReplaceMonths replaces rows of the month rollup, as ReplaceHours does.
 func ReplaceMonths(ctx context.Context, tx database.DB, rows []visit.DayRow) error {
 	if err := replaceDays(ctx, tx, deleteMonths, upsertMonths, rows); err != nil {
 		return fmt.Errorf("replace rows of the month rollup: %w", err)
@@ -133,16 +132,16 @@ func replaceDays(ctx context.Context, tx database.DB, remove, upsert string, row
 	return addDays(ctx, tx, upsert, rows)
 }
 
-// upsertAtOnce is how many rows one statement adds at most, so that neither side needs
-// much memory for it.
-const upsertAtOnce = 5000
+// maxUpsert is the maximum number of rows in a statement. It bounds the memory that client
+// and server need.
+const maxUpsert = 5000
 
-// countTargets are the counts in the order of their columns.
+// countTargets returns the scan targets of counts, in the order of their columns.
 func countTargets(c *visit.Counts) []any {
 	return []any{&c.Visitors, &c.Visits, &c.Pageviews, &c.Events, &c.Bounces, &c.Seconds, &c.Engaged}
 }
 
-// counts are columns of Counts.
+// counts are Counts by column.
 type counts [7][]int64
 
 func newCounts(n int) (c counts) {
@@ -179,7 +178,7 @@ func addHours(ctx context.Context, tx database.DB, rows []visit.HourRow) error {
 }
 
 func addDays(ctx context.Context, tx database.DB, upsert string, rows []visit.DayRow) error {
-	for rows := range slices.Chunk(rows, upsertAtOnce) {
+	for rows := range slices.Chunk(rows, maxUpsert) {
 		c := newCounts(len(rows))
 		for _, row := range rows {
 			c.append(row.Counts)
@@ -192,17 +191,17 @@ func addDays(ctx context.Context, tx database.DB, upsert string, rows []visit.Da
 	return nil
 }
 
-// deleteEmptied looks at the rows that something was taken from: no other can have
-// come to nothing. They are all locked by now.
+// deleteEmptied deletes the rows that have become empty. Only rows that were decreased can
+// be empty, and all of them are locked by now.
 func deleteEmptied(ctx context.Context, tx database.DB, hours []visit.HourRow, days, months []visit.DayRow) error {
-	var fewer []visit.HourRow
+	var decreased []visit.HourRow
 	for _, row := range hours {
 		if row.Visitors < 0 || row.Visits < 0 {
-			fewer = append(fewer, row)
+			decreased = append(decreased, row)
 		}
 	}
-	if len(fewer) > 0 {
-		sites, starts, days := hourKeys(fewer)
+	if len(decreased) > 0 {
+		sites, starts, days := hourKeys(decreased)
 		if _, err := tx.Exec(ctx, deleteEmptyHours, sites, starts, days); err != nil {
 			return err
 		}
@@ -211,16 +210,16 @@ func deleteEmptied(ctx context.Context, tx database.DB, hours []visit.HourRow, d
 		delete string
 		rows   []visit.DayRow
 	}{{deleteEmptyDays, days}, {deleteEmptyMonths, months}} {
-		var fewer []visit.DayRow
+		var decreased []visit.DayRow
 		for _, row := range table.rows {
 			if row.Visitors < 0 {
-				fewer = append(fewer, row)
+				decreased = append(decreased, row)
 			}
 		}
-		if len(fewer) == 0 {
+		if len(decreased) == 0 {
 			continue
 		}
-		sites, dimensions, starts, values := dayKeys(fewer)
+		sites, dimensions, starts, values := dayKeys(decreased)
 		if _, err := tx.Exec(ctx, table.delete, sites, dimensions, starts, values); err != nil {
 			return err
 		}

@@ -22,8 +22,8 @@ ON CONFLICT (day) DO NOTHING`
 	deleteSalts = `DELETE FROM salts WHERE day < $1`
 )
 
-// Salts returns the salts of the days that are open at now, and makes those that
-// are missing. Whoever asks first makes them; all get the same.
+// Salts returns the salts of the days that are open at now. It creates missing ones; of
+// several concurrent callers all get the same salts.
 func Salts(ctx context.Context, db database.DB, now time.Time) (map[event.Day]privacy.Salt, error) {
 	first, last := privacy.SaltDays(now)
 	salts, err := readSalts(ctx, db, first, last)
@@ -64,8 +64,8 @@ func readSalts(ctx context.Context, db database.DB, first, last event.Day) (map[
 	return salts, nil
 }
 
-// DestroySalts deletes the salts of the days that are closed at now, and returns
-// how many there were. After that nobody can compute a visitor of those days.
+// DestroySalts deletes the salts of the days that are closed at now and returns their
+// number. Without its salt, the visitors of a day can't be computed any more.
 func DestroySalts(ctx context.Context, db database.DB, now time.Time) (int64, error) {
 	first, _ := privacy.SaltDays(now)
 	tag, err := db.Exec(ctx, deleteSalts, first.Date())

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// The statement is put together from the columns of the table, by their names here and
-	// from nothing else: what a question has no use for is neither read nor sent.
+	// A scan selects only the columns that a query needs. Its statement is built from the
+	// constants here and the names in textFields, never from input.
 	scanDayStart = `SELECT id, time, utc_offset, visitor, type, passive, engaged, scroll`
 	scanDayEnd   = `
 FROM events
@@ -46,80 +46,80 @@ ORDER BY day, part`
 INSERT INTO day_columns (site_id, day, part, name, data)
 SELECT $1, $2, $3, name, data FROM unnest($4::text[], $5::bytea[]) AS piece (name, data)`
 
-	// The name, which no column has, says that the day can't be kept.
-	passedOver  = `passed_over`
-	passOverDay = `
+	// No column has this name. It marks a day that takes too long to archive.
+	skipped = `passed_over`
+	skipDay = `
 INSERT INTO day_columns (site_id, day, part, name, data)
-SELECT id, $2, 0, '` + passedOver + `', '' FROM sites WHERE id = $1 FOR KEY SHARE
+SELECT id, $2, 0, '` + skipped + `', '' FROM sites WHERE id = $1 FOR KEY SHARE
 ON CONFLICT DO NOTHING`
 
 	deleteDayColumns = `
 DELETE FROM day_columns c USING unnest($1::int[], $2::date[]) AS changed (site_id, day)
 WHERE c.site_id = changed.site_id AND c.day = changed.day`
 
-	// The first number, which is arbitrary, sets these locks apart from others of two
-	// numbers; the second is the day.
+	// The first key of these advisory locks is arbitrary and tells them apart from other
+	// locks with two keys; the second is the day.
 	shareDays     = `SELECT pg_advisory_xact_lock_shared(1684108385, day) FROM unnest($1::int[]) AS day`
-	holdDay       = `SELECT pg_try_advisory_xact_lock(1684108385, $1)`
-	holdSiteOfDay = `SELECT FROM sites WHERE id = $1 FOR KEY SHARE`
+	lockDay       = `SELECT pg_try_advisory_xact_lock(1684108385, $1)`
+	lockSiteOfDay = `SELECT FROM sites WHERE id = $1 FOR KEY SHARE`
 
-	selectDaysWithoutColumns = `
+	selectDueDays = `
 SELECT ` + sites.Columns + `, r.day
 FROM rollup_day r JOIN sites ON sites.id = r.site_id
 WHERE r.dimension = 0 AND r.day <= $1
   AND NOT EXISTS (
       SELECT FROM day_columns c
       WHERE c.site_id = r.site_id AND c.day = r.day
-        AND (c.name = 'version' AND c.data = $3 OR c.name = '` + passedOver + `'))
+        AND (c.name = 'version' AND c.data = $3 OR c.name = '` + skipped + `'))
 ORDER BY r.day DESC, r.site_id
 LIMIT $2`
 )
 
-// texts are texts of which few differ: each is in memory once.
-type texts map[string]string
+// interner keeps one copy of each distinct text.
+type interner map[string]string
 
-func (t texts) of(text []byte) string {
-	if known, ok := t[string(text)]; ok {
+func (in interner) intern(text []byte) string {
+	if known, ok := in[string(text)]; ok {
 		return known
 	}
-	t[string(text)] = string(text)
-	return t[string(text)]
+	in[string(text)] = string(text)
+	return in[string(text)]
 }
 
-// interned scans a text into one of the texts.
-type interned struct {
-	texts texts
-	into  *string
+// internedText scans a text into target and interns it.
+type internedText struct {
+	interner interner
+	target   *string
 }
 
-// ScanBytes is for pgx.
-func (i interned) ScanBytes(text []byte) error {
-	*i.into = i.texts.of(text)
+// ScanBytes implements pgtype.BytesScanner.
+func (t internedText) ScanBytes(text []byte) error {
+	*t.target = t.interner.intern(text)
 	return nil
 }
 
-// textField is a text of events, and the columns that are made from it.
+// textField is a text of events and the columns that are built from it.
 type textField struct {
 	sql     string
 	columns []columns.Column
 	target  func(*event.Event) *string
 }
 
-// ScanDay makes a local day of a site from its events, with some columns, or with all when
-// none are named. The events of one visitor are in memory at once, and the columns.
+// ScanDay builds a local day of a site from its events, with the wanted columns, or with
+// all if none are given. Memory holds the columns and the events of one visitor.
 func ScanDay(ctx context.Context, db database.DB, site int32, day event.Day, wanted ...columns.Column) (*columns.Day, error) {
 	from, to := span(day, day)
 	return scanDay(ctx, db, day, wanted, selection{scanDayEnd, []any{site, day.Date(), from, to}})
 }
 
-// ScanPart is as ScanDay, with the visitor-days only that have an event between two times,
-// the first of which is included.
+// ScanPart is like ScanDay, but reads only the visitor-days that have an event in the time
+// range [from, to).
 func ScanPart(ctx context.Context, db database.DB, site int32, day event.Day, from, to time.Time, wanted ...columns.Column) (*columns.Day, error) {
 	first, last := span(day, day)
 	return scanDay(ctx, db, day, wanted, selection{scanPartEnd, []any{site, day.Date(), first, last, from, to}})
 }
 
-// selection says which events are read.
+// selection is the part of a scan's statement that selects events.
 type selection struct {
 	sql  string
 	args []any
@@ -137,9 +137,9 @@ func scanDay(ctx context.Context, db database.DB, day event.Day, wanted []column
 	return builder.Day(), nil
 }
 
-// ScanParts calls fn with all columns of a local day of a site, made from its events, in
-// parts of as many events or some more: no more than one is in memory at once. There is a
-// part, which is empty, of a day without events.
+// ScanParts calls fn with all columns of a local day of a site in parts of at least the
+// given number of events, except for the last one. Only one part is in memory at once. A
+// day without events has one empty part.
 func ScanParts(ctx context.Context, db database.DB, site int32, day event.Day, events int, fn func(*columns.Day) error) error {
 	from, to := span(day, day)
 	builder := columns.NewBuilder(day)
@@ -179,25 +179,25 @@ func scanVisitorDays(ctx context.Context, db database.DB, day event.Day, wanted 
 	return nil
 }
 
-// scanEvents calls fn with the events of a day, visitor by visitor, with what the wanted
-// columns are made of.
+// scanEvents calls fn with the events of a day, sorted by visitor and time, with the fields
+// that the wanted columns need.
 func scanEvents(ctx context.Context, db database.DB, day event.Day, wanted []columns.Column, of selection, fn func(*event.Event) error) error {
 	all := len(wanted) == 0
 	wants := func(c columns.Column) bool { return all || slices.Contains(wanted, c) }
 	fields := []string{scanDayStart}
 	var e scannedEvent
 	into := []any{&e.ID, &e.Time, &e.UTCOffset, &e.Visitor, &e.Type, &e.Passive, &e.Engaged, &e.Scroll}
-	known := texts{"": ""}
+	known := interner{"": ""}
 	for _, f := range textFields() {
 		if slices.ContainsFunc(f.columns, wants) {
 			fields = append(fields, f.sql)
-			into = append(into, interned{known, f.target(&e.Event)})
+			into = append(into, internedText{known, f.target(&e.Event)})
 		}
 	}
 	hasProps := all || slices.ContainsFunc(wanted, func(c columns.Column) bool { _, ok := c.Key(); return ok })
 	if hasProps {
 		fields = append(fields, `coalesce(props::text, '')`)
-		into = append(into, interned{known, &e.props})
+		into = append(into, internedText{known, &e.props})
 	}
 	if wants(columns.Subject) {
 		fields = append(fields, `subject`)
@@ -217,7 +217,7 @@ func scanEvents(ctx context.Context, db database.DB, day event.Day, wanted []col
 			decoded, ok := props[e.props]
 			if !ok {
 				if err := json.Unmarshal([]byte(e.props), &decoded); err != nil {
-					return fmt.Errorf("read properties: %w", err)
+					return fmt.Errorf("decode properties: %w", err)
 				}
 				props[e.props] = decoded
 			}
@@ -228,11 +228,11 @@ func scanEvents(ctx context.Context, db database.DB, day event.Day, wanted []col
 	return err
 }
 
-// DaysWithEvents are the local days of a site from first to last that had events.
+// DaysWithEvents returns the local days of a site from first to last that have events.
 func DaysWithEvents(ctx context.Context, db database.DB, site int32, first, last event.Day) ([]event.Day, error) {
 	rows, err := db.Query(ctx, selectDaysWithEvents, site, first.Date(), last.Date())
 	if err != nil {
-		return nil, fmt.Errorf("look for days with events: %w", err)
+		return nil, fmt.Errorf("find days with events: %w", err)
 	}
 	days, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Day, error) {
 		var day time.Time
@@ -240,26 +240,26 @@ func DaysWithEvents(ctx context.Context, db database.DB, site int32, first, last
 		return event.DayOf(day), err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look for days with events: %w", err)
+		return nil, fmt.Errorf("find days with events: %w", err)
 	}
 	return days, nil
 }
 
-// KeptDay is what is kept of a day: the pieces of each of its parts, see columns.Codec.
-type KeptDay struct {
+// ArchivedDay holds the pieces of each part of an archived day, see columns.Codec.
+type ArchivedDay struct {
 	Day   event.Day
 	Parts []map[columns.Column][]byte
 }
 
-// has tells whether columns are kept of the day.
-func (k *KeptDay) has(wanted []columns.Column) bool {
-	return len(k.Parts) > 0 && !slices.ContainsFunc(k.Parts, func(pieces map[columns.Column][]byte) bool { return !columns.Holds(pieces, wanted...) })
+// has reports whether all parts of the day hold the wanted columns.
+func (a *ArchivedDay) has(wanted []columns.Column) bool {
+	return len(a.Parts) > 0 && !slices.ContainsFunc(a.Parts, func(pieces map[columns.Column][]byte) bool { return !columns.Holds(pieces, wanted...) })
 }
 
-// DayColumns reads what is kept of some days of a site, no more of it than the wanted
-// columns need, in the order of days. Days of which those are not kept are left out.
-func DayColumns(ctx context.Context, db database.DB, site int32, days []event.Day, wanted ...columns.Column) iter.Seq2[KeptDay, error] {
-	return func(yield func(KeptDay, error) bool) {
+// ArchivedDays reads archived days of a site in the order of days, with the pieces that the
+// wanted columns need. It skips days that are not archived or lack one of the columns.
+func ArchivedDays(ctx context.Context, db database.DB, site int32, days []event.Day, wanted ...columns.Column) iter.Seq2[ArchivedDay, error] {
+	return func(yield func(ArchivedDay, error) bool) {
 		dates := make([]time.Time, len(days))
 		for i, day := range days {
 			dates[i] = day.Date()
@@ -270,75 +270,75 @@ func DayColumns(ctx context.Context, db database.DB, site int32, days []event.Da
 		}
 		rows, err := db.Query(ctx, selectDayColumns, site, dates, names)
 		if err != nil {
-			yield(KeptDay{}, fmt.Errorf("read days in columns: %w", err))
+			yield(ArchivedDay{}, fmt.Errorf("read archived days: %w", err))
 			return
 		}
 		defer rows.Close()
-		var kept KeptDay
+		var archived ArchivedDay
 		for rows.Next() {
 			var date time.Time
 			var part int
 			var name columns.Column
 			var data []byte
 			if err := rows.Scan(&date, &part, &name, &data); err != nil {
-				yield(KeptDay{}, fmt.Errorf("read days in columns: %w", err))
+				yield(ArchivedDay{}, fmt.Errorf("read archived days: %w", err))
 				return
 			}
-			if day := event.DayOf(date); day != kept.Day {
-				if kept.has(wanted) && !yield(kept, nil) {
+			if day := event.DayOf(date); day != archived.Day {
+				if archived.has(wanted) && !yield(archived, nil) {
 					return
 				}
-				kept = KeptDay{Day: day}
+				archived = ArchivedDay{Day: day}
 			}
-			for len(kept.Parts) <= part {
-				kept.Parts = append(kept.Parts, map[columns.Column][]byte{})
+			for len(archived.Parts) <= part {
+				archived.Parts = append(archived.Parts, map[columns.Column][]byte{})
 			}
-			kept.Parts[part][name] = data
+			archived.Parts[part][name] = data
 		}
 		if err := rows.Err(); err != nil {
-			yield(KeptDay{}, fmt.Errorf("read days in columns: %w", err))
+			yield(ArchivedDay{}, fmt.Errorf("read archived days: %w", err))
 			return
 		}
-		if kept.has(wanted) {
-			yield(kept, nil)
+		if archived.has(wanted) {
+			yield(archived, nil)
 		}
 	}
 }
 
-// SiteDay is a local day of a site.
+// SiteDay identifies a local day of a site.
 type SiteDay struct {
 	Site int32
 	Day  event.Day
 }
 
-// HoldDay makes the transaction the only one that may change the events of a local day
-// until it ends: what it reads of them from now on is all that there is, and stays so.
-// Whoever changes some meanwhile waits in ForgetDayColumns. ok is false when somebody is
-// changing events of the day just now. sites.ErrNoSite says that the site is gone.
+// LockDay prepares a transaction for archiving a day. Until the transaction ends no other
+// one can change the events of the day: it would wait in InvalidateDays. LockDay does not
+// wait; ok is false if another transaction is changing events of the day. It returns
+// sites.ErrNoSite if the site no longer exists.
 //
-// The day is held for all sites: so a transaction that changes many takes few locks, of
-// which the database has room for some thousands only.
-func HoldDay(ctx context.Context, tx database.DB, d SiteDay) (ok bool, err error) {
+// The lock covers the day of all sites, so that a transaction that changes events of many
+// sites takes few locks. The database has room for only some thousands.
+func LockDay(ctx context.Context, tx database.DB, d SiteDay) (ok bool, err error) {
 	if err := prepareDays(ctx, tx); err != nil {
 		return false, err
 	}
-	site, err := tx.Exec(ctx, holdSiteOfDay, d.Site)
+	site, err := tx.Exec(ctx, lockSiteOfDay, d.Site)
 	if err != nil {
-		return false, fmt.Errorf("hold the site: %w", err)
+		return false, fmt.Errorf("lock site: %w", err)
 	}
 	if site.RowsAffected() == 0 {
 		return false, sites.ErrNoSite
 	}
-	// It must not wait: others that come for the day would wait behind it.
-	if err := tx.QueryRow(ctx, holdDay, int32(d.Day)).Scan(&ok); err != nil {
-		return false, fmt.Errorf("hold %s: %w", d.Day, err)
+	// Do not wait: transactions that want to share the lock would queue behind this one.
+	if err := tx.QueryRow(ctx, lockDay, int32(d.Day)).Scan(&ok); err != nil {
+		return false, fmt.Errorf("lock %s: %w", d.Day, err)
 	}
 	return ok, nil
 }
 
-// KeepDayColumns keeps a day in columns, in the place of what was kept of it. The
-// transaction must have held the day before it read its events, see HoldDay.
-func KeepDayColumns(ctx context.Context, tx database.DB, d SiteDay, parts []map[columns.Column][]byte) error {
+// ArchiveDay stores the parts of a day and replaces those stored before. The transaction
+// must have locked the day with LockDay before it read the events.
+func ArchiveDay(ctx context.Context, tx database.DB, d SiteDay, parts []map[columns.Column][]byte) error {
 	_, err := tx.Exec(ctx, deleteDayColumns, []int32{d.Site}, []time.Time{d.Day.Date()})
 	for part, pieces := range parts {
 		if err != nil {
@@ -351,25 +351,25 @@ func KeepDayColumns(ctx context.Context, tx database.DB, d SiteDay, parts []map[
 		_, err = tx.Exec(ctx, insertDayColumns, d.Site, d.Day.Date(), part, names, data)
 	}
 	if err != nil {
-		return fmt.Errorf("keep %s in columns: %w", d.Day, err)
+		return fmt.Errorf("archive %s: %w", d.Day, err)
 	}
 	return nil
 }
 
-// PassOverDay notes that a day takes too long to be kept in columns: until its events
-// change, DaysWithoutColumns leaves it out.
-func PassOverDay(ctx context.Context, db database.DB, d SiteDay) error {
-	if _, err := db.Exec(ctx, passOverDay, d.Site, d.Day.Date()); err != nil {
-		return fmt.Errorf("note that %s can't be kept in columns: %w", d.Day, err)
+// SkipDay marks a day that takes too long to archive. DueDays does not return it until its
+// events change.
+func SkipDay(ctx context.Context, db database.DB, d SiteDay) error {
+	if _, err := db.Exec(ctx, skipDay, d.Site, d.Day.Date()); err != nil {
+		return fmt.Errorf("skip %s: %w", d.Day, err)
 	}
 	return nil
 }
 
-// ForgetDayColumns takes away what is kept of days to which the transaction adds events, or
-// takes some from. It must do so for each such day, before or after, and see what others
-// commit meanwhile, as transactions do that are not told otherwise. Since it may wait until
-// a day has been kept (see HoldDay), it had better come before what others wait for.
-func ForgetDayColumns(ctx context.Context, tx database.DB, days []SiteDay) error {
+// InvalidateDays deletes the archives of days whose events the transaction changes. A
+// transaction must call it for every such day, before or after the change, at the isolation
+// level READ COMMITTED. It may wait until a day has been archived (see LockDay), so call it
+// before taking locks that others wait for.
+func InvalidateDays(ctx context.Context, tx database.DB, days []SiteDay) error {
 	if len(days) == 0 {
 		return nil
 	}
@@ -378,33 +378,32 @@ func ForgetDayColumns(ctx context.Context, tx database.DB, days []SiteDay) error
 		sites[i], dates[i], locks[i] = d.Site, d.Day.Date(), int32(d.Day)
 	}
 	slices.Sort(locks)
-	// A statement of its own: the next one must see what was kept while it waited.
+	// A separate statement, so that the next one sees what was archived while this waited.
 	if _, err := tx.Exec(ctx, shareDays, slices.Compact(locks)); err != nil {
-		return fmt.Errorf("hold the days of events: %w", err)
+		return fmt.Errorf("lock days: %w", err)
 	}
 	if _, err := tx.Exec(ctx, deleteDayColumns, sites, dates); err != nil {
-		return fmt.Errorf("forget days in columns: %w", err)
+		return fmt.Errorf("delete archived days: %w", err)
 	}
 	return nil
 }
 
-// UnkeptDay is a local day of a site that is not kept in columns.
-type UnkeptDay struct {
+// DueDay is a local day of a site that is due to be archived.
+type DueDay struct {
 	sites.Site
 	Date time.Time
 }
 
-// DaysWithoutColumns returns days up to last that had events and are not kept in columns,
-// of all sites, newest first, and those that are kept in an older form. They may not be
-// all.
-func DaysWithoutColumns(ctx context.Context, db database.DB, last event.Day) ([]UnkeptDay, error) {
-	rows, err := db.Query(ctx, selectDaysWithoutColumns, last.Date(), maxUnchecked, binary.AppendUvarint(nil, columns.ArchiveVersion))
+// DueDays returns days of all sites up to last that have events and are not archived, or
+// are archived in an older form, newest first. It returns at most maxDueDays of them.
+func DueDays(ctx context.Context, db database.DB, last event.Day) ([]DueDay, error) {
+	rows, err := db.Query(ctx, selectDueDays, last.Date(), maxDueDays, binary.AppendUvarint(nil, columns.ArchiveVersion))
 	if err != nil {
-		return nil, fmt.Errorf("look for days to keep in columns: %w", err)
+		return nil, fmt.Errorf("find days to archive: %w", err)
 	}
-	days, err := pgx.CollectRows(rows, pgx.RowToStructByPos[UnkeptDay])
+	days, err := pgx.CollectRows(rows, pgx.RowToStructByPos[DueDay])
 	if err != nil {
-		return nil, fmt.Errorf("look for days to keep in columns: %w", err)
+		return nil, fmt.Errorf("find days to archive: %w", err)
 	}
 	return days, nil
 }

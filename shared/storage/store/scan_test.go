@@ -18,27 +18,27 @@ import (
 	"pgregory.net/rapid"
 )
 
-// scans stores the events of visitor-days, and of others around them, and returns how
-// what is scanned differs from what is made of them in memory.
-func scans(ctx context.Context, db *pgxpool.Pool, visitorDays [][]*event.Event, wanted []columns.Column) (string, error) {
+// compareScans stores the events of visitor-days among events of other days and sites. It
+// returns how the scanned days differ from days that are built in memory.
+func compareScans(ctx context.Context, db *pgxpool.Pool, visitorDays [][]*event.Event, wanted []columns.Column) (string, error) {
 	if _, err := db.Exec(ctx, `DELETE FROM events`); err != nil {
 		return "", err
 	}
-	all, some := columns.NewBuilder(columnstest.Day), columns.NewBuilder(columnstest.Day, wanted...)
+	all, part := columns.NewBuilder(columnstest.Day), columns.NewBuilder(columnstest.Day, wanted...)
 	var events []*event.Event
 	for i, day := range visitorDays {
 		for _, e := range day {
-			another := *e
+			other := *e
 			if i%2 == 0 {
-				another.Site = 2
+				other.Site = 2
 			} else {
-				another.Day++
+				other.Day++
 			}
-			another.ID[15] = 1
-			events = append(events, e, &another)
+			other.ID[15] = 1
+			events = append(events, e, &other)
 		}
 		all.Add(visit.Fold(slices.Clone(day)))
-		some.Add(visit.Fold(slices.Clone(day)))
+		part.Add(visit.Fold(slices.Clone(day)))
 	}
 	if _, err := store.AddEvents(ctx, db, events); err != nil {
 		return "", err
@@ -47,35 +47,35 @@ func scans(ctx context.Context, db *pgxpool.Pool, visitorDays [][]*event.Event, 
 	if err != nil {
 		return "", err
 	}
-	scannedSome, err := store.ScanDay(ctx, db, 1, columnstest.Day, wanted...)
+	scannedPart, err := store.ScanDay(ctx, db, 1, columnstest.Day, wanted...)
 	if err != nil {
 		return "", err
 	}
 	return cmp.Diff(columnstest.Show(all.Day(), columnstest.Columns()...), columnstest.Show(scannedAll, columnstest.Columns()...)) +
-		cmp.Diff(columnstest.Show(some.Day(), wanted...), columnstest.Show(scannedSome, wanted...)), nil
+		cmp.Diff(columnstest.Show(part.Day(), wanted...), columnstest.Show(scannedPart, wanted...)), nil
 }
 
 func TestScanDay(t *testing.T) {
 	t.Parallel()
 	db := localtest.Record(t, localtest.Postgres(t))
 	rapid.Check(t, func(rt *rapid.T) {
-		diff, err := scans(t.Context(), db, columnstest.GenVisitorDays().Draw(rt, "visitor-days"), columnstest.GenColumns().Draw(rt, "wanted"))
+		diff, err := compareScans(t.Context(), db, columnstest.GenVisitorDays().Draw(rt, "visitor-days"), columnstest.GenColumns().Draw(rt, "wanted"))
 		if err != nil || diff != "" {
 			rt.Error(err, diff)
 		}
 	})
 }
 
-// TestScanSomeDays scans fewer days on TimescaleDB, where it takes longer, and each column
-// by itself.
-func TestScanSomeDays(t *testing.T) {
+// TestScanDayTimescaleDB scans fewer days on TimescaleDB, since that takes longer, and each
+// column by itself.
+func TestScanDayTimescaleDB(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t)[1:] {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			db := localtest.Record(t, database.URL)
 			for seed, column := range columnstest.Columns() {
-				diff, err := scans(t.Context(), db, columnstest.GenVisitorDays().Example(seed), []columns.Column{column})
+				diff, err := compareScans(t.Context(), db, columnstest.GenVisitorDays().Example(seed), []columns.Column{column})
 				if err != nil || diff != "" {
 					t.Error(column, err, diff)
 				}

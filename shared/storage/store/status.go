@@ -12,41 +12,42 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// Status are facts of an installation.
+// Status describes an installation.
 type Status struct {
 	PostgreSQL  string // version
-	TimescaleDB string // version; "" without
+	TimescaleDB string // version; "" if it is not installed
 	Schema      int64  // number of the last migration
 	DeadLetters int64
-	Sites       []SiteStatus // in the order of their domains
+	Sites       []SiteStatus // sorted by domain
 	Drops       []DropStatus
 	Checks      CheckStatus
 }
 
-// CheckStatus says what the checks of days found that were over.
+// CheckStatus counts the checks of closed days.
 type CheckStatus struct {
 	Checked   int64
-	Wrong     int64 // of them, that differed from their events
-	Unchecked int64 // that take longer to check than a run may
+	Wrong     int64 // checked days that differed from their events
+	Unchecked int64 // days whose check exceeded its time limit
 }
 
-// SiteStatus says how a site is doing.
+// SiteStatus describes the traffic of a site.
 type SiteStatus struct {
 	sites.Site
-	EventsToday int64      // of its local day
-	LastEventAt *time.Time // nil when there is no event
+	EventsToday int64      // on the site's current local day
+	LastEventAt *time.Time // nil if there are no events
 }
 
-// DropStatus says how many events were left out on purpose, and why.
+// DropStatus is the number of events of a site that were dropped for a reason.
 type DropStatus struct {
-	Domain string // "" of a site that was deleted
+	Domain string // "" for a deleted site
 	Reason string
 	Events int64
 }
 
+// The number of past days that a status covers.
 const (
-	dropDays  = 30 // of drops, that a status adds up
-	checkDays = 35 // of checks
+	dropDays  = 30
+	checkDays = 35
 )
 
 const (
@@ -79,14 +80,14 @@ FROM day_checks
 WHERE day >= $1`
 )
 
-// ReadStatus collects the facts at now.
+// ReadStatus returns the status at now.
 func ReadStatus(ctx context.Context, db database.DB, now time.Time) (Status, error) {
 	var s Status
 	if err := db.QueryRow(ctx, selectStatus).Scan(&s.PostgreSQL, &s.TimescaleDB, &s.Schema, &s.DeadLetters); err != nil {
-		return s, fmt.Errorf("read the status: %w", err)
+		return s, fmt.Errorf("read status: %w", err)
 	}
 	if err := s.readSites(ctx, db, now); err != nil {
-		return s, fmt.Errorf("read the status of sites: %w", err)
+		return s, fmt.Errorf("read site status: %w", err)
 	}
 	rows, err := db.Query(ctx, selectDropStatus, now.AddDate(0, 0, -dropDays))
 	if err != nil {
@@ -97,7 +98,7 @@ func ReadStatus(ctx context.Context, db database.DB, now time.Time) (Status, err
 	}
 	c := &s.Checks
 	if err := db.QueryRow(ctx, selectCheckStatus, now.AddDate(0, 0, -checkDays)).Scan(&c.Checked, &c.Wrong, &c.Unchecked); err != nil {
-		return s, fmt.Errorf("read the checks of days: %w", err)
+		return s, fmt.Errorf("read day checks: %w", err)
 	}
 	return s, nil
 }
@@ -120,10 +121,10 @@ func (s *Status) readSites(ctx context.Context, db database.DB, now time.Time) e
 	if err != nil {
 		return err
 	}
-	var found SiteStatus
-	_, err = pgx.ForEachRow(rows, []any{&found.EventsToday, &found.LastEventAt}, func() error {
-		found.Site = all[len(s.Sites)]
-		s.Sites = append(s.Sites, found)
+	var status SiteStatus
+	_, err = pgx.ForEachRow(rows, []any{&status.EventsToday, &status.LastEventAt}, func() error {
+		status.Site = all[len(s.Sites)]
+		s.Sites = append(s.Sites, status)
 		return nil
 	})
 	return err

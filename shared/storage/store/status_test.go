@@ -34,7 +34,7 @@ VALUES ($1, 0, $2, '', 1, 1, 1, $3, 0, 0)`, site.ID, day, events)
 	for now, want := range map[time.Time]int64{midnight.Add(-time.Second): 10, midnight: 11} {
 		status, err := store.ReadStatus(t.Context(), db, now)
 		if err != nil || len(status.Sites) != 1 || status.Sites[0].EventsToday != want {
-			t.Errorf("at %s: %+v (%v), want %d events today", now, status.Sites, err, want)
+			t.Errorf("at %s: got %+v, %v; want %d events today", now, status.Sites, err, want)
 		}
 	}
 }

@@ -37,17 +37,18 @@ ORDER BY time, id
 LIMIT $7`
 )
 
-// ErrNoVisit means that there is no such visit.
+// ErrNoVisit is returned if the visit does not exist.
 var ErrNoVisit = errors.New("no such visit")
 
-// Revenue is what a stored visit was worth: a JSON object of decimals by currency, nil when
-// nothing of it has an amount.
+// Revenue returns the revenue of a stored visit, a JSON object of decimals by currency. It
+// is nil if no event of the visit has an amount.
 func (s *StoredVisit) Revenue() []byte { return s.revenue }
 
-// VisitsBefore returns stored visits of a site that began before a time, or at that time
-// by a lesser visitor, and not before another time: the latest first, most at most.
-func VisitsBefore(ctx context.Context, db database.DB, site int32, before time.Time, visitor int64, from time.Time, most int) ([]StoredVisit, error) {
-	rows, err := db.Query(ctx, selectVisitsBefore, site, before, visitor, from, most)
+// VisitsBefore returns at limit limit stored visits of a site that come before the given
+// start and visitor and start no earlier than from. They are sorted by start and visitor,
+// latest first.
+func VisitsBefore(ctx context.Context, db database.DB, site int32, before time.Time, visitor int64, from time.Time, limit int) ([]StoredVisit, error) {
+	rows, err := db.Query(ctx, selectVisitsBefore, site, before, visitor, from, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read visits: %w", err)
 	}
@@ -58,16 +59,16 @@ func VisitsBefore(ctx context.Context, db database.DB, site int32, before time.T
 	return visits, nil
 }
 
-// Visit returns the stored visit that a visitor began at a time, or ErrNoVisit.
+// Visit returns the stored visit of a visitor that started at a time, or ErrNoVisit.
 func Visit(ctx context.Context, db database.DB, site int32, start time.Time, visitor int64) (StoredVisit, error) {
 	rows, err := db.Query(ctx, selectVisit, site, start, visitor)
 	if err != nil {
-		return StoredVisit{}, fmt.Errorf("read a visit: %w", err)
+		return StoredVisit{}, fmt.Errorf("read visit: %w", err)
 	}
 	found := false
 	var visit StoredVisit
 	if err := eachVisit(rows, func(v StoredVisit) { visit, found = v, true }); err != nil {
-		return StoredVisit{}, fmt.Errorf("read a visit: %w", err)
+		return StoredVisit{}, fmt.Errorf("read visit: %w", err)
 	}
 	if !found {
 		return StoredVisit{}, ErrNoVisit
@@ -75,33 +76,33 @@ func Visit(ctx context.Context, db database.DB, site int32, start time.Time, vis
 	return visit, nil
 }
 
-// VisitorsEvents returns all that is stored of the events of some visitors between two
-// times, both included, in order: most at most, else ErrTooMany.
-func VisitorsEvents(ctx context.Context, db database.DB, site int32, from, to time.Time, visitors []int64, most int) ([]*event.Event, error) {
-	events, err := wholeEvents(ctx, db, selectVisitorsEvents, site, from, to, visitors, most+1)
-	if err == nil && len(events) > most {
+// VisitorsEvents returns the events of some visitors in [from, to] with all their fields,
+// sorted by time. It returns ErrTooMany if there are more than limit.
+func VisitorsEvents(ctx context.Context, db database.DB, site int32, from, to time.Time, visitors []int64, limit int) ([]*event.Event, error) {
+	events, err := wholeEvents(ctx, db, selectVisitorsEvents, site, from, to, visitors, limit+1)
+	if err == nil && len(events) > limit {
 		err = ErrTooMany
 	}
 	return events, err
 }
 
-// Stretch is where events are looked for: from a time to another, which is not part of it,
-// and on some local days of their site.
-type Stretch struct {
+// EventRange selects events in the time range [From, To) and on the local days from First
+// to Last.
+type EventRange struct {
 	From, To    time.Time
 	First, Last event.Day
 }
 
-// StretchOf is that of all events of some local days.
-func StretchOf(first, last event.Day) Stretch {
+// EventRangeOf returns the range of all events of the local days from first to last.
+func EventRangeOf(first, last event.Day) EventRange {
 	from, to := span(first, last)
-	return Stretch{from, to, first, last}
+	return EventRange{from, to, first, last}
 }
 
-// EventsAfter returns all that is stored of the events of a site in a stretch that come
-// after a time and id, in order: most at most.
-func EventsAfter(ctx context.Context, db database.DB, site int32, in Stretch, after time.Time, id uuid.UUID, most int) ([]*event.Event, error) {
-	return wholeEvents(ctx, db, selectEventsAfter, site, after, id, in.To, in.First.Date(), in.Last.Date(), most)
+// EventsAfter returns at limit limit events of a site in a range that come after a time and
+// id, with all their fields, sorted by time and id.
+func EventsAfter(ctx context.Context, db database.DB, site int32, in EventRange, after time.Time, id uuid.UUID, limit int) ([]*event.Event, error) {
+	return wholeEvents(ctx, db, selectEventsAfter, site, after, id, in.To, in.First.Date(), in.Last.Date(), limit)
 }
 
 func wholeEvents(ctx context.Context, db database.DB, sql string, args ...any) ([]*event.Event, error) {

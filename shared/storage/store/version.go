@@ -7,9 +7,9 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// Events are only ever added, and each adds to a total of its month: to the events, or to
-// the engaged time. What was put right may be in no total. Rows that are changed, be it to
-// the same, are other versions of themselves (xmin).
+// Events are only added, and each one increases a total of its month: the events or the
+// engaged time. Repairs may leave all totals as they are, so the time of the last repair is
+// part of the version. For other rows it is xmin, which every update changes.
 const selectSiteVersion = `
 SELECT concat_ws('/',
     (SELECT xmin FROM sites WHERE id = $1),
@@ -21,11 +21,11 @@ SELECT concat_ws('/',
     (SELECT string_agg(concat_ws(' ', id, xmin), ',' ORDER BY id) FROM funnels WHERE site_id = $1),
     (SELECT string_agg(concat_ws(' ', id, xmin), ',' ORDER BY id) FROM annotations WHERE site_id = $1))`
 
-// SiteVersion is a text that is another one as soon as something has changed that answers
-// about a site depend on.
+// SiteVersion returns a text that changes whenever anything changes that reports of a site
+// depend on.
 func SiteVersion(ctx context.Context, db database.DB, site int32) (version string, err error) {
 	if err := db.QueryRow(ctx, selectSiteVersion, site).Scan(&version); err != nil {
-		return "", fmt.Errorf("find what version a site's data are of: %w", err)
+		return "", fmt.Errorf("read site version: %w", err)
 	}
 	return version, nil
 }

@@ -28,21 +28,21 @@ INSERT INTO visits (` + visitColumns + `)
 SELECT * FROM unnest(` + visitParameters + `)
 ON CONFLICT (site_id, started_at, visitor) DO UPDATE SET ` + visitUpdates
 
-// VisitChanges are what happens to stored visits.
+// VisitChanges are changes to stored visits.
 type VisitChanges struct {
-	Gone    []visit.Key    // are stored, and no longer visits
-	Added   []*visit.Visit // are not stored
-	Changed []*visit.Visit // are stored, with something else in them
+	Deleted []visit.Key    // stored visits that no longer exist
+	Added   []*visit.Visit // visits that are not stored
+	Changed []*visit.Visit // stored visits with new values
 }
 
-// ApplyVisits makes the changes.
+// ApplyVisits applies the changes.
 func ApplyVisits(ctx context.Context, tx database.DB, c VisitChanges) error {
-	if err := removeVisits(ctx, tx, c.Gone); err != nil {
+	if err := deleteVisits(ctx, tx, c.Deleted); err != nil {
 		return err
 	}
 	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return addVisits(ctx, tx, c.Added) })
-	// A visit that should not be there is written over; the events are not to blame.
-	if taken, ok := errors.AsType[*pgconn.PgError](err); ok && taken.Code == pgerrcode.UniqueViolation {
+	// An unexpected stored visit must not keep the events from being stored: overwrite it.
+	if violation, ok := errors.AsType[*pgconn.PgError](err); ok && violation.Code == pgerrcode.UniqueViolation {
 		c.Changed = append(c.Changed, c.Added...)
 		err = nil
 	}
@@ -55,8 +55,8 @@ func ApplyVisits(ctx context.Context, tx database.DB, c VisitChanges) error {
 	return nil
 }
 
-// addVisits sorts the visits into the order of the table's key, in which rows are
-// cheapest to add.
+// addVisits adds visits sorted by the key of the table, since rows are cheapest to add in
+// that order.
 func addVisits(ctx context.Context, tx pgx.Tx, visits []*visit.Visit) error {
 	if len(visits) == 0 {
 		return nil
@@ -79,7 +79,7 @@ func changeVisits(ctx context.Context, tx database.DB, visits []*visit.Visit) er
 	return err
 }
 
-// visitRows are visits as rows of copyVisits.
+// visitRows provides visits as rows of the table visits.
 type visitRows struct {
 	visits []*visit.Visit
 	values []any
@@ -93,22 +93,22 @@ func (r *visitRows) row(i int) ([]any, error) {
 	return r.values, err
 }
 
-// revenueValue is the revenue of a visit as SQL takes it; NULL when there is none.
+// revenueValue returns the revenue of a visit as a column value; NULL if there is none.
 func revenueValue(revenue map[string]visit.Decimal) (any, error) {
 	if revenue == nil {
 		return nil, nil
 	}
 	encoded, err := json.Marshal(revenue)
 	if err != nil {
-		return nil, fmt.Errorf("encode the revenue of a visit: %w", err)
+		return nil, fmt.Errorf("encode revenue: %w", err)
 	}
 	return json.RawMessage(encoded), nil
 }
 
-// removeVisits takes out one after another: they are few, and joined with the table by a
-// planner that has old statistics each may read all of it.
-func removeVisits(ctx context.Context, tx database.DB, gone []visit.Key) error {
-	for _, k := range gone {
+// deleteVisits deletes visits one by one. They are few, and with outdated statistics the
+// plan of a join might read the whole table for each.
+func deleteVisits(ctx context.Context, tx database.DB, keys []visit.Key) error {
+	for _, k := range keys {
 		if _, err := tx.Exec(ctx, deleteVisit, k.Site, time.UnixMicro(k.Start), k.Visitor); err != nil {
 			return fmt.Errorf("delete visits: %w", err)
 		}
