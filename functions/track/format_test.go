@@ -64,7 +64,7 @@ func TestPlausibleAnswers(t *testing.T) { //nolint:tparallel // as below
 		"of a bot":               {good, []string{"User-Agent", "Googlebot/2.1"}, 202, "ok", "1"},
 		"unknown site":           {`{"n":"pageview","u":"https://x.example/","d":"x.example"}`, nil, 202, "ok", "1"},
 		"two sites, one unknown": {`{"n":"pageview","u":"https://x.example/","d":"x.example,example.com"}`, nil, 202, "ok", "1"},
-		"no site":                {`{"n":"pageview"}`, nil, 400, `{"errors":{"domain":["can't be blank: name the site, or several with commas between"]}}`, ""},
+		"no site":                {`{"n":"pageview"}`, nil, 400, `{"errors":{"domain":["can't be blank: name one site, or several separated by commas"]}}`, ""},
 		"no page":                {`{"n":"pageview","d":"example.com"}`, nil, 400, `{"errors":{"url":["a view and an engagement need the absolute address of the page, e.g. https://example.com/pricing"]}}`, ""},
 		"asked what":             {good, []string{"X-Debug-Request", "true"}, 200, `{"events":[{"site":"example.com","type":"view","url":"https://example.com/"}]}`, ""},
 	} {

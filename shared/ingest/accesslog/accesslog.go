@@ -1,9 +1,7 @@
-// Package accesslog reads the access logs of web servers: the combined format of Apache,
-// nginx and others, with the name of the virtual host before it where there is one. It
-// tells which lines are views of a page.
+// Package accesslog parses access logs of web servers in the combined format of Apache,
+// nginx and others, with an optional virtual host in front, and finds the page views.
 //
-// It is pure, and must never put a line, or a part of one, into an error: there are
-// addresses in it.
+// It is pure. Errors must never contain a line or a part of one, since it holds addresses.
 package accesslog
 
 import (
@@ -16,31 +14,31 @@ import (
 	"time"
 )
 
-// Line is what a line says.
+// Line is a parsed line.
 type Line struct {
-	Host      string // virtual host, without its port; "" when the line has none
+	Host      string // virtual host, without port; "" if the line has none
 	Address   netip.Addr
 	Time      time.Time // whole seconds
 	Method    string
 	Target    string // path and query
 	Status    int
-	Referrer  string // "" when there was none
-	UserAgent string // "" when there was none
+	Referrer  string // "" if there was none
+	UserAgent string // "" if there was none
 }
 
-// Why a line can't be read.
+// The errors of Parse.
 var (
 	ErrFields  = errors.New("is not in the combined format: HOST ADDRESS - USER [TIME] \"REQUEST\" STATUS BYTES \"REFERRER\" \"USER AGENT\", where HOST may be missing")
-	ErrAddress = errors.New("has no IP address where that of the client should be")
+	ErrAddress = errors.New("has no IP address in the client's place")
 	ErrTime    = errors.New("has no time such as [10/Oct/2026:13:55:36 +0000]")
 	ErrRequest = errors.New("has no request such as \"GET /pricing HTTP/1.1\"")
 	ErrStatus  = errors.New("has no status such as 200")
 )
 
-// timeLayout is how servers write the time.
+// timeLayout is the layout of a line's time.
 const timeLayout = "02/Jan/2006:15:04:05 -0700"
 
-// Parse reads a line.
+// Parse parses a line. The error is one of this package's.
 func Parse(text string) (Line, error) {
 	var l Line
 	before, rest, ok := strings.Cut(strings.TrimRight(text, "\r\n"), " [")
@@ -48,8 +46,8 @@ func Parse(text string) (Line, error) {
 		return Line{}, ErrFields
 	}
 	words := strings.Fields(before)
-	// The user's name comes last and may have spaces: so the address is looked for where it
-	// may stand.
+	// The user name comes last and may contain spaces, so the address is found by its
+	// position from the start.
 	if len(words) < 3 {
 		return Line{}, ErrFields
 	}
@@ -81,14 +79,14 @@ func Parse(text string) (Line, error) {
 	}
 	parts := strings.Fields(request)
 	if len(parts) < 2 || len(parts) > 3 {
-		if l.Status >= 400 { // whatever was sent, the server didn't take it
+		if l.Status >= 400 { // the server rejected it, whatever it was
 			parts = []string{"-", "-"}
 		} else {
 			return Line{}, ErrRequest
 		}
 	}
 	l.Method, l.Target = parts[0], parts[1]
-	_, rest, ok = strings.Cut(rest, ` "`) // behind the number of bytes
+	_, rest, ok = strings.Cut(rest, ` "`) // skip the number of bytes
 	if !ok {
 		return Line{}, ErrFields
 	}
@@ -100,26 +98,26 @@ func Parse(text string) (Line, error) {
 	if !ok {
 		return Line{}, ErrFields
 	}
-	l.Referrer, l.UserAgent = given(referrer), given(agent)
+	l.Referrer, l.UserAgent = dashToEmpty(referrer), dashToEmpty(agent)
 	return l, nil
 }
 
-// hostOf is a virtual host as logs have it, without its port.
+// hostOf returns the virtual host of a log field, without its port.
 func hostOf(word string) string {
 	host, _, _ := strings.Cut(word, ":")
-	return given(strings.ToLower(host))
+	return dashToEmpty(strings.ToLower(host))
 }
 
-// given is "" for the dash that stands for nothing.
-func given(text string) string {
+// dashToEmpty returns "" for the dash, which stands for an absent value.
+func dashToEmpty(text string) string {
 	if text == "-" {
 		return ""
 	}
 	return text
 }
 
-// quoted reads up to the quotation mark that ends a text, and returns what is behind it.
-// Servers write \" and \x22 for one in the text.
+// quoted returns the text up to the closing quotation mark, and the rest after it. Servers
+// escape a quotation mark in the text as \" or \x22.
 func quoted(text string) (value, rest string, ok bool) {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -155,17 +153,17 @@ func unescape(text string) string {
 	return out.String()
 }
 
-// Reason says why a line that could be read is no view.
+// Reason is the reason why a valid line is not a page view.
 type Reason string
 
-// The reasons.
+// The reasons of NoView.
 const (
 	Method Reason = "method" // not a GET
-	Status Reason = "status" // not answered with the page: neither 200 nor 304
-	Asset  Reason = "asset"  // of a path that is not like a page's
+	Status Reason = "status" // neither 200 nor 304
+	Asset  Reason = "asset"  // the path is not a page's
 )
 
-// NoView says why a line is no view of a page; "" when it is one.
+// NoView returns the reason why a line is not a page view, or "" if it is one.
 func (l *Line) NoView() Reason {
 	switch {
 	case l.Method != http.MethodGet:
@@ -179,8 +177,8 @@ func (l *Line) NoView() Reason {
 	}
 }
 
-// isPage tells whether a request is for what looks like a page: a path without an
-// extension, or with one that pages have.
+// isPage reports whether a request looks like one for a page: its path has no extension,
+// or one that pages have.
 func isPage(target string) bool {
 	p, _, _ := strings.Cut(target, "?")
 	if !strings.HasPrefix(p, "/") {
@@ -190,8 +188,8 @@ func isPage(target string) bool {
 	case "", ".", ".html", ".htm", ".xhtml", ".shtml", ".php", ".asp", ".aspx", ".jsp", ".do", ".cgi":
 		return true
 	default:
-		// A version or a name such as /about/v1.2 or /john.doe is no extension of a file:
-		// those are short, and begin with a letter.
+		// A file extension is short and begins with a letter, unlike the end of a version
+		// or a name, as in /about/v1.2 or /john.appleseed.
 		return len(extension) > 6 || extension[1] >= '0' && extension[1] <= '9' && extension != ".7z" && extension != ".3gp"
 	}
 }

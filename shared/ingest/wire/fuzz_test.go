@@ -11,8 +11,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// fuzz checks that whatever is sent is read within the limits, or refused with an
-// error that says why, and that what was read can be judged.
+// fuzz checks that every body is decoded within the limits or rejected with a validation
+// error, and that decoded events can be validated.
 func fuzz(f *testing.F, read format, seeds ...string) {
 	f.Helper()
 	for _, seed := range seeds {
@@ -27,7 +27,7 @@ func check(t *testing.T, r wire.Request, read format) {
 	t.Helper()
 	b, err := read(r)
 	if err != nil {
-		refused(t, err)
+		checkError(t, err)
 		return
 	}
 	if len(b.Events) == 0 || len(b.Events) > event.MaxBatch {
@@ -35,20 +35,20 @@ func check(t *testing.T, r wire.Request, read format) {
 	}
 	for _, e := range b.Events {
 		if e.Err != nil {
-			refused(t, e.Err)
+			checkError(t, e.Err)
 			continue
 		}
 		if _, err := e.Input.Validate(arrived); err != nil && e.Ignored == "" {
-			refused(t, err)
+			checkError(t, err)
 		}
 	}
 }
 
-func refused(t *testing.T, err error) {
+func checkError(t *testing.T, err error) {
 	t.Helper()
 	var bad *validation.Error
 	if !errors.As(err, &bad) || bad.Code == "" || bad.Detail == "" {
-		t.Fatalf("an error that says nothing: %v", err)
+		t.Fatalf("got %#v, want a validation error with a code and a detail", err)
 	}
 }
 
@@ -92,7 +92,7 @@ func FuzzPixel(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		query, err := url.ParseQuery(raw)
 		if err != nil {
-			return // such a request is refused before
+			return // the caller rejects such a request
 		}
 		check(t, wire.Request{Query: query, Header: http.Header{"Referer": {"https://one.example/a"}}, Arrived: arrived, Subjects: true}, wire.Pixel)
 	})

@@ -13,8 +13,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// decode decodes JSON into a struct and ignores what the struct does not declare, since
-// trackers grow. An error is a *validation.Error.
+// decode decodes JSON into a struct. It ignores unknown fields, since trackers add fields
+// over time. The error is a *validation.Error.
 func decode(data []byte, into any) error {
 	if err := json.Unmarshal(data, into); err != nil {
 		return strictjson.Explain(err)
@@ -22,7 +22,7 @@ func decode(data []byte, into any) error {
 	return nil
 }
 
-// first is the first of the values that is there; null counts as absent.
+// first returns the first value that is present, or nil; null counts as absent.
 func first(values ...jsontext.Value) jsontext.Value {
 	for _, value := range values {
 		if kind := value.Kind(); kind != jsontext.KindInvalid && kind != jsontext.KindNull {
@@ -32,7 +32,7 @@ func first(values ...jsontext.Value) jsontext.Value {
 	return nil
 }
 
-// text reads a string, and "" where there is none.
+// text decodes a string; nil decodes to "".
 func text(field string, value jsontext.Value) (string, error) {
 	if value == nil {
 		return "", nil
@@ -44,7 +44,7 @@ func text(field string, value jsontext.Value) (string, error) {
 	return s, nil
 }
 
-// number reads a number or a string that holds one; ok is false for all else.
+// number decodes a finite number, or a string that holds one. ok is false for other values.
 func number(value jsontext.Value) (n float64, ok bool) {
 	digits := string(value)
 	switch value.Kind() {
@@ -60,10 +60,10 @@ func number(value jsontext.Value) (n float64, ok bool) {
 	return n, err == nil && !math.IsNaN(n) && !math.IsInf(n, 0)
 }
 
-// object reads an object, or a string that holds one as JSON.
+// object decodes an object, or a string that holds one as JSON.
 func object(field string, value jsontext.Value) (map[string]jsontext.Value, error) {
 	if value == nil {
-		return nil, nil //nolint:nilnil // no object is an empty one
+		return nil, nil //nolint:nilnil // absent counts as empty
 	}
 	if value.Kind() == jsontext.KindString {
 		inner, err := text(field, value)
@@ -79,10 +79,10 @@ func object(field string, value jsontext.Value) (map[string]jsontext.Value, erro
 	return o, nil
 }
 
-// money is what an event is worth, nil when it says no amount. An amount with more
-// digits than are kept, as sums in JavaScript have, is rounded to four after the
-// point; what is no number at all is left for the check of the event to refuse.
-func money(amount, currency jsontext.Value, otherwise string) *event.Value {
+// money returns the value of an event, or nil if there is no amount. An amount with more
+// digits than an event stores, as JavaScript's sums have, is rounded to four decimals. A
+// value that is not a number is returned as is: validation of the event rejects it.
+func money(amount, currency jsontext.Value, defaultCurrency string) *event.Value {
 	if first(amount) == nil {
 		return nil
 	}
@@ -97,7 +97,7 @@ func money(amount, currency jsontext.Value, otherwise string) *event.Value {
 	}
 	code, err := text("", first(currency))
 	if err != nil || code == "" {
-		code = otherwise
+		code = defaultCurrency
 	}
 	return &event.Value{Amount: amount, Currency: strings.ToUpper(code)}
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// plausible is the body that Plausible's trackers send, with short or long names.
-// The names stand in the order in which Plausible itself looks for them.
+// plausible is the body that Plausible's trackers send, with short or long names, in the
+// order in which Plausible itself looks for them.
 type plausible struct {
 	N           jsontext.Value `json:"n"`
-	Name        jsontext.Value `json:"name"` // a number, too: scripts that count error pages send 404
+	Name        jsontext.Value `json:"name"` // may be a number: scripts that count error pages send 404
 	U           jsontext.Value `json:"u"`
 	URL         jsontext.Value `json:"url"`
 	D           jsontext.Value `json:"d"`
-	Domain      jsontext.Value `json:"domain"` // one or more, with commas between
+	Domain      jsontext.Value `json:"domain"` // one or more, separated by commas
 	R           jsontext.Value `json:"r"`
 	Referrer    jsontext.Value `json:"referrer"`
 	M           jsontext.Value `json:"m"`
@@ -28,17 +28,16 @@ type plausible struct {
 	I           jsontext.Value `json:"i"`
 	Interactive jsontext.Value `json:"interactive"`
 	H           jsontext.Value `json:"h"`
-	HashMode    jsontext.Value `json:"hashMode"` // 1: the fragment names the page
+	HashMode    jsontext.Value `json:"hashMode"` // 1: the fragment is part of the page's path
 	Dollar      jsontext.Value `json:"$"`
 	Revenue     jsontext.Value `json:"revenue"`
 	ScrollDepth jsontext.Value `json:"sd"` // percent
 	Engaged     jsontext.Value `json:"e"`  // milliseconds
 }
 
-// Plausible reads the body of Plausible's POST /api/event: one event of one or more
-// sites. Beyond the names of fields it takes from Plausible what is forgiven: props
-// that are empty or no plain values are left out, scroll depth is cut to 100, and
-// what an engagement can't have is as if it were not sent.
+// Plausible decodes the body of Plausible's POST /api/event: one event of one or more
+// sites. It is as lenient as Plausible: it omits props that are empty or not scalar, limits
+// the scroll depth to 100, and ignores fields that an engagement can't have.
 //
 // Source: https://plausible.io/docs/events-api.
 func Plausible(r Request) (Batch, error) {
@@ -46,7 +45,7 @@ func Plausible(r Request) (Batch, error) {
 		"site": "domain", "type": "name", "value.amount": "revenue.amount", "value.currency": "revenue.currency", "value": "revenue",
 		"scroll": "sd", "engaged": "e",
 	}}
-	if err := oneEvent(r.Body); err != nil {
+	if err := checkSize(r.Body); err != nil {
 		return b, err
 	}
 	var body plausible
@@ -81,13 +80,13 @@ func (p *plausible) domains(page string) ([]string, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(list) == "" {
-		return nil, &validation.Error{Field: "domain", Code: validation.CodeRequired, Detail: "can't be blank: name the site, or several with commas between"}
+		return nil, &validation.Error{Field: "domain", Code: validation.CodeRequired, Detail: "can't be blank: name one site, or several separated by commas"}
 	}
 	domains := strings.Split(list, ",")
-	return domains, notTooMany("domain", len(domains))
+	return domains, checkCount("domain", len(domains))
 }
 
-// event reads all but the site.
+// event decodes everything but the site.
 func (p *plausible) event() (e Event, err error) {
 	in := &e.Input
 	name := first(p.N, p.Name)
@@ -142,11 +141,11 @@ func (p *plausible) event() (e Event, err error) {
 }
 
 func (p *plausible) engagement(in *event.Input) error {
-	const month = 30 * 86_400_000 // old scripts send more, by mistake
-	if depth, ok := whole(p.ScrollDepth); ok && depth >= 0 {
+	const month = 30 * 86_400_000 // old scripts send more by mistake
+	if depth, ok := integer(p.ScrollDepth); ok && depth >= 0 {
 		in.Scroll = new(int(min(depth, 100)))
 	}
-	if engaged, ok := whole(p.Engaged); ok && engaged > 0 && engaged < month {
+	if engaged, ok := integer(p.Engaged); ok && engaged > 0 && engaged < month {
 		in.Engaged = new(int(min(engaged, event.MaxEngaged)))
 	}
 	if in.Scroll == nil && in.Engaged == nil {
@@ -155,8 +154,8 @@ func (p *plausible) engagement(in *event.Input) error {
 	return nil
 }
 
-// whole reads a whole number or a string that holds one.
-func whole(value jsontext.Value) (int64, bool) {
+// integer decodes an integer, or a string that holds one.
+func integer(value jsontext.Value) (int64, bool) {
 	n, ok := number(value)
 	if !ok || n != float64(int64(n)) || n > 1e15 || n < -1e15 {
 		return 0, false
@@ -164,19 +163,19 @@ func whole(value jsontext.Value) (int64, bool) {
 	return int64(n), true
 }
 
-// fragmentAsPath makes the fragment, which names the page where pages are routed by
-// it, a part of the path: https://example.com/app#/cart becomes
-// https://example.com/app/cart. The query before it stays, since campaigns stand there.
+// fragmentAsPath appends the fragment to the path, for sites that route by fragment:
+// https://example.com/app#/cart becomes https://example.com/app/cart. The query stays,
+// since it holds the campaign.
 func fragmentAsPath(page string) string {
 	rest, fragment, ok := strings.Cut(page, "#")
 	fragment = strings.Trim(strings.TrimPrefix(fragment, "!"), "/")
 	if !ok || fragment == "" {
 		return rest
 	}
-	fragment, _, _ = strings.Cut(fragment, "?") // queries in fragments carry no campaign that trackers know
-	base, query, asked := strings.Cut(rest, "?")
+	fragment, _, _ = strings.Cut(fragment, "?") // trackers put no campaign into a fragment's query
+	base, query, hasQuery := strings.Cut(rest, "?")
 	page = strings.TrimSuffix(base, "/") + "/" + fragment
-	if asked {
+	if hasQuery {
 		page += "?" + query
 	}
 	return page

@@ -17,7 +17,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// segment is one message as Segment's libraries send it.
+// segment is a message that Segment's libraries send.
 type segment struct {
 	Type              string                    `json:"type"`
 	WriteKey          string                    `json:"writeKey"`
@@ -55,9 +55,9 @@ type segmentBatch struct {
 	Context  *segmentContext  `json:"context"`
 }
 
-// SegmentType is the type of message that Segment's POST /v1/<path> takes, by its
-// long name or the short one of Segment's browser library; "batch" for many.
-func SegmentType(path string) (messages string, ok bool) {
+// SegmentType returns the type of message that Segment's POST /v1/<path> accepts, or
+// "batch". The path is the long name, or the short one of Segment's browser library.
+func SegmentType(path string) (messageType string, ok bool) {
 	switch path {
 	case "t", "track":
 		return "track", true
@@ -78,29 +78,28 @@ func SegmentType(path string) (messages string, ok bool) {
 	}
 }
 
-// Segment reads the body of Segment's POST /v1/<type>: one message.
+// Segment decodes the body of Segment's POST /v1/<type>: one message.
 //
-// A page is a view, a track a conversion; messages of other types are about people,
-// or screens that have no address, and are left out as Unsupported. What Segment
-// calls a write key names the site: the user of basic authentication, or writeKey in
-// the body. A userId is a subject; an anonymousId is never read.
+// A page is a view, and a track is a conversion. Messages of other types describe people,
+// or screens without an address, and are ignored as Unsupported. Segment's write key, the
+// user of basic authentication or writeKey in the body, is the site. A userId is a subject;
+// an anonymousId is never read.
 //
 // Source: https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/.
-func Segment(messages string, r Request) (Batch, error) {
-	b := Batch{Events: make([]Event, 1), Names: segmentNames(messages)}
-	b.Events[0] = readSegment(r, r.Body, segmentBatch{}, messages)
+func Segment(messageType string, r Request) (Batch, error) {
+	b := Batch{Events: make([]Event, 1), Names: segmentNames(messageType)}
+	b.Events[0] = readSegment(r, r.Body, segmentBatch{}, messageType)
 	return b, nil
 }
 
-// SegmentBatch reads the body of Segment's POST /v1/batch: many messages, each with
-// its type.
+// SegmentBatch decodes the body of Segment's POST /v1/batch: messages of any type.
 func SegmentBatch(r Request) (Batch, error) {
 	b := Batch{Array: true, Names: segmentNames("")}
 	var body segmentBatch
 	if err := decode(r.Body, &body); err != nil {
 		return b, err
 	}
-	if err := notTooMany("batch", len(body.Batch)); err != nil {
+	if err := checkCount("batch", len(body.Batch)); err != nil {
 		return b, err
 	}
 	b.Events = make([]Event, len(body.Batch))
@@ -110,9 +109,9 @@ func SegmentBatch(r Request) (Batch, error) {
 	return b, nil
 }
 
-func segmentNames(messages string) map[string]string {
+func segmentNames(messageType string) map[string]string {
 	page := "context.page."
-	if messages == "page" {
+	if messageType == "page" {
 		page = "properties."
 	}
 	return map[string]string{
@@ -123,18 +122,18 @@ func segmentNames(messages string) map[string]string {
 	}
 }
 
-// readSegment reads a message of a batch, which may be one of its own. messages is
-// its type, empty where each says its own.
-func readSegment(r Request, data []byte, batch segmentBatch, messages string) (e Event) {
-	if e.Err = oneEvent(data); e.Err != nil {
+// readSegment decodes a message, with the defaults of its batch. messageType is the type
+// of a message sent alone; "" means that the message declares its type.
+func readSegment(r Request, data []byte, batch segmentBatch, messageType string) (e Event) {
+	if e.Err = checkSize(data); e.Err != nil {
 		return e
 	}
 	var m segment
 	if e.Err = decode(data, &m); e.Err != nil {
 		return e
 	}
-	if messages != "" {
-		m.Type = messages
+	if messageType != "" {
+		m.Type = messageType
 	}
 	switch m.Type {
 	case "track", "page":
@@ -166,13 +165,13 @@ func (m *segment) read(r Request, e *Event) (err error) {
 	in.URL, in.Referrer, in.Title = c.Page.URL, c.Page.Referrer, c.Page.Title
 	if m.Type == "page" {
 		in.Type = event.View.String()
-		m.page(in)
+		m.takePage(in)
 	} else {
 		if m.Event == "" {
-			return &validation.Error{Field: "event", Code: validation.CodeRequired, Detail: "name what happened, e.g. Order Completed"}
+			return &validation.Error{Field: "event", Code: validation.CodeRequired, Detail: "the name of what happened, e.g. Order Completed, is missing"}
 		}
 		in.Type, in.Name = event.Conversion.String(), m.Event
-		takeMoney(in, "USD") // by Segment's specification, where no currency is said
+		takeMoney(in, "USD") // the default of Segment's specification
 	}
 	in.Referrer, in.Title = cut(in.Referrer, event.MaxURL), cut(in.Title, event.MaxTitle)
 	in.Language = strings.ReplaceAll(c.Locale, "_", "-")
@@ -182,7 +181,7 @@ func (m *segment) read(r Request, e *Event) (err error) {
 			return err
 		}
 	}
-	if err := m.when(r.Arrived, in); err != nil {
+	if err := m.setIDAndTime(r.Arrived, in); err != nil {
 		return err
 	}
 	e.UserAgent = c.UserAgent
@@ -190,30 +189,30 @@ func (m *segment) read(r Request, e *Event) (err error) {
 	return err
 }
 
-// page takes from the properties of a page what an event has fields for.
-func (m *segment) page(in *event.Input) {
+// takePage moves the properties of a page that an event has fields for to these fields.
+func (m *segment) takePage(in *event.Input) {
 	for key, field := range map[string]*string{"url": &in.URL, "referrer": &in.Referrer, "title": &in.Title} {
 		if s, err := text("", first(in.Props[key])); err == nil && s != "" {
 			*field = s
 		}
 		delete(in.Props, key)
 	}
-	delete(in.Props, "path") // both are in the url
+	delete(in.Props, "path") // the URL has both
 	delete(in.Props, "search")
 	if m.Name != "" {
-		in.Props = with(in.Props, "name", m.Name)
+		in.Props = withProp(in.Props, "name", m.Name)
 	}
 	if m.Category != "" {
-		in.Props = with(in.Props, "category", m.Category)
+		in.Props = withProp(in.Props, "category", m.Category)
 	}
 }
 
-// when sets id and time.
+// setIDAndTime sets the id and the timestamp.
 //
-// A clock that is wrong by more than event.ClockSkew, which sentAt shows, is put
-// right as Segment does: timestamp + (arrived - sentAt). Below that the timestamp
-// stays as it was sent, so that a retry has the same time.
-func (m *segment) when(arrived time.Time, in *event.Input) error {
+// If sentAt shows that the client's clock is wrong by more than event.ClockSkew, the
+// timestamp is corrected as Segment does: timestamp + (arrived - sentAt). Otherwise it
+// stays as sent, so that a retry has the same time.
+func (m *segment) setIDAndTime(arrived time.Time, in *event.Input) error {
 	field, stamp := "timestamp", m.Timestamp
 	if stamp == "" {
 		field, stamp = "originalTimestamp", m.OriginalTimestamp
@@ -249,22 +248,22 @@ func (m *segment) when(arrived time.Time, in *event.Input) error {
 		}
 	}
 	in.ID = MessageUUID(m.MessageID, sent).String()
-	if stamp == "" { // else the time would be read from the id, which has none
+	if stamp == "" { // otherwise the time would come from the id, which has none
 		in.Timestamp = arrived.UTC().Format(time.RFC3339Nano)
 	}
 	return nil
 }
 
-// MessageUUID is the UUIDv7 that stands for a messageId of another form, the same
-// for each try to send the message:
+// MessageUUID returns the UUIDv7 for a messageId that is not a UUIDv7. It is the same for
+// every retry of the message:
 //
-//	48 bits  timestamp of the message as it was sent, in milliseconds; 0 without one
+//	48 bits  timestamp of the message as sent, in milliseconds; 0 if absent
 //	 4 bits  version, 7
 //	12 bits  bits 4 to 15 of SHA-256(messageId)
 //	 2 bits  variant, 10
 //	62 bits  bits 66 to 127 of SHA-256(messageId)
 //
-// The timestamp is taken before a wrong clock is put right, which no two tries do alike.
+// The timestamp is the uncorrected one, since a correction differs between retries.
 func MessageUUID(messageID string, timestamp time.Time) uuid.UUID {
 	sum := sha256.Sum256([]byte(messageID))
 	var id uuid.UUID
@@ -282,17 +281,17 @@ func MessageUUID(messageID string, timestamp time.Time) uuid.UUID {
 	return id
 }
 
-// instant reads the dates that Segment's libraries send, which are ISO 8601 with a
-// zone and any number of digits after the second.
+// instant parses a date of Segment's libraries: ISO 8601 with a zone and any number of
+// fractional digits.
 func instant(field, text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || t.Year() < 1 {
-		return t, &validation.Error{Field: field, Code: validation.CodeWrongValue, Detail: "must be a date and time of ISO 8601 with a zone, e.g. 2026-03-01T12:30:00.000Z"}
+		return t, &validation.Error{Field: field, Code: validation.CodeWrongValue, Detail: "must be an ISO 8601 date and time with a zone, e.g. 2026-03-01T12:30:00.000Z"}
 	}
 	return t.UTC(), nil
 }
 
-// pixels is the size of a screen, empty where it says none that could be one.
+// pixels formats the size of a screen; it returns "" if a side is missing or implausible.
 func pixels(width, height jsontext.Value) string {
 	w, okW := number(width)
 	h, okH := number(height)
@@ -302,7 +301,7 @@ func pixels(width, height jsontext.Value) string {
 	return fmt.Sprintf("%.0fx%.0f", math.Floor(w), math.Floor(h))
 }
 
-// basicUser is the user of basic authentication.
+// basicUser returns the user of basic authentication.
 func basicUser(h http.Header) string {
 	user, _, _ := (&http.Request{Header: h}).BasicAuth()
 	return user

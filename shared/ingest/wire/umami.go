@@ -28,7 +28,7 @@ type umamiPayload struct {
 	Screen    string         `json:"screen"`
 	Name      string         `json:"name"`
 	Tag       string         `json:"tag"`
-	ID        string         `json:"id"`        // of a person, as the site's owner names them
+	ID        string         `json:"id"`        // of a person, assigned by the site
 	Timestamp jsontext.Value `json:"timestamp"` // seconds since 1970
 	IP        string         `json:"ip"`
 	UserAgent string         `json:"userAgent"`
@@ -43,10 +43,10 @@ type umamiPayload struct {
 	Duration jsontext.Value `json:"duration"`
 }
 
-// Umami reads the body of Umami's POST /api/send: one event.
+// Umami decodes the body of Umami's POST /api/send: one event.
 //
-// An identify becomes a passive conversion named "identify", and a performance one
-// named "performance" with the measured numbers as properties.
+// An identify becomes a passive conversion named "identify". A performance becomes a
+// passive conversion named "performance", with the measurements as properties.
 //
 // Source: https://umami.is/docs/api/sending-stats.
 func Umami(r Request) (Batch, error) {
@@ -57,10 +57,10 @@ func Umami(r Request) (Batch, error) {
 	if array {
 		return Batch{}, &validation.Error{Code: validation.CodeWrongType, Detail: "the body must be a JSON object; arrays go to /api/batch"}
 	}
-	return umamis(r, values), nil
+	return umamiEvents(r, values), nil
 }
 
-// UmamiBatch reads the body of Umami's POST /api/batch: an array of what /api/send takes.
+// UmamiBatch decodes the body of Umami's POST /api/batch: an array of /api/send bodies.
 func UmamiBatch(r Request) (Batch, error) {
 	values, array, err := event.Split(r.Body)
 	if err != nil {
@@ -69,12 +69,12 @@ func UmamiBatch(r Request) (Batch, error) {
 	if !array {
 		return Batch{}, &validation.Error{Code: validation.CodeWrongType, Detail: "the body must be a JSON array; one event goes to /api/send"}
 	}
-	b := umamis(r, values)
+	b := umamiEvents(r, values)
 	b.Array = true
 	return b, nil
 }
 
-func umamis(r Request, values []jsontext.Value) Batch {
+func umamiEvents(r Request, values []jsontext.Value) Batch {
 	b := Batch{Events: make([]Event, len(values)), Names: map[string]string{
 		"site": "payload.website", "name": "payload.name", "url": "payload.url", "referrer": "payload.referrer",
 		"title": "payload.title", "language": "payload.language", "screen": "payload.screen", "timestamp": "payload.timestamp",
@@ -84,7 +84,7 @@ func umamis(r Request, values []jsontext.Value) Batch {
 	for i, value := range values {
 		var body umami
 		e := &b.Events[i]
-		if e.Err = oneEvent(value); e.Err != nil {
+		if e.Err = checkSize(value); e.Err != nil {
 			continue
 		}
 		if e.Err = decode(value, &body); e.Err == nil {
@@ -108,8 +108,8 @@ func (u *umami) event(subjects bool) (e Event) {
 		if in.Name != "" {
 			takeMoney(in, "")
 		}
-		if p.Tag != "" { // a property, too: reports by event:props:tag keep working
-			in.Props = with(in.Props, "tag", p.Tag)
+		if p.Tag != "" { // also a property, so that reports by event:props:tag keep working
+			in.Props = withProp(in.Props, "tag", p.Tag)
 		}
 	case "identify":
 		in.Type, in.Name, in.Passive = event.Conversion.String(), "identify", true
@@ -128,7 +128,7 @@ func (u *umami) event(subjects bool) (e Event) {
 	if in.URL, e.Err = p.absolute("payload.url", p.URL); e.Err != nil {
 		return e
 	}
-	if p.Hostname != "" { // without a host no path of the same site is worth an error
+	if p.Hostname != "" { // without a host, a relative referrer is no error: it is the site itself
 		if in.Referrer, e.Err = p.absolute("payload.referrer", p.Referrer); e.Err != nil {
 			return e
 		}
@@ -144,7 +144,7 @@ func (u *umami) event(subjects bool) (e Event) {
 	return e
 }
 
-// absolute puts the page's host before an address that has none.
+// absolute adds the page's host to an address without one.
 func (p *umamiPayload) absolute(field, address string) (string, error) {
 	if address == "" {
 		return "", nil
@@ -156,44 +156,44 @@ func (p *umamiPayload) absolute(field, address string) (string, error) {
 	case u.IsAbs():
 		return address, nil
 	case p.Hostname == "":
-		return "", &validation.Error{Field: "payload.hostname", Code: validation.CodeRequired, Detail: "an address without a host needs it, e.g. example.com"}
+		return "", &validation.Error{Field: "payload.hostname", Code: validation.CodeRequired, Detail: "is required if an address has no host, e.g. example.com"}
 	default:
 		return "https://" + p.Hostname + "/" + strings.TrimPrefix(address, "/"), nil
 	}
 }
 
-// seconds reads a time in whole seconds since 1970.
+// seconds decodes a Unix time in whole seconds, and formats it as RFC 3339.
 func seconds(field string, value jsontext.Value) (string, error) {
 	value = first(value)
 	if value == nil {
 		return "", nil
 	}
-	n, ok := whole(value)
+	n, ok := integer(value)
 	if !ok || n < 0 || n > 253402300799 { // the last second of the year 9999
 		return "", &validation.Error{Field: field, Code: validation.CodeWrongValue, Detail: "must be whole seconds since 1970, e.g. 1772368200"}
 	}
 	return time.Unix(n, 0).UTC().Format(time.RFC3339), nil
 }
 
-// takeMoney makes of the properties revenue and currency what the event is worth.
-// Without a currency, where none goes without saying, they stay properties.
-func takeMoney(in *event.Input, otherwise string) {
-	if otherwise == "" && in.Props["currency"].Kind() != jsontext.KindString {
+// takeMoney moves the properties revenue and currency to the event's value. Without a
+// currency and a default, they stay properties.
+func takeMoney(in *event.Input, defaultCurrency string) {
+	if defaultCurrency == "" && in.Props["currency"].Kind() != jsontext.KindString {
 		return
 	}
-	if in.Value = money(in.Props["revenue"], in.Props["currency"], otherwise); in.Value != nil {
+	if in.Value = money(in.Props["revenue"], in.Props["currency"], defaultCurrency); in.Value != nil {
 		delete(in.Props, "revenue")
 		delete(in.Props, "currency")
 	}
 }
 
-func with(props map[string]jsontext.Value, key, value string) map[string]jsontext.Value {
+func withProp(props map[string]jsontext.Value, key, value string) map[string]jsontext.Value {
 	if props == nil {
 		props = make(map[string]jsontext.Value, 1)
 	}
 	quoted, err := jsontext.AppendQuote(nil, value)
 	if err != nil {
-		panic(fmt.Sprintf("a text that was read from JSON can't be written: %v", err))
+		panic(fmt.Sprintf("quote a string decoded from JSON: %v", err))
 	}
 	props[key] = quoted
 	return props

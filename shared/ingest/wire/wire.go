@@ -1,9 +1,9 @@
-// Package wire reads what trackers send: our own form and those of Plausible, Umami
-// and Segment, each in a file of its own, into events as package event takes them.
+// Package wire decodes the formats that trackers send (our own, and those of Plausible,
+// Umami and Segment) into inputs of package event.
 //
-// It is pure, and only reads: whether an event is right is for package event to
-// judge, by the same limits for all, and what is answered is for the function that
-// was asked. It must never repeat a value in an error: it may be personal.
+// It is pure and only decodes: package event validates every event by the same rules, and
+// the calling function writes the response. Errors must never contain a value, since it
+// may be personal data.
 package wire
 
 import (
@@ -21,38 +21,38 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// Request is what a format may read of a request.
+// Request is the part of an HTTP request that a decoder reads.
 type Request struct {
-	Body     []byte // as it was before it was compressed
+	Body     []byte // decompressed
 	Header   http.Header
 	Query    url.Values
 	Arrived  time.Time
-	Subjects bool // whether the installation takes subjects; a tracker that names people unasked names nobody where it doesn't
+	Subjects bool // the installation accepts subjects; if false, user ids that trackers send by default are ignored
 }
 
-// Event is one event of a request, or why there is none.
+// Event is one event of a request, or the reason why it was not decoded.
 type Event struct {
 	Input     event.Input
-	Err       error      // an *validation.Error in the tracker's words: the event can't be read
-	Ignored   string     // for what reason the event is left out although nothing is wrong with it; else empty
-	Address   netip.Addr // of the client in whose name the event was sent; the zero Addr for the sender's own
-	UserAgent string     // of that client; empty for the sender's own
-	LeftOut   []string   // paths of what events can't hold, in the tracker's words
+	Err       error      // a *validation.Error with the tracker's field names, if the event can't be decoded
+	Ignored   string     // reason to ignore the event although it is valid, or ""
+	Address   netip.Addr // address of the client that a server reports for; the zero Addr means the sender's
+	UserAgent string     // user agent of that client; "" means the sender's
+	LeftOut   []string   // paths of the fields that events can't hold, with the tracker's names
 }
 
-// Unsupported is the reason for which messages are left out that are no events.
+// Unsupported is the reason to ignore a message that is not an event.
 const Unsupported = "unsupported"
 
-// Batch is what a request holds.
+// Batch is the decoded content of a request.
 type Batch struct {
 	Events []Event
-	Array  bool              // sent as a list, so that errors go by index
-	Names  map[string]string // the tracker's words for the fields of an event
+	Array  bool              // sent as a list; errors refer to events by index
+	Names  map[string]string // the tracker's names of event fields
 }
 
-// Name puts an error of package event into the tracker's words.
+// Name returns err, an error of package event, with the tracker's name of the field.
 func (b *Batch) Name(err *validation.Error) *validation.Error {
-	for _, known := range []string{err.Field, before(err.Field)} {
+	for _, known := range []string{err.Field, firstName(err.Field)} {
 		if name, ok := b.Names[known]; ok {
 			return &validation.Error{Field: name + strings.TrimPrefix(err.Field, known), Code: err.Code, Detail: err.Detail}
 		}
@@ -60,17 +60,17 @@ func (b *Batch) Name(err *validation.Error) *validation.Error {
 	return err
 }
 
-// before is what stands before the first dot.
-func before(path string) string {
+// firstName returns the part of a path before the first dot.
+func firstName(path string) string {
 	first, _, _ := strings.Cut(path, ".")
 	return first
 }
 
-// Native reads one event of our own form, or an array of them.
+// Native decodes one event in our own format, or an array of events.
 func Native(r Request) (Batch, error) {
 	one := make([]Event, 1)
 	var err error
-	if one[0].Input, err = event.Decode(r.Body); err == nil { // as nearly always: it need not be split first
+	if one[0].Input, err = event.Decode(r.Body); err == nil { // the usual case: a single event needs no splitting
 		return Batch{Events: one}, nil
 	}
 	values, array, err := event.Split(r.Body)
@@ -84,8 +84,8 @@ func Native(r Request) (Batch, error) {
 	return b, nil
 }
 
-// Pixel reads the query of an image's address. What is no parameter of it is
-// ignored: caches are often outwitted with one that means nothing.
+// Pixel decodes the query of the tracking pixel. Unknown parameters are ignored, since
+// pages often add one to bypass caches.
 func Pixel(r Request) (Batch, error) {
 	q := r.Query
 	in := event.Input{
@@ -101,8 +101,7 @@ func Pixel(r Request) (Batch, error) {
 	return Batch{Events: []Event{{Input: in}}}, nil
 }
 
-// typeOf is the type of an event of trackers that tell views from all others by
-// their having no name.
+// typeOf returns the type of an event in formats where an event without a name is a view.
 func typeOf(name string) string {
 	if name == "" {
 		return event.View.String()
@@ -110,16 +109,16 @@ func typeOf(name string) string {
 	return event.Conversion.String()
 }
 
-// oneEvent refuses what is too long for one event.
-func oneEvent(data []byte) error {
+// checkSize rejects data that is too long for one event.
+func checkSize(data []byte) error {
 	if len(data) > event.MaxEvent {
 		return &validation.Error{Code: validation.CodeTooLong, Detail: fmt.Sprintf("an event may have at most %d bytes", event.MaxEvent)}
 	}
 	return nil
 }
 
-// notTooMany refuses lists that are too long.
-func notTooMany(field string, n int) error {
+// checkCount rejects empty lists and lists that are too long.
+func checkCount(field string, n int) error {
 	switch {
 	case n == 0:
 		return &validation.Error{Field: field, Code: validation.CodeRequired, Detail: "the list holds no event"}
@@ -130,19 +129,19 @@ func notTooMany(field string, n int) error {
 	}
 }
 
-// cut shortens a text that trackers take from the page, where the whole event would
-// be refused for it otherwise.
-func cut(text string, most int) string {
-	if len(text) <= most {
+// cut truncates a text that trackers copy from the page to at most limit bytes, so that it
+// does not invalidate the event.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
 		return text
 	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
 	}
-	return text[:most]
+	return text[:limit]
 }
 
-// address reads the address of a client that a server names.
+// address parses the client address that a server sends. Empty text is the zero Addr.
 func address(field, text string) (netip.Addr, error) {
 	if text == "" {
 		return netip.Addr{}, nil
@@ -154,8 +153,8 @@ func address(field, text string) (netip.Addr, error) {
 	return a.Unmap().WithZone(""), nil
 }
 
-// takeConsent takes out of an event's properties the one called consent, by which trackers
-// say that a visitor has agreed that have no word for it.
+// takeConsent moves the property "consent" to the event's Consent field, for formats
+// without such a field.
 func takeConsent(in *event.Input) {
 	value, ok := in.Props["consent"]
 	if !ok {
@@ -166,7 +165,8 @@ func takeConsent(in *event.Input) {
 	delete(in.Props, "consent")
 }
 
-// properties leaves out of an object what properties can't hold, and names it.
+// properties returns the values of an object that properties can hold, and the paths of
+// the values that they can't.
 func properties(field string, all map[string]jsontext.Value) (props map[string]jsontext.Value, leftOut []string) {
 	for key, value := range all {
 		switch value.Kind() {

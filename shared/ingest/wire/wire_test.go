@@ -23,13 +23,13 @@ var arrived = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 type format = func(wire.Request) (wire.Batch, error)
 
-func segment(messages string) format {
-	return func(r wire.Request) (wire.Batch, error) { return wire.Segment(messages, r) }
+func segment(messageType string) format {
+	return func(r wire.Request) (wire.Batch, error) { return wire.Segment(messageType, r) }
 }
 
 func raw(text string) jsontext.Value { return jsontext.Value(text) }
 
-func TestRead(t *testing.T) {
+func TestDecode(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		read     format
@@ -52,11 +52,11 @@ func TestRead(t *testing.T) {
 			wire.Plausible, `{"n":"Order","u":"https://one.example/","d":"one.example","p":{"consent":"true"}}`,
 			[]event.Input{{Site: "one.example", Type: "conversion", Name: "Order", URL: "https://one.example/", Consent: true}}, false,
 		},
-		"Umami, consent, and none": {
+		"Umami, with and without consent": {
 			wire.UmamiBatch, `[{"type":"event","payload":{"website":"s_1","hostname":"one.example","url":"/","data":{"consent":true}}},{"type":"event","payload":{"website":"s_1","hostname":"one.example","url":"/","data":{"consent":"no"}}}]`,
 			[]event.Input{{Site: "s_1", Type: "view", URL: "https://one.example/", Consent: true}, {Site: "s_1", Type: "view", URL: "https://one.example/"}}, false,
 		},
-		"Plausible, the site of the address, an empty revenue, a name that is a number": {
+		"Plausible, site from the address, empty revenue, numeric name": {
 			wire.Plausible, `{"n":404,"u":"https://www.one.example/b","d":null,"$":{}}`,
 			[]event.Input{{Site: "one.example", Type: "conversion", Name: "404", URL: "https://www.one.example/b"}}, false,
 		},
@@ -68,15 +68,15 @@ func TestRead(t *testing.T) {
 			wire.Plausible, `{"n":"pageview","u":"https://one.example/app?utm_source=x#/cart?token=1","d":"one.example","h":1}`,
 			[]event.Input{{Site: "one.example", Type: "view", URL: "https://one.example/app/cart?utm_source=x"}}, false,
 		},
-		"Umami, a path": {
+		"Umami, path": {
 			wire.Umami, `{"type":"event","payload":{"website":"s_1","hostname":"one.example","url":"/pricing","referrer":"/","title":"Pricing","language":"en-GB","screen":"1920x1080","tag":"b","id":"jane","timestamp":1772366400}}`,
 			[]event.Input{{Site: "s_1", Type: "view", URL: "https://one.example/pricing", Referrer: "https://one.example/", Title: "Pricing", Language: "en-GB", Screen: "1920x1080", Tag: "b", Timestamp: "2026-03-01T12:00:00Z", Props: map[string]jsontext.Value{"tag": raw(`"b"`)}}}, false,
 		},
-		"Umami, an event with money": {
+		"Umami, event with money": {
 			wire.Umami, `{"type":"event","payload":{"website":"s_1","url":"https://one.example/","name":"Order","data":{"revenue":19.990000000000002,"currency":"EUR","n":true}}}`,
 			[]event.Input{{Site: "s_1", Type: "conversion", Name: "Order", URL: "https://one.example/", Props: map[string]jsontext.Value{"n": raw(`true`)}, Value: &event.Value{Amount: raw(`19.9900`), Currency: "EUR"}}}, false,
 		},
-		"Umami, identify, where subjects are taken": {
+		"Umami, identify, subjects accepted": {
 			wire.Umami, `{"type":"identify","payload":{"website":"s_1","hostname":"one.example","url":"https://one.example/","id":"jane","data":{"plan":"pro"}}}`,
 			[]event.Input{{Site: "s_1", Type: "conversion", Name: "identify", Passive: true, URL: "https://one.example/", Subject: "jane", Props: map[string]jsontext.Value{"plan": raw(`"pro"`)}}}, true,
 		},
@@ -88,15 +88,15 @@ func TestRead(t *testing.T) {
 			segment("track"), `{"writeKey":"s_1","anonymousId":"a","userId":"jane","event":"Order Completed","properties":{"revenue":12.5,"plan":"pro","products":[{}]},"context":{"locale":"en_US","screen":{"width":1920,"height":1080.5},"page":{"url":"https://one.example/cart"}},"timestamp":"2026-03-01T11:59:00.000Z"}`,
 			[]event.Input{{Site: "s_1", Type: "conversion", Name: "Order Completed", URL: "https://one.example/cart", Language: "en-US", Screen: "1920x1080", Timestamp: "2026-03-01T11:59:00Z", Props: map[string]jsontext.Value{"plan": raw(`"pro"`)}, Value: &event.Value{Amount: raw(`12.5`), Currency: "USD"}}}, false,
 		},
-		"Segment, a page whose properties say more than its context": {
+		"Segment, page properties before context": {
 			segment("page"), `{"writeKey":"s_1","name":"Home","properties":{"url":"https://one.example/","path":"/","title":"Home page","referrer":"https://x.example/"},"context":{"page":{"url":"https://old.example/"}}}`,
 			[]event.Input{{Site: "s_1", Type: "view", URL: "https://one.example/", Referrer: "https://x.example/", Title: "Home page", Props: map[string]jsontext.Value{"name": raw(`"Home"`)}}}, false,
 		},
-		"Segment, a clock that is an hour ahead": {
+		"Segment, clock an hour ahead": {
 			wire.SegmentBatch, `{"writeKey":"s_1","sentAt":"2026-03-01T13:00:00Z","batch":[{"type":"track","event":"A","originalTimestamp":"2026-03-01T12:59:30Z"}]}`,
 			[]event.Input{{Site: "s_1", Type: "conversion", Name: "A", Timestamp: "2026-03-01T11:59:30Z"}}, false,
 		},
-		"Segment, a clock that is right stays what it was": {
+		"Segment, timestamp of a correct clock unchanged": {
 			wire.SegmentBatch, `{"writeKey":"s_1","sentAt":"2026-03-01T11:59:58Z","batch":[{"type":"track","event":"A","timestamp":"2026-03-01T11:59:30.5Z"}]}`,
 			[]event.Input{{Site: "s_1", Type: "conversion", Name: "A", Timestamp: "2026-03-01T11:59:30.5Z"}}, false,
 		},
@@ -121,7 +121,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestErrorsNameTheTrackersField(t *testing.T) {
+func TestErrorField(t *testing.T) {
 	t.Parallel()
 	const basic = `"website":"s_1","hostname":"one.example","url":"/"`
 	for name, test := range map[string]struct {
@@ -129,27 +129,27 @@ func TestErrorsNameTheTrackersField(t *testing.T) {
 		body        string
 		field, code string
 	}{
-		"Plausible, empty":                {wire.Plausible, ``, "", validation.CodeMalformed},
-		"Plausible, an array":             {wire.Plausible, `[]`, "", validation.CodeWrongType},
-		"Plausible, no name":              {wire.Plausible, `{"u":"https://one.example/"}`, "name", validation.CodeRequired},
-		"Plausible, no site":              {wire.Plausible, `{"n":"pageview"}`, "domain", validation.CodeRequired},
-		"Plausible, an address of digits": {wire.Plausible, `{"n":"pageview","u":1}`, "url", validation.CodeWrongType},
-		"Plausible, empty engagement":     {wire.Plausible, `{"n":"engagement","d":"x","sd":null,"e":0}`, "name", validation.CodeRequired},
-		"Plausible, too long":             {wire.Plausible, `{"n":"` + strings.Repeat("x", event.MaxEvent) + `"}`, "", validation.CodeTooLong},
-		"Plausible, too many sites":       {wire.Plausible, `{"n":"a","d":"` + strings.Repeat(",", event.MaxBatch) + `"}`, "domain", validation.CodeTooMany},
-		"Umami, no type":                  {wire.Umami, `{"payload":{` + basic + `}}`, "type", validation.CodeWrongValue},
-		"Umami, a list":                   {wire.Umami, `[]`, "", validation.CodeRequired},
-		"Umami, one for a batch":          {wire.UmamiBatch, `{}`, "", validation.CodeWrongType},
-		"Umami, a path without a host":    {wire.Umami, `{"type":"event","payload":{"website":"s_1","url":"/"}}`, "payload.hostname", validation.CodeRequired},
-		"Umami, an address with a port":   {wire.Umami, `{"type":"event","payload":{` + basic + `,"ip":"1.2.3.4:5"}}`, "payload.ip", validation.CodeWrongValue},
-		"Umami, a wrong type":             {wire.Umami, `{"type":"event","payload":{"website":1}}`, "payload.website", validation.CodeWrongType},
-		"Umami, a date":                   {wire.Umami, `{"type":"event","payload":{` + basic + `,"timestamp":"today"}}`, "payload.timestamp", validation.CodeWrongValue},
-		"Segment, no event":               {segment("track"), `{"writeKey":"s_1"}`, "event", validation.CodeRequired},
-		"Segment, a strange date":         {segment("track"), `{"event":"A","timestamp":"yesterday"}`, "timestamp", validation.CodeWrongValue},
-		"Segment, an address":             {segment("track"), `{"event":"A","context":{"ip":"home"}}`, "context.ip", validation.CodeWrongValue},
-		"Segment, an empty batch":         {wire.SegmentBatch, `{"batch":[]}`, "batch", validation.CodeRequired},
-		"Segment, a strange type":         {wire.SegmentBatch, `{"batch":[{"type":"x"}]}`, "type", validation.CodeWrongValue},
-		"Segment, too many":               {wire.SegmentBatch, `{"batch":[` + strings.Repeat("1,", event.MaxBatch) + `1]}`, "batch", validation.CodeTooMany},
+		"Plausible, empty":            {wire.Plausible, ``, "", validation.CodeMalformed},
+		"Plausible, array":            {wire.Plausible, `[]`, "", validation.CodeWrongType},
+		"Plausible, no name":          {wire.Plausible, `{"u":"https://one.example/"}`, "name", validation.CodeRequired},
+		"Plausible, no site":          {wire.Plausible, `{"n":"pageview"}`, "domain", validation.CodeRequired},
+		"Plausible, numeric address":  {wire.Plausible, `{"n":"pageview","u":1}`, "url", validation.CodeWrongType},
+		"Plausible, empty engagement": {wire.Plausible, `{"n":"engagement","d":"x","sd":null,"e":0}`, "name", validation.CodeRequired},
+		"Plausible, too long":         {wire.Plausible, `{"n":"` + strings.Repeat("x", event.MaxEvent) + `"}`, "", validation.CodeTooLong},
+		"Plausible, too many sites":   {wire.Plausible, `{"n":"a","d":"` + strings.Repeat(",", event.MaxBatch) + `"}`, "domain", validation.CodeTooMany},
+		"Umami, no type":              {wire.Umami, `{"payload":{` + basic + `}}`, "type", validation.CodeWrongValue},
+		"Umami, list":                 {wire.Umami, `[]`, "", validation.CodeRequired},
+		"Umami, object for a batch":   {wire.UmamiBatch, `{}`, "", validation.CodeWrongType},
+		"Umami, path without a host":  {wire.Umami, `{"type":"event","payload":{"website":"s_1","url":"/"}}`, "payload.hostname", validation.CodeRequired},
+		"Umami, address with a port":  {wire.Umami, `{"type":"event","payload":{` + basic + `,"ip":"1.2.3.4:5"}}`, "payload.ip", validation.CodeWrongValue},
+		"Umami, wrong type":           {wire.Umami, `{"type":"event","payload":{"website":1}}`, "payload.website", validation.CodeWrongType},
+		"Umami, date for a timestamp": {wire.Umami, `{"type":"event","payload":{` + basic + `,"timestamp":"today"}}`, "payload.timestamp", validation.CodeWrongValue},
+		"Segment, no event":           {segment("track"), `{"writeKey":"s_1"}`, "event", validation.CodeRequired},
+		"Segment, invalid date":       {segment("track"), `{"event":"A","timestamp":"yesterday"}`, "timestamp", validation.CodeWrongValue},
+		"Segment, invalid address":    {segment("track"), `{"event":"A","context":{"ip":"home"}}`, "context.ip", validation.CodeWrongValue},
+		"Segment, empty batch":        {wire.SegmentBatch, `{"batch":[]}`, "batch", validation.CodeRequired},
+		"Segment, unknown type":       {wire.SegmentBatch, `{"batch":[{"type":"x"}]}`, "type", validation.CodeWrongValue},
+		"Segment, too many":           {wire.SegmentBatch, `{"batch":[` + strings.Repeat("1,", event.MaxBatch) + `1]}`, "batch", validation.CodeTooMany},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -157,7 +157,7 @@ func TestErrorsNameTheTrackersField(t *testing.T) {
 			if err == nil {
 				err = b.Events[0].Err
 			}
-			bad, ok := err.(*validation.Error) //nolint:errorlint // the very error is promised
+			bad, ok := err.(*validation.Error) //nolint:errorlint // the error is documented to be unwrapped
 			if !ok || bad.Field != test.field || bad.Code != test.code {
 				t.Errorf("%v; want field %q, code %s", err, test.field, test.code)
 			}
@@ -165,7 +165,7 @@ func TestErrorsNameTheTrackersField(t *testing.T) {
 	}
 }
 
-func TestNamesOfFields(t *testing.T) {
+func TestBatchName(t *testing.T) {
 	t.Parallel()
 	b, err := wire.Plausible(wire.Request{Body: []byte(`{"n":"a","d":"one.example"}`)})
 	if err != nil {
@@ -173,12 +173,12 @@ func TestNamesOfFields(t *testing.T) {
 	}
 	for field, want := range map[string]string{"site": "domain", "value.amount": "revenue.amount", "props.plan": "props.plan", "url": "url"} {
 		if got := b.Name(&validation.Error{Field: field}).Field; got != want {
-			t.Errorf("%s is called %s, want %s", field, got, want)
+			t.Errorf("Name(%s) = %s, want %s", field, got, want)
 		}
 	}
 }
 
-func TestSegmentStandsForClients(t *testing.T) {
+func TestSegmentClient(t *testing.T) {
 	t.Parallel()
 	header := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("s_1:"))}}
 	b, err := wire.SegmentBatch(wire.Request{Header: header, Arrived: arrived, Body: []byte(
@@ -188,10 +188,10 @@ func TestSegmentStandsForClients(t *testing.T) {
 	}
 	e := b.Events[0]
 	if e.Address != netip.MustParseAddr("203.0.113.7") || e.UserAgent != "Firefox" || e.Input.Site != "s_1" {
-		t.Errorf("read %+v", e)
+		t.Errorf("got %+v", e)
 	}
 	if b.Events[1].Ignored != wire.Unsupported {
-		t.Errorf("an identify is read as %+v", b.Events[1])
+		t.Errorf("identify: got %+v, want it ignored", b.Events[1])
 	}
 }
 
@@ -199,11 +199,11 @@ func TestMessageUUID(t *testing.T) {
 	t.Parallel()
 	id := wire.MessageUUID("node-next-1-a", arrived)
 	if id != wire.MessageUUID("node-next-1-a", arrived) || id == wire.MessageUUID("node-next-1-b", arrived) {
-		t.Error("an id is not that of its message")
+		t.Error("the id does not depend on the message id alone")
 	}
 	sec, _ := id.Time().UnixTime()
 	if id.Version() != 7 || id.Variant() != uuid.RFC4122 || sec != arrived.Unix() {
-		t.Errorf("%s is no UUIDv7 of %s", id, arrived)
+		t.Errorf("%s is not a UUIDv7 of %s", id, arrived)
 	}
 }
 
