@@ -152,7 +152,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 		return nil, err
 	}
 	sites := registry.New(client, db, time.Now)
-	if err := sites.Ask(ctx); err != nil {
+	if err := sites.Refresh(ctx); err != nil {
 		return nil, err
 	}
 	enricher, err := enrich.Load(files)

@@ -390,7 +390,7 @@ func (f *function) collect(ctx context.Context, sender pipeline.Request, sent *w
 	in := sent.Input
 	collected, err := f.pipeline.Run(f.registry.Directory(), sender, in)
 	if bad, ok := errors.AsType[*validation.Error](err); ok && bad.Code == validation.CodeUnknownSite || errors.Is(err, pipeline.ErrNoSalt) {
-		if asked := f.registry.Ask(ctx); asked != nil {
+		if asked := f.registry.Refresh(ctx); asked != nil {
 			f.log.Warn("the record could not be asked for a site", "error", asked)
 		}
 		return f.pipeline.Run(f.registry.Directory(), sender, in)

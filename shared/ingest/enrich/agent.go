@@ -5,18 +5,17 @@ import (
 	"strings"
 )
 
-// Agent is what a request says of the visitor's program and machine. Empty means not
-// known.
+// Agent describes the visitor's browser and device. An empty field is unknown.
 type Agent struct {
 	Browser        string    // e.g. "Chrome"
-	BrowserVersion string    // major
+	BrowserVersion string    // major version
 	OS             string    // e.g. "macOS"
-	OSVersion      string    // major
+	OSVersion      string    // major version
 	Device         string    // Desktop, Mobile, Tablet, TV, Console
-	Bot            BotReason // by what it is known that a program sent the request; empty for a person's
+	Bot            BotReason // why the request counts as a program's; "" for a person's
 }
 
-// The values of a device.
+// The values of Device.
 const (
 	Desktop = "Desktop"
 	Mobile  = "Mobile"
@@ -25,26 +24,26 @@ const (
 	Console = "Console"
 )
 
-// maxAgent is how many bytes of a user agent are read: browsers send under 500.
+// maxAgent is the number of bytes of a user agent that are read. Browsers send under 500.
 const maxAgent = 1024
 
-// program is what data/agents.json says of a browser, an app that shows pages, a
-// system or a device: it is what a user agent means that holds one of the marks. The
-// first that fits counts.
+// program is an entry of data/agents.json: a browser, an app that shows pages, an operating
+// system, or a device. It is recognized by any of its marks in a user agent. The first
+// entry that matches counts.
 type program struct {
 	Name  string   `json:"name"`
 	Marks []string `json:"marks"`
 }
 
-// agents are the known programs.
+// agents is the content of data/agents.json.
 type agents struct {
 	Browsers []program `json:"browsers"`
 	Systems  []program `json:"systems"`
 	Devices  []program `json:"devices"`
 }
 
-// Agent reads a User-Agent header, and the client hints beside it, which know more
-// where a browser sends them. Of a program's request only Bot is told.
+// Agent reads a User-Agent header, and the client hints, which are more precise where a
+// browser sends them. For a program's request, only Bot is set.
 func (e *Enricher) Agent(header string, hints Hints, address netip.Addr) (a Agent) {
 	header = header[:min(len(header), maxAgent)]
 	marks := e.marks.find(header)
@@ -53,17 +52,17 @@ func (e *Enricher) Agent(header string, hints Hints, address netip.Addr) (a Agen
 	}
 	a.OS = marks[systems].name
 	if a.OS == "" {
-		return a // any text may hold a browser's name
+		return a // a browser's name alone proves nothing: any text may contain it
 	}
-	a.OSVersion = systemVersion(a.OS, marks[systems].behind)
-	a.Browser, a.BrowserVersion = marks[browsers].name, major(marks[browsers].behind)
+	a.OSVersion = systemVersion(a.OS, marks[systems].after)
+	a.Browser, a.BrowserVersion = marks[browsers].name, major(marks[browsers].after)
 	a.Device = device(a.OS, marks[devices].name)
 	hints.refine(&a)
 	return a
 }
 
-// device is what a system runs on when the user agent names no device but, on phones with
-// Android, "Mobile".
+// device returns the device: the named one, or else the one that the operating system
+// implies. Every browser may say "Mobile", but only on Android does it mean a phone.
 func device(system, named string) string {
 	switch {
 	case named != "" && (named != Mobile || system == "Android"):
@@ -77,14 +76,14 @@ func device(system, named string) string {
 	}
 }
 
-// systemVersion reads the version behind the mark of a system.
-func systemVersion(system, behind string) string {
-	behind = strings.TrimLeft(behind, " /")
+// systemVersion returns the version of an operating system, given the text after its mark.
+func systemVersion(system, after string) string {
+	after = strings.TrimLeft(after, " /")
 	switch system {
 	case "Windows":
-		switch version, _, _ := strings.Cut(behind, ";"); strings.TrimRight(version, ") ") {
+		switch version, _, _ := strings.Cut(after, ";"); strings.TrimRight(version, ") ") {
 		case "10.0":
-			return "10" // 11 says so, too: only client hints tell them apart
+			return "10" // Windows 11 sends this too; only client hints distinguish them
 		case "6.3":
 			return "8.1"
 		case "6.2":
@@ -99,18 +98,18 @@ func systemVersion(system, behind string) string {
 		return ""
 	case "macOS", "iOS":
 		// "Intel Mac OS X 10_15_7", "CPU iPhone OS 18_1 like Mac OS X"
-		if _, version, ok := strings.Cut(behind, "OS "); ok {
+		if _, version, ok := strings.Cut(after, "OS "); ok {
 			return major(strings.TrimPrefix(version, "X "))
 		}
 		return ""
 	case "Android", "HarmonyOS", "KaiOS", "Tizen", "Windows Phone":
-		return major(behind)
+		return major(after)
 	default:
 		return ""
 	}
 }
 
-// major is the leading number of a version, and "" for what is none.
+// major returns the leading number of a version, or "" if there is none.
 func major(version string) string {
 	end := strings.IndexFunc(version, func(r rune) bool { return r < '0' || r > '9' })
 	if end >= 0 {

@@ -9,27 +9,27 @@ import (
 	"go4.org/netipx"
 )
 
-// BotReason says by what a program is known. Empty is for a person's browser.
+// BotReason is the reason why a request counts as a program's; "" for a person's browser.
 type BotReason string
 
-// The reasons for which a request is taken for a program's.
+// The reasons why a request counts as a program's.
 const (
-	BotUserAgent  BotReason = "bot_user_agent" // it says so, or says what no browser says
-	BotHeadless   BotReason = "bot_headless"   // a browser that nobody looks at
-	BotPrefetch   BotReason = "bot_prefetch"   // a page loaded ahead that may never be seen
-	BotDatacenter BotReason = "bot_datacenter" // it comes from a network of the operator's list
+	BotUserAgent  BotReason = "bot_user_agent" // the user agent is a program's, or one that no browser sends
+	BotHeadless   BotReason = "bot_headless"   // a headless browser
+	BotPrefetch   BotReason = "bot_prefetch"   // a page loaded ahead, which may never be seen
+	BotDatacenter BotReason = "bot_datacenter" // the address is in the operator's list of networks
 )
 
-// bots are the marks of programs in data/bots.json.
+// bots is the content of data/bots.json: marks of programs.
 type bots struct {
 	Headless []string `json:"headless"`
 	Programs []string `json:"programs"`
 }
 
-// bot tells by what a program is known that sent a request, of which the marks say so much.
-func (e *Enricher) bot(header string, marks *[lists]found, hints Hints, address netip.Addr) BotReason {
+// bot returns the reason why a request counts as a program's, or "".
+func (e *Enricher) bot(header string, marks *[lists]match, hints Hints, address netip.Addr) BotReason {
 	switch {
-	case ahead(hints.Purpose):
+	case isPrefetch(hints.Purpose):
 		return BotPrefetch
 	case marks[headless].name != "" || strings.Contains(hints.Brands, "Headless"):
 		return BotHeadless
@@ -42,14 +42,14 @@ func (e *Enricher) bot(header string, marks *[lists]found, hints Hints, address 
 	}
 }
 
-// ahead tells whether a page is loaded before anybody asked for it.
-func ahead(purpose string) bool {
+// isPrefetch reports whether a page is loaded before the visitor asks for it.
+func isPrefetch(purpose string) bool {
 	return purpose != "" && (strings.Contains(purpose, "prefetch") || strings.Contains(purpose, "prerender") || strings.Contains(purpose, "preview"))
 }
 
-// impossible tells whether no browser and no app sends such a user agent: one of no more
-// than the common beginning, or one with what breaks out of a text. None at all is what
-// servers send that tell of their visitors.
+// impossible reports whether no browser or app sends a user agent: it has only the common
+// prefix, or characters of an injection attack. An empty one is possible: servers that
+// report their visitors may send none.
 func impossible(header string) bool {
 	switch strings.TrimSpace(header) {
 	case "-", "Mozilla", "Mozilla/4.0", "Mozilla/5.0", "null", "undefined":
@@ -58,12 +58,12 @@ func impossible(header string) bool {
 	return strings.ContainsAny(header, "<>{}$\x00\n\r")
 }
 
-// readNetworks reads a file of networks such as 192.0.2.0/24, one a line; "#" begins a
+// readNetworks reads a file of networks such as 192.0.2.0/24, one per line; "#" starts a
 // comment.
 func readNetworks(path string) (*netipx.IPSet, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the networks of datacenters: %w", err)
+		return nil, fmt.Errorf("read the datacenter networks: %w", err)
 	}
 	networks, err := parseNetworks(string(raw))
 	if err != nil {
@@ -83,7 +83,7 @@ func parseNetworks(list string) (*netipx.IPSet, error) {
 		}
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("line %d is no network such as 192.0.2.0/24 or 2001:db8::/32", number)
+			return nil, fmt.Errorf("line %d is not a network such as 192.0.2.0/24 or 2001:db8::/32", number)
 		}
 		set.AddPrefix(prefix.Masked())
 	}

@@ -2,9 +2,9 @@
 
 package enrich
 
-import _ "embed" // for the database
+import _ "embed" // for go:embed
 
-// countries is the database of countries, which `make` puts there. A slice, since a file of
+// countries is the country database, which `make` downloads. It is a slice, since a file of
 // an embed.FS would be in memory twice.
 //
 //go:embed data/country.mmdb

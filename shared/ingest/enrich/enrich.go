@@ -1,10 +1,10 @@
-// Package enrich turns what a request shows into what reports name: a user agent
-// and client hints into browser, system and device, or into the reason why it is a
-// program's; a referrer and a campaign into source and channel; an address into a
-// place. What it knows stands in data/; docs/enrichment.md says from where.
+// Package enrich derives the dimensions of reports from a request: browser, operating
+// system and device from the user agent and client hints, or the reason why the request is
+// a program's; source and channel from the referrer and the campaign; the place from the
+// address. Its data is in data/; docs/enrichment.md lists the origins.
 //
-// It must never keep what it is given: no cache of addresses or user agents that
-// outlives a call.
+// It must never store its arguments: no cache of addresses or user agents may outlive a
+// call.
 package enrich
 
 import (
@@ -19,23 +19,23 @@ import (
 //go:embed data/*.json
 var data embed.FS
 
-// Files are what an operator may add to the embedded data, by path. Empty is none.
+// Files are the paths of an operator's additions to the embedded data; "" for none.
 type Files struct {
-	Places      string // a database of cities or countries, in MaxMind's format
-	Datacenters string // networks of which programs send, one a line
+	Places      string // a city or country database in MaxMind's format
+	Datacenters string // networks of datacenters, one per line
 }
 
 // Enricher holds the data that enrichment needs. It is safe for concurrent use.
 type Enricher struct {
 	marks       *marks
-	datacenters *netipx.IPSet // nil when there are none
+	datacenters *netipx.IPSet // nil if there are none
 	sources     sources
 	places      *places
 	own         *ownPlaces
 }
 
-// Load reads the embedded data and the operator's files. A file that can't be used is
-// an error that names it, and the variable by which operators know it.
+// Load reads the embedded data and the operator's files. The error about a file contains
+// its path and the environment variable that sets it.
 func Load(files Files) (*Enricher, error) {
 	e := &Enricher{}
 	var agents agents
@@ -55,7 +55,7 @@ func Load(files Files) (*Enricher, error) {
 	}
 	e.sources = indexSources(referrers, sources)
 	if e.places, err = openPlaces(countries); err != nil {
-		return nil, fmt.Errorf("read the embedded database of countries: %w", err)
+		return nil, fmt.Errorf("read the embedded country database: %w", err)
 	}
 	if files.Datacenters != "" {
 		if e.datacenters, err = readNetworks(files.Datacenters); err != nil {
@@ -94,8 +94,8 @@ func read(name string, into any) error {
 	return nil
 }
 
-// Refresh reads the operator's database of places again if the file has changed. When
-// it can't be used, what was read before stays in use.
+// Refresh reloads the operator's database of places if the file has changed. After an
+// error, the previous database stays in use.
 func (e *Enricher) Refresh() error {
 	if e.own == nil {
 		return nil

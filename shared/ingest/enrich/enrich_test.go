@@ -50,8 +50,8 @@ func TestAgent(t *testing.T) {
 		"Instagram on iPhone": {"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/21F90 Instagram 334.0.4.32.98 (iPhone14,5; iOS 17_5_1; en_US)", enrich.Hints{}, enrich.Agent{Browser: "Instagram", BrowserVersion: "334", OS: "iOS", OSVersion: "17", Device: enrich.Mobile}},
 		"Smart TV of LG":      {"Mozilla/5.0 (Web0S; Linux/SmartTV) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/94.0.4606.128 Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "Chrome", BrowserVersion: "94", OS: "webOS", Device: enrich.TV}},
 		"PlayStation":         {"Mozilla/5.0 (PlayStation; PlayStation 5/6.50) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/13.0 Safari/605.1.15", enrich.Hints{}, enrich.Agent{Browser: "PlayStation", BrowserVersion: "", OS: "PlayStation", Device: enrich.Console}},
-		"nothing":             {"", enrich.Hints{}, enrich.Agent{}},
-		"any text at all":     {"jane@example.com likes/5 apples", enrich.Hints{}, enrich.Agent{}},
+		"empty":               {"", enrich.Hints{}, enrich.Agent{}},
+		"unrelated text":      {"jane@example.com likes/5 apples", enrich.Hints{}, enrich.Agent{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,19 +80,19 @@ func TestBot(t *testing.T) {
 		address string
 		want    enrich.BotReason
 	}{
-		"a person":              {chrome, enrich.Hints{}, "198.51.100.1", ""},
-		"a phone called Cubot":  {"Mozilla/5.0 (Linux; Android 12; CUBOT NOTE 20) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36", enrich.Hints{}, "198.51.100.1", ""},
-		"Google's crawler":      {"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
-		"an assistant's":        {"Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
-		"a tool":                {"curl/8.5.0", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
-		"no user agent":         {"", enrich.Hints{}, "198.51.100.1", ""}, // a server that tells of its visitors
-		"an empty user agent":   {"-", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
-		"an attack":             {"${jndi:ldap://x}", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
-		"headless":              {"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/131.0.0.0 Safari/537.36", enrich.Hints{}, "198.51.100.1", enrich.BotHeadless},
-		"headless by its brand": {chrome, enrich.Hints{Brands: `"HeadlessChrome";v="131"`}, "198.51.100.1", enrich.BotHeadless},
-		"loaded ahead":          {chrome, enrich.Hints{Purpose: "prefetch;prerender"}, "198.51.100.1", enrich.BotPrefetch},
-		"a datacenter":          {chrome, enrich.Hints{}, "::ffff:192.0.2.7", enrich.BotDatacenter},
-		"a datacenter, IPv6":    {chrome, enrich.Hints{}, "2001:db8::1", enrich.BotDatacenter},
+		"person":              {chrome, enrich.Hints{}, "198.51.100.1", ""},
+		"phone named Cubot":   {"Mozilla/5.0 (Linux; Android 12; CUBOT NOTE 20) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36", enrich.Hints{}, "198.51.100.1", ""},
+		"Google's crawler":    {"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
+		"assistant's crawler": {"Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
+		"command-line tool":   {"curl/8.5.0", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
+		"no user agent":       {"", enrich.Hints{}, "198.51.100.1", ""}, // a server that reports its visitors
+		"dash":                {"-", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
+		"attack":              {"${jndi:ldap://x}", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
+		"headless":            {"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/131.0.0.0 Safari/537.36", enrich.Hints{}, "198.51.100.1", enrich.BotHeadless},
+		"headless by brand":   {chrome, enrich.Hints{Brands: `"HeadlessChrome";v="131"`}, "198.51.100.1", enrich.BotHeadless},
+		"prefetch":            {chrome, enrich.Hints{Purpose: "prefetch;prerender"}, "198.51.100.1", enrich.BotPrefetch},
+		"datacenter":          {chrome, enrich.Hints{}, "::ffff:192.0.2.7", enrich.BotDatacenter},
+		"datacenter, IPv6":    {chrome, enrich.Hints{}, "2001:db8::1", enrich.BotDatacenter},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -103,7 +103,7 @@ func TestBot(t *testing.T) {
 	}
 }
 
-func TestFilesThatCannotBeUsed(t *testing.T) {
+func TestInvalidFiles(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, []byte("192.0.2.0/24\nnot a network\n"), 0o600); err != nil {
@@ -113,9 +113,9 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		files enrich.Files
 		want  string
 	}{
-		"no database": {enrich.Files{Places: path}, "is no database in MaxMind's format"},
-		"no file":     {enrich.Files{Places: path + "x"}, "no such file"},
-		"no networks": {enrich.Files{Datacenters: path}, "line 2"},
+		"invalid database": {enrich.Files{Places: path}, "is not a database in MaxMind's format"},
+		"missing file":     {enrich.Files{Places: path + "x"}, "no such file"},
+		"invalid networks": {enrich.Files{Datacenters: path}, "line 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -126,7 +126,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// TestOwnPlaces also replaces the file.
+// TestOwnPlaces reads the operator's database before and after the file is replaced.
 func TestOwnPlaces(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "city.mmdb")
@@ -174,8 +174,8 @@ func writePlaces(t *testing.T, path string, record mmdbtype.Map) {
 	}
 }
 
-// TestEveryClickIDIsKnown: what privacy keeps must mean something here.
-func TestEveryClickIDIsKnown(t *testing.T) {
+// TestClickIDs checks that every click id that package privacy retains has a source.
+func TestClickIDs(t *testing.T) {
 	t.Parallel()
 	e := load(t)
 	for _, id := range privacy.ClickIDs() {
@@ -193,24 +193,24 @@ func TestSource(t *testing.T) {
 		campaign        privacy.Campaign
 		source, channel string
 	}{
-		"nobody":                     {"", privacy.Campaign{}, "Direct / None", "Direct"},
-		"a search engine":            {"google.com", privacy.Campaign{}, "Google", "Organic Search"},
-		"in another country":         {"google.co.uk", privacy.Campaign{}, "Google", "Organic Search"},
-		"below its domain":           {"images.google.de", privacy.Campaign{}, "Google", "Organic Search"},
-		"its mail is no search":      {"mail.google.com", privacy.Campaign{}, "Gmail", "Email"},
-		"a name that only begins so": {"google.example.com", privacy.Campaign{}, "google.example.com", "Referral"},
-		"a network":                  {"t.co", privacy.Campaign{}, "X", "Organic Social"},
-		"an assistant":               {"chatgpt.com", privacy.Campaign{}, "ChatGPT", "AI Assistants"},
-		"a site":                     {"blog.example.org", privacy.Campaign{}, "blog.example.org", "Referral"},
-		"a campaign before all":      {"google.com", privacy.Campaign{Source: "newsletter", Medium: "email"}, "newsletter", "Email"},
-		"a known name in a campaign": {"", privacy.Campaign{Source: "google", Medium: "cpc"}, "Google", "Paid Search"},
-		"paid social":                {"", privacy.Campaign{Source: "facebook", Medium: "paid"}, "Facebook", "Paid Social"},
-		"ref":                        {"", privacy.Campaign{Ref: "producthunt.com"}, "Product Hunt", "Organic Social"},
-		"a paid click":               {"google.com", privacy.Campaign{ClickID: "gclid"}, "Google", "Paid Search"},
-		"a click that may be unpaid": {"l.facebook.com", privacy.Campaign{ClickID: "fbclid"}, "Facebook", "Organic Social"},
-		"a shop":                     {"amazon.de", privacy.Campaign{}, "Amazon", "Organic Shopping"},
-		"of the list":                {"metager.de", privacy.Campaign{}, "Metager", "Organic Search"},
-		"display":                    {"", privacy.Campaign{Source: "somebody", Medium: "banner"}, "somebody", "Display"},
+		"direct":                       {"", privacy.Campaign{}, "Direct / None", "Direct"},
+		"search engine":                {"google.com", privacy.Campaign{}, "Google", "Organic Search"},
+		"search engine of a country":   {"google.co.uk", privacy.Campaign{}, "Google", "Organic Search"},
+		"subdomain of a search engine": {"images.google.de", privacy.Campaign{}, "Google", "Organic Search"},
+		"mail of a search engine":      {"mail.google.com", privacy.Campaign{}, "Gmail", "Email"},
+		"host with the same prefix":    {"google.example.com", privacy.Campaign{}, "google.example.com", "Referral"},
+		"social network":               {"t.co", privacy.Campaign{}, "X", "Organic Social"},
+		"AI assistant":                 {"chatgpt.com", privacy.Campaign{}, "ChatGPT", "AI Assistants"},
+		"unknown site":                 {"blog.example.org", privacy.Campaign{}, "blog.example.org", "Referral"},
+		"campaign before referrer":     {"google.com", privacy.Campaign{Source: "newsletter", Medium: "email"}, "newsletter", "Email"},
+		"known source in a campaign":   {"", privacy.Campaign{Source: "google", Medium: "cpc"}, "Google", "Paid Search"},
+		"paid social":                  {"", privacy.Campaign{Source: "facebook", Medium: "paid"}, "Facebook", "Paid Social"},
+		"ref":                          {"", privacy.Campaign{Ref: "producthunt.com"}, "Product Hunt", "Organic Social"},
+		"paid click":                   {"google.com", privacy.Campaign{ClickID: "gclid"}, "Google", "Paid Search"},
+		"click that may be unpaid":     {"l.facebook.com", privacy.Campaign{ClickID: "fbclid"}, "Facebook", "Organic Social"},
+		"shop":                         {"amazon.de", privacy.Campaign{}, "Amazon", "Organic Shopping"},
+		"referrers.json":               {"metager.de", privacy.Campaign{}, "Metager", "Organic Search"},
+		"display":                      {"", privacy.Campaign{Source: "somebody", Medium: "banner"}, "somebody", "Display"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -233,11 +233,11 @@ func TestPlace(t *testing.T) {
 		"10.1.2.3":        "",
 	} {
 		if got := e.Place(netip.MustParseAddr(address)).Country; got != want {
-			t.Errorf("the country of %s is %q, want %q", address, got, want)
+			t.Errorf("country of %s: got %q, want %q", address, got, want)
 		}
 	}
 	if got := e.Place(netip.Addr{}); got != (enrich.Place{}) {
-		t.Errorf("no address is in %+v", got)
+		t.Errorf("zero address: got %+v, want no place", got)
 	}
 }
 
@@ -306,7 +306,7 @@ func FuzzNetworks(f *testing.F) {
 			}
 		}
 		if networks.Contains(of) != within {
-			t.Fatalf("%s is in the list: %t", of, !within)
+			t.Fatalf("Contains(%s) = %t", of, !within)
 		}
 	})
 }
@@ -319,7 +319,7 @@ func BenchmarkAgent(b *testing.B) {
 	}
 }
 
-// BenchmarkLoad is what a cold start takes of it.
+// BenchmarkLoad measures the share of a cold start.
 func BenchmarkLoad(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

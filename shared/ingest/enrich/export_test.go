@@ -1,4 +1,4 @@
 package enrich
 
-// ParseNetworks is for fuzzing: from outside it takes a file.
+// ParseNetworks is exported for fuzzing without a file.
 var ParseNetworks = parseNetworks

@@ -7,18 +7,17 @@ import (
 	"strings"
 )
 
-// Hints is what a browser says of itself beside its user agent, in headers. Empty
-// means that it did not send the header.
+// Hints are the client hints of a browser. A field is empty if the header was not sent.
 type Hints struct {
 	Brands          string // Sec-CH-UA
 	Mobile          string // Sec-CH-UA-Mobile
 	Platform        string // Sec-CH-UA-Platform
-	PlatformVersion string // Sec-CH-UA-Platform-Version, sent only to who asked for it
+	PlatformVersion string // Sec-CH-UA-Platform-Version, sent only to servers that request it
 	Purpose         string // Sec-Purpose, Purpose or X-Moz: why a page is loaded ahead
 }
 
-// ReadHints takes the hints from a request's headers. Their names are written as net/http
-// keeps them, so that none has to be looked through.
+// ReadHints reads the hints from a request's headers. The names are in net/http's canonical
+// form, which spares Header.Get's conversion.
 func ReadHints(h http.Header) Hints {
 	return Hints{
 		Brands:          first(h["Sec-Ch-Ua"]),
@@ -36,8 +35,8 @@ func first(values []string) string {
 	return values[0]
 }
 
-// refine sets what the user agent hides: Brave calls itself Chrome, Windows 11 calls
-// itself 10, and macOS has been 10.15.7 for ever.
+// refine corrects what user agents hide: Brave claims to be Chrome, Windows 11 claims to be
+// Windows 10, and every macOS claims to be 10.15.7.
 func (h Hints) refine(a *Agent) {
 	if a.Browser == "Chrome" && strings.Contains(h.Brands, `"Brave"`) {
 		a.Browser = "Brave"

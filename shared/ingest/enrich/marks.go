@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// list is one of the lists whose marks are looked for in user agents.
+// list is a list of marks to find in user agents.
 type list int
 
 const (
@@ -14,38 +14,38 @@ const (
 	devices
 	headless
 	programs
-	lists // how many there are
+	lists // number of lists
 )
 
-// marks finds what stands in a user agent, of all lists in one pass. A mark is found by
-// its first three bytes, of which hardly any stand in a browser's. An Aho-Corasick
-// automaton (coregx/ahocorasick) was slower to build and to search.
+// marks finds the marks of all lists in one pass over a user agent. It looks up each three
+// bytes of the user agent; few are the start of a mark. An Aho-Corasick automaton
+// (coregx/ahocorasick) was slower to build and to search.
 type marks struct {
 	byStart map[uint32][]mark
-	maybe   [1 << 16]bool // by a hash of the three bytes, to spare the look into the map
-	ranks   [lists]int    // how many marks a list has
+	maybe   [1 << 16]bool // by a hash of the three bytes: false spares the map lookup
+	ranks   [lists]int    // number of marks in a list
 }
 
-// mark stands for a name. "^" before its text stands for the start of the user agent, "$"
-// behind it for its end.
+// mark is a text in user agents that identifies a name. A leading "^" anchors the text to
+// the start of the user agent, a trailing "$" to its end.
 type mark struct {
 	text       string
 	start, end bool
 	of         list
 	name       string
-	rank       int // in its list: the first one there counts
+	rank       int // position in its list; the lowest match counts
 }
 
-// found is what was found of a list; nothing when the name is "".
-type found struct {
-	name   string
-	behind string // what stands behind the mark
-	rank   int
+// match is the best match in a list. The name is "" if there is none.
+type match struct {
+	name  string
+	after string // text after the mark
+	rank  int
 }
 
 func newMarks() *marks { return &marks{byStart: map[uint32][]mark{}} }
 
-// add adds a name's marks behind those that a list has.
+// add appends a name's marks to a list.
 func (m *marks) add(of list, name string, texts ...string) error {
 	for _, text := range texts {
 		one := mark{of: of, name: name, rank: m.ranks[of]}
@@ -55,17 +55,17 @@ func (m *marks) add(of list, name string, texts ...string) error {
 			return fmt.Errorf("index the user agents: the mark %q is shorter than 3 bytes", text)
 		}
 		m.ranks[of]++
-		first := three(one.text)
+		first := trigram(one.text)
 		m.byStart[first] = append(m.byStart[first], one)
 		m.maybe[hash(first)] = true
 	}
 	return nil
 }
 
-// find finds of each list the first name whose mark stands in the user agent.
-func (m *marks) find(agent string) (first [lists]found) {
+// find returns for each list the first entry whose mark is in the user agent.
+func (m *marks) find(agent string) (first [lists]match) {
 	for at := 0; at+3 <= len(agent); at++ {
-		start := three(agent[at:])
+		start := trigram(agent[at:])
 		if !m.maybe[hash(start)] {
 			continue
 		}
@@ -77,12 +77,12 @@ func (m *marks) find(agent string) (first [lists]found) {
 				c.start && at > 0 || c.end && at+len(c.text) < len(agent) {
 				continue
 			}
-			*best = found{c.name, agent[at+len(c.text):], c.rank}
+			*best = match{c.name, agent[at+len(c.text):], c.rank}
 		}
 	}
 	return first
 }
 
-func three(s string) uint32 { return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 }
+func trigram(s string) uint32 { return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 }
 
-func hash(three uint32) uint16 { return uint16((three * 2654435761) >> 16) }
+func hash(trigram uint32) uint16 { return uint16((trigram * 2654435761) >> 16) }

@@ -14,11 +14,11 @@ import (
 	"github.com/oschwald/maxminddb-golang/v2"
 )
 
-// Place is where an address is used. Empty means not known.
+// Place is the location of an address. An empty field is unknown.
 type Place struct {
 	Country string // ISO 3166-1 alpha-2
 	Region  string // ISO 3166-2, e.g. "GB-ENG"
-	City    string // its English name
+	City    string // English name
 }
 
 type places struct{ reader *maxminddb.Reader }
@@ -31,7 +31,7 @@ func openPlaces(database []byte) (*places, error) {
 	return &places{reader}, nil
 }
 
-// placeRecord is a record of MaxMind's and DB-IP's databases, and the flat one of
+// placeRecord is a record of MaxMind's and DB-IP's databases, or a flat one of
 // ip-location-db's.
 type placeRecord struct {
 	Country struct {
@@ -40,7 +40,7 @@ type placeRecord struct {
 	Subdivisions []struct {
 		Code string `maxminddb:"iso_code"`
 	} `maxminddb:"subdivisions"`
-	City any    `maxminddb:"city"` // an object with names, or flat a text
+	City any    `maxminddb:"city"` // an object with names, or a string in a flat record
 	Flat string `maxminddb:"country_code"`
 }
 
@@ -66,8 +66,7 @@ func (p *places) find(address netip.Addr) Place {
 	return place
 }
 
-// Place says where an address is used, by the operator's database first. It is the
-// last that sees the address.
+// Place returns the location of an address. The operator's database takes precedence.
 func (e *Enricher) Place(address netip.Addr) Place {
 	if !address.IsValid() {
 		return Place{}
@@ -81,28 +80,28 @@ func (e *Enricher) Place(address netip.Addr) Place {
 	return e.places.find(address)
 }
 
-// SampleType is the type of the database of countries that a program has which was built
-// without the real one.
+// SampleType is the type of the sample database, which programs embed that are built
+// without the tag countries.
 const SampleType = "Sample-Country"
 
-// NoCountries is what the log of such a program says.
-const NoCountries = "this program was built without the database of countries, and knows a few networks for tests alone: build it with make"
+// NoCountries is the log message of a program with the sample database.
+const NoCountries = "built without the country database, so countries are unknown except for a few test networks: build with make"
 
-// LogPlaces says which data of places there is. It is for the start of a program.
+// LogPlaces logs which databases of places are in use. Programs call it at the start.
 func (e *Enricher) LogPlaces(ctx context.Context, log *slog.Logger) {
 	if embedded := e.places.reader.Metadata; embedded.DatabaseType == SampleType {
 		log.WarnContext(ctx, NoCountries)
 	} else {
-		log.InfoContext(ctx, "the database of countries", "of", embedded.BuildTime().UTC().Format(time.DateOnly))
+		log.InfoContext(ctx, "country database", "of", embedded.BuildTime().UTC().Format(time.DateOnly))
 	}
 	if e.own != nil {
 		own := e.own.current.Load().reader.Metadata
-		log.InfoContext(ctx, "the database of places", "type", own.DatabaseType, "of", own.BuildTime().UTC().Format(time.DateOnly))
+		log.InfoContext(ctx, "operator's database of places", "type", own.DatabaseType, "of", own.BuildTime().UTC().Format(time.DateOnly))
 	}
 }
 
-// ownPlaces is the operator's database. It is read into memory whole: a file that is
-// overwritten in place, not replaced, must not harm those who read it.
+// ownPlaces is the operator's database. It is read into memory as a whole, so that
+// overwriting the file in place does not break readers.
 type ownPlaces struct {
 	path    string
 	current atomic.Pointer[places]
@@ -117,7 +116,7 @@ func (o *ownPlaces) refresh() error {
 	defer o.mu.Unlock()
 	info, err := os.Stat(o.path)
 	if err != nil {
-		return fmt.Errorf("look at the database of places: %w", err)
+		return fmt.Errorf("stat the database of places: %w", err)
 	}
 	if info.ModTime().Equal(o.modified) && info.Size() == o.size {
 		return nil
@@ -128,17 +127,17 @@ func (o *ownPlaces) refresh() error {
 	}
 	opened, err := openPlaces(raw)
 	if err != nil {
-		return fmt.Errorf("%s is no database in MaxMind's format (.mmdb)", o.path)
+		return fmt.Errorf("%s is not a database in MaxMind's format (.mmdb)", o.path)
 	}
-	if kind := opened.reader.Metadata.DatabaseType; !ofPlaces(kind) {
-		return fmt.Errorf("%s is a database of the type %q: one of cities or countries is needed", o.path, kind)
+	if kind := opened.reader.Metadata.DatabaseType; !hasPlaces(kind) {
+		return fmt.Errorf("%s has the type %q: a city or country database is needed", o.path, kind)
 	}
 	o.current.Store(opened)
 	o.modified, o.size = info.ModTime(), info.Size()
 	return nil
 }
 
-func ofPlaces(kind string) bool {
+func hasPlaces(kind string) bool {
 	kind = strings.ToLower(kind)
 	return strings.Contains(kind, "city") || strings.Contains(kind, "country") || strings.Contains(kind, "enterprise")
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/enrich"
 )
 
-// readPackage reads a file of an npm package that `make` has installed. Where none is, the test
-// is skipped.
+// readPackage decodes a JSON file of an installed npm package. The test is skipped if npm
+// packages are not installed.
 func readPackage(t *testing.T, path string, into any) {
 	t.Helper()
 	const packages = "../../../node_modules/"
 	if _, err := os.Stat(packages); errors.Is(err, fs.ErrNotExist) {
-		t.Skip("run `npm ci`: this test reads what a package of npm has")
+		t.Skip("run `npm ci`: this test reads npm packages")
 	}
 	raw, err := os.ReadFile(packages + path)
 	if err == nil {
@@ -28,8 +28,8 @@ func readPackage(t *testing.T, path string, into any) {
 	}
 }
 
-// TestRealVisitors reads the user agents of real visitors: each is understood, on the
-// device that its sender has, and hardly one is taken for a program.
+// TestRealVisitors reads the user agents of real visitors. Nearly all must be recognized,
+// with the right device, and not taken for programs.
 func TestRealVisitors(t *testing.T) {
 	t.Parallel()
 	e := load(t)
@@ -40,7 +40,7 @@ func TestRealVisitors(t *testing.T) {
 	}
 	readPackage(t, "user-agents/dist/user-agents.json", &visitors)
 	devices := map[string]string{"desktop": enrich.Desktop, "mobile": enrich.Mobile, "tablet": enrich.Tablet}
-	var all, programs, unknown, elsewhere float64
+	var all, programs, unknown, otherDevice float64
 	for _, v := range visitors {
 		all += v.Weight
 		a := e.Agent(v.UserAgent, enrich.Hints{}, netip.Addr{})
@@ -53,17 +53,17 @@ func TestRealVisitors(t *testing.T) {
 			t.Logf("%+v: %s", a, v.UserAgent)
 		}
 		if a.Device != devices[v.Device] {
-			elsewhere += v.Weight
+			otherDevice += v.Weight
 			t.Logf("%s is %s: %s", v.Device, a.Device, v.UserAgent)
 		}
 	}
-	if len(visitors) < 500 || programs > 0.001*all || unknown > 0.001*all || elsewhere > 0.02*all {
-		t.Errorf("of %d agents %.2f %% are taken for programs, %.2f %% are not known and %.2f %% have another device",
-			len(visitors), 100*programs/all, 100*unknown/all, 100*elsewhere/all)
+	if len(visitors) < 500 || programs > 0.001*all || unknown > 0.001*all || otherDevice > 0.02*all {
+		t.Errorf("of %d user agents, %.2f %% are taken for programs, %.2f %% are unknown and %.2f %% have the wrong device",
+			len(visitors), 100*programs/all, 100*unknown/all, 100*otherDevice/all)
 	}
 }
 
-// TestRealPrograms reads what real programs call themselves.
+// TestRealPrograms reads the user agents of real programs.
 func TestRealPrograms(t *testing.T) {
 	t.Parallel()
 	e := load(t)

@@ -2,10 +2,10 @@
 
 package enrich
 
-import _ "embed" // for the database
+import _ "embed" // for go:embed
 
-// countries is a sample, which is in Git: so Go alone builds and tests everything. What is
-// to be run is built with the tag countries.
+// countries is the sample database, which is in Git so that a build and the tests need Go
+// only. Releases are built with the tag countries.
 //
 //go:embed data/sample.mmdb
 var countries []byte

@@ -17,12 +17,12 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/enrich"
 )
 
-var update = flag.Bool("update", false, "write the sample of countries anew")
+var update = flag.Bool("update", false, "rewrite the sample database")
 
 //go:generate go test -run ^TestSample$ . -update
 
-// TestSample holds the sample of countries to what it is made of. A test that asks for the
-// country of an address adds the address's network here, and runs go generate.
+// TestSample compares the sample database with its source, the networks below. To use
+// another address in a test, add its network and run go generate.
 func TestSample(t *testing.T) {
 	t.Parallel()
 	tree, err := mmdbwriter.New(mmdbwriter.Options{
@@ -55,11 +55,11 @@ func TestSample(t *testing.T) {
 		}
 	}
 	if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, want.Bytes()) {
-		t.Errorf("%s is not what this test makes: run go generate ./shared/ingest/enrich (%v)", file, err)
+		t.Errorf("%s is out of date: run go generate ./shared/ingest/enrich (%v)", file, err)
 	}
 }
 
-// TestLogPlaces: a program tells which data it has, and warns when it is the sample.
+// TestLogPlaces checks that a program logs its databases, and warns about the sample.
 func TestLogPlaces(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "city.mmdb")
@@ -70,11 +70,11 @@ func TestLogPlaces(t *testing.T) {
 	}
 	var log strings.Builder
 	e.LogPlaces(t.Context(), slog.New(slog.NewTextHandler(&log, nil)))
-	want := "level=INFO msg=\"the database of countries\" of="
+	want := "level=INFO msg=\"country database\" of="
 	if e.Place(netip.MustParseAddr("8.8.8.8")).Country == "" {
 		want = "level=WARN msg=\"" + enrich.NoCountries
 	}
-	if !strings.Contains(log.String(), want) || !strings.Contains(log.String(), `msg="the database of places" type=Test-City`) {
-		t.Errorf("it says %s, want %s", &log, want)
+	if !strings.Contains(log.String(), want) || !strings.Contains(log.String(), `msg="operator's database of places" type=Test-City`) {
+		t.Errorf("log: %s, want %s", &log, want)
 	}
 }

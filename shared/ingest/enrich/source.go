@@ -7,12 +7,11 @@ import (
 	"github.com/analytics-platform/analytics/shared/privacy"
 )
 
-// Direct is the source of a visitor whom nobody is known to have sent.
+// Direct is the source of a visitor without a referrer or a campaign.
 const Direct = "Direct / None"
 
-// The channels, the kinds of ways by which visitors come. The names are those of
-// Google Analytics' default channel group, which analysts know:
-// https://support.google.com/analytics/answer/9756891.
+// The channels by which visitors arrive. The names are those of Google Analytics' default
+// channel group: https://support.google.com/analytics/answer/9756891.
 const (
 	ChannelDirect        = "Direct"
 	ChannelOrganicSearch = "Organic Search"
@@ -51,14 +50,14 @@ type knownSource struct {
 	Name  string   `json:"name"`
 	Kind  kind     `json:"kind"`
 	Hosts []string `json:"hosts"`
-	// Paid and Clicks are the parameters by which its advertisements, and its other
-	// links, mark a click: see privacy.Campaign.
+	// Paid and Clicks are the click ids of its advertisements and of its other links: see
+	// privacy.Campaign.
 	Paid   []string `json:"paid"`
 	Clicks []string `json:"clicks"`
 }
 
-// sources finds a source by a host, by a host's name without its top-level domain
-// ("google.*"), by its own name as campaigns write it, and by its click ids.
+// sources finds a source by its host, by a host without top-level domain ("google.*"), by
+// its name in campaigns, and by its click ids.
 type sources struct {
 	byHost, byStem, byName map[string]*knownSource
 	byClick                map[string]click
@@ -69,7 +68,7 @@ type click struct {
 	paid   bool
 }
 
-// indexSources indexes lists; what a later one says of a host or a name counts.
+// indexSources indexes lists. Entries of a later list override those of an earlier one.
 func indexSources(lists ...[]knownSource) sources {
 	s := sources{map[string]*knownSource{}, map[string]*knownSource{}, map[string]*knownSource{}, map[string]click{}}
 	for _, list := range lists {
@@ -97,7 +96,7 @@ func (s *sources) add(k *knownSource) {
 	}
 }
 
-// find looks for the host, then for each domain above it.
+// find returns the source of a host or of its nearest parent domain, or nil.
 func (s *sources) find(host string) *knownSource {
 	for name := host; name != ""; {
 		if k := s.byHost[name]; k != nil {
@@ -113,9 +112,9 @@ func (s *sources) find(host string) *knownSource {
 	return nil
 }
 
-// Source says who sent a visitor and by which channel. What a campaign says comes
-// before a click id, and that before the referrer; referrerHost is "" when there is
-// none or it is the site's own.
+// Source returns the source and the channel of a visitor. A campaign takes precedence over
+// a click id, and a click id over the referrer. referrerHost is "" if there is no referrer
+// or it is the site itself.
 func (e *Enricher) Source(referrerHost string, c privacy.Campaign) (source, channel string) {
 	var known *knownSource
 	clicked := e.sources.byClick[c.ClickID]
@@ -144,13 +143,13 @@ func (e *Enricher) Source(referrerHost string, c privacy.Campaign) (source, chan
 	return source, channelOf(medium, strings.ToLower(c.Name), k, source)
 }
 
-// channelOf follows Google Analytics' rules in their order; docs/enrichment.md says
-// where it differs.
+// channelOf follows the order of Google Analytics' rules; docs/enrichment.md lists the
+// differences.
 func channelOf(medium, campaign string, k kind, source string) string {
 	switch {
 	case strings.Contains(campaign, "cross-network"):
 		return ChannelCross
-	case paid(medium):
+	case isPaid(medium):
 		return paidChannel(medium, campaign, k)
 	}
 	switch medium {
@@ -178,7 +177,7 @@ func channelOf(medium, campaign string, k kind, source string) string {
 	return unpaidChannel(k, source)
 }
 
-func paid(medium string) bool {
+func isPaid(medium string) bool {
 	return strings.Contains(medium, "cp") && medium != "cpm" && len(medium) <= 4 || medium == "ppc" || medium == "retargeting" || strings.HasPrefix(medium, "paid")
 }
 

@@ -1,5 +1,5 @@
-// Package pipeline turns an event as a client sent it, and the request that carried it,
-// into the event that is queued: validated, enriched and pseudonymous.
+// Package pipeline turns a client's event and the request that carried it into the event to
+// queue: validated, enriched and pseudonymous.
 //
 // It is pure: a Directory provides sites and salts, and time and ids are passed in. It is
 // the last place that sees the address, the user agent and the subject in the clear, and
@@ -23,14 +23,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/privacy"
 )
 
-// Site is what the pipeline needs to know of a site.
+// Site is the part of a site that the pipeline needs.
 type Site struct {
 	ID       int32
 	Domain   string
 	Location *time.Location // time zone since Since
-	Previous *time.Location // time zone before Since; nil when there was no other
+	Previous *time.Location // time zone before Since; nil if it never changed
 	Since    time.Time
-	Rules    *rules.Filter // what the owner accepts
+	Rules    *rules.Filter // which events the owner accepts
 }
 
 // LocationAt returns the time zone in force at a time.
@@ -41,7 +41,7 @@ func (s *Site) LocationAt(at time.Time) *time.Location {
 	return s.Location
 }
 
-// Directory provides the sites, and the salts of the days that accept events.
+// Directory provides the sites, and the salts of the open days: those that accept events.
 type Directory interface {
 	// Site returns the site with a domain or public id, given in lower case.
 	Site(name string) (Site, bool)
@@ -49,7 +49,7 @@ type Directory interface {
 	Salt(event.Day) (*privacy.Salt, bool)
 }
 
-// Request is what the request that carried an event shows of its sender.
+// Request is the part of an HTTP request that describes its sender.
 type Request struct {
 	Address   netip.Addr // of the client
 	UserAgent string
@@ -58,19 +58,19 @@ type Request struct {
 	Arrived   time.Time
 }
 
-// Pipeline makes events. It is safe for concurrent use.
+// Pipeline makes events to queue. It is safe for concurrent use.
 type Pipeline struct {
 	Enricher   *enrich.Enricher
-	SubjectKey []byte           // key of the hashes of subjects; without it, subjects are refused
-	NewID      func() uuid.UUID // returns a UUIDv7 for an event that was sent without an id
+	SubjectKey []byte           // key of the hashes of subjects; if empty, subjects are rejected
+	NewID      func() uuid.UUID // returns a UUIDv7 for an event without an id
 }
 
-// Reason says why a valid event was dropped.
+// Reason is the reason why a valid event is dropped.
 type Reason string
 
 // The reasons for dropping an event.
 const (
-	Consent          Reason = "consent" // the visitor asked not to be tracked, or has not agreed where the site requires it
+	Consent          Reason = "consent" // the visitor asked not to be tracked, or the site requires a consent that was not given
 	ExcludedHostname Reason = "excluded_hostname"
 	ExcludedPath     Reason = "excluded_path"
 	ExcludedAddress  Reason = "excluded_address"
@@ -83,23 +83,22 @@ const (
 	BotDatacenter = Reason(enrich.BotDatacenter)
 )
 
-// Result is what became of an event: queue Event unless Dropped says why not. With an
-// error, Site and Day of Event are still those of the site, when it is known.
+// Result is the outcome for an event. The caller queues Event unless Dropped is set. Even
+// with an error, Event has Site and Day if the site is known.
 type Result struct {
 	Event         event.Event
-	Domain        string // of the site, when it is known
-	Rate          int    // most events that the site accepts in a minute; 0 is no limit
+	Domain        string // of the site, if it is known
+	Rate          int    // events per minute that the site accepts; 0 means no limit
 	Dropped       Reason
-	Skewed        bool     // the client's clock was ahead; the time was set to arrival
-	PersonalProps []string // keys of properties that were removed because they name personal data
+	Skewed        bool     // the client's clock was ahead, so the time is that of arrival
+	PersonalProps []string // keys of removed properties that name personal data
 }
 
-// ErrNoSalt means that the salt of an open day is not known. The same request may
-// succeed later.
+// ErrNoSalt means that the salt of an open day is not known. A retry may succeed.
 var ErrNoSalt = errors.New("the salt of the day is not available")
 
-// Attribute returns what is known of an event when nothing but the name of its site is:
-// the site, and the local day of the arrival.
+// Attribute returns the result for an event that can't be decoded beyond the name of its
+// site: the site, and the local day of the arrival.
 func Attribute(d Directory, site string, arrived time.Time) (out Result) {
 	if site, ok := d.Site(strings.ToLower(site)); ok {
 		out.Domain, out.Event.Site = site.Domain, site.ID
@@ -108,8 +107,8 @@ func Attribute(d Directory, site string, arrived time.Time) (out Result) {
 	return out
 }
 
-// Run makes the event of what a client sent. The error is a *validation.Error for a wrong
-// field, or ErrNoSalt.
+// Run makes the event to queue from a client's input. The error is a *validation.Error for
+// an invalid field, or ErrNoSalt.
 func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
 	out := Attribute(d, in.Site, r.Arrived)
 	site, known := d.Site(strings.ToLower(in.Site))
@@ -124,7 +123,7 @@ func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
 	if !known {
 		return out, invalid("site", validation.CodeUnknownSite, "no such site: use the domain or the public id of a site that was added to this installation")
 	}
-	// Until the event's own day is known to be open, the event counts for that of its arrival.
+	// Until its own day is known to be open, the event counts for the day of its arrival.
 	valid.Event.Site, valid.Event.Day = site.ID, out.Event.Day
 	out.Event, out.Skewed, out.Rate = valid.Event, valid.Skewed, site.Rules.Rate()
 	e := &out.Event
@@ -157,8 +156,8 @@ func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
 	return out, nil
 }
 
-// consents reports whether an event may be counted, given what its visitor asks for and
-// what the site requires.
+// consents reports whether an event may be counted, given the visitor's signals and the
+// site's consent mode.
 func consents(r *rules.Filter, request Request, in *event.Input) bool {
 	switch r.Consent() {
 	case rules.Anonymous:
@@ -170,8 +169,7 @@ func consents(r *rules.Filter, request Request, in *event.Input) bool {
 	}
 }
 
-// setPage sets the page of an event from its address, and returns the campaign that the
-// address names.
+// setPage sets the page of an event from its address, and returns the address's campaign.
 func setPage(e *event.Event, url string) (campaign privacy.Campaign, err error) {
 	if url == "" {
 		return campaign, nil
@@ -184,19 +182,20 @@ func setPage(e *event.Event, url string) (campaign privacy.Campaign, err error) 
 	return page.Campaign, nil
 }
 
-// setDay sets the local day of an event, which must be open.
+// setDay sets the local day of an event. The day must be open.
 func setDay(e *event.Event, site *Site, arrived time.Time) error {
 	local := e.Time.In(site.LocationAt(e.Time))
 	day := event.DayOf(local)
 	if first, _ := privacy.SaltDays(arrived); day < first {
-		return invalid("timestamp", validation.CodeOutOfRange, "is of a day that is closed: events are accepted until the end of the day after, UTC")
+		return invalid("timestamp", validation.CodeOutOfRange, "is on a closed day: events are accepted until the end of the next day, UTC")
 	}
 	_, offset := local.Zone()
 	e.Day, e.UTCOffset = day, int16(offset/60)
 	return nil
 }
 
-// excluded returns the reason why a site's rules exclude an event, apart from its country.
+// excluded returns the reason why a site's rules exclude an event, or "". The country is
+// checked later, by enrich.
 func excluded(r *rules.Filter, e *event.Event, address netip.Addr) Reason {
 	switch {
 	case !r.AllowsHostname(e.Hostname):
@@ -209,8 +208,8 @@ func excluded(r *rules.Filter, e *event.Event, address netip.Addr) Reason {
 	return ""
 }
 
-// enrich sets where the visitor came from and with what. It returns the reason to drop the
-// event when a program sent it, or from a country that the site excludes.
+// enrich sets the attributes of the visitor. It returns a reason to drop the event if a
+// program sent it, or if the site excludes the country, and "" otherwise.
 func (p *Pipeline) enrich(e *event.Event, r Request, site *Site, referrer string, campaign privacy.Campaign) Reason {
 	agent := p.Enricher.Agent(r.UserAgent, r.Hints, r.Address)
 	if agent.Bot != "" {
@@ -223,20 +222,20 @@ func (p *Pipeline) enrich(e *event.Event, r Request, site *Site, referrer string
 	return ""
 }
 
-// setSubject sets the keyed hash of a subject, if there is one.
+// setSubject sets the keyed hash of the subject, if there is one.
 func (p *Pipeline) setSubject(e *event.Event, subject string) error {
 	if subject == "" {
 		return nil
 	}
 	if len(p.SubjectKey) == 0 {
-		return invalid("subject", validation.CodeWrongValue, "this installation takes no subjects: its operator must set SUBJECT_KEY")
+		return invalid("subject", validation.CodeWrongValue, "this installation accepts no subjects: its operator must set SUBJECT_KEY")
 	}
 	e.Subject = privacy.Subject(p.SubjectKey, e.Site, subject)
 	return nil
 }
 
-// identify sets the visitor. It returns the reason to drop the event when the visitor is
-// not in the site's sample.
+// identify sets the visitor. It returns a reason to drop the event if the visitor is not
+// in the site's sample, and "" otherwise.
 func identify(e *event.Event, r Request, site *Site, salt *privacy.Salt) Reason {
 	if r.Refused {
 		anonymize(e)
@@ -249,14 +248,14 @@ func identify(e *event.Event, r Request, site *Site, salt *privacy.Salt) Reason 
 	return ""
 }
 
-// anonymize leaves only what happened where, as rules.Anonymous requires. The visitor is
-// as random as the event's id, so that a retry is the same event of the same visitor.
+// anonymize removes everything about the visitor, as rules.Anonymous requires. The visitor
+// becomes a number taken from the event's id, so that it is random but stable in a retry.
 func anonymize(e *event.Event) {
 	e.Attributes, e.Title, e.Tag, e.Props, e.Subject = event.Attributes{}, "", "", nil, uuid.Nil
 	e.Visitor = int64(binary.BigEndian.Uint64(e.ID[8:]))
 }
 
-// setAttributes sets the attributes that the server finds out.
+// setAttributes sets the attributes that the server derives.
 func (p *Pipeline) setAttributes(e *event.Event, agent enrich.Agent, address netip.Addr, referrer, domain string, campaign privacy.Campaign) {
 	a := &e.Attributes
 	host, path, ok := privacy.ReadReferrer(referrer)
@@ -287,7 +286,7 @@ func removeProps(e *event.Event, r *rules.Filter) (personal []string) {
 			delete(e.Props, key)
 		}
 	}
-	slices.Sort(personal) // the same event gets the same answer
+	slices.Sort(personal) // the response to an event must not vary
 	return personal
 }
 

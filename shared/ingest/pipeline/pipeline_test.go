@@ -29,18 +29,18 @@ var (
 	newID   = uuid.MustParse("019ca944-1fa0-7c3a-9f00-3d2b1a0c9e88")
 )
 
-// directory has the site example.com, and salts of the days that are open.
+// directory has the site example.com, and salts.
 type directory struct {
 	site  pipeline.Site
 	salts map[event.Day]*privacy.Salt
 }
 
-// site is a directory without salts.
+// site returns a directory without salts.
 func site(location *time.Location) directory {
 	return directory{pipeline.Site{ID: 4, Domain: "example.com", Location: location}, map[event.Day]*privacy.Salt{}}
 }
 
-// open is the directory with the salts of the days that are open at a time.
+// open adds the salts of the days that are open at a time.
 func (d directory) open(at time.Time) directory {
 	for day, last := privacy.SaltDays(at); day <= last; day++ {
 		d.salts[day] = &privacy.Salt{byte(day)}
@@ -57,7 +57,8 @@ func (d directory) Salt(day event.Day) (*privacy.Salt, bool) {
 	return salt, ok
 }
 
-// setup has the site in Kolkata, where it is 04:00 of 2 March.
+// setup returns a pipeline, and a directory whose site is in Kolkata, where it is 04:00 on
+// 2 March.
 func setup(t *testing.T) (*pipeline.Pipeline, directory, pipeline.Request) {
 	t.Helper()
 	enricher, err := enrich.Load(enrich.Files{})
@@ -68,14 +69,14 @@ func setup(t *testing.T) (*pipeline.Pipeline, directory, pipeline.Request) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &pipeline.Pipeline{Enricher: enricher, SubjectKey: []byte("secret"), NewID: func() uuid.UUID { return newID }}
-	return c, site(kolkata).open(now), pipeline.Request{Address: address, UserAgent: agent, Arrived: now}
+	p := &pipeline.Pipeline{Enricher: enricher, SubjectKey: []byte("secret"), NewID: func() uuid.UUID { return newID }}
+	return p, site(kolkata).open(now), pipeline.Request{Address: address, UserAgent: agent, Arrived: now}
 }
 
-func TestCollect(t *testing.T) {
+func TestRun(t *testing.T) {
 	t.Parallel()
-	c, d, r := setup(t)
-	got, err := c.Run(d, r, event.Input{
+	p, d, r := setup(t)
+	got, err := p.Run(d, r, event.Input{
 		Site: "s_ABC", Type: "view", URL: "https://www.example.com/p?utm_source=google&utm_medium=cpc&secret=1#x",
 		Referrer: "https://www.google.com/search?q=private", Subject: "jane@example.com",
 	})
@@ -98,51 +99,51 @@ func TestCollect(t *testing.T) {
 	text := fmt.Sprintf("%+v", got.Event)
 	for _, secret := range []string{"193.0.6", "Mozilla", "Gecko", "jane", "private", "secret"} {
 		if strings.Contains(text, secret) {
-			t.Errorf("the event holds %q: %s", secret, text)
+			t.Errorf("the event contains %q: %s", secret, text)
 		}
 	}
 }
 
-func TestOwnReferrerIsNone(t *testing.T) {
+func TestInternalReferrer(t *testing.T) {
 	t.Parallel()
-	c, d, r := setup(t)
+	p, d, r := setup(t)
 	for _, referrer := range []string{"https://www.example.com/a", "https://shop.example.com/", "android-app://x", "junk"} {
-		got, err := c.Run(d, r, event.Input{Site: "example.com", Type: "view", URL: "https://shop.example.com/b", Referrer: referrer})
+		got, err := p.Run(d, r, event.Input{Site: "example.com", Type: "view", URL: "https://shop.example.com/b", Referrer: referrer})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got.Event.Source != enrich.Direct || got.Event.Referrer != "" {
-			t.Errorf("%s gives the source %q, referrer %q", referrer, got.Event.Source, got.Event.Referrer)
+			t.Errorf("referrer %s: got source %q, referrer %q", referrer, got.Event.Source, got.Event.Referrer)
 		}
 	}
 }
 
-func TestLeftOut(t *testing.T) {
+func TestDropped(t *testing.T) {
 	t.Parallel()
-	c, d, r := setup(t)
+	p, d, r := setup(t)
 	bot := r
 	bot.UserAgent = "Googlebot/2.1 (+http://www.google.com/bot.html)"
-	if got, err := c.Run(d, bot, event.Input{Site: "example.com", Type: "click"}); err != nil || got.Dropped != pipeline.BotUserAgent {
-		t.Errorf("a bot: dropped %q, error %v", got.Dropped, err)
+	if got, err := p.Run(d, bot, event.Input{Site: "example.com", Type: "click"}); err != nil || got.Dropped != pipeline.BotUserAgent {
+		t.Errorf("bot: dropped %q, error %v", got.Dropped, err)
 	}
 	props, err := event.Decode([]byte(`{"site":"example.com","type":"click","props":{"email":"x","plan":"pro"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.Run(d, r, props)
+	got, err := p.Run(d, r, props)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]string{"plan": "pro"}, got.Event.Props); diff != "" || len(got.PersonalProps) != 1 {
-		t.Errorf("personal properties: left out %v, kept %s", got.PersonalProps, diff)
+		t.Errorf("personal properties %v; remaining: %s", got.PersonalProps, diff)
 	}
 }
 
-// TestTheLastMoment: an event is taken until the end of the day after its own, UTC,
-// wherever the site is, and then never again.
-func TestTheLastMoment(t *testing.T) {
+// TestLastMoment checks that an event is accepted until the end of the day after its own,
+// UTC, in any time zone, and not later.
+func TestLastMoment(t *testing.T) {
 	t.Parallel()
-	c, _, r := setup(t)
+	p, _, r := setup(t)
 	for _, zone := range []string{"UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu"} {
 		t.Run(zone, func(t *testing.T) {
 			t.Parallel()
@@ -156,25 +157,25 @@ func TestTheLastMoment(t *testing.T) {
 				in := event.Input{Site: "example.com", Type: "click", Timestamp: moment.Format(time.RFC3339Nano)}
 
 				r.Arrived = closes.Add(-time.Millisecond)
-				got, err := c.Run(site(location).open(r.Arrived), r, in)
+				got, err := p.Run(site(location).open(r.Arrived), r, in)
 				if err != nil || got.Event.Day != day || !got.Event.Time.Equal(moment) || got.Skewed {
 					t.Errorf("at the last moment: %+v, %v", got, err)
 				}
 				r.Arrived = closes
-				_, err = c.Run(site(location).open(r.Arrived), r, in)
+				_, err = p.Run(site(location).open(r.Arrived), r, in)
 				if bad, ok := errors.AsType[*validation.Error](err); !ok || bad.Field != "timestamp" || bad.Code != validation.CodeOutOfRange {
-					t.Errorf("a moment too late: %v", err)
+					t.Errorf("a moment too late: got %v, want a timestamp error", err)
 				}
 			}
 		})
 	}
 }
 
-// TestATimezoneThatChanges: an event gets the day of the zone that was in force at
-// its time, however late it comes.
-func TestATimezoneThatChanges(t *testing.T) {
+// TestTimezoneChange checks that an event gets the day in the time zone in force at its
+// time, even if it arrives later.
+func TestTimezoneChange(t *testing.T) {
 	t.Parallel()
-	c, _, r := setup(t)
+	p, _, r := setup(t)
 	kathmandu, err := time.LoadLocation("Asia/Kathmandu")
 	if err != nil {
 		t.Fatal(err)
@@ -188,57 +189,57 @@ func TestATimezoneThatChanges(t *testing.T) {
 		offset int16
 	}{
 		{midnight.Add(-time.Millisecond), event.DayOf(now) - 1, 345},
-		{midnight, event.DayOf(now) - 1, 0}, // that day goes on in UTC
+		{midnight, event.DayOf(now) - 1, 0}, // the day continues in UTC
 		{now, event.DayOf(now), 0},
 	} {
-		got, err := c.Run(d, r, event.Input{Site: "example.com", Type: "click", Timestamp: test.at.Format(time.RFC3339Nano)})
+		got, err := p.Run(d, r, event.Input{Site: "example.com", Type: "click", Timestamp: test.at.Format(time.RFC3339Nano)})
 		if err != nil || got.Event.Day != test.day || got.Event.UTCOffset != test.offset {
 			t.Errorf("at %s: day %s, offset %d (%v); want %s, %d", test.at, got.Event.Day, got.Event.UTCOffset, err, test.day, test.offset)
 		}
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestInvalid(t *testing.T) {
 	t.Parallel()
-	c, d, r := setup(t)
+	p, d, r := setup(t)
 	first, _ := privacy.SaltDays(now)
 	for name, test := range map[string]struct {
 		in    event.Input
 		field string
 	}{
-		"unknown site":       {event.Input{Site: "other.com", Type: "click"}, "site"},
-		"relative address":   {event.Input{Site: "example.com", Type: "view", URL: "/pricing"}, "url"},
-		"a day that is over": {event.Input{Site: "example.com", Type: "click", Timestamp: first.Date().Add(-24 * time.Hour).Format(time.RFC3339)}, "timestamp"},
+		"unknown site":     {event.Input{Site: "other.com", Type: "click"}, "site"},
+		"relative address": {event.Input{Site: "example.com", Type: "view", URL: "/pricing"}, "url"},
+		"closed day":       {event.Input{Site: "example.com", Type: "click", Timestamp: first.Date().Add(-24 * time.Hour).Format(time.RFC3339)}, "timestamp"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := c.Run(d, r, test.in)
+			_, err := p.Run(d, r, test.in)
 			var bad *validation.Error
 			if !errors.As(err, &bad) || bad.Field != test.field {
-				t.Errorf("got %v, want an error of %s", err, test.field)
+				t.Errorf("got %v, want an error of field %s", err, test.field)
 			}
 		})
 	}
-	t.Run("a subject without a key", func(t *testing.T) {
+	t.Run("subject without a key", func(t *testing.T) {
 		t.Parallel()
-		without := *c
+		without := *p
 		without.SubjectKey = nil
 		_, err := without.Run(d, r, event.Input{Site: "example.com", Type: "click", Subject: "u"})
 		var bad *validation.Error
 		if !errors.As(err, &bad) || bad.Field != "subject" {
-			t.Errorf("got %v, want an error of subject", err)
+			t.Errorf("got %v, want an error of field subject", err)
 		}
 	})
-	t.Run("an open day whose salt is not at hand", func(t *testing.T) {
+	t.Run("missing salt of an open day", func(t *testing.T) {
 		t.Parallel()
-		_, err := c.Run(site(time.UTC), r, event.Input{Site: "example.com", Type: "click"})
+		_, err := p.Run(site(time.UTC), r, event.Input{Site: "example.com", Type: "click"})
 		if !errors.Is(err, pipeline.ErrNoSalt) {
 			t.Errorf("got %v, want ErrNoSalt", err)
 		}
 	})
 }
 
-// TestRules: what the owner of a site leaves out is left out, and everybody else is let in.
+// TestRules checks that a site's rules drop the events they exclude, and no others.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	view := event.Input{Site: "example.com", Type: "view", URL: "https://www.example.com/admin/x", Props: map[string]jsontext.Value{"plan": jsontext.Value(`"pro"`), "theme": jsontext.Value(`"dark"`)}}
@@ -250,51 +251,51 @@ func TestRules(t *testing.T) {
 		input   event.Input
 		want    pipeline.Reason
 	}{
-		"no rules":                        {rules.Rules{}, false, view, ""},
-		"another host":                    {rules.Rules{Hostnames: []string{"example.org"}}, false, view, pipeline.ExcludedHostname},
-		"its host":                        {rules.Rules{Hostnames: []string{"www.example.com"}}, false, view, ""},
-		"a page":                          {rules.Rules{ExcludedPaths: []string{"/admin/**"}}, false, view, pipeline.ExcludedPath},
-		"another page":                    {rules.Rules{ExcludedPaths: []string{"/admin"}}, false, view, ""},
-		"an address":                      {rules.Rules{ExcludedAddresses: []string{"193.0.6.0/24"}}, false, view, pipeline.ExcludedAddress},
-		"a country":                       {rules.Rules{ExcludedCountries: []string{"nl"}}, false, view, pipeline.ExcludedCountry},
-		"who asks not to be tracked":      {rules.Rules{}, true, view, pipeline.Consent},
-		"and is not, whatever page it is": {rules.Rules{ExcludedPaths: []string{"**"}}, true, view, pipeline.Consent},
-		"who has not agreed":              {rules.Rules{Consent: rules.Required}, false, view, pipeline.Consent},
-		"who has":                         {rules.Rules{Consent: rules.Required}, false, agreed, ""},
-		"who has, and asks not to be":     {rules.Rules{Consent: rules.Required}, true, agreed, pipeline.Consent},
-		"nobody knows who":                {rules.Rules{Consent: rules.Anonymous}, true, view, ""},
+		"no rules":                     {rules.Rules{}, false, view, ""},
+		"other host":                   {rules.Rules{Hostnames: []string{"example.org"}}, false, view, pipeline.ExcludedHostname},
+		"own host":                     {rules.Rules{Hostnames: []string{"www.example.com"}}, false, view, ""},
+		"excluded path":                {rules.Rules{ExcludedPaths: []string{"/admin/**"}}, false, view, pipeline.ExcludedPath},
+		"other path":                   {rules.Rules{ExcludedPaths: []string{"/admin"}}, false, view, ""},
+		"excluded address":             {rules.Rules{ExcludedAddresses: []string{"193.0.6.0/24"}}, false, view, pipeline.ExcludedAddress},
+		"excluded country":             {rules.Rules{ExcludedCountries: []string{"nl"}}, false, view, pipeline.ExcludedCountry},
+		"refused":                      {rules.Rules{}, true, view, pipeline.Consent},
+		"refused before excluded path": {rules.Rules{ExcludedPaths: []string{"**"}}, true, view, pipeline.Consent},
+		"consent missing":              {rules.Rules{Consent: rules.Required}, false, view, pipeline.Consent},
+		"consent given":                {rules.Rules{Consent: rules.Required}, false, agreed, ""},
+		"consent given but refused":    {rules.Rules{Consent: rules.Required}, true, agreed, pipeline.Consent},
+		"anonymous":                    {rules.Rules{Consent: rules.Anonymous}, true, view, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, d, r := setup(t)
+			p, d, r := setup(t)
 			d.site.Rules = filter(t, test.rules)
 			r.Refused = test.refused
-			got, err := c.Run(d, r, test.input)
+			got, err := p.Run(d, r, test.input)
 			if err != nil || got.Dropped != test.want {
 				t.Errorf("dropped for %q, %v; want %q", got.Dropped, err, test.want)
 			}
 			if got.Event.Site != 4 || got.Event.Day != event.DayOf(now)+1 {
-				t.Errorf("it can't be counted for site %d and day %s", got.Event.Site, got.Event.Day)
+				t.Errorf("counted for site %d, day %s", got.Event.Site, got.Event.Day)
 			}
 		})
 	}
 }
 
-// TestWhatIsWrongIsCounted: for its site, and for the day on which it arrived whatever day
-// it says that it is of.
-func TestWhatIsWrongIsCounted(t *testing.T) {
+// TestInvalidAttribution checks that an invalid event counts for its site, and for the day
+// of its arrival.
+func TestInvalidAttribution(t *testing.T) {
 	t.Parallel()
 	for name, in := range map[string]event.Input{
-		"no type":           {Site: "example.com"},
-		"no address":        {Site: "s_ABC", Type: "view", URL: "/p"},
-		"of a day long ago": {Site: "example.com", Type: "click", Timestamp: "1999-01-01T00:00:00Z"},
-		"a subject, no key": {Site: "example.com", Type: "click", Subject: "jane"},
+		"no type":               {Site: "example.com"},
+		"relative URL":          {Site: "s_ABC", Type: "view", URL: "/p"},
+		"long closed day":       {Site: "example.com", Type: "click", Timestamp: "1999-01-01T00:00:00Z"},
+		"subject without a key": {Site: "example.com", Type: "click", Subject: "jane"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, d, r := setup(t)
-			c.SubjectKey = nil
-			got, err := c.Run(d, r, in)
+			p, d, r := setup(t)
+			p.SubjectKey = nil
+			got, err := p.Run(d, r, in)
 			if err == nil || got.Domain != "example.com" || got.Event.Site != 4 || got.Event.Day != event.DayOf(now)+1 {
 				t.Errorf("counted for %q, site %d, day %s (%v)", got.Domain, got.Event.Site, got.Event.Day, err)
 			}
@@ -315,27 +316,28 @@ func filter(t *testing.T, r rules.Rules) *rules.Filter {
 	return f
 }
 
-func TestPropertiesThatAreKept(t *testing.T) {
+func TestAllowedProps(t *testing.T) {
 	t.Parallel()
-	c, d, r := setup(t)
+	p, d, r := setup(t)
 	d.site.Rules = filter(t, rules.Rules{Props: &[]string{"plan"}})
-	got, err := c.Run(d, r, event.Input{Site: "example.com", Type: "click", Props: map[string]jsontext.Value{"plan": jsontext.Value(`"pro"`), "theme": jsontext.Value(`"dark"`)}})
+	got, err := p.Run(d, r, event.Input{Site: "example.com", Type: "click", Props: map[string]jsontext.Value{"plan": jsontext.Value(`"pro"`), "theme": jsontext.Value(`"dark"`)}})
 	if diff := cmp.Diff(map[string]string{"plan": "pro"}, got.Event.Props); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
 }
 
-// TestAnonymous: an event of a visitor who asks not to be tracked holds only what happened where.
+// TestAnonymous checks that an event of a visitor who asks not to be tracked holds nothing
+// about the visitor.
 func TestAnonymous(t *testing.T) {
 	t.Parallel()
-	c, d, r := setup(t)
+	p, d, r := setup(t)
 	d.site.Rules = filter(t, rules.Rules{Consent: rules.Anonymous})
 	r.Refused = true
 	in := event.Input{
 		Site: "example.com", Type: "view", URL: "https://www.example.com/p?utm_source=google", Referrer: "https://www.google.com/", Title: "t", Tag: "b",
 		Subject: "jane", Language: "fr", Screen: "1x1", Props: map[string]jsontext.Value{"plan": jsontext.Value(`"pro"`)}, ID: newID.String(),
 	}
-	got, err := c.Run(d, r, in)
+	got, err := p.Run(d, r, in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,35 +346,35 @@ func TestAnonymous(t *testing.T) {
 	if diff := cmp.Diff(want, got.Event); diff != "" || want.Page != "/p" {
 		t.Error(diff)
 	}
-	again, err := c.Run(d, r, in)
+	again, err := p.Run(d, r, in)
 	if err != nil || again.Event.Visitor != got.Event.Visitor {
-		t.Errorf("a retry is of another visitor (%v)", err)
+		t.Errorf("a retry has another visitor (%v)", err)
 	}
 	in.ID = ""
-	c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
-	if other, err := c.Run(d, r, in); err != nil || other.Event.Visitor == got.Event.Visitor {
-		t.Errorf("two events are known to be of one visitor (%v)", err)
+	p.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+	if other, err := p.Run(d, r, in); err != nil || other.Event.Visitor == got.Event.Visitor {
+		t.Errorf("two events have the same visitor (%v)", err)
 	}
 }
 
 func TestSample(t *testing.T) {
 	t.Parallel()
-	c, d, r := setup(t)
+	p, d, r := setup(t)
 	d.site.Rules = filter(t, rules.Rules{Sample: 10})
-	kept := 0
+	sampled := 0
 	for i := range 1000 {
 		r.Address = netip.AddrFrom4([4]byte{193, 0, byte(i >> 8), byte(i)})
-		got, err := c.Run(d, r, event.Input{Site: "example.com", Type: "click"})
+		got, err := p.Run(d, r, event.Input{Site: "example.com", Type: "click"})
 		switch {
 		case err != nil:
 			t.Fatal(err)
 		case got.Dropped == "":
-			kept++
+			sampled++
 		case got.Dropped != pipeline.NotSampled:
 			t.Fatalf("dropped for %q", got.Dropped)
 		}
 	}
-	if kept < 60 || kept > 140 {
-		t.Errorf("%d of 1000 visitors are in a sample of a tenth", kept)
+	if sampled < 60 || sampled > 140 {
+		t.Errorf("%d of 1000 visitors are in a sample of a tenth", sampled)
 	}
 }

@@ -1,9 +1,9 @@
-// Package registry keeps at hand what track must know of the record, the sites and
-// the salts of the open days, so that events are taken while the database is away.
+// Package registry provides track with the sites and the salts of the open days, so that
+// events are accepted while the database is unavailable.
 //
-// The record is the source. A copy of it is published in Redis, by every run of
-// aggregate and by whoever finds it missing, and is read back every few seconds.
-// The package must never publish the salt of a day that is over.
+// The database is the source. Every run of aggregate, and every process that finds the
+// copy missing, publishes a copy in Redis. Running functions reload it every few seconds.
+// The salt of a closed day must never be published.
 package registry
 
 import (
@@ -30,20 +30,19 @@ import (
 const (
 	// key holds the published copy.
 	key = "analytics:registry"
-	// lifetime is how long a copy that nobody renews is kept: so long can track be
-	// started with the database away, and so long at most can a copy outlive the
-	// salts in it.
+	// lifetime is the time to live of the copy. It limits how long track can start
+	// without the database, and how long a copy can outlive the salts in it.
 	lifetime = 12 * time.Hour
-	// refreshEvery is how often a running registry reads the copy.
-	refreshEvery = 10 * time.Second
-	// askEvery is how often the record may be asked for what the copy lacks.
-	askEvery = time.Second
-	// askTimeout bounds such a question, on which a request waits.
-	askTimeout = 2 * time.Second
+	// loadInterval is the interval at which Run loads the copy.
+	loadInterval = 10 * time.Second
+	// refreshInterval is the minimum interval between queries of Refresh.
+	refreshInterval = time.Second
+	// refreshTimeout limits a query of Refresh, since a request waits for it.
+	refreshTimeout = 2 * time.Second
 )
 
-// published is the copy in Redis.
-type published struct {
+// document is the copy in Redis.
+type document struct {
 	Sites []site            `json:"sites"`
 	Salts map[string][]byte `json:"salts"` // by day, YYYY-MM-DD
 }
@@ -60,7 +59,7 @@ type site struct {
 	Rules rules.Rules `json:"rules"`
 }
 
-// snapshot is the copy made ready for look-ups. It is never changed.
+// snapshot is the copy, indexed for lookups. It is immutable.
 type snapshot struct {
 	sites map[string]pipeline.Site
 	salts map[event.Day]*privacy.Salt
@@ -76,8 +75,8 @@ func (s *snapshot) Salt(day event.Day) (*privacy.Salt, bool) {
 	return salt, ok
 }
 
-// Publish copies the sites and the salts of the days open at now from the record
-// to Redis, making the salts that are missing.
+// Publish copies the sites and the salts of the days open at now from the database to
+// Redis. It creates missing salts.
 func Publish(ctx context.Context, client redis.UniversalClient, db database.DB, now time.Time) error {
 	_, err := publish(ctx, client, db, now)
 	return err
@@ -92,7 +91,7 @@ func publish(ctx context.Context, client redis.UniversalClient, db database.DB, 
 	if err != nil {
 		return nil, err
 	}
-	p := published{Salts: make(map[string][]byte, len(salts))}
+	p := document{Salts: make(map[string][]byte, len(salts))}
 	for _, s := range sites {
 		p.Sites = append(p.Sites, site{s.ID, s.PublicID, s.Domain, s.Timezone, s.PreviousTimezone, s.TimezoneSince, s.Rules})
 	}
@@ -109,7 +108,7 @@ func publish(ctx context.Context, client redis.UniversalClient, db database.DB, 
 	return p.snapshot()
 }
 
-func (p *published) snapshot() (*snapshot, error) {
+func (p *document) snapshot() (*snapshot, error) {
 	s := &snapshot{make(map[string]pipeline.Site, 2*len(p.Sites)), make(map[event.Day]*privacy.Salt, len(p.Salts))}
 	for _, from := range p.Sites {
 		location, err := time.LoadLocation(from.Timezone)
@@ -131,36 +130,35 @@ func (p *published) snapshot() (*snapshot, error) {
 	for day, salt := range p.Salts {
 		date, err := time.Parse(time.DateOnly, day)
 		if err != nil || len(salt) != privacy.SaltSize {
-			return nil, fmt.Errorf("the registry's salt of %q is not valid", day)
+			return nil, fmt.Errorf("invalid salt of day %q in the registry", day)
 		}
 		s.salts[event.DayOf(date)] = new(privacy.Salt(salt))
 	}
 	return s, nil
 }
 
-// Registry is the copy as a running function has it. It is safe for concurrent
-// use.
+// Registry holds the latest snapshot of the copy. It is safe for concurrent use.
 type Registry struct {
 	client  redis.UniversalClient
 	db      database.DB
 	now     func() time.Time
 	current atomic.Pointer[snapshot]
 
-	asking sync.Mutex
-	asked  time.Time
+	refreshing sync.Mutex
+	refreshed  time.Time // start of the last query of Refresh
 }
 
-// New returns a registry that knows nothing until Load, Run or Ask.
+// New returns a registry that is empty until Load, Run or Refresh.
 func New(client redis.UniversalClient, db database.DB, now func() time.Time) *Registry {
 	r := &Registry{client: client, db: db, now: now}
 	r.current.Store(&snapshot{})
 	return r
 }
 
-// Directory is what is known now.
+// Directory returns the current snapshot.
 func (r *Registry) Directory() pipeline.Directory { return r.current.Load() }
 
-// Load reads the copy from Redis, or makes it when there is none.
+// Load reads the copy from Redis, or publishes it if there is none.
 func (r *Registry) Load(ctx context.Context) error {
 	data, err := r.client.Get(ctx, key).Bytes()
 	if errors.Is(err, redis.Nil) {
@@ -174,7 +172,7 @@ func (r *Registry) Load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the registry: %w", err)
 	}
-	var p published
+	var p document
 	if err := json.Unmarshal(data, &p); err != nil {
 		return fmt.Errorf("read the registry: %w", err)
 	}
@@ -186,10 +184,10 @@ func (r *Registry) Load(ctx context.Context) error {
 	return nil
 }
 
-// Run loads the copy again every few seconds until ctx ends. A failure is reported
-// and leaves what is known as it is.
+// Run loads the copy every few seconds until ctx ends. After an error, which it reports,
+// the previous snapshot stays in use.
 func (r *Registry) Run(ctx context.Context, report func(error)) {
-	ticker := time.NewTicker(refreshEvery)
+	ticker := time.NewTicker(loadInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -203,21 +201,21 @@ func (r *Registry) Run(ctx context.Context, report func(error)) {
 	}
 }
 
-// Ask gets from the record what the copy may lack, such as a site that was added
-// a moment ago, and publishes it. However often it is called, the record is asked
-// once a second at most; callers meanwhile wait for the answer under way.
-func (r *Registry) Ask(ctx context.Context) error {
-	r.asking.Lock()
-	defer r.asking.Unlock()
-	if r.now().Sub(r.asked) < askEvery {
+// Refresh reads the database and publishes a new copy, to learn about a site that was just
+// added, for example. It queries the database at most once per second; concurrent callers
+// wait for the query in progress.
+func (r *Registry) Refresh(ctx context.Context) error {
+	r.refreshing.Lock()
+	defer r.refreshing.Unlock()
+	if r.now().Sub(r.refreshed) < refreshInterval {
 		return nil
 	}
-	r.asked = r.now()
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	r.refreshed = r.now()
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	fresh, err := publish(ctx, r.client, r.db, r.now())
 	if err != nil {
-		return fmt.Errorf("ask the record: %w", err)
+		return fmt.Errorf("refresh the registry: %w", err)
 	}
 	r.current.Store(fresh)
 	return nil

@@ -33,9 +33,9 @@ func addSite(t *testing.T, db database.DB, domain string) {
 	}
 }
 
-// TestTheDatabaseIsNotNeeded: once the copy is there, everything is known with the
-// database away, and all processes agree on the salts.
-func TestTheDatabaseIsNotNeeded(t *testing.T) {
+// TestLoadWithoutDatabase checks that a published copy suffices without the database, and
+// that all processes have the same salts.
+func TestLoadWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	db, client := services(t)
 	now := time.Now()
@@ -46,23 +46,23 @@ func TestTheDatabaseIsNotNeeded(t *testing.T) {
 	db.Close()
 	second := registry.New(client, db, time.Now)
 	if err := second.Load(t.Context()); err != nil {
-		t.Fatalf("with the database away: %v", err)
+		t.Fatalf("without the database: %v", err)
 	}
 	site, ok := second.Directory().Site("one.example")
 	if !ok || site.ID != 1 || site.Location.String() != "Asia/Kolkata" {
-		t.Errorf("the site is %+v, %t", site, ok)
+		t.Errorf("site: got %+v, %t", site, ok)
 	}
 	for day, last := privacy.SaltDays(now); day <= last; day++ {
 		a, okA := first.Directory().Salt(day)
 		b, okB := second.Directory().Salt(day)
 		if !okA || !okB || *a != *b || *a == (privacy.Salt{}) {
-			t.Errorf("the salts of %s are not one", day)
+			t.Errorf("the salts of %s differ", day)
 		}
 	}
 }
 
-// TestATimezoneThatChanges: the copy knows both zones and when the change is.
-func TestATimezoneThatChanges(t *testing.T) {
+// TestTimezoneChange checks that the copy has both time zones and the time of the change.
+func TestTimezoneChange(t *testing.T) {
 	t.Parallel()
 	db, client := services(t)
 	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
@@ -81,11 +81,11 @@ func TestATimezoneThatChanges(t *testing.T) {
 	midnight := time.Date(2026, 3, 10, 18, 30, 0, 0, time.UTC)
 	before, after := site.LocationAt(midnight.Add(-1)).String(), site.LocationAt(midnight).String()
 	if !ok || before != "Asia/Kolkata" || after != "Europe/Paris" {
-		t.Errorf("the zone is %s before midnight, %s from then on (%t)", before, after, ok)
+		t.Errorf("time zone %s before the change, %s after it (%t)", before, after, ok)
 	}
 }
 
-func TestAskFindsANewSite(t *testing.T) {
+func TestRefresh(t *testing.T) {
 	t.Parallel()
 	db, client := services(t)
 	now := time.Now()
@@ -94,36 +94,36 @@ func TestAskFindsANewSite(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := func(name string) bool { _, ok := r.Directory().Site(name); return ok }
-	ask := func() {
+	refresh := func() {
 		t.Helper()
-		if err := r.Ask(t.Context()); err != nil {
+		if err := r.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	addSite(t, db, "two.example")
-	if ask(); !known("two.example") {
-		t.Error("a new site is not known after Ask")
+	if refresh(); !known("two.example") {
+		t.Error("a new site is not known after Refresh")
 	}
 	addSite(t, db, "three.example")
-	if ask(); known("three.example") {
-		t.Error("the record was asked twice within a second")
+	if refresh(); known("three.example") {
+		t.Error("the database was queried twice within a second")
 	}
 	now = now.Add(2 * time.Second)
-	if ask(); !known("three.example") {
-		t.Error("a new site is not known after Ask a second later")
+	if refresh(); !known("three.example") {
+		t.Error("a new site is not known after Refresh two seconds later")
 	}
 	other := registry.New(client, db, time.Now)
 	if err := other.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := other.Directory().Site("three.example"); !ok {
-		t.Error("what one process learned was not published to the others")
+		t.Error("Refresh did not publish the new site")
 	}
 }
 
-// TestSaltsAreDestroyed: of a day that is over nothing is left, in the record or in
-// the copy.
-func TestSaltsAreDestroyed(t *testing.T) {
+// TestDestroySalts checks that the salt of a closed day is deleted from the database and
+// from the copy.
+func TestDestroySalts(t *testing.T) {
 	t.Parallel()
 	db, client := services(t)
 	ctx := t.Context()
@@ -132,18 +132,18 @@ func TestSaltsAreDestroyed(t *testing.T) {
 		t.Fatal(err)
 	}
 	day := event.DayOf(now.UTC())
-	later := day.Date().Add(48 * time.Hour) // the first moment at which its salt is gone
+	later := day.Date().Add(48 * time.Hour) // the first moment without its salt
 	if n, err := store.DestroySalts(ctx, db, later.Add(-time.Second)); err != nil {
 		t.Fatal(n, err)
 	}
-	if !saltIsThere(ctx, t, db, day) {
-		t.Error("the salt was destroyed while its day can receive events")
+	if !saltExists(ctx, t, db, day) {
+		t.Error("the salt was deleted while its day is open")
 	}
 	if _, err := store.DestroySalts(ctx, db, later); err != nil {
 		t.Fatal(err)
 	}
-	if saltIsThere(ctx, t, db, day) {
-		t.Error("the salt outlived its day")
+	if saltExists(ctx, t, db, day) {
+		t.Error("the salt of a closed day still exists")
 	}
 	if err := registry.Publish(ctx, client, db, later); err != nil {
 		t.Fatal(err)
@@ -157,10 +157,10 @@ func TestSaltsAreDestroyed(t *testing.T) {
 	}
 }
 
-func saltIsThere(ctx context.Context, t *testing.T, db database.DB, day event.Day) (there bool) {
+func saltExists(ctx context.Context, t *testing.T, db database.DB, day event.Day) (exists bool) {
 	t.Helper()
-	if err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM salts WHERE day = $1)`, day.Date()).Scan(&there); err != nil {
+	if err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM salts WHERE day = $1)`, day.Date()).Scan(&exists); err != nil {
 		t.Fatal(err)
 	}
-	return there
+	return exists
 }
