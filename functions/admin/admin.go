@@ -1,10 +1,11 @@
-// Package admin is the function through which an installation is run: its sites and
-// what belongs to each, its API keys, its dead letters, and facts about how it is doing.
+// Package admin is the function that manages an installation: its sites and their
+// resources, its API keys and its dead letters. It also reports the installation's status.
 //
-// It checks what keys, annotations, share links and documents may be. The rest of what
-// may be stored is decided where it is defined: sites and limits in shared/storage/store, goals
-// in shared/model/goal, filters and funnels in shared/query/report. Redis is there to put dead
-// letters back and to tell track of sites at once, and may be away for all the rest.
+// It validates keys, annotations, share links and JSON documents. Other values are
+// validated where they are defined: sites and limits in shared/storage/sites, goals in
+// shared/model/goal, filters and funnels in shared/query/language. Redis is needed to
+// replay dead letters and to announce changes of sites to track; everything else works
+// without it.
 package admin
 
 import (
@@ -24,10 +25,10 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// maxBody is how many bytes a request may have.
+// maxBody is the maximum size of a request body in bytes.
 const maxBody = 64 << 10
 
-// Config is what the function can be told.
+// Config is the configuration of the function.
 type Config struct {
 	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 16 characters"`
 }
@@ -40,7 +41,7 @@ type function struct {
 	gate  *access.Access
 }
 
-// New makes the function.
+// New returns the function.
 func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
@@ -66,47 +67,47 @@ func (f *function) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /v1/sites", f.serve(f.listSites))
 	mux.Handle("POST /v1/sites", f.serve(f.createSite))
-	mux.Handle("GET /v1/sites/{site}", f.serve(f.showSite))
-	mux.Handle("PATCH /v1/sites/{site}", f.serve(f.changeSite))
+	mux.Handle("GET /v1/sites/{site}", f.serve(f.getSite))
+	mux.Handle("PATCH /v1/sites/{site}", f.serve(f.updateSite))
 	mux.Handle("DELETE /v1/sites/{site}", f.serve(f.deleteSite))
-	serveAll(f, mux, f.goals())
-	serveAll(f, mux, f.segments())
-	serveAll(f, mux, f.funnels())
-	serveAll(f, mux, f.annotations())
-	serveAll(f, mux, f.shareLinks())
+	handleResource(f, mux, f.goals())
+	handleResource(f, mux, f.segments())
+	handleResource(f, mux, f.funnels())
+	handleResource(f, mux, f.annotations())
+	handleResource(f, mux, f.shareLinks())
 	mux.Handle("GET /v1/keys", f.serve(f.listKeys))
 	mux.Handle("POST /v1/keys", f.serve(f.createKey))
 	mux.Handle("DELETE /v1/keys/{id}", f.serve(f.deleteKey))
 	mux.Handle("GET /v1/dead-letters", f.serve(f.listDeadLetters))
 	mux.Handle("POST /v1/dead-letters/replay", f.serve(f.replayDeadLetters))
-	mux.Handle("GET /v1/status", f.serve(f.status))
+	mux.Handle("GET /v1/status", f.serve(f.getStatus))
 	return jsonhttp.Routes(mux)
 }
 
-// answer is what a request comes to: a status and a JSON document, if any.
-type answer struct {
+// response is a status and a JSON document, which is nil for an empty body.
+type response struct {
 	status int
 	body   any
 }
 
-// action does what a request asks for.
-type action func(http.ResponseWriter, *http.Request) (answer, error)
+// handlerFunc handles a request and returns the response.
+type handlerFunc func(http.ResponseWriter, *http.Request) (response, error)
 
-// serve lets those in who may administer, and answers for fn.
-func (f *function) serve(fn action) http.Handler {
+// serve returns a handler that runs fn for requests with the scope admin.
+func (f *function) serve(fn handlerFunc) http.Handler {
 	return f.serveTo([]sites.Scope{sites.ScopeAdmin}, fn)
 }
 
-// serveTo lets those in who have one of the scopes, and answers for fn.
-func (f *function) serveTo(scopes []sites.Scope, fn action) http.Handler {
+// serveTo returns a handler that runs fn for requests with one of the scopes.
+func (f *function) serveTo(scopes []sites.Scope, fn handlerFunc) http.Handler {
 	return f.gate.RequireAny(scopes, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a, err := fn(w, r)
+		out, err := fn(w, r)
 		switch {
 		case err != nil:
-		case a.body == nil:
-			w.WriteHeader(a.status)
+		case out.body == nil:
+			w.WriteHeader(out.status)
 		default:
-			err = jsonhttp.Write(w, a.status, a.body)
+			err = jsonhttp.Write(w, out.status, out.body)
 		}
 		if err != nil {
 			jsonhttp.Fail(w, r, f.log, err)
@@ -114,7 +115,7 @@ func (f *function) serveTo(scopes []sites.Scope, fn action) http.Handler {
 	}))
 }
 
-// inUTC is a time as it is answered.
+// inUTC returns a time in UTC; nil for nil.
 func inUTC(t *time.Time) *time.Time {
 	if t == nil {
 		return nil
@@ -122,23 +123,23 @@ func inUTC(t *time.Time) *time.Time {
 	return new(t.UTC())
 }
 
-// publishTimeout bounds how long a change waits for Redis.
+// publishTimeout is the maximum time that a change of a site waits for Redis.
 const publishTimeout = 2 * time.Second
 
-// publish tells track what has become of the sites. Where that fails aggregate does it
-// with its next run, so it is not the request's failure.
+// publish announces the sites to track. If that fails, aggregate does it in its next run,
+// so the request still succeeds.
 func (f *function) publish(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	if err := registry.Publish(ctx, f.redis, f.db, f.now()); err != nil {
-		f.log.WarnContext(ctx, "a change of sites could not be published: it takes effect with the next run of aggregate", "error", err)
+		f.log.WarnContext(ctx, "publish sites failed: the change takes effect with the next run of aggregate", "error", err)
 	}
 }
 
-// everything refuses a key that is for some sites only.
-func everything(ctx context.Context) error {
+// requireAllSites returns a problem if the request's key is limited to some sites.
+func requireAllSites(ctx context.Context) error {
 	if !access.Of(ctx).Everything() {
-		return problem.New(http.StatusForbidden, problem.CodeForbidden, "this key is for some sites only; this takes one for all")
+		return problem.New(http.StatusForbidden, problem.CodeForbidden, "this key is limited to some sites; this request needs a key for all sites")
 	}
 	return nil
 }

@@ -29,13 +29,13 @@ import (
 
 const token = "the-owner-of-this-installation"
 
-// installation is the function on a database of its own.
+// installation is the function with its own database.
 type installation struct {
 	handler http.Handler
 	db      *pgxpool.Pool
 }
 
-// install is installWith a Redis that is away.
+// install returns an installation whose Redis is unavailable.
 func install(t *testing.T, database string) *installation {
 	t.Helper()
 	return installWith(t, database, "redis://127.0.0.1:1/0")
@@ -48,7 +48,7 @@ func installWith(t *testing.T, database, redisURL string) *installation {
 		t.Fatal(err)
 	}
 	options := address.Query()
-	options.Set("pool_max_conns", "1") // nothing may need a second while it holds one
+	options.Set("pool_max_conns", "1") // no request may need a second connection while it holds one
 	address.RawQuery = options.Encode()
 	process := host.NewProcess(map[string]string{"DATABASE_URL": address.String(), "REDIS_URL": redisURL, "ADMIN_TOKEN": token}, slog.New(slog.DiscardHandler))
 	t.Cleanup(process.Close)
@@ -67,9 +67,9 @@ func installWith(t *testing.T, database, redisURL string) *installation {
 	return &installation{instance, db}
 }
 
-// ask sends a request with a token or key and returns the status and the document
-// of the answer.
-func (i *installation) ask(t *testing.T, secret, method, path, body string) (int, map[string]any) {
+// send sends a request with a token or key and returns the status and document of the
+// response.
+func (i *installation) send(t *testing.T, secret, method, path, body string) (int, map[string]any) {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+secret)
@@ -84,10 +84,11 @@ func (i *installation) ask(t *testing.T, secret, method, path, body string) (int
 	return w.Code, document
 }
 
-// must is ask for a request that has to be answered with a status.
+// must sends a request, fails the test if the response has another status, and returns
+// its document.
 func (i *installation) must(t *testing.T, status int, secret, method, path, body string) map[string]any {
 	t.Helper()
-	got, document := i.ask(t, secret, method, path, body)
+	got, document := i.send(t, secret, method, path, body)
 	if got != status {
 		t.Fatalf("%s %s: status %d, want %d: %v", method, path, got, status, document)
 	}
@@ -102,7 +103,7 @@ func TestSites(t *testing.T) {
 	created := i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"https://Example.com/path","name":" Example ","timezone":"Europe/Paris"}`)
 	id, _ := created["id"].(string)
 	if !regexp.MustCompile(`^s_[a-z2-7]{16}$`).MatchString(id) {
-		t.Errorf("the public id is %q", id)
+		t.Errorf("got public id %q", id)
 	}
 	if at, err := time.Parse(time.RFC3339, fmt.Sprint(created["created_at"])); err != nil || at.Before(before) || at.After(time.Now()) {
 		t.Errorf("created_at is %v", created["created_at"])
@@ -120,10 +121,10 @@ func TestSites(t *testing.T) {
 	}
 	list := i.must(t, 200, token, "GET", "/v1/sites", "")["sites"].([]any)
 	if len(list) != 2 || !cmp.Equal(list[0], any(want)) || list[1].(map[string]any)["name"] != "xn--bcher-kva.example" {
-		t.Errorf("the list is %v", list)
+		t.Errorf("got list %v", list)
 	}
 
-	// Another time zone waits for the next day of the one in force.
+	// A new time zone takes effect on the next day of the one in force.
 	changed := i.must(t, 200, token, "PATCH", "/v1/sites/example.com", `{"timezone":"Asia/Tokyo"}`)
 	want["timezone"], want["previous_timezone"], want["timezone_since"] = "Asia/Tokyo", "Europe/Paris", changed["timezone_since"]
 	if diff := cmp.Diff(want, changed); diff != "" {
@@ -135,9 +136,9 @@ func TestSites(t *testing.T) {
 		t.Errorf("the change takes effect at %v (%v, %v)", changed["timezone_since"], err, loading)
 	}
 	if diff := cmp.Diff(want, i.must(t, 200, token, "PATCH", "/v1/sites/example.com", `{"name":"Example"}`)); diff != "" {
-		t.Errorf("another change: %s", diff)
+		t.Errorf("change the name: %s", diff)
 	}
-	// It can be taken back, and once it is in force there is nothing more to say.
+	// The change can be undone, and is no longer shown once it has taken effect.
 	delete(want, "previous_timezone")
 	delete(want, "timezone_since")
 	want["timezone"] = "Europe/Paris"
@@ -152,7 +153,7 @@ func TestSites(t *testing.T) {
 	if diff := cmp.Diff(want, i.must(t, 200, token, "GET", "/v1/sites/example.com", "")); diff != "" {
 		t.Error(diff)
 	}
-	// A public site stays so until it is told otherwise.
+	// Other changes leave a public site public.
 	want["public"] = true
 	for _, change := range []string{`{"public":true}`, `{"name":"Example"}`} {
 		if diff := cmp.Diff(want, i.must(t, 200, token, "PATCH", "/v1/sites/example.com", change)); diff != "" {
@@ -164,35 +165,35 @@ func TestSites(t *testing.T) {
 		t.Error(diff)
 	}
 	if p := i.must(t, 400, token, "PATCH", "/v1/sites/example.com", `{"timezone":"Mars/Olympus"}`); p["field"] != "timezone" {
-		t.Errorf("no such zone: %v", p)
+		t.Errorf("an unknown time zone: %v", p)
 	}
 	if p := i.must(t, 409, token, "PATCH", "/v1/sites/xn--bcher-kva.example", `{"domain":"example.com"}`); p["code"] != "site_exists" || p["field"] != "domain" {
-		t.Errorf("a domain that is taken: %v", p)
+		t.Errorf("a domain of another site: %v", p)
 	}
 }
 
-// TestRules: the rules of a site are answered as they are stored, replaced as a whole, and
-// told to track at once.
+// TestRules checks that rules are returned as they are stored, replaced as a whole, and
+// published to track immediately.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	cache := localtest.Redis(t)
 	i := installWith(t, localtest.Postgres(t), cache)
 	client := localtest.Client(t, cache)
-	known := registry.New(client, i.db, time.Now)
-	letIn := func(host string) bool {
+	published := registry.New(client, i.db, time.Now)
+	accepts := func(host string) bool {
 		t.Helper()
-		if err := known.Load(t.Context()); err != nil {
+		if err := published.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		site, ok := known.Directory().Site("example.com")
+		site, ok := published.Directory().Site("example.com")
 		return ok && site.Rules.AllowsHostname(host)
 	}
 	created := i.must(t, http.StatusCreated, token, "POST", "/v1/sites", `{"domain":"example.com","timezone":"UTC","rules":{"hostnames":["Example.com"],"props":[]}}`)
 	if diff := cmp.Diff(map[string]any{"hostnames": []any{"example.com"}, "props": []any{}}, created["rules"]); diff != "" {
 		t.Error(diff)
 	}
-	if !letIn("example.com") || letIn("example.org") {
-		t.Error("track does not know the rules of the new site")
+	if !accepts("example.com") || accepts("example.org") {
+		t.Error("the rules of the new site are not published")
 	}
 	renamed := i.must(t, http.StatusOK, token, "PATCH", "/v1/sites/example.com", `{"name":"Other"}`)
 	if diff := cmp.Diff(created["rules"], renamed["rules"]); diff != "" {
@@ -202,8 +203,8 @@ func TestRules(t *testing.T) {
 	if diff := cmp.Diff(map[string]any{"excluded_countries": []any{"FR"}}, changed["rules"]); diff != "" {
 		t.Error(diff)
 	}
-	if !letIn("example.org") {
-		t.Error("track does not know that the rules were changed")
+	if !accepts("example.org") {
+		t.Error("the changed rules are not published")
 	}
 	for body, field := range map[string]string{
 		`{"rules":{"excluded_addresses":["1.2.3.4","x"]}}`: "rules.excluded_addresses[1]",
@@ -215,12 +216,12 @@ func TestRules(t *testing.T) {
 		}
 	}
 	i.must(t, http.StatusNoContent, token, "DELETE", "/v1/sites/example.com?confirm=example.com", "")
-	if letIn("example.org") {
-		t.Error("track still knows the site that was deleted")
+	if accepts("example.org") {
+		t.Error("the deletion of the site is not published")
 	}
 }
 
-func TestBadSites(t *testing.T) {
+func TestCreateSiteErrors(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
 	i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"taken.example","timezone":"UTC"}`)
@@ -232,25 +233,25 @@ func TestBadSites(t *testing.T) {
 	}{
 		"no domain":          {`{"timezone":"UTC"}`, 400, "invalid", "domain"},
 		"a domain with port": {`{"domain":"localhost:3000","timezone":"UTC"}`, 400, "invalid", "domain"},
-		"no domain at all":   {`{"domain":"not a domain","timezone":"UTC"}`, 400, "invalid", "domain"},
-		"too long a domain":  {`{"domain":"` + strings.Repeat("a", 64) + `.com","timezone":"UTC"}`, 400, "invalid", "domain"},
-		"NUL in the domain":  {`{"domain":"a\u0000.com","timezone":"UTC"}`, 400, "invalid", "domain"},
-		"no zone":            {`{"domain":"a.example"}`, 400, "invalid", "timezone"},
-		"the machine's zone": {`{"domain":"a.example","timezone":"Local"}`, 400, "invalid", "timezone"},
-		"no such zone":       {`{"domain":"a.example","timezone":"Mars/Olympus"}`, 400, "invalid", "timezone"},
+		"not a domain":       {`{"domain":"not a domain","timezone":"UTC"}`, 400, "invalid", "domain"},
+		"a long domain":      {`{"domain":"` + strings.Repeat("a", 64) + `.com","timezone":"UTC"}`, 400, "invalid", "domain"},
+		"a NUL in a domain":  {`{"domain":"a\u0000.com","timezone":"UTC"}`, 400, "invalid", "domain"},
+		"no time zone":       {`{"domain":"a.example"}`, 400, "invalid", "timezone"},
+		"the local zone":     {`{"domain":"a.example","timezone":"Local"}`, 400, "invalid", "timezone"},
+		"an unknown zone":    {`{"domain":"a.example","timezone":"Mars/Olympus"}`, 400, "invalid", "timezone"},
 		"a path for a zone":  {`{"domain":"a.example","timezone":"../../etc/passwd"}`, 400, "invalid", "timezone"},
-		"too long a name":    {`{"domain":"a.example","timezone":"UTC","name":"` + strings.Repeat("n", 121) + `"}`, 400, "invalid", "name"},
-		"NUL in the name":    {`{"domain":"a.example","timezone":"UTC","name":"\u0000"}`, 400, "invalid", "name"},
-		"taken":              {`{"domain":"TAKEN.example","timezone":"UTC"}`, 409, "site_exists", "domain"},
+		"a long name":        {`{"domain":"a.example","timezone":"UTC","name":"` + strings.Repeat("n", 121) + `"}`, 400, "invalid", "name"},
+		"a NUL in a name":    {`{"domain":"a.example","timezone":"UTC","name":"\u0000"}`, 400, "invalid", "name"},
+		"a taken domain":     {`{"domain":"TAKEN.example","timezone":"UTC"}`, 409, "site_exists", "domain"},
 		"an unknown field":   {`{"domain":"a.example","timezone":"UTC","colour":"red"}`, 400, "invalid", "colour"},
-		"a field twice":      {`{"domain":"a.example","domain":"b.example"}`, 400, "invalid", "domain"},
+		"a repeated field":   {`{"domain":"a.example","domain":"b.example"}`, 400, "invalid", "domain"},
 		"a wrong type":       {`{"domain":7}`, 400, "invalid", "domain"},
 		"an array":           {`[]`, 400, "invalid", nil},
-		"half a document":    {`{"domain":"a.ex`, 400, "invalid", "domain"},
-		"no JSON":            {`domain=a.example`, 400, "invalid", nil},
-		"nothing":            {``, 400, "invalid", nil},
-		"more than one":      {`{} {}`, 400, "invalid", nil},
-		"too much":           {`{"name":"` + strings.Repeat("n", 70_000) + `"}`, 413, "body_too_large", nil},
+		"truncated JSON":     {`{"domain":"a.ex`, 400, "invalid", "domain"},
+		"not JSON":           {`domain=a.example`, 400, "invalid", nil},
+		"an empty body":      {``, 400, "invalid", nil},
+		"two documents":      {`{} {}`, 400, "invalid", nil},
+		"a large body":       {`{"name":"` + strings.Repeat("n", 70_000) + `"}`, 413, "body_too_large", nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -263,7 +264,7 @@ func TestBadSites(t *testing.T) {
 	}
 }
 
-func TestUnknownAddresses(t *testing.T) {
+func TestUnknownPaths(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
 	for request, want := range map[string]struct {
@@ -289,7 +290,7 @@ func TestUnknownAddresses(t *testing.T) {
 	}
 }
 
-func TestNobodyElse(t *testing.T) {
+func TestUnauthorized(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
 	for _, request := range []string{
@@ -311,7 +312,7 @@ func TestKeys(t *testing.T) {
 	created := i.must(t, 201, token, "POST", "/v1/keys", `{"name":"ops","scopes":["admin","query"],"sites":["one.example"]}`)
 	secret, _ := created["key"].(string)
 	if !regexp.MustCompile(`^ak_[A-Za-z0-9_-]{43}$`).MatchString(secret) {
-		t.Errorf("the key is %q", secret)
+		t.Errorf("got key %q", secret)
 	}
 	delete(created, "key")
 	want := map[string]any{
@@ -321,12 +322,12 @@ func TestKeys(t *testing.T) {
 	if diff := cmp.Diff(want, created); diff != "" {
 		t.Error(diff)
 	}
-	var inTheClear int
-	if err := i.db.QueryRow(t.Context(), `SELECT count(*) FROM api_keys WHERE position($1 in api_keys::text) > 0`, secret).Scan(&inTheClear); err != nil || inTheClear > 0 {
-		t.Errorf("the key stands in the database (%v)", err)
+	var plaintext int
+	if err := i.db.QueryRow(t.Context(), `SELECT count(*) FROM api_keys WHERE position($1 in api_keys::text) > 0`, secret).Scan(&plaintext); err != nil || plaintext > 0 {
+		t.Errorf("the database contains the key in plain text (%v)", err)
 	}
 
-	// It administers its site and nothing else.
+	// The key administers its site and nothing else.
 	sites := i.must(t, 200, secret, "GET", "/v1/sites", "")["sites"].([]any)
 	if len(sites) != 1 || sites[0].(map[string]any)["domain"] != "one.example" {
 		t.Errorf("a key for one.example lists %v", sites)
@@ -342,15 +343,15 @@ func TestKeys(t *testing.T) {
 
 	listed := i.must(t, 200, token, "GET", "/v1/keys", "")["keys"].([]any)
 	if used := listed[0].(map[string]any)["last_used_at"]; len(listed) != 1 || used == nil {
-		t.Errorf("the list is %v", listed)
+		t.Errorf("got list %v", listed)
 	}
 	i.must(t, 204, token, "DELETE", "/v1/keys/1", "")
 	if left := i.must(t, 200, token, "GET", "/v1/keys", "")["keys"].([]any); len(left) != 0 {
-		t.Errorf("left are %v", left)
+		t.Errorf("got list %v, want it empty", left)
 	}
 }
 
-func TestBadKeys(t *testing.T) {
+func TestCreateKeyErrors(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
 	for body, field := range map[string]string{
@@ -378,7 +379,7 @@ func TestDeleteSite(t *testing.T) {
 		t.Run(database.Name, func(t *testing.T) {
 			t.Parallel()
 			i := install(t, database.URL)
-			for _, domain := range []string{"gone.example", "stays.example"} {
+			for _, domain := range []string{"deleted.example", "other.example"} {
 				i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"`+domain+`","timezone":"UTC"}`)
 				site, err := sites.Find(t.Context(), i.db, domain)
 				if err != nil {
@@ -392,25 +393,25 @@ func TestDeleteSite(t *testing.T) {
 					i.must(t, 201, token, "POST", "/v1/sites/"+domain+"/"+kind, body)
 				}
 			}
-			i.must(t, 201, token, "POST", "/v1/keys", `{"name":"of one","scopes":["query"],"sites":["gone.example"]}`)
-			i.must(t, 201, token, "POST", "/v1/keys", `{"name":"of two","scopes":["query"],"sites":["gone.example","stays.example"]}`)
+			i.must(t, 201, token, "POST", "/v1/keys", `{"name":"of one","scopes":["query"],"sites":["deleted.example"]}`)
+			i.must(t, 201, token, "POST", "/v1/keys", `{"name":"of two","scopes":["query"],"sites":["deleted.example","other.example"]}`)
 			i.must(t, 201, token, "POST", "/v1/keys", `{"name":"of all","scopes":["query"]}`)
 
-			for _, confirm := range []string{"", "?confirm=stays.example", "?confirm=yes"} {
-				if p := i.must(t, 400, token, "DELETE", "/v1/sites/gone.example"+confirm, ""); p["field"] != "confirm" {
+			for _, confirm := range []string{"", "?confirm=other.example", "?confirm=yes"} {
+				if p := i.must(t, 400, token, "DELETE", "/v1/sites/deleted.example"+confirm, ""); p["field"] != "confirm" {
 					t.Errorf("%q: %v", confirm, p)
 				}
 			}
-			i.must(t, 204, token, "DELETE", "/v1/sites/gone.example?confirm=gone.example", "")
-			i.must(t, 404, token, "GET", "/v1/sites/gone.example", "")
+			i.must(t, 204, token, "DELETE", "/v1/sites/deleted.example?confirm=deleted.example", "")
+			i.must(t, 404, token, "GET", "/v1/sites/deleted.example", "")
 			for _, table := range []string{
 				"events", "visits", "rollup_hour", "rollup_day", "rollup_month", "drops", "day_checks",
 				"goals", "segments", "funnels", "annotations", "share_links",
 			} {
-				var gone, stays int
-				err := i.db.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE site_id = 1), count(*) FILTER (WHERE site_id = 2) FROM `+table).Scan(&gone, &stays)
-				if err != nil || gone != 0 || stays == 0 {
-					t.Errorf("%s has %d rows of the site that was deleted and %d of the other (%v)", table, gone, stays, err)
+				var deleted, other int
+				err := i.db.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE site_id = 1), count(*) FILTER (WHERE site_id = 2) FROM `+table).Scan(&deleted, &other)
+				if err != nil || deleted != 0 || other == 0 {
+					t.Errorf("%s has %d rows of the deleted site and %d of the other one (%v)", table, deleted, other, err)
 				}
 			}
 			// A key for the deleted site alone must not become one for all sites.
@@ -419,7 +420,7 @@ func TestDeleteSite(t *testing.T) {
 				k := key.(map[string]any)
 				left = append(left, fmt.Sprint(k["name"], k["sites"]))
 			}
-			if diff := cmp.Diff([]string{"of two[stays.example]", "of all[]"}, left); diff != "" {
+			if diff := cmp.Diff([]string{"of two[other.example]", "of all[]"}, left); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -450,7 +451,7 @@ FROM (VALUES (2, 0), (3, 7), (4, NULL), (40, 9)) AS c (age, differences)`, now);
 				t.Fatal(err)
 			}
 			if facts["timescaledb"] != timescale || facts["postgresql"] == "" || facts["schema"].(float64) < 1 {
-				t.Errorf("the database is %v, with TimescaleDB %q", facts, timescale)
+				t.Errorf("got database %v, want TimescaleDB %q", facts, timescale)
 			}
 			delete(got, "database")
 			want := map[string]any{
@@ -460,7 +461,7 @@ FROM (VALUES (2, 0), (3, 7), (4, NULL), (40, 9)) AS c (age, differences)`, now);
 				},
 				"dead_letters": 0.,
 				"drops":        []any{map[string]any{"site": "busy.example", "reason": "machine", "events": 6.}},
-				"days_checked": 2., "days_wrong": 1., "days_unchecked": 3., // one, and those of record
+				"days_checked": 2., "days_wrong": 1., "days_unchecked": 3., // one, and two of record
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
@@ -469,7 +470,7 @@ FROM (VALUES (2, 0), (3, 7), (4, NULL), (40, 9)) AS c (age, differences)`, now);
 	}
 }
 
-// record stores one event of a site, and that three were left out.
+// record stores an event of a site, an unfinished check of its day and three drops.
 func record(t *testing.T, db *pgxpool.Pool, site int32, at time.Time) {
 	t.Helper()
 	at = at.UTC().Truncate(time.Millisecond)

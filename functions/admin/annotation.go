@@ -10,16 +10,16 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// annotation is an annotation as it is answered.
+// annotation is the document of an annotation.
 type annotation struct {
 	ID int32 `json:"id"`
 	annotationBody
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// annotationBody is the body that makes or changes an annotation.
+// annotationBody is the body of a request that creates or changes an annotation.
 type annotationBody struct {
-	Day  string `json:"day"` // YYYY-MM-DD, local to the site
+	Day  string `json:"day"` // local day of the site, YYYY-MM-DD
 	Text string `json:"text"`
 }
 
@@ -27,12 +27,12 @@ func bodyOfAnnotation(a sites.Annotation) annotationBody {
 	return annotationBody{a.Day.Format(time.DateOnly), a.Text}
 }
 
-func showAnnotation(a sites.Annotation) any {
+func annotationDocument(a sites.Annotation) any {
 	return annotation{a.ID, bodyOfAnnotation(a), a.CreatedAt.UTC()}
 }
 
-// read is the day, and the text as it is stored.
-func (b *annotationBody) read() (day time.Time, text string, err error) {
+// normalize returns the day and the text in the form that is stored.
+func (b *annotationBody) normalize() (day time.Time, text string, err error) {
 	if day, err = time.Parse(time.DateOnly, b.Day); err != nil {
 		return day, "", problem.Invalid("day", "must be a day such as 2026-03-01")
 	}
@@ -42,19 +42,19 @@ func (b *annotationBody) read() (day time.Time, text string, err error) {
 
 func (f *function) annotations() resource[sites.Annotation, annotationBody] {
 	return resource[sites.Annotation, annotationBody]{
-		one: "annotation", many: "annotations", most: sites.MaxAnnotations, readers: readers(),
-		show: showAnnotation, list: sites.Annotations, find: sites.FindAnnotation, remove: sites.DeleteAnnotation,
-		add: func(ctx context.Context, db database.DB, site int32, body annotationBody) (any, error) {
-			day, text, err := body.read()
+		singular: "annotation", plural: "annotations", limit: sites.MaxAnnotations, readers: readers(),
+		document: annotationDocument, list: sites.Annotations, find: sites.FindAnnotation, remove: sites.DeleteAnnotation,
+		create: func(ctx context.Context, db database.DB, site int32, body annotationBody) (any, error) {
+			day, text, err := body.normalize()
 			if err != nil {
 				return nil, err
 			}
 			created, err := sites.CreateAnnotation(ctx, db, site, day, text)
-			return showAnnotation(created), err
+			return annotationDocument(created), err
 		},
 		body: bodyOfAnnotation,
-		change: func(ctx context.Context, db database.DB, site int32, row sites.Annotation, body annotationBody) (sites.Annotation, error) {
-			day, text, err := body.read()
+		update: func(ctx context.Context, db database.DB, site int32, row sites.Annotation, body annotationBody) (sites.Annotation, error) {
+			day, text, err := body.normalize()
 			if err != nil {
 				return row, err
 			}

@@ -12,96 +12,97 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
-// How many dead letters one request is for.
+// The number of dead letters in a request.
 const (
-	someLetters = 100 // unless it says otherwise
-	maxLetters  = 1000
+	defaultLetters = 100
+	maxLetters     = 1000
 )
 
-// replay is the body that has dead letters tried again.
-type replay struct {
-	Limit *int64 `json:"limit"` // how many at most; someLetters, when left out
+// replayRequest is the body of a request that replays dead letters.
+type replayRequest struct {
+	Limit *int64 `json:"limit"` // maximum number; defaults to defaultLetters
 }
 
-// replayed is what came of it.
-type replayed struct {
-	Replayed int   `json:"replayed"` // put back into the queue
-	Left     int64 `json:"left"`     // in the record
+// replayResult is the document of the response.
+type replayResult struct {
+	Replayed int   `json:"replayed"` // number that was put back into the queue
+	Left     int64 `json:"left"`     // number that is still stored
 }
 
-// ownerOnly refuses every key: dead letters are of all sites, and of none.
-func ownerOnly(ctx context.Context) error {
+// requireOwner returns a problem if the request uses a key. Dead letters do not belong to a
+// site, so that no key may read them.
+func requireOwner(ctx context.Context) error {
 	if !access.Of(ctx).Owner() {
-		return problem.New(http.StatusForbidden, problem.CodeForbidden, "this takes the owner's token or session, not a key")
+		return problem.New(http.StatusForbidden, problem.CodeForbidden, "this request needs the owner's token or session, not a key")
 	}
 	return nil
 }
 
-func (f *function) listDeadLetters(_ http.ResponseWriter, r *http.Request) (answer, error) {
-	if err := ownerOnly(r.Context()); err != nil {
-		return answer{}, err
+func (f *function) listDeadLetters(_ http.ResponseWriter, r *http.Request) (response, error) {
+	if err := requireOwner(r.Context()); err != nil {
+		return response{}, err
 	}
 	query := r.URL.Query()
-	limit, err := wholeNumber("limit", query.Get("limit"), someLetters, 1, maxLetters)
+	limit, err := parseInt("limit", query.Get("limit"), defaultLetters, 1, maxLetters)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	after, err := wholeNumber("after", query.Get("after"), 0, 0, 1<<62)
+	after, err := parseInt("after", query.Get("after"), 0, 0, 1<<62)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	list, err := deadletter.Read(r.Context(), f.db, after, int(limit))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, list}, nil
+	return response{http.StatusOK, list}, nil
 }
 
-// wholeNumber reads a parameter of an address.
-func wholeNumber(name, text string, missing, least, most int64) (int64, error) {
+// parseInt parses a query parameter. An empty one has the default value.
+func parseInt(name, text string, defaultValue, least, greatest int64) (int64, error) {
 	if text == "" {
-		return missing, nil
+		return defaultValue, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < least || n > most {
-		return 0, between(name, least, most)
+	if err != nil || n < least || n > greatest {
+		return 0, outOfRange(name, least, greatest)
 	}
 	return n, nil
 }
 
-func between(field string, least, most int64) error {
-	return problem.Invalid(field, "must be a whole number from "+strconv.FormatInt(least, 10)+" to "+strconv.FormatInt(most, 10))
+func outOfRange(field string, least, greatest int64) error {
+	return problem.Invalid(field, "must be a whole number from "+strconv.FormatInt(least, 10)+" to "+strconv.FormatInt(greatest, 10))
 }
 
-func (f *function) replayDeadLetters(w http.ResponseWriter, r *http.Request) (answer, error) {
-	if err := ownerOnly(r.Context()); err != nil {
-		return answer{}, err
+func (f *function) replayDeadLetters(w http.ResponseWriter, r *http.Request) (response, error) {
+	if err := requireOwner(r.Context()); err != nil {
+		return response{}, err
 	}
-	var body replay
+	var body replayRequest
 	if err := jsonhttp.Read(w, r, maxBody, &body); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	limit := int64(someLetters)
+	limit := int64(defaultLetters)
 	if body.Limit != nil {
 		limit = *body.Limit
 	}
 	if limit < 1 || limit > maxLetters {
-		return answer{}, between("limit", 1, maxLetters)
+		return response{}, outOfRange("limit", 1, maxLetters)
 	}
 	n, err := deadletter.Replay(r.Context(), f.db, f.redis, int(limit), func(int) {})
 	if n > 0 {
-		f.log.InfoContext(r.Context(), "dead letters were put back into the queue", "letters", n)
+		f.log.InfoContext(r.Context(), "dead letters replayed", "letters", n)
 	}
 	if errors.Is(err, deadletter.ErrQueue) {
-		f.log.ErrorContext(r.Context(), "can't replay dead letters", "error", err)
-		return answer{}, problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable, "Redis is away or short of memory: try again")
+		f.log.ErrorContext(r.Context(), "replay dead letters failed", "error", err)
+		return response{}, problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable, "Redis is unavailable or out of memory: try again")
 	}
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	list, err := deadletter.Read(r.Context(), f.db, 0, 0)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, replayed{n, list.Total}}, nil
+	return response{http.StatusOK, replayResult{n, list.Total}}, nil
 }

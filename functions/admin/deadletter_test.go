@@ -11,8 +11,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// bury keeps dead letters with these payloads.
-func bury(t *testing.T, db database.DB, payloads ...string) {
+// addDeadLetters stores dead letters with the given payloads.
+func addDeadLetters(t *testing.T, db database.DB, payloads ...string) {
 	t.Helper()
 	var letters []store.DeadLetter
 	for i, payload := range payloads {
@@ -27,27 +27,27 @@ func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	address := localtest.Redis(t)
 	i := installWith(t, localtest.Postgres(t), address)
-	bury(t, i.db, "secret one", "secret two!", "secret three")
+	addDeadLetters(t, i.db, "secret one", "secret two!", "secret three")
 
 	listed := i.must(t, 200, token, "GET", "/v1/dead-letters?limit=2", "")
 	letters, _ := listed["dead_letters"].([]any)
 	if len(letters) != 2 || listed["total"] != 3. {
-		t.Fatalf("listed are %v", listed)
+		t.Fatalf("got list %v", listed)
 	}
 	second := letters[1].(map[string]any)
 	if second["id"] != 2. || second["shard"] != 1. || second["reason"] != "the entry is no event" || second["size"] != 11. || second["created_at"] == nil || len(second) != 5 {
-		t.Errorf("the second is %v", second)
+		t.Errorf("got second dead letter %v", second)
 	}
 	rest, _ := i.must(t, 200, token, "GET", "/v1/dead-letters?after=2", "")["dead_letters"].([]any)
 	if len(rest) != 1 || rest[0].(map[string]any)["id"] != 3. {
-		t.Errorf("after the second come %v", rest)
+		t.Errorf("after the second: got %v", rest)
 	}
 
 	if got := i.must(t, 200, token, "POST", "/v1/dead-letters/replay", `{"limit":2}`); got["replayed"] != 2. || got["left"] != 1. {
-		t.Errorf("a replay of two: %v", got)
+		t.Errorf("replay two: got %v", got)
 	}
 	if got := i.must(t, 200, token, "POST", "/v1/dead-letters/replay", `{}`); got["replayed"] != 1. || got["left"] != 0. {
-		t.Errorf("a replay of the rest: %v", got)
+		t.Errorf("replay the rest: got %v", got)
 	}
 	client := localtest.Client(t, address)
 	for shard, want := range []string{"secret one", "secret two!", "secret three"} {
@@ -58,7 +58,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
-func TestDeadLettersAreTheOwners(t *testing.T) {
+func TestDeadLetterErrors(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
 	key := i.must(t, 201, token, "POST", "/v1/keys", `{"name":"ops","scopes":["admin","query"]}`)["key"].(string)
@@ -85,11 +85,11 @@ func TestDeadLettersAreTheOwners(t *testing.T) {
 func TestReplayWithoutRedis(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
-	bury(t, i.db, "secret")
+	addDeadLetters(t, i.db, "secret")
 	if p := i.must(t, http.StatusServiceUnavailable, token, "POST", "/v1/dead-letters/replay", "{}"); p["code"] != "unavailable" || !strings.Contains(p["detail"].(string), "Redis") {
-		t.Errorf("%v", p)
+		t.Errorf("got %v", p)
 	}
 	if got := i.must(t, 200, token, "GET", "/v1/dead-letters", ""); got["total"] != 1. {
-		t.Errorf("kept are %v", got)
+		t.Errorf("got %v, want a total of 1", got)
 	}
 }

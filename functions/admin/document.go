@@ -15,10 +15,10 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/language"
 )
 
-// maxDocument is how many bytes a document may have that is kept for the reports.
+// maxDocument is the maximum size in bytes of a stored JSON document.
 const maxDocument = 16 << 10
 
-// checkFilters says what is wrong with the filters of a segment.
+// checkFilters returns an error if the filters of a segment are invalid.
 func checkFilters(field string, filters jsontext.Value) error {
 	if err := checkDocument(field, filters, jsontext.KindBeginArray); err != nil {
 		return err
@@ -27,7 +27,7 @@ func checkFilters(field string, filters jsontext.Value) error {
 	return err
 }
 
-// checkDefinition says what is wrong with the definition of a funnel.
+// checkDefinition returns an error if the definition of a funnel is invalid.
 func checkDefinition(field string, definition jsontext.Value) error {
 	if err := checkDocument(field, definition, jsontext.KindBeginObject); err != nil {
 		return err
@@ -39,7 +39,8 @@ func checkDefinition(field string, definition jsontext.Value) error {
 	return err
 }
 
-// checkDocument says whether a document is of a kind, and the record can hold it.
+// checkDocument returns an error if a document is not of the given kind or can't be stored
+// unchanged in a jsonb column.
 func checkDocument(field string, document jsontext.Value, kind jsontext.Kind) error {
 	if document.Kind() != kind {
 		return problem.Invalid(field, "must be "+strictjson.KindName(kind))
@@ -56,9 +57,9 @@ func checkDocument(field string, document jsontext.Value, kind jsontext.Kind) er
 		case err != nil:
 			return problem.Invalid(field, "is not valid JSON")
 		case token.Kind() == jsontext.KindString && strings.IndexByte(token.String(), 0) >= 0:
-			return problem.Invalid(field, "must not hold a NUL character")
+			return problem.Invalid(field, "must not contain a NUL character")
 		case token.Kind() == jsontext.KindNumber && strings.ContainsAny(token.String(), "eE"):
-			return problem.Invalid(field, "must write its numbers without an exponent") // the record would write them out
+			return problem.Invalid(field, "must not contain a number with an exponent") // jsonb would expand it
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// funnel is a funnel as it is answered.
+// funnel is the document of a funnel.
 type funnel struct {
 	ID         int32          `json:"id"`
 	Name       string         `json:"name"`
@@ -19,36 +19,36 @@ type funnel struct {
 	CreatedAt  time.Time      `json:"created_at"`
 }
 
-// funnelBody is the body that makes or changes a funnel.
+// funnelBody is the body of a request that creates or changes a funnel.
 type funnelBody struct {
 	Name       string         `json:"name"`
-	Definition jsontext.Value `json:"definition"` // as a question about a funnel has it
+	Definition jsontext.Value `json:"definition"` // in the form of the query language
 }
 
-func showFunnel(s sites.Funnel) any {
+func funnelDocument(s sites.Funnel) any {
 	return funnel{s.ID, s.Name, s.Definition, s.CreatedAt.UTC()}
 }
 
 func (f *function) funnels() resource[sites.Funnel, funnelBody] {
-	read := func(b *funnelBody) (err error) {
+	normalize := func(b *funnelBody) (err error) {
 		if b.Name, err = label.Normalize("name", b.Name, sites.MaxName); err != nil {
 			return err
 		}
 		return checkDefinition("definition", b.Definition)
 	}
 	return resource[sites.Funnel, funnelBody]{
-		one: "funnel", many: "funnels", most: sites.MaxFunnels, readers: readers(),
-		show: showFunnel, list: sites.Funnels, find: sites.FindFunnel, remove: sites.DeleteFunnel,
-		add: func(ctx context.Context, db database.DB, site int32, body funnelBody) (any, error) {
-			if err := read(&body); err != nil {
+		singular: "funnel", plural: "funnels", limit: sites.MaxFunnels, readers: readers(),
+		document: funnelDocument, list: sites.Funnels, find: sites.FindFunnel, remove: sites.DeleteFunnel,
+		create: func(ctx context.Context, db database.DB, site int32, body funnelBody) (any, error) {
+			if err := normalize(&body); err != nil {
 				return nil, err
 			}
 			created, err := sites.CreateFunnel(ctx, db, site, body.Name, body.Definition)
-			return showFunnel(created), err
+			return funnelDocument(created), err
 		},
 		body: func(s sites.Funnel) funnelBody { return funnelBody{s.Name, s.Definition} },
-		change: func(ctx context.Context, db database.DB, site int32, row sites.Funnel, body funnelBody) (sites.Funnel, error) {
-			if err := read(&body); err != nil {
+		update: func(ctx context.Context, db database.DB, site int32, row sites.Funnel, body funnelBody) (sites.Funnel, error) {
+			if err := normalize(&body); err != nil {
 				return row, err
 			}
 			return sites.UpdateFunnel(ctx, db, site, row.ID, body.Name, body.Definition)

@@ -15,32 +15,32 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// maxKeyName is how many characters the name of a key may have.
+// maxKeyName is the maximum length of a key's name in characters.
 const maxKeyName = 120
 
-// key is an API key as it is answered.
+// key is the document of an API key.
 type key struct {
 	ID         int32         `json:"id"`
 	Name       string        `json:"name"`
 	Scopes     []sites.Scope `json:"scopes"`
-	Sites      []string      `json:"sites"` // domains; none means all
+	Sites      []string      `json:"sites"` // domains; empty for all sites
 	CreatedAt  time.Time     `json:"created_at"`
-	LastUsedAt *time.Time    `json:"last_used_at"`  // to the minute; null when never used
-	Key        string        `json:"key,omitempty"` // only when it was created just now
+	LastUsedAt *time.Time    `json:"last_used_at"`  // accurate to a minute; null if never used
+	Key        string        `json:"key,omitempty"` // the secret; only in the response that creates the key
 }
 
-// newKey is the body that creates a key.
+// newKey is the body of a request that creates a key.
 type newKey struct {
 	Name   string        `json:"name"`
 	Scopes []sites.Scope `json:"scopes"`
-	Sites  []string      `json:"sites"` // domains or public ids; none means all
+	Sites  []string      `json:"sites"` // domains or public ids; empty for all sites
 }
 
 type keyList struct {
 	Keys []key `json:"keys"`
 }
 
-// keyOf shows a key, given the domains of all sites.
+// keyOf returns the document of a key, given the domains of its sites.
 func keyOf(k sites.Key, domains map[int32]string) key {
 	out := key{ID: k.ID, Name: k.Name, Scopes: k.Scopes, Sites: []string{}, CreatedAt: k.CreatedAt.UTC(), LastUsedAt: inUTC(k.LastUsedAt)}
 	for _, id := range k.Sites {
@@ -49,17 +49,17 @@ func keyOf(k sites.Key, domains map[int32]string) key {
 	return out
 }
 
-func (f *function) listKeys(_ http.ResponseWriter, r *http.Request) (answer, error) {
-	if err := everything(r.Context()); err != nil {
-		return answer{}, err
+func (f *function) listKeys(_ http.ResponseWriter, r *http.Request) (response, error) {
+	if err := requireAllSites(r.Context()); err != nil {
+		return response{}, err
 	}
 	all, err := sites.Keys(r.Context(), f.db)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	sites, err := sites.List(r.Context(), f.db)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	domains := make(map[int32]string, len(sites))
 	for _, s := range sites {
@@ -69,43 +69,43 @@ func (f *function) listKeys(_ http.ResponseWriter, r *http.Request) (answer, err
 	for _, k := range all {
 		list.Keys = append(list.Keys, keyOf(k, domains))
 	}
-	return answer{http.StatusOK, list}, nil
+	return response{http.StatusOK, list}, nil
 }
 
-func (f *function) createKey(w http.ResponseWriter, r *http.Request) (answer, error) {
-	if err := everything(r.Context()); err != nil {
-		return answer{}, err
+func (f *function) createKey(w http.ResponseWriter, r *http.Request) (response, error) {
+	if err := requireAllSites(r.Context()); err != nil {
+		return response{}, err
 	}
 	var body newKey
 	if err := jsonhttp.Read(w, r, maxBody, &body); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if err := body.read(); err != nil {
-		return answer{}, err
+	if err := body.normalize(); err != nil {
+		return response{}, err
 	}
-	ids, domains, err := f.sitesNamed(r.Context(), body.Sites)
+	ids, domains, err := f.resolveSites(r.Context(), body.Sites)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	created, secret, err := sites.CreateKey(r.Context(), f.db, body.Name, body.Scopes, ids)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	f.log.InfoContext(r.Context(), "key created", "key", created.ID)
-	shown := keyOf(created, domains)
-	shown.Key = secret
-	return answer{http.StatusCreated, shown}, nil
+	document := keyOf(created, domains)
+	document.Key = secret
+	return response{http.StatusCreated, document}, nil
 }
 
-// read checks the body and brings it into the form that is stored.
-func (k *newKey) read() error {
+// normalize validates the body and brings it into the form that is stored.
+func (k *newKey) normalize() error {
 	var err error
 	if k.Name, err = label.Normalize("name", k.Name, maxKeyName); err != nil {
 		return err
 	}
 	allowed := sites.Scopes()
 	if len(k.Scopes) == 0 {
-		return problem.Invalid("scopes", fmt.Sprintf("name at least one of %v", allowed))
+		return problem.Invalid("scopes", fmt.Sprintf("must contain at least one of %v", allowed))
 	}
 	for i, scope := range k.Scopes {
 		field := fmt.Sprintf("scopes.%d", i)
@@ -113,21 +113,21 @@ func (k *newKey) read() error {
 			return problem.Invalid(field, fmt.Sprintf("must be one of %v", allowed))
 		}
 		if slices.Contains(k.Scopes[:i], scope) {
-			return problem.Invalid(field, "is there twice")
+			return problem.Invalid(field, "must not be repeated")
 		}
 	}
 	return nil
 }
 
-// sitesNamed finds the sites of a new key.
-func (f *function) sitesNamed(ctx context.Context, names []string) (ids []int32, domains map[int32]string, err error) {
+// resolveSites returns the ids of the named sites, without duplicates, and their domains.
+func (f *function) resolveSites(ctx context.Context, names []string) (ids []int32, domains map[int32]string, err error) {
 	domains = map[int32]string{}
 	for i, name := range names {
 		found, err := access.Site(ctx, f.db, fmt.Sprintf("sites.%d", i), name)
 		if err != nil {
 			return nil, nil, err
 		}
-		if _, twice := domains[found.ID]; !twice {
+		if _, duplicate := domains[found.ID]; !duplicate {
 			ids = append(ids, found.ID)
 		}
 		domains[found.ID] = found.Domain
@@ -135,9 +135,9 @@ func (f *function) sitesNamed(ctx context.Context, names []string) (ids []int32,
 	return ids, domains, nil
 }
 
-func (f *function) deleteKey(_ http.ResponseWriter, r *http.Request) (answer, error) {
-	if err := everything(r.Context()); err != nil {
-		return answer{}, err
+func (f *function) deleteKey(_ http.ResponseWriter, r *http.Request) (response, error) {
+	if err := requireAllSites(r.Context()); err != nil {
+		return response{}, err
 	}
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 32)
 	if err == nil {
@@ -146,8 +146,8 @@ func (f *function) deleteKey(_ http.ResponseWriter, r *http.Request) (answer, er
 		err = sites.ErrNoKey
 	}
 	if err != nil {
-		return answer{}, keyProblem(err)
+		return response{}, keyProblem(err)
 	}
 	f.log.InfoContext(r.Context(), "key revoked", "key", id)
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// siteProblem returns the problem document for an error of a change to a site.
+// siteProblem returns the problem for an error of package sites about a site.
 func siteProblem(err error) error {
 	if exists, ok := errors.AsType[*sites.ExistsError](err); ok {
 		return problem.Problem{Status: http.StatusConflict, Code: "site_exists", Field: "domain", Detail: exists.Error()}
@@ -18,7 +18,7 @@ func siteProblem(err error) error {
 	return err
 }
 
-// keyProblem returns the problem document for an error of a change to a key.
+// keyProblem returns the problem for an error of package sites about a key.
 func keyProblem(err error) error {
 	if errors.Is(err, sites.ErrNoKey) {
 		return problem.New(http.StatusNotFound, "key_unknown", "no such key: GET /v1/keys lists them")
@@ -26,21 +26,21 @@ func keyProblem(err error) error {
 	return err
 }
 
-// problem returns the problem document for an error of a change to a resource.
-func (b *resource[Row, Body]) problem(err error) error {
-	code := strings.ReplaceAll(b.one, " ", "_")
+// problem returns the problem for an error of package sites about a resource.
+func (k *resource[Row, Body]) problem(err error) error {
+	code := strings.ReplaceAll(k.singular, " ", "_")
 	switch {
 	case errors.Is(err, sites.ErrNotFound):
-		return problem.New(http.StatusNotFound, code+"_unknown", fmt.Sprintf("the site has no such %s: GET /v1/sites/{site}/%s lists them", b.one, b.many))
+		return problem.New(http.StatusNotFound, code+"_unknown", fmt.Sprintf("the site has no such %s: GET /v1/sites/{site}/%s lists them", k.singular, k.plural))
 	case errors.Is(err, sites.ErrNameTaken):
 		return problem.Problem{
 			Status: http.StatusConflict, Code: code + "_exists", Field: "name",
-			Detail: fmt.Sprintf("the site has a %s of that name already", b.one),
+			Detail: fmt.Sprintf("the site already has a %s of that name", k.singular),
 		}
 	case errors.Is(err, sites.ErrLimitReached):
-		return problem.New(http.StatusConflict, "too_many", fmt.Sprintf("a site may have at most %d of these: delete a %s first", b.most, b.one))
+		return problem.New(http.StatusConflict, "too_many", fmt.Sprintf("a site may have at most %d of these: delete a %s first", k.limit, k.singular))
 	case errors.Is(err, sites.ErrNoSite):
-		return problem.New(http.StatusNotFound, "site_unknown", "the site has been deleted meanwhile")
+		return problem.New(http.StatusNotFound, "site_unknown", "the site was deleted in the meantime")
 	}
 	return err
 }

@@ -11,114 +11,114 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// resource is a kind of thing that belongs to a site and of which it has many, such as
-// goals. Row is one in the record, Body what makes or changes one.
+// resource describes a kind of site resource, such as goals. Row is a stored resource and
+// Body the body of a request that creates or changes one.
 type resource[Row, Body any] struct {
-	one, many string        // "share link", "share-links"; many is as addresses have it
-	most      int           // that a site may have
-	readers   []sites.Scope // who may list them; to change them takes the scope admin
+	singular string        // such as "share link"
+	plural   string        // as in paths, such as "share-links"
+	limit    int           // maximum number for a site
+	readers  []sites.Scope // scopes that may list them; changes need the scope admin
 
-	show func(Row) any
-	list func(ctx context.Context, db database.DB, site int32) ([]Row, error)
-	add  func(ctx context.Context, db database.DB, site int32, body Body) (any, error) // what is shown
+	document func(Row) any
+	list     func(ctx context.Context, db database.DB, site int32) ([]Row, error)
+	create   func(ctx context.Context, db database.DB, site int32, body Body) (document any, err error)
+	remove   func(ctx context.Context, db database.DB, site, id int32) error
 
-	// Of what can be changed: body is what would make the row again, of which the request
-	// replaces what it names.
+	// Nil for resources that can't be changed. A request is decoded over the body that
+	// would recreate the row, so that omitted fields keep their values.
 	find   func(ctx context.Context, db database.DB, site, id int32) (Row, error)
 	body   func(Row) Body
-	change func(ctx context.Context, db database.DB, site int32, row Row, body Body) (Row, error)
-
-	remove func(ctx context.Context, db database.DB, site, id int32) error
+	update func(ctx context.Context, db database.DB, site int32, row Row, body Body) (Row, error)
 }
 
-// serveAll adds the addresses of a kind to a mux.
-func serveAll[Row, Body any](f *function, mux *http.ServeMux, b resource[Row, Body]) {
-	all := "/v1/sites/{site}/" + b.many
-	mux.Handle("GET "+all, f.serveTo(b.readers, func(_ http.ResponseWriter, r *http.Request) (answer, error) { return b.listed(f, r) }))
-	mux.Handle("POST "+all, f.serve(func(w http.ResponseWriter, r *http.Request) (answer, error) { return b.added(f, w, r) }))
-	mux.Handle("DELETE "+all+"/{id}", f.serve(func(_ http.ResponseWriter, r *http.Request) (answer, error) { return b.removed(f, r) }))
-	if b.change != nil {
-		mux.Handle("PATCH "+all+"/{id}", f.serve(func(w http.ResponseWriter, r *http.Request) (answer, error) { return b.changed(f, w, r) }))
+// handleResource adds the routes of a kind of resource to mux.
+func handleResource[Row, Body any](f *function, mux *http.ServeMux, k resource[Row, Body]) {
+	path := "/v1/sites/{site}/" + k.plural
+	mux.Handle("GET "+path, f.serveTo(k.readers, func(_ http.ResponseWriter, r *http.Request) (response, error) { return k.handleList(f, r) }))
+	mux.Handle("POST "+path, f.serve(func(w http.ResponseWriter, r *http.Request) (response, error) { return k.handleCreate(f, w, r) }))
+	mux.Handle("DELETE "+path+"/{id}", f.serve(func(_ http.ResponseWriter, r *http.Request) (response, error) { return k.handleDelete(f, r) }))
+	if k.update != nil {
+		mux.Handle("PATCH "+path+"/{id}", f.serve(func(w http.ResponseWriter, r *http.Request) (response, error) { return k.handleUpdate(f, w, r) }))
 	}
 }
 
-// readers are the scopes that may list what a dashboard shows.
+// readers returns the scopes that may list the resources that a dashboard shows.
 func readers() []sites.Scope { return []sites.Scope{sites.ScopeQuery, sites.ScopeAdmin} }
 
-func (b *resource[Row, Body]) listed(f *function, r *http.Request) (answer, error) {
-	site, err := f.named(r)
+func (k *resource[Row, Body]) handleList(f *function, r *http.Request) (response, error) {
+	site, err := f.requestedSite(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	rows, err := b.list(r.Context(), f.db, site.ID)
+	rows, err := k.list(r.Context(), f.db, site.ID)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	shown := make([]any, len(rows))
+	documents := make([]any, len(rows))
 	for i, row := range rows {
-		shown[i] = b.show(row)
+		documents[i] = k.document(row)
 	}
-	return answer{http.StatusOK, map[string][]any{strings.ReplaceAll(b.many, "-", "_"): shown}}, nil
+	return response{http.StatusOK, map[string][]any{strings.ReplaceAll(k.plural, "-", "_"): documents}}, nil
 }
 
-func (b *resource[Row, Body]) added(f *function, w http.ResponseWriter, r *http.Request) (answer, error) {
-	site, err := f.named(r)
+func (k *resource[Row, Body]) handleCreate(f *function, w http.ResponseWriter, r *http.Request) (response, error) {
+	site, err := f.requestedSite(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var body Body
 	if err := jsonhttp.Read(w, r, maxBody, &body); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	shown, err := b.add(r.Context(), f.db, site.ID, body)
+	document, err := k.create(r.Context(), f.db, site.ID, body)
 	if err != nil {
-		return answer{}, b.problem(err)
+		return response{}, k.problem(err)
 	}
-	f.log.InfoContext(r.Context(), b.one+" created", "site", site.PublicID)
-	return answer{http.StatusCreated, shown}, nil
+	f.log.InfoContext(r.Context(), k.singular+" created", "site", site.PublicID)
+	return response{http.StatusCreated, document}, nil
 }
 
-func (b *resource[Row, Body]) changed(f *function, w http.ResponseWriter, r *http.Request) (answer, error) {
-	site, id, err := b.named(f, r)
+func (k *resource[Row, Body]) handleUpdate(f *function, w http.ResponseWriter, r *http.Request) (response, error) {
+	site, id, err := k.requested(f, r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	row, err := b.find(r.Context(), f.db, site.ID, id)
+	row, err := k.find(r.Context(), f.db, site.ID, id)
 	if err != nil {
-		return answer{}, b.problem(err)
+		return response{}, k.problem(err)
 	}
-	body := b.body(row)
+	body := k.body(row)
 	if err := jsonhttp.Read(w, r, maxBody, &body); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if row, err = b.change(r.Context(), f.db, site.ID, row, body); err != nil {
-		return answer{}, b.problem(err)
+	if row, err = k.update(r.Context(), f.db, site.ID, row, body); err != nil {
+		return response{}, k.problem(err)
 	}
-	f.log.InfoContext(r.Context(), b.one+" changed", "site", site.PublicID, "id", id)
-	return answer{http.StatusOK, b.show(row)}, nil
+	f.log.InfoContext(r.Context(), k.singular+" changed", "site", site.PublicID, "id", id)
+	return response{http.StatusOK, k.document(row)}, nil
 }
 
-func (b *resource[Row, Body]) removed(f *function, r *http.Request) (answer, error) {
-	site, id, err := b.named(f, r)
+func (k *resource[Row, Body]) handleDelete(f *function, r *http.Request) (response, error) {
+	site, id, err := k.requested(f, r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if err := b.remove(r.Context(), f.db, site.ID, id); err != nil {
-		return answer{}, b.problem(err)
+	if err := k.remove(r.Context(), f.db, site.ID, id); err != nil {
+		return response{}, k.problem(err)
 	}
-	f.log.InfoContext(r.Context(), b.one+" deleted", "site", site.PublicID, "id", id)
-	return answer{status: http.StatusNoContent}, nil
+	f.log.InfoContext(r.Context(), k.singular+" deleted", "site", site.PublicID, "id", id)
+	return response{status: http.StatusNoContent}, nil
 }
 
-// named is the site and the id that the address names.
-func (b *resource[Row, Body]) named(f *function, r *http.Request) (sites.Site, int32, error) {
-	site, err := f.named(r)
+// requested returns the site and the resource's id that the path of the request names.
+func (k *resource[Row, Body]) requested(f *function, r *http.Request) (sites.Site, int32, error) {
+	site, err := f.requestedSite(r)
 	if err != nil {
 		return sites.Site{}, 0, err
 	}
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 32)
 	if err != nil {
-		return sites.Site{}, 0, b.problem(sites.ErrNotFound)
+		return sites.Site{}, 0, k.problem(sites.ErrNotFound)
 	}
 	return site, int32(id), nil
 }

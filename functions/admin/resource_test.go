@@ -15,7 +15,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// withSites is an installation with the sites one.example and two.example.
+// withSites returns an installation with the sites one.example and two.example.
 func withSites(t *testing.T, database string) *installation {
 	t.Helper()
 	i := install(t, database)
@@ -25,7 +25,7 @@ func withSites(t *testing.T, database string) *installation {
 	return i
 }
 
-// without is a document without some of its members.
+// without returns a document without some of its members.
 func without(document map[string]any, names ...string) map[string]any {
 	rest := map[string]any{}
 	for name, value := range document {
@@ -37,8 +37,8 @@ func without(document map[string]any, names ...string) map[string]any {
 	return rest
 }
 
-// TestBelongings makes, lists, changes and deletes one of each kind.
-func TestBelongings(t *testing.T) {
+// TestResources creates, lists, changes and deletes a resource of each kind.
+func TestResources(t *testing.T) {
 	t.Parallel()
 	type object = map[string]any
 	tests := map[string]struct {
@@ -73,7 +73,7 @@ func TestBelongings(t *testing.T) {
 	}
 	for name, test := range tests {
 		kind, _, _ := strings.Cut(name, ",")
-		address := "/v1/sites/one.example/" + kind
+		path := "/v1/sites/one.example/" + kind
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, database := range localtest.Databases(t) {
@@ -81,33 +81,33 @@ func TestBelongings(t *testing.T) {
 					t.Parallel()
 					i := withSites(t, database.URL)
 					before := time.Now().Truncate(time.Second)
-					created := i.must(t, 201, token, "POST", address, test.create)
+					created := i.must(t, 201, token, "POST", path, test.create)
 					if at, err := time.Parse(time.RFC3339, fmt.Sprint(created["created_at"])); err != nil || at.Before(before) || at.After(time.Now()) {
 						t.Errorf("created_at is %v", created["created_at"])
 					}
 					if diff := cmp.Diff(test.created, without(created, "created_at", "updated_at")); diff != "" {
 						t.Error(diff)
 					}
-					if diff := cmp.Diff(object{kind: []any{created}}, i.must(t, 200, token, "GET", address, "")); diff != "" {
+					if diff := cmp.Diff(object{kind: []any{created}}, i.must(t, 200, token, "GET", path, "")); diff != "" {
 						t.Error(diff)
 					}
 					if diff := cmp.Diff(object{kind: []any{}}, i.must(t, 200, token, "GET", "/v1/sites/two.example/"+kind, "")); diff != "" {
-						t.Errorf("of another site: %s", diff)
+						t.Errorf("another site: %s", diff)
 					}
-					changed := i.must(t, 200, token, "PATCH", address+"/1", test.change)
+					changed := i.must(t, 200, token, "PATCH", path+"/1", test.change)
 					if diff := cmp.Diff(test.changed, without(changed, "created_at", "updated_at")); diff != "" {
 						t.Error(diff)
 					}
-					if diff := cmp.Diff(object{kind: []any{changed}}, i.must(t, 200, token, "GET", address, "")); diff != "" {
+					if diff := cmp.Diff(object{kind: []any{changed}}, i.must(t, 200, token, "GET", path, "")); diff != "" {
 						t.Error(diff)
 					}
-					if diff := cmp.Diff(changed, i.must(t, 200, token, "PATCH", address+"/1", `{}`)); diff != "" && kind != "segments" { // which say when
-						t.Errorf("changing nothing: %s", diff)
+					if diff := cmp.Diff(changed, i.must(t, 200, token, "PATCH", path+"/1", `{}`)); diff != "" && kind != "segments" { // updated_at changes
+						t.Errorf("an empty change: %s", diff)
 					}
 					i.must(t, 404, token, "DELETE", "/v1/sites/two.example/"+kind+"/1", "")
-					i.must(t, 204, token, "DELETE", address+"/1", "")
+					i.must(t, 204, token, "DELETE", path+"/1", "")
 					unknown := strings.TrimSuffix(kind, "s") + "_unknown"
-					for _, request := range []string{"DELETE " + address + "/1", "PATCH " + address + "/1", "DELETE " + address + "/one", "PATCH " + address + "/99999999999"} {
+					for _, request := range []string{"DELETE " + path + "/1", "PATCH " + path + "/1", "DELETE " + path + "/one", "PATCH " + path + "/99999999999"} {
 						method, path, _ := strings.Cut(request, " ")
 						if p := i.must(t, 404, token, method, path, `{}`); p["code"] != unknown {
 							t.Errorf("%s: %v", request, p)
@@ -119,15 +119,15 @@ func TestBelongings(t *testing.T) {
 	}
 }
 
-func TestNamesAreTakenOnce(t *testing.T) {
+func TestNameTaken(t *testing.T) {
 	t.Parallel()
 	i := withSites(t, localtest.Postgres(t))
 	for kind, rest := range map[string]string{"goals": `"event":"a"`, "segments": `"filters":[]`, "funnels": `"definition":` + definition} {
-		address := "/v1/sites/one.example/" + kind
-		i.must(t, 201, token, "POST", address, `{"name":"a",`+rest+`}`)
-		second := i.must(t, 201, token, "POST", address, `{"name":"b",`+rest+`}`)
+		path := "/v1/sites/one.example/" + kind
+		i.must(t, 201, token, "POST", path, `{"name":"a",`+rest+`}`)
+		second := i.must(t, 201, token, "POST", path, `{"name":"b",`+rest+`}`)
 		i.must(t, 201, token, "POST", "/v1/sites/two.example/"+kind, `{"name":"a",`+rest+`}`)
-		for _, request := range []string{"POST " + address, fmt.Sprint("PATCH ", address, "/", second["id"])} {
+		for _, request := range []string{"POST " + path, fmt.Sprint("PATCH ", path, "/", second["id"])} {
 			method, path, _ := strings.Cut(request, " ")
 			if p := i.must(t, 409, token, method, path, `{"name":" a ",`+rest+`}`); p["code"] != strings.TrimSuffix(kind, "s")+"_exists" || p["field"] != "name" {
 				t.Errorf("%s: %v", request, p)
@@ -136,7 +136,7 @@ func TestNamesAreTakenOnce(t *testing.T) {
 	}
 }
 
-func TestTooMany(t *testing.T) {
+func TestLimit(t *testing.T) {
 	t.Parallel()
 	i := withSites(t, localtest.Postgres(t))
 	if _, err := i.db.Exec(t.Context(), `INSERT INTO funnels (site_id, name, definition) SELECT 1, n, '{}' FROM generate_series(1, $1) AS n`, sites.MaxFunnels); err != nil {
@@ -149,7 +149,7 @@ func TestTooMany(t *testing.T) {
 	i.must(t, 201, token, "POST", "/v1/sites/one.example/funnels", `{"name":"a","definition":`+definition+`}`)
 }
 
-func TestBadBelongings(t *testing.T) {
+func TestResourceErrors(t *testing.T) {
 	t.Parallel()
 	i := withSites(t, localtest.Postgres(t))
 	for request, field := range map[string]any{
@@ -191,7 +191,7 @@ func TestBadBelongings(t *testing.T) {
 			t.Errorf("%.80s: %v, want field %v", request, p, field)
 		}
 	}
-	// At the bounds they are taken.
+	// Values at the limits are accepted.
 	for _, request := range []string{
 		`segments {"name":"b","filters":[["is","event:page",["` + long(16<<10-26) + `"]]]}`,
 		`annotations {"day":"0001-01-01","text":"a"}`, `annotations {"day":"9999-12-31","text":"a"}`,
@@ -203,9 +203,9 @@ func TestBadBelongings(t *testing.T) {
 
 func long(n int) string { return strings.Repeat("a", n) }
 
-// TestWhoMayTouchBelongings: reading takes the scope query or admin, all else admin, and
-// either of the site.
-func TestWhoMayTouchBelongings(t *testing.T) {
+// TestResourceAccess checks that reading needs the scope query or admin, that changes need
+// admin, and that the key must be valid for the site.
+func TestResourceAccess(t *testing.T) {
 	t.Parallel()
 	i := withSites(t, localtest.Postgres(t))
 	secret := func(kind, body string) string {
@@ -255,38 +255,38 @@ func TestWhoMayTouchBelongings(t *testing.T) {
 func TestShareLinks(t *testing.T) {
 	t.Parallel()
 	i := withSites(t, localtest.Postgres(t))
-	const address = "/v1/sites/one.example/share-links"
-	created := i.must(t, 201, token, "POST", address, `{"name":" Board ","expires_at":"2126-03-01T01:00:00+01:00"}`)
+	const path = "/v1/sites/one.example/share-links"
+	created := i.must(t, 201, token, "POST", path, `{"name":" Board ","expires_at":"2126-03-01T01:00:00+01:00"}`)
 	secret, _ := created["secret"].(string)
 	if !regexp.MustCompile(`^sl_[A-Za-z0-9_-]{43}$`).MatchString(secret) {
-		t.Errorf("the secret is %q", secret)
+		t.Errorf("got secret %q", secret)
 	}
 	want := map[string]any{"id": 1., "name": "Board", "created_at": created["created_at"], "expires_at": "2126-03-01T00:00:00Z", "last_used_at": nil}
 	if diff := cmp.Diff(want, without(created, "secret")); diff != "" {
 		t.Error(diff)
 	}
-	var inTheClear int
-	if err := i.db.QueryRow(t.Context(), `SELECT count(*) FROM share_links WHERE position($1 in share_links::text) > 0`, secret).Scan(&inTheClear); err != nil || inTheClear > 0 {
-		t.Errorf("the secret stands in the database (%v)", err)
+	var plaintext int
+	if err := i.db.QueryRow(t.Context(), `SELECT count(*) FROM share_links WHERE position($1 in share_links::text) > 0`, secret).Scan(&plaintext); err != nil || plaintext > 0 {
+		t.Errorf("the database contains the secret in plain text (%v)", err)
 	}
 	i.must(t, 200, secret, "GET", "/v1/sites/one.example/goals", "")
-	listed := i.must(t, 200, token, "GET", address, "")["share_links"].([]any)
+	listed := i.must(t, 200, token, "GET", path, "")["share_links"].([]any)
 	if len(listed) != 1 || listed[0].(map[string]any)["last_used_at"] == nil {
-		t.Fatalf("the list is %v", listed)
+		t.Fatalf("got list %v", listed)
 	}
 	if diff := cmp.Diff(without(want, "last_used_at"), without(listed[0].(map[string]any), "last_used_at")); diff != "" {
 		t.Error(diff)
 	}
-	if p := i.must(t, 405, token, "PATCH", address+"/1", `{}`); p["code"] != "method_not_allowed" {
-		t.Errorf("changing a link: %v", p)
+	if p := i.must(t, 405, token, "PATCH", path+"/1", `{}`); p["code"] != "method_not_allowed" {
+		t.Errorf("change a link: %v", p)
 	}
-	i.must(t, http.StatusNoContent, token, "DELETE", address+"/1", "")
-	if p := i.must(t, 404, token, "DELETE", address+"/1", ""); p["code"] != "share_link_unknown" {
-		t.Errorf("revoking it again: %v", p)
+	i.must(t, http.StatusNoContent, token, "DELETE", path+"/1", "")
+	if p := i.must(t, 404, token, "DELETE", path+"/1", ""); p["code"] != "share_link_unknown" {
+		t.Errorf("revoke it again: %v", p)
 	}
 }
 
-// definition is one of a funnel.
+// definition is the definition of a funnel.
 const definition = `{"steps":[{"name":"In","filters":[["is","event:page",["/"]]]},{"filters":[["is","event:name",["a"]]]}]}`
 
 func decoded(document string) (value any) {

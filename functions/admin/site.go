@@ -12,20 +12,20 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// site is a site as it is answered.
+// site is the document of a site.
 type site struct {
 	ID        string    `json:"id"`
 	Domain    string    `json:"domain"`
 	Name      string    `json:"name"`
-	Timezone  string    `json:"timezone"` // that was chosen
+	Timezone  string    `json:"timezone"` // as chosen, maybe not in force yet
 	CreatedAt time.Time `json:"created_at"`
 
-	// Of a change of the time zone that has not taken effect yet.
-	PreviousTimezone string     `json:"previous_timezone,omitempty"` // that is in force until then
+	// A change of the time zone that has not taken effect yet.
+	PreviousTimezone string     `json:"previous_timezone,omitempty"` // in force until TimezoneSince
 	TimezoneSince    *time.Time `json:"timezone_since,omitempty"`
 
-	Rules  rules.Rules `json:"rules"`  // what it lets in
-	Public bool        `json:"public"` // anyone may read its reports
+	Rules  rules.Rules `json:"rules"`  // which events are accepted
+	Public bool        `json:"public"` // anyone may read the site's reports
 }
 
 func (f *function) siteOf(s sites.Site) site {
@@ -36,18 +36,18 @@ func (f *function) siteOf(s sites.Site) site {
 	return out
 }
 
-// newSite is the body that creates a site.
+// newSite is the body of a request that creates a site.
 type newSite struct {
 	Domain   string `json:"domain"`
-	Name     string `json:"name"` // the domain, when left out
+	Name     string `json:"name"` // defaults to the domain
 	Timezone string `json:"timezone"`
 
-	Rules  rules.Rules `json:"rules"`  // lets everything in but what visitors forbid, when left out
-	Public bool        `json:"public"` // anyone may read its reports
+	Rules  rules.Rules `json:"rules"`  // defaults to the zero value of rules.Rules
+	Public bool        `json:"public"` // anyone may read the site's reports
 }
 
-// siteChange is the body that changes a site: what is left out stays. The rules are
-// replaced as a whole.
+// siteChange is the body of a request that changes a site. Omitted fields keep their
+// values. Rules are replaced as a whole.
 type siteChange struct {
 	Domain   *string `json:"domain"`
 	Name     *string `json:"name"`
@@ -61,10 +61,10 @@ type siteList struct {
 	Sites []site `json:"sites"`
 }
 
-func (f *function) listSites(_ http.ResponseWriter, r *http.Request) (answer, error) {
+func (f *function) listSites(_ http.ResponseWriter, r *http.Request) (response, error) {
 	all, err := sites.List(r.Context(), f.db)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	grant := access.Of(r.Context())
 	list := siteList{Sites: []site{}}
@@ -73,51 +73,51 @@ func (f *function) listSites(_ http.ResponseWriter, r *http.Request) (answer, er
 			list.Sites = append(list.Sites, f.siteOf(s))
 		}
 	}
-	return answer{http.StatusOK, list}, nil
+	return response{http.StatusOK, list}, nil
 }
 
-func (f *function) createSite(w http.ResponseWriter, r *http.Request) (answer, error) {
-	if err := everything(r.Context()); err != nil {
-		return answer{}, err
+func (f *function) createSite(w http.ResponseWriter, r *http.Request) (response, error) {
+	if err := requireAllSites(r.Context()); err != nil {
+		return response{}, err
 	}
 	var body newSite
 	if err := jsonhttp.Read(w, r, maxBody, &body); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	draft, err := sites.Normalize(sites.Draft(body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	created, err := sites.Create(r.Context(), f.db, draft)
 	if err != nil {
-		return answer{}, siteProblem(err)
+		return response{}, siteProblem(err)
 	}
 	f.publish(r.Context())
 	f.log.InfoContext(r.Context(), "site created", "site", created.PublicID)
-	return answer{http.StatusCreated, f.siteOf(created)}, nil
+	return response{http.StatusCreated, f.siteOf(created)}, nil
 }
 
-// named is the site that the address names.
-func (f *function) named(r *http.Request) (sites.Site, error) {
+// requestedSite returns the site that the path of the request names.
+func (f *function) requestedSite(r *http.Request) (sites.Site, error) {
 	return access.Site(r.Context(), f.db, "", r.PathValue("site"))
 }
 
-func (f *function) showSite(_ http.ResponseWriter, r *http.Request) (answer, error) {
-	found, err := f.named(r)
+func (f *function) getSite(_ http.ResponseWriter, r *http.Request) (response, error) {
+	found, err := f.requestedSite(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return answer{http.StatusOK, f.siteOf(found)}, nil
+	return response{http.StatusOK, f.siteOf(found)}, nil
 }
 
-func (f *function) changeSite(w http.ResponseWriter, r *http.Request) (answer, error) {
-	found, err := f.named(r)
+func (f *function) updateSite(w http.ResponseWriter, r *http.Request) (response, error) {
+	found, err := f.requestedSite(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	var change siteChange
 	if err := jsonhttp.Read(w, r, maxBody, &change); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	draft := sites.Draft{Domain: found.Domain, Name: found.Name, Timezone: found.Timezone, Rules: found.Rules, Public: found.Public}
 	if change.Rules != nil {
@@ -134,29 +134,29 @@ func (f *function) changeSite(w http.ResponseWriter, r *http.Request) (answer, e
 		}
 	}
 	if draft, err = sites.Normalize(draft); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	changed, err := sites.Update(r.Context(), f.db, found.ID, draft, f.now())
 	if err != nil {
-		return answer{}, siteProblem(err)
+		return response{}, siteProblem(err)
 	}
 	f.publish(r.Context())
 	f.log.InfoContext(r.Context(), "site changed", "site", changed.PublicID)
-	return answer{http.StatusOK, f.siteOf(changed)}, nil
+	return response{http.StatusOK, f.siteOf(changed)}, nil
 }
 
-func (f *function) deleteSite(_ http.ResponseWriter, r *http.Request) (answer, error) {
-	found, err := f.named(r)
+func (f *function) deleteSite(_ http.ResponseWriter, r *http.Request) (response, error) {
+	found, err := f.requestedSite(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if !strings.EqualFold(r.URL.Query().Get("confirm"), found.Domain) {
-		return answer{}, problem.Invalid("confirm", "deleting a site deletes all that was ever counted for it: confirm with ?confirm="+found.Domain)
+		return response{}, problem.Invalid("confirm", "deleting a site deletes all its data for good: confirm with ?confirm="+found.Domain)
 	}
 	if err := sites.Delete(r.Context(), f.db, found.ID); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	f.publish(r.Context())
 	f.log.InfoContext(r.Context(), "site deleted", "site", found.PublicID)
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }

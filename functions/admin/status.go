@@ -7,56 +7,56 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// status are facts of the installation.
+// status is the document of the installation's status.
 type status struct {
-	Database    databaseFacts `json:"database"`
-	Sites       []siteFacts   `json:"sites"`
-	DeadLetters int64         `json:"dead_letters"` // queue entries that could not be stored
-	Drops       []drop        `json:"drops"`        // events left out on purpose in the last 30 days
+	Database    databaseStatus `json:"database"`
+	Sites       []siteStatus   `json:"sites"`
+	DeadLetters int64          `json:"dead_letters"` // queue entries that could not be stored
+	Drops       []dropStatus   `json:"drops"`        // events dropped on purpose in the last 30 days
 
-	// What schema-guard found when it counted the days of the last 35 again.
+	// The results of schema-guard's checks of the last 35 days.
 	DaysChecked   int64 `json:"days_checked"`
-	DaysWrong     int64 `json:"days_wrong"`     // of them, that were not what their events say
-	DaysUnchecked int64 `json:"days_unchecked"` // that take longer than a run may
+	DaysWrong     int64 `json:"days_wrong"`     // checked days that differed from their events
+	DaysUnchecked int64 `json:"days_unchecked"` // days whose check exceeded its time limit
 }
 
-type databaseFacts struct {
+type databaseStatus struct {
 	PostgreSQL  string `json:"postgresql"`
-	TimescaleDB string `json:"timescaledb"` // "" without
+	TimescaleDB string `json:"timescaledb"` // "" if it is not installed
 	Schema      int64  `json:"schema"`      // number of the last migration
 }
 
-type siteFacts struct {
+type siteStatus struct {
 	ID          string     `json:"id"`
 	Domain      string     `json:"domain"`
-	EventsToday int64      `json:"events_today"`  // stored so far, of the site's local day
-	LastEventAt *time.Time `json:"last_event_at"` // null when there was none
+	EventsToday int64      `json:"events_today"`  // stored so far on the site's local day
+	LastEventAt *time.Time `json:"last_event_at"` // null if there are no events
 }
 
-type drop struct {
-	Site   string `json:"site"` // domain; "" when the site was deleted
+type dropStatus struct {
+	Site   string `json:"site"` // domain; "" for a deleted site
 	Reason string `json:"reason"`
 	Events int64  `json:"events"`
 }
 
-func (f *function) status(_ http.ResponseWriter, r *http.Request) (answer, error) {
-	if err := everything(r.Context()); err != nil {
-		return answer{}, err
+func (f *function) getStatus(_ http.ResponseWriter, r *http.Request) (response, error) {
+	if err := requireAllSites(r.Context()); err != nil {
+		return response{}, err
 	}
-	facts, err := store.ReadStatus(r.Context(), f.db, f.now())
+	stored, err := store.ReadStatus(r.Context(), f.db, f.now())
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	out := status{
-		Database: databaseFacts{facts.PostgreSQL, facts.TimescaleDB, facts.Schema},
-		Sites:    []siteFacts{}, DeadLetters: facts.DeadLetters, Drops: []drop{},
-		DaysChecked: facts.Checks.Checked, DaysWrong: facts.Checks.Wrong, DaysUnchecked: facts.Checks.Unchecked,
+		Database: databaseStatus{stored.PostgreSQL, stored.TimescaleDB, stored.Schema},
+		Sites:    []siteStatus{}, DeadLetters: stored.DeadLetters, Drops: []dropStatus{},
+		DaysChecked: stored.Checks.Checked, DaysWrong: stored.Checks.Wrong, DaysUnchecked: stored.Checks.Unchecked,
 	}
-	for _, s := range facts.Sites {
-		out.Sites = append(out.Sites, siteFacts{ID: s.PublicID, Domain: s.Domain, EventsToday: s.EventsToday, LastEventAt: inUTC(s.LastEventAt)})
+	for _, s := range stored.Sites {
+		out.Sites = append(out.Sites, siteStatus{ID: s.PublicID, Domain: s.Domain, EventsToday: s.EventsToday, LastEventAt: inUTC(s.LastEventAt)})
 	}
-	for _, d := range facts.Drops {
-		out.Drops = append(out.Drops, drop{Site: d.Domain, Reason: d.Reason, Events: d.Events})
+	for _, d := range stored.Drops {
+		out.Drops = append(out.Drops, dropStatus{Site: d.Domain, Reason: d.Reason, Events: d.Events})
 	}
-	return answer{http.StatusOK, out}, nil
+	return response{http.StatusOK, out}, nil
 }
