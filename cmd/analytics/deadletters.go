@@ -14,7 +14,7 @@ import (
 )
 
 type listCommand struct {
-	Limit int `default:"100" placeholder:"N" help:"How many at most (${default})."`
+	Limit int `default:"100" placeholder:"N" help:"Maximum number (${default})."`
 }
 
 // Run lists dead letters.
@@ -32,7 +32,7 @@ func (c *listCommand) Run(ctx context.Context, env *host.Env, p *printer) error 
 	}
 	return p.print(list, func(to io.Writer) error {
 		t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(t, "ID\tSHARD\tKEPT SINCE\tBYTES\tREASON") // Flush tells
+		_, _ = fmt.Fprintln(t, "ID\tSHARD\tCREATED\tBYTES\tREASON") // Flush returns the error
 		for _, l := range list.Letters {
 			_, _ = fmt.Fprintf(t, "%d\t%d\t%s\t%d\t%s\n", l.ID, l.Shard, l.CreatedAt.Format(time.DateTime), l.Size, l.Reason)
 		}
@@ -45,16 +45,16 @@ func (c *listCommand) Run(ctx context.Context, env *host.Env, p *printer) error 
 }
 
 type replayCommand struct {
-	Limit *int `placeholder:"N" help:"How many at most; all when left out."`
+	Limit *int `placeholder:"N" help:"Maximum number; defaults to all."`
 }
 
-// replayed is what is printed as JSON.
-type replayed struct {
-	Replayed int   `json:"replayed"` // put back into the queue
-	Left     int64 `json:"left"`     // in the record
+// replayResult is printed as JSON.
+type replayResult struct {
+	Replayed int   `json:"replayed"` // number that was put back into the queue
+	Left     int64 `json:"left"`     // number that is still stored
 }
 
-// Run puts dead letters back.
+// Run puts dead letters back into the queue.
 func (c *replayCommand) Run(ctx context.Context, env *host.Env, p *printer) error {
 	if c.Limit != nil && *c.Limit < 1 {
 		return errors.New("--limit must be 1 or more")
@@ -75,18 +75,18 @@ func (c *replayCommand) Run(ctx context.Context, env *host.Env, p *printer) erro
 	if c.Limit != nil {
 		limit = min(limit, *c.Limit)
 	}
-	bar, done := progress(limit, "putting back", "letters")
-	n, err := deadletter.Replay(ctx, db, client, limit, func(n int) { _ = bar.Set(n) }) // it only draws
+	bar, done := progress(limit, "replaying", "letters")
+	n, err := deadletter.Replay(ctx, db, client, limit, func(n int) { _ = bar.Set(n) }) // affects only what it shows
 	done()
 	if err != nil {
-		return fmt.Errorf("%d letters were put back, then: %w", n, err)
+		return fmt.Errorf("replayed %d dead letters, then: %w", n, err)
 	}
 	left, _, err := store.CountDeadLetters(ctx, db)
 	if err != nil {
 		return err
 	}
-	return p.print(replayed{n, left}, func(to io.Writer) error {
-		if _, err := fmt.Fprintf(to, "%d dead letters were put back, %d are left\n", n, left); err != nil {
+	return p.print(replayResult{n, left}, func(to io.Writer) error {
+		if _, err := fmt.Fprintf(to, "replayed %d dead letters, %d left\n", n, left); err != nil {
 			return fmt.Errorf("print: %w", err)
 		}
 		return nil

@@ -34,34 +34,34 @@ import (
 
 type importCommand struct {
 	Site        string   `required:"" placeholder:"example.com" help:"Domain or public id of the site."`
-	GeoDatabase string   `env:"GEO_DATABASE" placeholder:"FILE" help:"Database of cities in MaxMind's format (.mmdb), for regions and cities."`
-	Datacenters string   `env:"DATACENTER_NETWORKS" placeholder:"FILE" help:"List of networks, one a line, whose requests are those of programs."`
-	Files       []string `arg:"" default:"-" help:"Access logs in the combined format, plain or gzipped; - is the standard input."`
+	GeoDatabase string   `env:"GEO_DATABASE" placeholder:"FILE" help:"City database in MaxMind format (.mmdb), for regions and cities."`
+	Datacenters string   `env:"DATACENTER_NETWORKS" placeholder:"FILE" help:"List of networks, one per line, whose requests come from programs."`
+	Files       []string `arg:"" default:"-" help:"Access logs in the combined format, plain or gzipped; - for standard input."`
 }
 
 const (
-	// importBatch is how many views are queued at once.
+	// importBatch is the number of views that are queued at once.
 	importBatch = 1000
-	// maxLine is the length in bytes of the longest line that is read.
+	// maxLine is the maximum length of a line in bytes. Longer lines are unreadable.
 	maxLine = 64 << 10
-	// maxExamples is how many lines that can't be read are named.
+	// maxExamples is the maximum number of unreadable lines that are reported.
 	maxExamples = 10
 )
 
-// The reasons for which a line is left out that only an import has.
+// The reasons to skip a line that only an import has.
 const (
-	otherHost pipeline.Reason = "host"    // of a virtual host that is not the site's
-	future    pipeline.Reason = "future"  // its time has not come
-	invalid   pipeline.Reason = "invalid" // no event can hold it, such as an address that is too long
+	otherHost pipeline.Reason = "host"    // the host does not belong to the site
+	future    pipeline.Reason = "future"  // the time is in the future
+	invalid   pipeline.Reason = "invalid" // it makes no valid event, for example because the URL is too long
 )
 
-// imported is what is printed as JSON.
-type imported struct {
+// importResult is printed as JSON.
+type importResult struct {
 	Lines      int64                     `json:"lines"`
-	Views      int64                     `json:"views"` // queued; those that are stored already are not counted again
+	Views      int64                     `json:"views"` // queued views; stored ones among them are not counted again
 	LeftOut    map[pipeline.Reason]int64 `json:"left_out"`
 	Unreadable int64                     `json:"unreadable"`
-	Examples   []string                  `json:"examples"` // where lines can't be read, and why; never what they hold
+	Examples   []string                  `json:"examples"` // positions of unreadable lines and errors, never their content
 }
 
 // Run queues the views in access logs.
@@ -72,7 +72,7 @@ func (c *importCommand) Run(ctx context.Context, env *host.Env, p *printer) erro
 	}
 	defer func() {
 		for _, f := range files {
-			_ = f.Close() // it was only read
+			_ = f.Close() // opened for reading
 		}
 	}()
 	i, err := newImporter(ctx, env, c.Site, enrich.Files{Places: c.GeoDatabase, Datacenters: c.Datacenters})
@@ -83,20 +83,20 @@ func (c *importCommand) Run(ctx context.Context, env *host.Env, p *printer) erro
 	bar, done := progress(total, "importing", "bytes")
 	for n, f := range files {
 		i.file = c.Files[n]
-		before := i.found.Lines
+		before := i.result.Lines
 		read := progressbar.NewReader(f, bar)
 		if err = i.read(ctx, &read); err != nil {
 			break
 		}
 		if !p.json && !term.IsTerminal(int(os.Stderr.Fd())) {
-			fmt.Fprintf(os.Stderr, "%s: %d lines\n", i.file, i.found.Lines-before)
+			fmt.Fprintf(os.Stderr, "%s: %d lines\n", i.file, i.result.Lines-before)
 		}
 	}
 	done()
-	return errors.Join(err, p.print(i.found, i.found.table))
+	return errors.Join(err, p.print(i.result, i.result.table))
 }
 
-// openAll opens files, and returns how long they are together, -1 when that is not known.
+// openAll opens files and returns their total size in bytes; -1 if it is unknown.
 func openAll(names []string) (files []*os.File, total int, err error) {
 	for _, name := range names {
 		if name == "-" {
@@ -105,14 +105,14 @@ func openAll(names []string) (files []*os.File, total int, err error) {
 		}
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, 0, fmt.Errorf("open a log: %w", err)
+			return nil, 0, fmt.Errorf("open log: %w", err)
 		}
 		info, err := f.Stat()
 		if err != nil {
-			return nil, 0, fmt.Errorf("open a log: %w", err)
+			return nil, 0, fmt.Errorf("open log: %w", err)
 		}
 		if info.IsDir() {
-			return nil, 0, fmt.Errorf("%s is a folder: name the files", name)
+			return nil, 0, fmt.Errorf("%s is a directory: name its files", name)
 		}
 		files = append(files, f)
 		if total >= 0 {
@@ -122,7 +122,7 @@ func openAll(names []string) (files []*os.File, total int, err error) {
 	return files, total, nil
 }
 
-// importer makes events of lines by the rules of track.
+// importer turns lines into events by the rules of track.
 type importer struct {
 	site      sites.Site
 	pipeline  *pipeline.Pipeline
@@ -131,9 +131,9 @@ type importer struct {
 	room      *queue.MemoryGuard
 	now       time.Time
 
-	file    string
-	waiting []*event.Event
-	found   imported
+	file    string // the current one
+	pending []*event.Event
+	result  importResult
 }
 
 func newImporter(ctx context.Context, env *host.Env, site string, files enrich.Files) (*importer, error) {
@@ -141,7 +141,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 	if err != nil {
 		return nil, err
 	}
-	i := &importer{now: time.Now(), found: imported{LeftOut: map[pipeline.Reason]int64{}, Examples: []string{}}}
+	i := &importer{now: time.Now(), result: importResult{LeftOut: map[pipeline.Reason]int64{}, Examples: []string{}}}
 	if i.site, err = sites.Find(ctx, db, site); errors.Is(err, sites.ErrNoSite) {
 		return nil, fmt.Errorf("--site: there is no site %s", site)
 	} else if err != nil {
@@ -151,8 +151,8 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 	if err != nil {
 		return nil, err
 	}
-	sites := registry.New(client, db, time.Now)
-	if err := sites.Refresh(ctx); err != nil {
+	registered := registry.New(client, db, time.Now)
+	if err := registered.Refresh(ctx); err != nil {
 		return nil, err
 	}
 	enricher, err := enrich.Load(files)
@@ -160,43 +160,43 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 		return nil, err
 	}
 	enricher.LogPlaces(ctx, env.Logger())
-	// The ids are set afterwards.
+	// line sets the ids.
 	i.pipeline = &pipeline.Pipeline{Enricher: enricher, NewID: func() uuid.UUID { return uuid.Nil }}
-	i.directory = &importDirectory{sites.Directory(), map[event.Day]*privacy.Salt{}}
+	i.directory = &importDirectory{registered.Directory(), map[event.Day]*privacy.Salt{}}
 	i.writer, i.room = queue.NewWriter(client), queue.NewMemoryGuard(client, 0)
 	return i, nil
 }
 
-// importDirectory knows a salt for each day. For those whose salts are destroyed it makes
-// one, which is kept nowhere and gone when the import ends: so nobody can be found again,
-// and who came twice on a day is one visitor, but one import of a day knows nothing of
-// the visitors of another.
+// importDirectory has a salt for every day. It generates a salt for each day whose salt is
+// deleted and discards it when the import ends. Within an import the requests of a visitor
+// on a day belong together, but visitors can't be identified later, and two imports of the
+// same day have different visitors.
 type importDirectory struct {
 	pipeline.Directory
-	made map[event.Day]*privacy.Salt
+	generated map[event.Day]*privacy.Salt
 }
 
 func (d *importDirectory) Salt(day event.Day) (*privacy.Salt, bool) {
 	if salt, ok := d.Directory.Salt(day); ok {
 		return salt, true
 	}
-	if d.made[day] == nil {
+	if d.generated[day] == nil {
 		salt := new(privacy.Salt)
 		_, _ = rand.Read(salt[:]) // never fails, see its documentation
-		d.made[day] = salt
+		d.generated[day] = salt
 	}
-	return d.made[day], true
+	return d.generated[day], true
 }
 
 // read imports a file.
 func (i *importer) read(ctx context.Context, file io.Reader) error {
 	r := bufio.NewReaderSize(file, maxLine)
 	if magic, _ := r.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		unpacked, err := gzip.NewReader(r)
+		decompressed, err := gzip.NewReader(r)
 		if err != nil {
-			return fmt.Errorf("unpack %s: %w", i.file, err)
+			return fmt.Errorf("decompress %s: %w", i.file, err)
 		}
-		r = bufio.NewReaderSize(unpacked, maxLine)
+		r = bufio.NewReaderSize(decompressed, maxLine)
 	}
 	for position := int64(1); ; position++ {
 		line, long, err := r.ReadLine()
@@ -209,13 +209,13 @@ func (i *importer) read(ctx context.Context, file io.Reader) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("read %s: %w", i.file, err)
 		}
-		i.found.Lines++
+		i.result.Lines++
 		if long {
 			i.unreadable(position, fmt.Errorf("is longer than %d bytes", maxLine))
 		} else {
 			i.line(string(line), position)
 		}
-		if len(i.waiting) == importBatch {
+		if len(i.pending) == importBatch {
 			if err := i.flush(ctx); err != nil {
 				return err
 			}
@@ -223,45 +223,46 @@ func (i *importer) read(ctx context.Context, file io.Reader) error {
 	}
 }
 
-func (i *importer) unreadable(position int64, why error) {
-	i.found.Unreadable++
-	if len(i.found.Examples) < maxExamples {
-		i.found.Examples = append(i.found.Examples, fmt.Sprintf("%s:%d %s", i.file, position, why))
+func (i *importer) unreadable(position int64, err error) {
+	i.result.Unreadable++
+	if len(i.result.Examples) < maxExamples {
+		i.result.Examples = append(i.result.Examples, fmt.Sprintf("%s:%d %s", i.file, position, err))
 	}
 }
 
-// line makes a view of a line, or counts why it is none.
+// line turns a line into a view, or counts the reason to skip it.
 func (i *importer) line(text string, position int64) {
 	l, err := accesslog.Parse(text)
 	if err != nil {
 		i.unreadable(position, err)
 		return
 	}
-	if reason := i.leaveOut(&l); reason != "" {
-		i.found.LeftOut[reason]++
+	if reason := i.skip(&l); reason != "" {
+		i.result.LeftOut[reason]++
 		return
 	}
 	name := l.Host
 	if name == "" {
 		name = i.site.Domain
 	}
-	agent := cmp.Or(l.UserAgent, "-") // who asks for a page without naming itself is a program
-	collected, err := i.pipeline.Run(i.directory, pipeline.Request{Address: l.Address, UserAgent: agent, Arrived: l.Time}, event.Input{
+	agent := cmp.Or(l.UserAgent, "-") // a client without a user agent is a program
+	processed, err := i.pipeline.Run(i.directory, pipeline.Request{Address: l.Address, UserAgent: agent, Arrived: l.Time}, event.Input{
 		Site: i.site.Domain, Type: event.View.String(), URL: "https://" + name + l.Target, Referrer: l.Referrer,
 	})
 	switch {
 	case err != nil:
-		i.found.LeftOut[invalid]++
-	case collected.Dropped != "":
-		i.found.LeftOut[collected.Dropped]++
+		i.result.LeftOut[invalid]++
+	case processed.Dropped != "":
+		i.result.LeftOut[processed.Dropped]++
 	default:
-		e := &collected.Event
+		e := &processed.Event
 		e.ID = lineID(e, position)
-		i.waiting = append(i.waiting, e)
+		i.pending = append(i.pending, e)
 	}
 }
 
-func (i *importer) leaveOut(l *accesslog.Line) pipeline.Reason {
+// skip returns the reason to skip a line; "" to import it.
+func (i *importer) skip(l *accesslog.Line) pipeline.Reason {
 	if l.Host != "" && l.Host != i.site.Domain && !strings.HasSuffix(l.Host, "."+i.site.Domain) {
 		return otherHost
 	}
@@ -274,9 +275,9 @@ func (i *importer) leaveOut(l *accesslog.Line) pipeline.Reason {
 	return ""
 }
 
-// lineID is the id of the view in a line: the same whenever the line is read at its
-// position in a file. It is made of nothing but what is stored and the position: an id
-// that came from an address could be tried out until the address is found.
+// lineID returns the id of the view in a line, which is the same for every import of the
+// same file. It is derived only from stored fields and the position. An id derived from an
+// address would allow finding the address by trying all of them.
 func lineID(e *event.Event, position int64) uuid.UUID {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %d %s%s", e.Site, e.Time.UnixMilli(), position, e.Hostname, e.Page))
 	id := uuid.UUID(sum[:16])
@@ -288,39 +289,39 @@ func lineID(e *event.Event, position int64) uuid.UUID {
 	return id
 }
 
-// flush queues the views that wait, as soon as the queue has room.
+// flush queues the pending views, after waiting until Redis has enough memory.
 func (i *importer) flush(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	// What Redis doesn't tell it will refuse.
+	// If Load fails, Append still fails when Redis is out of memory.
 	for _ = i.room.Load(ctx); i.room.Full(); _ = i.room.Load(ctx) {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for the queue to be drained: %w", ctx.Err())
+			return fmt.Errorf("wait for room in the queue: %w", ctx.Err())
 		case <-tick.C:
 		}
 	}
-	if err := i.writer.Append(ctx, i.waiting...); err != nil {
+	if err := i.writer.Append(ctx, i.pending...); err != nil {
 		return err
 	}
-	i.found.Views += int64(len(i.waiting))
-	i.waiting = nil
+	i.result.Views += int64(len(i.pending))
+	i.pending = nil
 	return nil
 }
 
-func (f *imported) table(to io.Writer) error {
+func (r *importResult) table(to io.Writer) error {
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(t, "lines\t%d\nviews\t%d\n", f.Lines, f.Views) // Flush tells
-	reasons := make([]string, 0, len(f.LeftOut))
-	for reason := range f.LeftOut {
+	_, _ = fmt.Fprintf(t, "lines\t%d\nviews\t%d\n", r.Lines, r.Views) // Flush returns the error
+	reasons := make([]string, 0, len(r.LeftOut))
+	for reason := range r.LeftOut {
 		reasons = append(reasons, string(reason))
 	}
 	slices.Sort(reasons)
 	for _, reason := range reasons {
-		_, _ = fmt.Fprintf(t, "left out: %s\t%d\n", reason, f.LeftOut[pipeline.Reason(reason)])
+		_, _ = fmt.Fprintf(t, "left out: %s\t%d\n", reason, r.LeftOut[pipeline.Reason(reason)])
 	}
-	_, _ = fmt.Fprintf(t, "unreadable\t%d\n", f.Unreadable)
-	for _, example := range f.Examples {
+	_, _ = fmt.Fprintf(t, "unreadable\t%d\n", r.Unreadable)
+	for _, example := range r.Examples {
 		_, _ = fmt.Fprintln(t, example)
 	}
 	if err := t.Flush(); err != nil {

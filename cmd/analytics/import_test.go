@@ -14,7 +14,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// block is the first block of a kind in the document on importing.
+// block returns the first code block of a kind in docs/import.md.
 func block(t *testing.T, kind string) string {
 	t.Helper()
 	doc, err := os.ReadFile("../../docs/import.md")
@@ -46,8 +46,8 @@ func (i *installation) count(t *testing.T, sql string) (n int) {
 	return n
 }
 
-// TestImportLog does what docs/import.md shows, twice: the second time with the file
-// compressed.
+// TestImportLog runs the example of docs/import.md twice, the second time with a
+// compressed file.
 func TestImportLog(t *testing.T) {
 	t.Parallel()
 	i := install(t)
@@ -55,20 +55,20 @@ func TestImportLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := block(t, "log")
-	var packed bytes.Buffer
-	w := gzip.NewWriter(&packed)
+	var compressed bytes.Buffer
+	w := gzip.NewWriter(&compressed)
 	if _, err := w.Write([]byte(log)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{write(t, "access.log", []byte(log)), write(t, "access.log.gz", packed.Bytes())} {
+	for _, path := range []string{write(t, "access.log", []byte(log)), write(t, "access.log.gz", compressed.Bytes())} {
 		out, _, code := i.run(t, "import-log", "--site", "example.com", path)
 		if want := strings.ReplaceAll(block(t, "text"), "access.log:", path+":"); out != want || code != 0 {
 			t.Errorf("exit %d,\n%swant\n%s", code, out, want)
 		}
-		i.drain(t)
+		i.aggregate(t)
 		for sql, want := range map[string]int{
 			`SELECT count(*) FROM events`:                                                           2,
 			`SELECT count(DISTINCT visitor) FROM events`:                                            1,
@@ -80,33 +80,33 @@ func TestImportLog(t *testing.T) {
 			}
 		}
 	}
-	i.right(t)
+	i.verify(t)
 }
 
-// TestImportOfAnOpenDay makes the same visitors from two imports.
-func TestImportOfAnOpenDay(t *testing.T) {
+// TestImportOpenDay checks that two imports of an open day have the same visitors.
+func TestImportOpenDay(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	at := time.Now().Add(-time.Minute).Format("02/Jan/2006:15:04:05 -0700")
 	line := "%sone.example:443 203.0.113.9 - - [" + at + `] "GET /%s HTTP/1.1" 200 1 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"` + "\n"
-	var found struct {
+	var result struct {
 		Lines, Views int
 		LeftOut      map[string]int `json:"left_out"`
 	}
 	out, _, code := i.run(t, "import-log", "--json", "--site", "one.example", write(t, "a", fmt.Appendf(nil, line+line, "www.", "a", "another-", "b")))
-	if err := json.Unmarshal([]byte(out), &found); err != nil || code != 0 || found.Lines != 2 || found.Views != 1 || found.LeftOut["host"] != 1 {
+	if err := json.Unmarshal([]byte(out), &result); err != nil || code != 0 || result.Lines != 2 || result.Views != 1 || result.LeftOut["host"] != 1 {
 		t.Errorf("exit %d, %s, %v", code, out, err)
 	}
 	if _, _, code := i.run(t, "import-log", "--site", "one.example", write(t, "b", fmt.Appendf(nil, line, "", "c"))); code != 0 {
 		t.Errorf("exit %d", code)
 	}
-	i.drain(t)
+	i.aggregate(t)
 	if events, visitors := i.count(t, `SELECT count(*) FROM events`), i.count(t, `SELECT count(DISTINCT visitor) FROM events`); events != 2 || visitors != 1 {
-		t.Errorf("%d events of %d visitors, want 2 of 1", events, visitors)
+		t.Errorf("got %d events of %d visitors, want 2 of 1", events, visitors)
 	}
 }
 
-func TestWhatImportRefuses(t *testing.T) {
+func TestImportErrors(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	for name, test := range map[string]struct {
@@ -116,13 +116,13 @@ func TestWhatImportRefuses(t *testing.T) {
 		"no site":         {[]string{}, "--site"},
 		"an unknown site": {[]string{"--site", "no.example"}, "--site: there is no site no.example"},
 		"no file":         {[]string{"--site", "one.example", "/no/such/file"}, "/no/such/file"},
-		"a folder":        {[]string{"--site", "one.example", t.TempDir()}, "is a folder: name the files"},
+		"a directory":     {[]string{"--site", "one.example", t.TempDir()}, "is a directory: name its files"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			out, complaint, code := i.run(t, append([]string{"import-log"}, test.args...)...)
-			if code != 2 || out != "" || strings.Count(complaint, "\n") != 1 || !strings.Contains(complaint, test.want) {
-				t.Errorf("exit %d, %q, complaint %q; want 2 and a line about %s", code, out, complaint, test.want)
+			out, errors, code := i.run(t, append([]string{"import-log"}, test.args...)...)
+			if code != 2 || out != "" || strings.Count(errors, "\n") != 1 || !strings.Contains(errors, test.want) {
+				t.Errorf("exit %d, %q, error output %q; want 2 and a line about %s", code, out, errors, test.want)
 			}
 		})
 	}

@@ -1,8 +1,8 @@
-// Command analytics is for whoever runs an installation: it counts days again, puts
-// dead letters back and imports access logs, for as long as that takes, where the functions have a minute.
+// Command analytics is a tool for operators. It recomputes days, replays dead letters and
+// imports access logs, without the time limit that the functions have.
 //
-// It is told DATABASE_URL and REDIS_URL as the functions are, and exits with 0 when all
-// is right, 1 when differences were found and left, 2 when it could not do its work.
+// It reads DATABASE_URL and REDIS_URL like the functions. It exits with status 0 on
+// success, 1 if it found differences and did not replace them, and 2 on errors.
 package main
 
 import (
@@ -23,26 +23,26 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// commands are what it can be told.
+// commands are the command line.
 type commands struct {
-	Recompute   recomputeCommand `cmd:"" help:"Count days of a site again from their events, compare with what is stored, and replace it if asked to."`
+	Recompute   recomputeCommand `cmd:"" help:"Recompute days of a site from their events, compare them with what is stored, and replace it on request."`
 	DeadLetters struct {
-		List   listCommand   `cmd:"" help:"List them, oldest first; never what they hold."`
+		List   listCommand   `cmd:"" help:"List them without their payloads, oldest first."`
 		Replay replayCommand `cmd:"" help:"Put them back into the queue, oldest first."`
-	} `cmd:"" help:"The queue entries that could not be stored."`
-	ImportLog importCommand `cmd:"" help:"Count the page views in access logs of a web server."`
+	} `cmd:"" help:"List or replay the queue entries that could not be stored."`
+	ImportLog importCommand `cmd:"" help:"Import page views from access logs of a web server."`
 	JSON      bool          `name:"json" help:"Print JSON instead of a table."`
 }
 
-// errLeft says that there are differences that were not replaced.
-var errLeft = errors.New("differences were left")
+// errDifferences is returned if there are differences that were not replaced.
+var errDifferences = errors.New("differences were not replaced")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the second signal kills
+	context.AfterFunc(ctx, stop) // a second signal kills the process
 	err := run(ctx, os.Args[1:])
 	switch {
-	case errors.Is(err, errLeft):
+	case errors.Is(err, errDifferences):
 		os.Exit(1)
 	case err != nil:
 		fmt.Fprintln(os.Stderr, host.OneLine("analytics", explain(ctx, err)))
@@ -52,9 +52,9 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	var c commands
-	parser, err := kong.New(&c, kong.Name("analytics"), kong.Description("For whoever runs an installation of Analytics. DATABASE_URL and REDIS_URL say where it is."))
+	parser, err := kong.New(&c, kong.Name("analytics"), kong.Description("Operate an installation of Analytics. DATABASE_URL and REDIS_URL select it."))
 	if err != nil {
-		return fmt.Errorf("set up the commands: %w", err)
+		return fmt.Errorf("set up commands: %w", err)
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string) error {
 	return command.Run(process.Env("analytics"), &printer{os.Stdout, c.JSON})
 }
 
-// explain says an error as a person at a terminal should read it.
+// explain returns an error in the form in which it is printed.
 func explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted: %w", err)
@@ -83,13 +83,13 @@ func explain(ctx context.Context, err error) error {
 	return err
 }
 
-// printer writes what a command found.
+// printer prints the result of a command.
 type printer struct {
 	to   io.Writer
 	json bool
 }
 
-// print writes value as JSON, or what table writes.
+// print writes value as JSON, or calls table.
 func (p *printer) print(value any, table func(io.Writer) error) error {
 	if !p.json {
 		return table(p.to)
@@ -103,13 +103,14 @@ func (p *printer) print(value any, table func(io.Writer) error) error {
 	return nil
 }
 
-// progress is a bar on the terminal, if there is one, until done is called.
-func progress(total int, doing, unit string) (bar *progressbar.ProgressBar, done func()) {
+// progress shows a progress bar until done is called, if standard error is a terminal.
+func progress(total int, description, unit string) (bar *progressbar.ProgressBar, done func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return progressbar.DefaultSilent(int64(total)), func() {}
 	}
-	bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription(doing),
+	bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription(description),
 		progressbar.OptionSetItsString(unit), progressbar.OptionShowCount(), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish())
-	_ = bar.RenderBlank()                  // it only draws
-	return bar, func() { _ = bar.Clear() } // as this
+	// An error of the bar only affects what it shows.
+	_ = bar.RenderBlank()
+	return bar, func() { _ = bar.Clear() }
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// installation is a record with a site, a queue, and the program.
+// installation is a database with a site, a queue and the program.
 type installation struct {
 	program string
 	env     []string
@@ -40,7 +40,7 @@ func install(t *testing.T) *installation {
 		t.Fatalf("build the program: %v\n%s", err, out)
 	}
 	database, address := localtest.Postgres(t), localtest.Redis(t)
-	secret := filepath.Join(t.TempDir(), "database-url") // as platforms give it
+	secret := filepath.Join(t.TempDir(), "database-url") // as platforms mount it
 	if err := os.WriteFile(secret, []byte(database+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +53,8 @@ func install(t *testing.T) *installation {
 	return i
 }
 
-// run runs the program and returns what it wrote and the code it exited with.
-func (i *installation) run(t *testing.T, args ...string) (out, complaint string, code int) {
+// run runs the program and returns its output and exit status.
+func (i *installation) run(t *testing.T, args ...string) (out, errors string, code int) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), i.program, args...)
@@ -65,8 +65,8 @@ func (i *installation) run(t *testing.T, args ...string) (out, complaint string,
 	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
 }
 
-// on is an event of a day.
-func on(day string, visitor int64) *event.Event {
+// eventOn returns an event on a day.
+func eventOn(day string, visitor int64) *event.Event {
 	at, err := time.Parse(time.DateOnly, day)
 	if err != nil {
 		panic(err)
@@ -74,17 +74,18 @@ func on(day string, visitor int64) *event.Event {
 	return &event.Event{ID: uuid.Must(uuid.NewV7()), Site: 1, Time: at.Add(12 * time.Hour), Day: event.DayOf(at), Visitor: visitor, Type: event.View, Page: "/"}
 }
 
-func (i *installation) keep(t *testing.T, events ...*event.Event) {
+// store queues and stores events.
+func (i *installation) store(t *testing.T, events ...*event.Event) {
 	t.Helper()
 	writer := queue.NewWriter(i.client)
 	defer writer.Close()
 	if err := writer.Append(t.Context(), events...); err != nil {
 		t.Fatal(err)
 	}
-	i.drain(t)
+	i.aggregate(t)
 }
 
-func (i *installation) drain(t *testing.T) {
+func (i *installation) aggregate(t *testing.T) {
 	t.Helper()
 	if _, err := (&aggregate.Aggregator{Redis: i.client, Database: i.db}).Run(t.Context()); err != nil {
 		t.Fatal(err)
@@ -98,7 +99,8 @@ func (i *installation) exec(t *testing.T, sql string) {
 	}
 }
 
-func (i *installation) right(t *testing.T) {
+// verify checks the visits and rollups against the events.
+func (i *installation) verify(t *testing.T) {
 	t.Helper()
 	oracle.Agrees(t, i.db)
 }
@@ -106,12 +108,12 @@ func (i *installation) right(t *testing.T) {
 func TestRecompute(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	i.keep(t, on("2026-03-01", 1), on("2026-03-02", 2), on("2026-03-02", 3))
+	i.store(t, eventOn("2026-03-01", 1), eventOn("2026-03-02", 2), eventOn("2026-03-02", 3))
 	args := []string{"recompute", "--site", "one.example", "--from", "2026-03-01", "--to", "2026-03-02"}
 
-	out, complaint, code := i.run(t, args...)
-	if code != 0 || complaint != "" || strings.Count(out, "right") != 2 {
-		t.Errorf("exit %d, %s%s; want both days right", code, out, complaint)
+	out, errors, code := i.run(t, args...)
+	if code != 0 || errors != "" || strings.Count(out, "right") != 2 {
+		t.Errorf("exit %d, %s%s; want both days right", code, out, errors)
 	}
 	i.exec(t, `DELETE FROM visits WHERE visitor = 3; UPDATE rollup_hour SET events = 9 WHERE day = '2026-03-02'`)
 	out, _, code = i.run(t, args...)
@@ -130,7 +132,7 @@ func TestRecompute(t *testing.T) {
 		}
 	}
 
-	var found struct {
+	var result struct {
 		Days []struct {
 			Day      string
 			Replaced bool
@@ -139,16 +141,16 @@ func TestRecompute(t *testing.T) {
 		}
 	}
 	out, _, code = i.run(t, append(args, "--replace", "--json")...)
-	if err := json.Unmarshal([]byte(out), &found); err != nil || code != 0 || len(found.Days) != 2 {
+	if err := json.Unmarshal([]byte(out), &result); err != nil || code != 0 || len(result.Days) != 2 {
 		t.Fatalf("exit %d, %s, %v", code, out, err)
 	}
-	if first, second := found.Days[0], found.Days[1]; first.Replaced || !second.Replaced || second.Visits.Missing != 1 || second.Rollups.Hours != 1 {
-		t.Errorf("%+v", found)
+	if first, second := result.Days[0], result.Days[1]; first.Replaced || !second.Replaced || second.Visits.Missing != 1 || second.Rollups.Hours != 1 {
+		t.Errorf("got %+v", result)
 	}
-	i.right(t)
+	i.verify(t)
 
 	i.exec(t, `DELETE FROM events WHERE day = '2026-03-01'`)
-	if out, _, code := i.run(t, append(args, "--replace")...); code != 1 || !strings.Contains(out, "no event is left") {
+	if out, _, code := i.run(t, append(args, "--replace")...); code != 1 || !strings.Contains(out, "no events to recompute from") {
 		t.Errorf("without events: exit %d, %s", code, out)
 	}
 }
@@ -158,7 +160,7 @@ func TestDeadLetters(t *testing.T) {
 	i := install(t)
 	var letters []store.DeadLetter
 	for n := range 3 {
-		e := on("2026-03-01", int64(n))
+		e := eventOn("2026-03-01", int64(n))
 		letters = append(letters, store.DeadLetter{Shard: queue.ShardOf(e), Entry: fmt.Sprintf("1-%d", n), Payload: e.Encode(nil), Reason: "it was a bad day"})
 	}
 	if err := store.AddDeadLetters(t.Context(), i.db, letters); err != nil {
@@ -177,38 +179,38 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("exit %d, %s, %v", code, out, err)
 	}
 
-	if out, complaint, code := i.run(t, "dead-letters", "replay", "--limit", "1"); code != 0 || complaint != "" || !strings.Contains(out, "1 dead letters were put back, 2 are left") {
-		t.Errorf("exit %d, %s%s", code, out, complaint)
+	if out, errors, code := i.run(t, "dead-letters", "replay", "--limit", "1"); code != 0 || errors != "" || !strings.Contains(out, "replayed 1 dead letters, 2 left") {
+		t.Errorf("exit %d, %s%s", code, out, errors)
 	}
 	out, _, code = i.run(t, "dead-letters", "replay", "--json")
 	if strings.Join(strings.Fields(out), "") != `{"replayed":2,"left":0}` || code != 0 {
 		t.Errorf("exit %d, %s", code, out)
 	}
-	i.drain(t)
+	i.aggregate(t)
 	var stored int
 	if err := i.db.QueryRow(t.Context(), `SELECT count(*) FROM events`).Scan(&stored); err != nil || stored != 3 {
-		t.Errorf("%d events are stored (%v), want all", stored, err)
+		t.Errorf("got %d stored events (%v), want 3", stored, err)
 	}
-	i.right(t)
+	i.verify(t)
 }
 
-func TestWhatItRefuses(t *testing.T) {
+func TestErrors(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	good := []string{"recompute", "--site", "one.example", "--from", "2026-03-01"}
 	for name, test := range map[string]struct {
 		args []string
-		env  []string // instead of the good one
+		env  []string // replaces the valid one
 		want string
 	}{
 		"no command":      {nil, nil, "--help"},
-		"no such command": {[]string{"recompile"}, nil, "recompile"},
-		"no such flag":    {append(good, "--force"), nil, "--force"},
+		"unknown command": {[]string{"recompile"}, nil, "recompile"},
+		"unknown flag":    {append(good, "--force"), nil, "--force"},
 		"no site":         {[]string{"recompute", "--from", "2026-03-01"}, nil, "--site"},
-		"an unknown site": {[]string{"recompute", "--site", "no.example", "--from", "2026-03-01"}, nil, "--site: there is no site no.example"},
-		"no day":          {[]string{"recompute", "--site", "one.example", "--from", "2026-02-30"}, nil, "--from must be a day"},
-		"the wrong way":   {append(good, "--to", "2026-02-01"), nil, "--to must not be before from"},
-		"no letters":      {[]string{"dead-letters", "replay", "--limit", "0"}, nil, "--limit must be 1 or more"},
+		"unknown site":    {[]string{"recompute", "--site", "no.example", "--from", "2026-03-01"}, nil, "--site: there is no site no.example"},
+		"invalid day":     {[]string{"recompute", "--site", "one.example", "--from", "2026-02-30"}, nil, "--from must be a day"},
+		"reversed days":   {append(good, "--to", "2026-02-01"), nil, "--to must not be before from"},
+		"zero letters":    {[]string{"dead-letters", "replay", "--limit", "0"}, nil, "--limit must be 1 or more"},
 		"no database":     {good, []string{"LOG_LEVEL=info"}, "DATABASE_URL is not set"},
 		"no Redis":        {[]string{"dead-letters", "replay"}, []string{i.env[0], "REDIS_URL=redis://:hunter2@127.0.0.1:1/0"}, "REDIS_URL: cannot use Redis"},
 	} {
@@ -218,9 +220,9 @@ func TestWhatItRefuses(t *testing.T) {
 			if test.env != nil {
 				with.env = test.env
 			}
-			out, complaint, code := with.run(t, test.args...)
-			if code != 2 || out != "" || strings.Count(complaint, "\n") != 1 || !strings.Contains(complaint, test.want) || strings.Contains(complaint, "hunter2") {
-				t.Errorf("exit %d, %q, complaint %q; want 2 and a line about %s", code, out, complaint, test.want)
+			out, errors, code := with.run(t, test.args...)
+			if code != 2 || out != "" || strings.Count(errors, "\n") != 1 || !strings.Contains(errors, test.want) || strings.Contains(errors, "hunter2") {
+				t.Errorf("exit %d, %q, error output %q; want 2 and a line about %s", code, out, errors, test.want)
 			}
 		})
 	}
@@ -229,11 +231,11 @@ func TestWhatItRefuses(t *testing.T) {
 	}
 }
 
-// TestInterrupted stops the program where it waits for the queue.
+// TestInterrupted interrupts the program while it waits for a lock.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	i.keep(t, on("2026-03-01", 1), on("2026-03-02", 2))
+	i.store(t, eventOn("2026-03-01", 1), eventOn("2026-03-02", 2))
 	i.exec(t, `DELETE FROM visits WHERE visitor = 2`)
 	tx, err := i.db.Begin(t.Context())
 	if err != nil {
@@ -249,8 +251,8 @@ func TestInterrupted(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for waiting := false; !waiting; {
-		err := i.db.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
+	for blocked := false; !blocked; {
+		err := i.db.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&blocked)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -258,7 +260,7 @@ func TestInterrupted(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // the code says it
+	_ = cmd.Wait() // the exit status is checked below
 	if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(stdout.String(), "2026-03-01") || !strings.Contains(stderr.String(), "interrupted") {
 		t.Errorf("exit %d, %s%s; want the first day, and 2", code, &stdout, &stderr)
 	}

@@ -16,17 +16,17 @@ import (
 type recomputeCommand struct {
 	Site    string `required:"" placeholder:"example.com" help:"Domain or public id of the site."`
 	From    string `required:"" placeholder:"YYYY-MM-DD" help:"First day, local to the site."`
-	To      string `placeholder:"YYYY-MM-DD" help:"Last day; --from when left out."`
+	To      string `placeholder:"YYYY-MM-DD" help:"Last day; defaults to --from."`
 	Replace bool   `help:"Replace what differs."`
 }
 
-// recounted is what is printed as JSON.
-type recounted struct {
+// recomputeResult is printed as JSON.
+type recomputeResult struct {
 	Days []recompute.Report `json:"days"`
 }
 
-// Run counts the days again, the first one first, and prints what it came to, even of
-// some when it has to stop.
+// Run recomputes the days in order and prints their reports. After an error it prints the
+// reports of the days before.
 func (c *recomputeCommand) Run(ctx context.Context, env *host.Env, p *printer) error {
 	first, last, err := recompute.ParseDays(c.From, c.To)
 	if err != nil {
@@ -43,35 +43,35 @@ func (c *recomputeCommand) Run(ctx context.Context, env *host.Env, p *printer) e
 	if err != nil {
 		return err
 	}
-	bar, done := progress(int(last-first)+1, "counting again", "days")
-	found := recounted{Days: []recompute.Report{}}
+	bar, done := progress(int(last-first)+1, "recomputing", "days")
+	result := recomputeResult{Days: []recompute.Report{}}
 	var failure error
 	for day := first; day <= last && failure == nil; day++ {
 		bar.Describe(day.String())
 		var report recompute.Report
 		if report, failure = recompute.DayOnRequest(ctx, db, site, day, c.Replace, time.Now()); failure == nil {
-			found.Days = append(found.Days, report)
-			_ = bar.Add(1) // it only draws
+			result.Days = append(result.Days, report)
+			_ = bar.Add(1) // affects only what it shows
 		}
 	}
 	done()
-	if err := errors.Join(failure, p.print(found, found.table)); err != nil {
+	if err := errors.Join(failure, p.print(result, result.table)); err != nil {
 		return err
 	}
-	for i := range found.Days {
-		if found.Days[i].Unrepaired() {
-			return errLeft
+	for i := range result.Days {
+		if result.Days[i].Unrepaired() {
+			return errDifferences
 		}
 	}
 	return nil
 }
 
-func (r *recounted) table(to io.Writer) error {
+func (r *recomputeResult) table(to io.Writer) error {
 	if len(r.Days) == 0 {
 		return nil
 	}
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "DAY\tEVENTS\tVISITOR-DAYS\tVISITS MISSING\tEXTRA\tCHANGED\tHOURS\tDAYS\tMONTHS\t") // Flush tells
+	_, _ = fmt.Fprintln(t, "DAY\tEVENTS\tVISITOR-DAYS\tVISITS MISSING\tEXTRA\tCHANGED\tHOURS\tDAYS\tMONTHS\t") // Flush returns the error
 	for i := range r.Days {
 		d := &r.Days[i]
 		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", d.Day, d.Events, d.VisitorDays,
@@ -90,7 +90,7 @@ func (r *recounted) table(to io.Writer) error {
 	return nil
 }
 
-// verdict is what a report comes to.
+// verdict returns the outcome of a report.
 func verdict(r *recompute.Report) string {
 	switch {
 	case r.Differences() == 0:
@@ -98,7 +98,7 @@ func verdict(r *recompute.Report) string {
 	case r.Replaced:
 		return "replaced"
 	case r.Events == 0:
-		return "differs: no event is left to count from"
+		return "differs: no events to recompute from"
 	default:
 		return "differs"
 	}
