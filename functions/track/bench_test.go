@@ -32,18 +32,18 @@ const (
 	benchEvent       = 400 // bytes
 	benchRound       = 4 * time.Second
 	benchRounds      = 5
-	// doNothing is the environment variable with the port of the baseline, for the process
-	// of this test that is it.
-	doNothing = "ANALYTICS_BENCH_DO_NOTHING"
+	// baselinePort is the environment variable that makes the test binary serve the baseline,
+	// a handler that does nothing, on its port.
+	baselinePort = "ANALYTICS_BENCH_DO_NOTHING"
 )
 
 func TestMain(m *testing.M) {
-	if port := os.Getenv(doNothing); port != "" {
+	if port := os.Getenv(baselinePort); port != "" {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", promhttp.Handler())
 		mux.HandleFunc("GET /_/ready", func(http.ResponseWriter, *http.Request) {})
 		mux.HandleFunc("POST /", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
-		// With the timeouts that functions have.
+		// The timeouts are those of functions.
 		server := &http.Server{
 			Addr: "127.0.0.1:" + port, Handler: mux, ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout: host.RequestTimeout, WriteTimeout: host.RequestTimeout, IdleTimeout: host.RequestTimeout,
@@ -53,9 +53,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// BenchmarkTrack sends events of 400 bytes by 64 connections, each of which waits for its
-// answer, to the function and to a handler that does nothing, in turn, and reports the
-// middle one of the rounds' ratios. Client, function and Redis share the machine.
+// BenchmarkTrack sends events of 400 bytes over 64 connections, to the function and to the
+// baseline in turn. Each connection waits for the response before it sends the next event.
+// It reports the median ratio of the rounds. Client, function and Redis share the machine.
 func BenchmarkTrack(b *testing.B) {
 	program := filepath.Join(b.TempDir(), "track")
 	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "./cmd").CombinedOutput(); err != nil {
@@ -66,7 +66,7 @@ func BenchmarkTrack(b *testing.B) {
 		`INSERT INTO sites (public_id, domain, timezone) VALUES ('s_1', 'example.com', 'Europe/Paris')`); err != nil {
 		b.Fatal(err)
 	}
-	nothing := serve(b, os.Args[0], func(port string) []string { return []string{doNothing + "=" + port} })
+	baseline := serve(b, os.Args[0], func(port string) []string { return []string{baselinePort + "=" + port} })
 	for _, fsync := range []string{redis.FsyncEverySecond, redis.FsyncAlways} {
 		b.Run("fsync="+fsync, func(b *testing.B) {
 			queue, err := redis.Start(b.Context(), b.TempDir(), redis.Fsync(fsync))
@@ -77,22 +77,22 @@ func BenchmarkTrack(b *testing.B) {
 			track := serve(b, program, func(port string) []string {
 				return []string{"PORT=" + port, "DATABASE_URL=" + database, "REDIS_URL=" + queue.URL(), "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=warn"}
 			})
-			compare(b, track, nothing)
+			compare(b, track, baseline)
 		})
 	}
 }
 
-// compare runs the rounds, and reports.
-func compare(b *testing.B, track, nothing string) {
+// compare runs the rounds and reports the metrics.
+func compare(b *testing.B, track, baseline string) {
 	b.Helper()
 	for b.Loop() {
-		load(b, nothing, benchRound/4)
+		load(b, baseline, benchRound/4)
 		load(b, track, benchRound/4)
 		var ratios, rates, p99s, idle, idleP99s []float64
 		began := scrape(b, track)
 		warm, events := began["process_resident_memory_bytes"], 0
 		for range benchRounds {
-			a, c := load(b, nothing, benchRound), load(b, track, benchRound)
+			a, c := load(b, baseline, benchRound), load(b, track, benchRound)
 			ratios = append(ratios, 100*c.rate()/a.rate())
 			rates, p99s = append(rates, c.rate()), append(p99s, c.p99())
 			idle, idleP99s = append(idle, a.rate()), append(idleP99s, a.p99())
@@ -137,7 +137,7 @@ func serve(b *testing.B, program string, env func(port string) []string) string 
 	}
 	b.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
 	url := "http://127.0.0.1:" + port
-	for patience := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		response, err := http.Get(url + "/_/ready")
 		if err == nil {
 			_ = response.Body.Close()
@@ -145,13 +145,13 @@ func serve(b *testing.B, program string, env func(port string) []string) string 
 				return url
 			}
 		}
-		if time.Now().After(patience) {
+		if time.Now().After(deadline) {
 			b.Fatalf("%s is not ready: %v", program, err)
 		}
 	}
 }
 
-// scrape reads the metrics of a process that have no labels.
+// scrape returns the metrics without labels of a process.
 func scrape(b *testing.B, url string) map[string]float64 {
 	b.Helper()
 	response, err := http.Get(url + "/metrics")
@@ -159,32 +159,32 @@ func scrape(b *testing.B, url string) map[string]float64 {
 		b.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	found := map[string]float64{}
+	values := map[string]float64{}
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), " ")
 		if n, err := strconv.ParseFloat(value, 64); err == nil {
-			found[name] = n
+			values[name] = n
 		}
 	}
-	return found
+	return values
 }
 
-// measured is what a load came to.
-type measured struct {
-	waits []time.Duration // of every request
+// measurement is the result of a load.
+type measurement struct {
+	waits []time.Duration // response time of every request
 	took  time.Duration
 }
 
-func (m measured) rate() float64 { return float64(len(m.waits)) / m.took.Seconds() }
+func (m measurement) rate() float64 { return float64(len(m.waits)) / m.took.Seconds() }
 
-// p99 is in milliseconds.
-func (m measured) p99() float64 {
+// p99 returns the 99th percentile of the response times, in milliseconds.
+func (m measurement) p99() float64 {
 	slices.Sort(m.waits)
 	return float64(m.waits[len(m.waits)*99/100].Microseconds()) / 1000
 }
 
-// load sends events for some time.
-func load(b *testing.B, url string, length time.Duration) (all measured) {
+// load sends events for a duration.
+func load(b *testing.B, url string, length time.Duration) (all measurement) {
 	b.Helper()
 	address := strings.TrimPrefix(url, "http://")
 	began := time.Now()
@@ -209,19 +209,19 @@ func load(b *testing.B, url string, length time.Duration) (all measured) {
 	return all
 }
 
-// converse sends requests by one connection, each after the answer to the one before.
+// converse sends requests over one connection, each after the response to the previous one.
 func converse(ctx context.Context, address string, requests [][]byte, ends time.Time) (waits []time.Duration, err error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = conn.Close() }()
-	answers := bufio.NewReader(conn)
+	responses := bufio.NewReader(conn)
 	for at := time.Now(); at.Before(ends); {
 		if _, err := conn.Write(requests[len(waits)%len(requests)]); err != nil {
 			return nil, err
 		}
-		if err := accepted(answers); err != nil {
+		if err := readAccepted(responses); err != nil {
 			return nil, err
 		}
 		now := time.Now()
@@ -231,31 +231,31 @@ func converse(ctx context.Context, address string, requests [][]byte, ends time.
 	return waits, nil
 }
 
-// accepted reads an answer, which must be 202.
-func accepted(r *bufio.Reader) error {
+// readAccepted reads a response, which must have status 202.
+func readAccepted(r *bufio.Reader) error {
 	length := 0
 	for first := true; ; first = false {
 		line, err := r.ReadSlice('\n')
 		if err != nil {
-			return fmt.Errorf("read an answer: %w", err)
+			return fmt.Errorf("read a response: %w", err)
 		}
 		switch line = bytes.TrimSpace(line); {
 		case first && !bytes.HasPrefix(line, []byte("HTTP/1.1 202")):
-			return fmt.Errorf("answered %s", line)
+			return fmt.Errorf("got %s, want status 202", line)
 		case len(line) == 0:
 			if _, err := io.CopyN(io.Discard, r, int64(length)); err != nil {
-				return fmt.Errorf("read an answer: %w", err)
+				return fmt.Errorf("read a response: %w", err)
 			}
 			return nil
 		case bytes.HasPrefix(line, []byte("Content-Length: ")):
 			if length, err = strconv.Atoi(string(line[len("Content-Length: "):])); err != nil {
-				return fmt.Errorf("read an answer: %w", err)
+				return fmt.Errorf("read a response: %w", err)
 			}
 		}
 	}
 }
 
-// requests are those of fifty visitors.
+// requests returns requests of fifty visitors.
 func requests(seed uint64) [][]byte {
 	agents := []string{
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",

@@ -22,9 +22,9 @@ import (
 	"github.com/analytics-platform/analytics/shared/aggregate"
 )
 
-// send makes a request as the browser of 203.0.113.7 would, and returns the answer
-// with its body.
-func (c *collector) send(t *testing.T, method, path, body string, headers ...string) (*http.Response, string) {
+// send sends a request as the browser of 203.0.113.7, and returns the response and its
+// body.
+func (c *service) send(t *testing.T, method, path, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, c.url+path, strings.NewReader(body))
 	if err != nil {
@@ -47,26 +47,26 @@ func (c *collector) send(t *testing.T, method, path, body string, headers ...str
 	return response, string(data)
 }
 
-func TestPlausibleAnswers(t *testing.T) { //nolint:tparallel // as below
+func TestPlausible(t *testing.T) { //nolint:tparallel // see the loop
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	const good = `{"n":"pageview","u":"https://example.com/","d":"example.com"}`
-	for name, test := range map[string]struct { //nolint:paralleltest // what is queued is counted after them
+	for name, test := range map[string]struct { //nolint:paralleltest // the queued events are counted afterwards
 		body    string
 		headers []string
 		status  int
 		answer  string
 		dropped string
 	}{
-		"taken":                  {good, nil, 202, "ok", ""},
-		"as text":                {good, []string{"Content-Type", "text/plain"}, 202, "ok", ""},
+		"accepted":               {good, nil, 202, "ok", ""},
+		"plain text":             {good, []string{"Content-Type", "text/plain"}, 202, "ok", ""},
 		"refused by DNT":         {good, []string{"DNT", "1"}, 202, "ok", "1"},
-		"of a bot":               {good, []string{"User-Agent", "Googlebot/2.1"}, 202, "ok", "1"},
+		"bot":                    {good, []string{"User-Agent", "Googlebot/2.1"}, 202, "ok", "1"},
 		"unknown site":           {`{"n":"pageview","u":"https://x.example/","d":"x.example"}`, nil, 202, "ok", "1"},
 		"two sites, one unknown": {`{"n":"pageview","u":"https://x.example/","d":"x.example,example.com"}`, nil, 202, "ok", "1"},
 		"no site":                {`{"n":"pageview"}`, nil, 400, `{"errors":{"domain":["can't be blank: name one site, or several separated by commas"]}}`, ""},
 		"no page":                {`{"n":"pageview","d":"example.com"}`, nil, 400, `{"errors":{"url":["a view and an engagement need the absolute address of the page, e.g. https://example.com/pricing"]}}`, ""},
-		"asked what":             {good, []string{"X-Debug-Request", "true"}, 200, `{"events":[{"site":"example.com","type":"view","url":"https://example.com/"}]}`, ""},
+		"debug":                  {good, []string{"X-Debug-Request", "true"}, 200, `{"events":[{"site":"example.com","type":"view","url":"https://example.com/"}]}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			response, answer := c.send(t, http.MethodPost, "/api/event", test.body, test.headers...)
@@ -80,7 +80,7 @@ func TestPlausibleAnswers(t *testing.T) { //nolint:tparallel // as below
 	}
 }
 
-func TestUmamiAnswers(t *testing.T) {
+func TestUmami(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	const good = `{"type":"event","payload":{"website":"s_example.com","hostname":"example.com","url":"/"}}`
@@ -91,11 +91,11 @@ func TestUmamiAnswers(t *testing.T) {
 		status     int
 		answer     string
 	}{
-		"taken":        {"/api/send", good, []string{"X-Umami-Cache", "none"}, 200, safe},
-		"a bot":        {"/api/send", good, []string{"User-Agent", "Googlebot/2.1"}, 200, `{"beep":"boop"}`},
+		"accepted":     {"/api/send", good, []string{"X-Umami-Cache", "none"}, 200, safe},
+		"bot":          {"/api/send", good, []string{"User-Agent", "Googlebot/2.1"}, 200, `{"beep":"boop"}`},
 		"DNT":          {"/api/send", good, []string{"DNT", "1"}, 200, `{"beep":"boop"}`},
 		"unknown site": {"/api/send", `{"type":"event","payload":{"website":"x","url":"https://x.example/"}}`, nil, 400, `{"error":{"code":"unknown_site","message":"payload.website: no such site: use the domain or the public id of a site that was added to this installation","status":400}}`},
-		"a batch":      {"/api/batch", "[" + good + `,{"type":"x"}]`, nil, 200, `{"cache":"none","details":[{"index":1,"response":{"error":{"code":"wrong_value","message":"type: must be one of event, identify, performance","status":400}}}],"errors":1,"processed":1,"size":2}`},
+		"batch":        {"/api/batch", "[" + good + `,{"type":"x"}]`, nil, 200, `{"cache":"none","details":[{"index":1,"response":{"error":{"code":"wrong_value","message":"type: must be one of event, identify, performance","status":400}}}],"errors":1,"processed":1,"size":2}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,7 +107,7 @@ func TestUmamiAnswers(t *testing.T) {
 	}
 }
 
-func TestSegmentAnswers(t *testing.T) {
+func TestSegment(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	for name, test := range map[string]struct {
@@ -119,9 +119,9 @@ func TestSegmentAnswers(t *testing.T) {
 		"short":        {"/v1/p", `{"writeKey":"example.com","context":{"page":{"url":"https://example.com/"}}}`, 200, map[string]any{"success": true, "accepted": 1.0}},
 		"identify":     {"/v1/identify", `{"writeKey":"example.com"}`, 200, map[string]any{"success": true, "accepted": 0.0, "dropped": []any{map[string]any{"index": 0.0, "reason": "unsupported"}}}},
 		"unknown site": {"/v1/track", `{"writeKey":"x","event":"A"}`, 400, map[string]any{"success": false, "status": 400.0, "code": "unknown_site", "field": "writeKey"}},
-		"what is left out": {"/v1/track", `{"writeKey":"example.com","event":"A","properties":{"products":[],"email":"x"}}`, 200, map[string]any{"success": true, "accepted": 1.0, "warnings": []any{
-			map[string]any{"index": 0.0, "field": "properties.email", "detail": "left out: its name says that it is personal data"},
-			map[string]any{"index": 0.0, "field": "properties.products", "detail": "left out: a property must be a string, a number or a boolean"},
+		"omitted properties": {"/v1/track", `{"writeKey":"example.com","event":"A","properties":{"products":[],"email":"x"}}`, 200, map[string]any{"success": true, "accepted": 1.0, "warnings": []any{
+			map[string]any{"index": 0.0, "field": "properties.email", "detail": "omitted: its name suggests personal data"},
+			map[string]any{"index": 0.0, "field": "properties.products", "detail": "omitted: a property must be a string, a number or a boolean"},
 		}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,11 +140,11 @@ func TestSegmentAnswers(t *testing.T) {
 		})
 	}
 	if response, _ := c.send(t, http.MethodPost, "/v1/nothing", `{}`); response.StatusCode != http.StatusNotFound {
-		t.Errorf("an unknown path is answered with %d", response.StatusCode)
+		t.Errorf("unknown path: status %d, want 404", response.StatusCode)
 	}
 }
 
-func TestPixelIsAlwaysShown(t *testing.T) {
+func TestPixel(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	for name, test := range map[string]struct {
@@ -152,9 +152,9 @@ func TestPixelIsAlwaysShown(t *testing.T) {
 		headers []string
 		outcome string
 	}{
-		"the page by its referer": {"?site=example.com", []string{"Referer", "https://example.com/a"}, "accepted"},
-		"refused":                 {"?site=example.com", []string{"Sec-GPC", "1"}, "dropped: consent"},
-		"no site":                 {"?url=https://example.com/", nil, "refused: site: say which site the event belongs to: its domain or its public id"},
+		"page from Referer": {"?site=example.com", []string{"Referer", "https://example.com/a"}, "accepted"},
+		"refused":           {"?site=example.com", []string{"Sec-GPC", "1"}, "dropped: consent"},
+		"no site":           {"?url=https://example.com/", nil, "refused: site: say which site the event belongs to: its domain or its public id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,7 +163,7 @@ func TestPixelIsAlwaysShown(t *testing.T) {
 				t.Errorf("status %d, %d bytes", response.StatusCode, len(image))
 			}
 			if got := response.Header.Get("X-Analytics-Outcome"); got != test.outcome || !strings.Contains(response.Header.Get("Cache-Control"), "no-store") {
-				t.Errorf("outcome %q, cached by %q", got, response.Header.Get("Cache-Control"))
+				t.Errorf("outcome %q, Cache-Control %q", got, response.Header.Get("Cache-Control"))
 			}
 		})
 	}
@@ -173,7 +173,7 @@ func TestCompressedBodies(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	const good = `{"site":"example.com","type":"click"}`
-	pack := map[string]func(string) string{
+	compressors := map[string]func(string) string{
 		"gzip": func(s string) string {
 			var b bytes.Buffer
 			w := gzip.NewWriter(&b)
@@ -193,16 +193,16 @@ func TestCompressedBodies(t *testing.T) {
 			return b.String()
 		},
 	}
-	for encoding, compress := range pack {
+	for encoding, compress := range compressors {
 		for name, test := range map[string]struct {
 			body   string
 			status int
 			code   any
 		}{
-			"good":   {compress(good), 202, nil},
-			"a bomb": {compress(good + strings.Repeat(" ", 100<<20)), 413, "body_too_large"},
-			"cut":    {compress(good)[:12], 400, "malformed"},
-			"plain":  {good, 400, "malformed"},
+			"good":      {compress(good), 202, nil},
+			"bomb":      {compress(good + strings.Repeat(" ", 100<<20)), 413, "body_too_large"},
+			"truncated": {compress(good)[:12], 400, "malformed"},
+			"plain":     {good, 400, "malformed"},
 		} {
 			t.Run(encoding+" "+name, func(t *testing.T) {
 				t.Parallel()
@@ -215,9 +215,9 @@ func TestCompressedBodies(t *testing.T) {
 	}
 }
 
-// TestARetryIsOneEvent in every format whose events have ids: while the first is
-// queued, and when it has been stored.
-func TestARetryIsOneEvent(t *testing.T) {
+// TestRetry checks in every format with event ids that a retry is no second event, whether
+// the first is still queued or already stored.
+func TestRetry(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	id := func() string { return uuid.Must(uuid.NewV7()).String() }
@@ -239,7 +239,7 @@ func TestARetryIsOneEvent(t *testing.T) {
 		{http.MethodPost, "/v1/track", `{"event":"A","messageId":"node-next-1"}`, basic},
 		{http.MethodPost, "/v1/batch", `{"batch":[{"type":"track","event":"A","messageId":"node-next-2","timestamp":"` + yesterday.Format(time.RFC3339Nano) + `"}]}`, basic},
 	}
-	drainer := &aggregate.Aggregator{Redis: c.client, Database: c.db}
+	aggregator := &aggregate.Aggregator{Redis: c.client, Database: c.db}
 	var result aggregate.Result
 	for try := range 3 {
 		for _, r := range requests {
@@ -248,10 +248,10 @@ func TestARetryIsOneEvent(t *testing.T) {
 			}
 		}
 		if try == 0 {
-			continue // the second try meets the first in the queue, the third in the record
+			continue // the second try meets the first in the queue, the third in the database
 		}
 		var err error
-		if result, err = drainer.Run(t.Context()); err != nil {
+		if result, err = aggregator.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -260,13 +260,13 @@ func TestARetryIsOneEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if events != len(requests) || result.Events != 0 || result.Duplicates != int64(len(requests)) {
-		t.Errorf("%d events of %d requests that were sent three times; the last %+v", events, len(requests), result)
+		t.Errorf("%d events after sending %d requests three times; last run %+v", events, len(requests), result)
 	}
 }
 
-// TestTheCommandsOfTheDocument runs each command of docs/trackers.md, and looks for
-// the pages that they name.
-func TestTheCommandsOfTheDocument(t *testing.T) {
+// TestDocumentedCommands runs each command of docs/trackers.md, and checks the pages of the
+// queued events.
+func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	document, err := os.ReadFile("../../docs/trackers.md")

@@ -14,7 +14,7 @@ type metrics struct {
 	shed        prometheus.Counter
 }
 
-func newMetrics(registry prometheus.Registerer, room *queue.MemoryGuard) metrics {
+func newMetrics(registry prometheus.Registerer, guard *queue.MemoryGuard) metrics {
 	m := metrics{
 		accepted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_track_events_total",
@@ -22,30 +22,30 @@ func newMetrics(registry prometheus.Registerer, room *queue.MemoryGuard) metrics
 		}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "analytics_track_dropped_events_total",
-			Help: "Events that were left out, by site (its domain; empty when it is not known) and reason.",
+			Help: "Events that were dropped, by site (its domain; empty if it is not known) and reason.",
 		}, []string{"site", "reason"}),
 		skewed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_track_skewed_events_total",
-			Help: "Accepted events whose client's clock could not be right: their time was set to arrival.",
+			Help: "Accepted events whose client's clock was wrong: their time was set to arrival.",
 		}),
 		unavailable: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_track_unavailable_total",
-			Help: "Requests that were answered with 503 since the queue could not take their events.",
+			Help: "Requests rejected with 503 because their events could not be queued.",
 		}),
 		shed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_track_shed_total",
-			Help: "Requests that were answered with 503 since Redis was short of memory.",
+			Help: "Requests rejected with 503 because Redis was short of memory.",
 		}),
 	}
 	memory := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "analytics_queue_memory_ratio",
-		Help: "Memory that Redis uses, as a share of what it may use; 0 when it does not tell. Above 0.85 events are refused, until it is below 0.80.",
-	}, room.Ratio)
+		Help: "Memory that Redis uses, as a share of its limit; 0 if unknown. Above 0.85 events are rejected, until it is below 0.80.",
+	}, guard.Ratio)
 	evicts := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "analytics_queue_may_evict",
-		Help: "1 when the maxmemory-policy of Redis lets it delete events that are not stored yet, else 0.",
+		Help: "1 if the maxmemory-policy of Redis allows it to delete events that are not stored yet, else 0.",
 	}, func() float64 {
-		if room.Evicts() {
+		if guard.Evicts() {
 			return 1
 		}
 		return 0

@@ -21,7 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
-// sources are core.js and the extensions, a file each.
+// sources holds core.js, and a file for each extension.
 //
 //go:embed script
 var sources embed.FS
@@ -31,8 +31,8 @@ const (
 	scriptSuffix = ".js"
 	coreScript   = "core"
 
-	// Browsers ask for a script that may change once an hour at most; one that is named
-	// by its content is theirs for good.
+	// A browser revalidates an unversioned script at most once an hour, and never a script
+	// with a version.
 	scriptCache    = "public, max-age=3600, stale-while-revalidate=86400"
 	versionedCache = "public, max-age=31536000, immutable"
 )
@@ -40,16 +40,16 @@ const (
 // scripts serves the browser tracker and its extensions:
 //
 //   - script.js: the core.
-//   - script.outbound.forms.js: the core with extensions, in whichever order.
-//   - script.outbound.forms.0123456789abcdef.js: the same, which is never asked for
-//     again while it is what the number says. With the number of another version it is
-//     served as the current one, so that pages made before an update go on counting.
+//   - script.outbound.forms.js: the core with extensions, in any order.
+//   - script.outbound.forms.0123456789abcdef.js: the same with a version, which browsers
+//     cache forever. With another version, the current script is served as unversioned, so
+//     that pages made before an update keep counting.
 type scripts struct {
 	parts      map[string][]byte // minified, by name
 	extensions []string          // names, in order
 
 	mu    sync.Mutex
-	built map[string]*script // by extensions; there are few sets
+	built map[string]*script // by extensions; there are few combinations
 }
 
 // script is the core with extensions.
@@ -58,8 +58,8 @@ type script struct {
 	version string // hash of the content
 }
 
-// newScripts minifies the sources and returns what serves them, compressed for those
-// who take it so.
+// newScripts minifies the sources and returns the handler that serves them, compressed if
+// the client accepts it.
 func newScripts() (http.Handler, error) {
 	s := &scripts{parts: map[string][]byte{}, built: map[string]*script{}}
 	files, err := fs.Glob(sources, "script/*.js")
@@ -89,7 +89,7 @@ func newScripts() (http.Handler, error) {
 }
 
 func (s *scripts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	names, version, ok := readScriptPath(r.URL.Path)
+	names, version, ok := parseScriptPath(r.URL.Path)
 	if !ok {
 		notFound(w)
 		return
@@ -97,24 +97,24 @@ func (s *scripts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, name := range names {
 		if !slices.Contains(s.extensions, name) {
 			problem.Write(w, problem.New(http.StatusNotFound, problem.CodeNotFound,
-				"the script has no such extension; those are "+strings.Join(s.extensions, ", ")))
+				"no such extension of the script; the extensions are "+strings.Join(s.extensions, ", ")))
 			return
 		}
 	}
-	found := s.with(names)
+	built := s.build(names)
 	h := w.Header()
 	h.Set("Cache-Control", scriptCache)
-	if version == found.version {
+	if version == built.version {
 		h.Set("Cache-Control", versionedCache)
 	}
-	h.Set("ETag", `W/"`+found.version+`"`) // weak: the same in compressed form
+	h.Set("ETag", `W/"`+built.version+`"`) // weak, since the compressed form has the same tag
 	h.Set("Content-Type", "text/javascript; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(found.content))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(built.content))
 }
 
-// with is the core with extensions, which must be there.
-func (s *scripts) with(names []string) *script {
+// build returns the core with extensions, which must exist.
+func (s *scripts) build(names []string) *script {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	key := strings.Join(names, ".")
@@ -134,12 +134,12 @@ func (s *scripts) with(names []string) *script {
 // versionSize is the length of a version in bytes.
 const versionSize = 8
 
-// readScriptPath reads the path of a script, such as /script.forms.0123456789abcdef.js:
-// the names of its extensions, and its version, if it has one.
-func readScriptPath(path string) (names []string, version string, ok bool) {
-	rest, begins := strings.CutPrefix(strings.TrimPrefix(path, "/"), scriptPrefix)
-	rest, ends := strings.CutSuffix(rest, scriptSuffix)
-	if !begins || !ends {
+// parseScriptPath parses the path of a script, such as /script.forms.0123456789abcdef.js,
+// into the names of the extensions and the version, "" if absent.
+func parseScriptPath(path string) (names []string, version string, ok bool) {
+	rest, hasPrefix := strings.CutPrefix(strings.TrimPrefix(path, "/"), scriptPrefix)
+	rest, hasSuffix := strings.CutSuffix(rest, scriptSuffix)
+	if !hasPrefix || !hasSuffix {
 		return nil, "", false
 	}
 	if rest == "" {

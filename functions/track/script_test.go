@@ -15,7 +15,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
-// get asks for a path without following what it says about compression.
+// get requests a URL without decompressing the response.
 func get(t *testing.T, url string, headers ...string) (response *http.Response, body []byte) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -50,16 +50,16 @@ func TestScript(t *testing.T) {
 		status  int
 		cache   string // what Cache-Control must hold
 	}{
-		"plain":                {"/script.js", nil, 200, "max-age=3600, stale-while-revalidate"},
-		"with an extension":    {"/script.outbound.js", nil, 200, "max-age=3600"},
-		"with all":             {"/script.404.downloads.engagement.forms.outbound.vitals.js", nil, 200, "max-age=3600"},
-		"versioned":            {"/script." + version + ".js", nil, 200, "immutable"},
-		"another version":      {"/script.0123456789abcdef.js", nil, 200, "max-age=3600"},
-		"asked again":          {"/script.js", []string{"If-None-Match", plain.Header.Get("ETag")}, 304, "max-age=3600"},
-		"asked for compressed": {"/script.js", []string{"If-None-Match", plain.Header.Get("ETag"), "Accept-Encoding", "gzip"}, 304, "max-age=3600"},
-		"no such extension":    {"/script.core.js", nil, 404, ""},
-		"no extension":         {"/script..js", nil, 404, ""},
-		"another file":         {"/scripts.js", nil, 404, ""},
+		"plain":                   {"/script.js", nil, 200, "max-age=3600, stale-while-revalidate"},
+		"extension":               {"/script.outbound.js", nil, 200, "max-age=3600"},
+		"all extensions":          {"/script.404.downloads.engagement.forms.outbound.vitals.js", nil, 200, "max-age=3600"},
+		"versioned":               {"/script." + version + ".js", nil, 200, "immutable"},
+		"other version":           {"/script.0123456789abcdef.js", nil, 200, "max-age=3600"},
+		"conditional":             {"/script.js", []string{"If-None-Match", plain.Header.Get("ETag")}, 304, "max-age=3600"},
+		"conditional, compressed": {"/script.js", []string{"If-None-Match", plain.Header.Get("ETag"), "Accept-Encoding", "gzip"}, 304, "max-age=3600"},
+		"unknown extension":       {"/script.core.js", nil, 404, ""},
+		"empty extension":         {"/script..js", nil, 404, ""},
+		"other file":              {"/scripts.js", nil, 404, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,33 +73,33 @@ func TestScript(t *testing.T) {
 		})
 	}
 	if _, body := get(t, c.url+"/script.pdf.js"); !bytes.Contains(body, []byte("404, downloads, engagement, forms, outbound, vitals")) {
-		t.Errorf("an unknown extension is answered with %s, want those that there are", body)
+		t.Errorf("unknown extension: got %s, want the list of extensions", body)
 	}
 	one, _ := get(t, c.url+"/script.forms.outbound.js")
 	other, _ := get(t, c.url+"/script.outbound.forms.outbound.js")
 	if one.Header.Get("ETag") == "" || one.Header.Get("ETag") != other.Header.Get("ETag") {
-		t.Error("the order in which extensions are named makes another script")
+		t.Error("the script depends on the order of the extensions")
 	}
 
-	packed, body := get(t, c.url+"/script.js", "Accept-Encoding", "gzip")
+	compressed, body := get(t, c.url+"/script.js", "Accept-Encoding", "gzip")
 	r, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	unpacked, err := io.ReadAll(r)
-	if err != nil || !bytes.Equal(unpacked, core) || packed.Header.Get("Content-Encoding") != "gzip" || packed.Header.Get("Vary") != "Accept-Encoding" {
-		t.Errorf("%v, %v; want the same, compressed", err, packed.Header)
+	decompressed, err := io.ReadAll(r)
+	if err != nil || !bytes.Equal(decompressed, core) || compressed.Header.Get("Content-Encoding") != "gzip" || compressed.Header.Get("Vary") != "Accept-Encoding" {
+		t.Errorf("%v, %v; want the same script, compressed", err, compressed.Header)
 	}
 }
 
-// TestSizeOfTheScript is what a page pays for being counted.
-func TestSizeOfTheScript(t *testing.T) {
+// TestScriptSize limits the size of the script that pages load.
+func TestScriptSize(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	for _, name := range []string{"", ".404", ".downloads", ".engagement", ".forms", ".outbound", ".vitals"} {
 		_, body := get(t, c.url+"/script"+name+".js")
-		var packed bytes.Buffer
-		w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+		var compressed bytes.Buffer
+		w, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,9 +109,9 @@ func TestSizeOfTheScript(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("script%s.js: %d bytes, %d gzipped", name, len(body), packed.Len())
-		if name == "" && packed.Len() >= 1000 {
-			t.Errorf("the core has %d bytes gzipped, want fewer than 1000", packed.Len())
+		t.Logf("script%s.js: %d bytes, %d gzipped", name, len(body), compressed.Len())
+		if name == "" && compressed.Len() >= 1000 {
+			t.Errorf("the core has %d bytes gzipped, want less than 1000", compressed.Len())
 		}
 		if comment := regexp.MustCompile(`/\*|\n//`); comment.Match(body) {
 			t.Errorf("script%s.js has comments", name)

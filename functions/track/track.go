@@ -1,9 +1,9 @@
-// Package track is the function that takes events in. It answers 202 only once
-// the queue has the events, and needs nothing but Redis while it runs.
+// Package track is the function that accepts events. It responds with 202 only once the
+// events are in the queue, and needs only Redis while it runs.
 //
-// It holds the HTTP surface: what trackers send is read by shared/ingest/wire, what an event
-// may be is in shared/model/event, what becomes of it in shared/ingest/pipeline. It must never log or
-// answer with an address, a user agent or a subject.
+// It is the HTTP layer: shared/ingest/wire decodes the formats of trackers,
+// shared/model/event validates events, and shared/ingest/pipeline processes them. It must
+// never log or return an address, a user agent or a subject.
 package track
 
 import (
@@ -33,40 +33,40 @@ import (
 	"github.com/analytics-platform/analytics/shared/queue"
 )
 
-// Config is what the function can be told.
+// Config is the configuration of the function.
 type Config struct {
-	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"keys the hashes of subjects, 32 characters at least; without it subjects are refused"`
-	TrustedHops int    `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"how many proxies before the function tell for whom they ask; 1 behind an OpenFaaS gateway, 2 on Knative"`
-	TrustedName string `env:"TRUSTED_PROXY_HEADER" envDefault:"X-Forwarded-For" envDoc:"the header in which they do: X-Forwarded-For, Forwarded, or one with a single address such as CF-Connecting-IP"`
-	RateLimit   int    `env:"RATE_LIMIT" envDefault:"6000" envDoc:"how many events a minute are taken from one address (of IPv6, one /64); 0 for no limit"`
-	GeoDatabase string `env:"GEO_DATABASE" envDoc:"path of a database of cities in MaxMind's format (.mmdb), for regions and cities; read again when it changes"`
-	Datacenters string `env:"DATACENTER_NETWORKS" envDoc:"path of a list of networks, one a line, whose events are dropped as those of programs"`
-	MemoryLimit int64  `env:"QUEUE_MEMORY_LIMIT" envDefault:"0" envDoc:"how many bytes of memory Redis may use, for one that has no maxmemory; 0 stands for 80 % of its machine's"`
+	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"key of the hashes of subjects, at least 32 characters; without it, subjects are rejected"`
+	TrustedHops int    `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"number of trusted reverse proxies in front of the function; 1 behind an OpenFaaS gateway, 2 on Knative"`
+	TrustedName string `env:"TRUSTED_PROXY_HEADER" envDefault:"X-Forwarded-For" envDoc:"header in which the trusted proxies send the client's address: X-Forwarded-For, Forwarded, or one with a single address such as CF-Connecting-IP"`
+	RateLimit   int    `env:"RATE_LIMIT" envDefault:"6000" envDoc:"maximum number of events per minute from one address (for IPv6, one /64); 0 means no limit"`
+	GeoDatabase string `env:"GEO_DATABASE" envDoc:"path of a city database in MaxMind's format (.mmdb), for regions and cities; reloaded when the file changes"`
+	Datacenters string `env:"DATACENTER_NETWORKS" envDoc:"path of a list of networks, one per line, whose events are dropped as a program's"`
+	MemoryLimit int64  `env:"QUEUE_MEMORY_LIMIT" envDefault:"0" envDoc:"memory limit of Redis in bytes, if it has no maxmemory; 0 means 80 % of its machine's memory"`
 }
 
 type function struct {
 	pipeline *pipeline.Pipeline
 	registry *registry.Registry
 	writer   *queue.Writer
-	room     *queue.MemoryGuard
+	memory   *queue.MemoryGuard
 	limiter  *limit.Limiter
-	rate     int          // events a minute from one address; 0 is no limit
-	limited  atomic.Int64 // when the operator was told of an address that sends more, in seconds since 1970
+	rate     int          // events per minute from one address; 0 means no limit
+	limited  atomic.Int64 // when a sender over the limit was last logged, in seconds since 1970
 	proxies  privacy.Proxies
 	now      func() time.Time
 	log      *slog.Logger
 	metrics  metrics
 }
 
-// New makes the function. It needs Redis; the database only when Redis has no copy
-// of the sites.
+// New returns the function. It needs Redis, and the database only if Redis has no copy of
+// the sites.
 func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
 		return nil, err
 	}
 	if config.SubjectKey != "" && len(config.SubjectKey) < 32 {
-		return nil, errors.New("SUBJECT_KEY is too short: it needs 32 characters at least, e.g. from `openssl rand -hex 32`")
+		return nil, errors.New("SUBJECT_KEY is too short: it needs at least 32 characters, e.g. from `openssl rand -hex 32`")
 	}
 	proxies, err := privacy.TrustProxies(config.TrustedHops, config.TrustedName)
 	if err != nil {
@@ -85,25 +85,25 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, err
 	}
 	enricher.LogPlaces(ctx, env.Logger()) // only now: a wrong configuration is reported in one line
-	room := queue.NewMemoryGuard(client, config.MemoryLimit)
-	if err := room.Load(ctx); errors.Is(err, queue.ErrEvicts) { // of any other Run tells
+	memory := queue.NewMemoryGuard(client, config.MemoryLimit)
+	if err := memory.Load(ctx); errors.Is(err, queue.ErrEvicts) { // Run logs other errors
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
 	f := &function{
 		pipeline: &pipeline.Pipeline{Enricher: enricher, SubjectKey: []byte(config.SubjectKey), NewID: newID},
 		registry: registry.New(client, db, time.Now),
 		writer:   queue.NewWriter(client),
-		room:     room,
+		memory:   memory,
 		limiter:  limit.New(client, time.Now),
 		rate:     config.RateLimit,
 		proxies:  proxies,
 		now:      time.Now,
 		log:      env.Logger(),
-		metrics:  newMetrics(env.Metrics(), room),
+		metrics:  newMetrics(env.Metrics(), memory),
 	}
 	if err := f.registry.Load(ctx); err != nil {
 		f.writer.Close()
-		return nil, fmt.Errorf("learn the sites: %w", err)
+		return nil, fmt.Errorf("load the sites: %w", err)
 	}
 	scripts, err := newScripts()
 	if err != nil {
@@ -113,11 +113,11 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	running, stop := context.WithCancel(context.Background())
 	var background sync.WaitGroup
 	background.Go(func() {
-		f.registry.Run(running, func(err error) { f.log.Warn("the sites could not be refreshed", "error", err) })
+		f.registry.Run(running, func(err error) { f.log.Warn("reloading the sites failed; the previous ones stay in use", "error", err) })
 	})
-	background.Go(func() { room.Run(running, f.log) })
+	background.Go(func() { memory.Run(running, f.log) })
 	background.Go(func() {
-		f.limiter.Run(running, func(err error) { f.log.Warn("limits are not shared with other replicas for now", "error", err) })
+		f.limiter.Run(running, func(err error) { f.log.Warn("rate-limit sync with Redis failed; limiting locally", "error", err) })
 	})
 	background.Go(func() { refresh(running, enricher, f.log) })
 	return &host.Function{
@@ -132,7 +132,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	}, nil
 }
 
-// refresh reads the operator's files again within a minute of their change.
+// refresh reloads the operator's files within a minute after they change.
 func refresh(ctx context.Context, enricher *enrich.Enricher, log *slog.Logger) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
@@ -142,7 +142,7 @@ func refresh(ctx context.Context, enricher *enrich.Enricher, log *slog.Logger) {
 			return
 		case <-tick.C:
 			if err := enricher.Refresh(); err != nil {
-				log.Warn("GEO_DATABASE could not be read again: the one before stays in use", "error", err)
+				log.Warn("reloading GEO_DATABASE failed; the previous one stays in use", "error", err)
 			}
 		}
 	}
@@ -152,12 +152,12 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 func (f *function) routes(scripts http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /{$}", f.speak(native{}))
+	mux.HandleFunc("POST /{$}", f.handle(native{}))
 	mux.HandleFunc("POST /api/event", f.plausible)
-	mux.HandleFunc("POST /api/send", f.speak(umami{}))
-	mux.HandleFunc("POST /api/batch", f.speak(umami{batch: true}))
+	mux.HandleFunc("POST /api/send", f.handle(umami{}))
+	mux.HandleFunc("POST /api/batch", f.handle(umami{batch: true}))
 	mux.HandleFunc("POST /v1/{type}", f.segment)
-	mux.HandleFunc("GET /pixel.gif", f.speak(pixel{}))
+	mux.HandleFunc("GET /pixel.gif", f.handle(pixel{}))
 	mux.Handle("GET /{script}", scripts)
 	for _, path := range []string{"/{$}", "/api/event", "/api/send", "/api/batch", "/v1/{type}"} {
 		mux.HandleFunc(path, postOnly)
@@ -176,14 +176,14 @@ func notFound(w http.ResponseWriter) {
 		"this function has POST /, /api/event, /api/send, /api/batch, /v1/batch, /v1/track and /v1/page, and GET /pixel.gif and /script.js"))
 }
 
-// anyOrigin lets pages of every site send events and load the script: neither
+// anyOrigin allows pages of any site to send events and to load the script. Neither request
 // carries credentials.
 func anyOrigin(next http.Handler) http.Handler {
-	origins, policy := []string{"*"}, []string{"cross-origin"} // the same for all answers, which only read them
+	origins, policy := []string{"*"}, []string{"cross-origin"} // shared by all responses, which don't modify them
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h["Access-Control-Allow-Origin"] = origins
-		if r.Method == http.MethodGet { // only what pages hold needs it, not what they send
+		if r.Method == http.MethodGet { // needed for embedded resources only
 			h["Cross-Origin-Resource-Policy"] = policy
 		}
 		if r.Method == http.MethodOptions {
@@ -194,8 +194,8 @@ func anyOrigin(next http.Handler) http.Handler {
 	})
 }
 
-// tell sets a header that scripts of any site may read.
-func tell(w http.ResponseWriter, name, value string) {
+// setExposed sets a header that scripts of any site may read.
+func setExposed(w http.ResponseWriter, name, value string) {
 	w.Header().Set(name, value)
 	w.Header().Add("Access-Control-Expose-Headers", name)
 }
@@ -208,10 +208,10 @@ func preflight(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// read reads the events of a request; ok is false when it was answered instead.
-func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batch wire.Batch, ok bool) {
-	if f.room.Full() {
-		f.shed(w, of)
+// read decodes the events of a request. ok is false if it has written a response instead.
+func (f *function) read(w http.ResponseWriter, r *http.Request, c codec) (batch wire.Batch, ok bool) {
+	if f.memory.Full() {
+		f.shed(w, c)
 		return batch, false
 	}
 	request := wire.Request{Header: r.Header, Arrived: f.now(), Subjects: len(f.pipeline.SubjectKey) > 0}
@@ -222,19 +222,19 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, of format) (batc
 		request.Query = r.URL.Query()
 	}
 	if err == nil {
-		batch, err = of.read(request)
+		batch, err = c.decode(request)
 	}
 	if err != nil {
-		p := asProblem(err)
+		p := toProblem(err)
 		f.drop(pipeline.Result{}, f.now(), reasonOf(p))
-		of.refuse(w, p)
+		c.reject(w, p)
 		return batch, false
 	}
 	return batch, true
 }
 
-// take queues the events of a request, and answers once they are safe.
-func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch wire.Batch) {
+// enqueue queues the events of a request, and responds once they are safe.
+func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batch wire.Batch) {
 	sender := pipeline.Request{
 		Address:   f.proxies.ClientAddress(r.RemoteAddr, r.Header),
 		UserAgent: r.UserAgent(),
@@ -242,81 +242,80 @@ func (f *function) take(w http.ResponseWriter, r *http.Request, of format, batch
 		Hints:     enrich.ReadHints(r.Header),
 		Arrived:   f.now(),
 	}
-	out := answer{array: batch.Array}
-	limited := f.senderKey(sender)
-	var left []leftOut
-	over := 0 // the rate
+	out := response{array: batch.Array}
+	limitKey := f.senderKey(sender)
+	var rejected []rejection
+	over := 0 // number of events over the rate limit
 	accepted := f.writer.Group()
 	for i := range batch.Events {
 		sent := &batch.Events[i]
-		collected, err := f.collect(r.Context(), sender, sent)
-		if err == nil && collected.Dropped == "" && !f.allow(limited, &collected) {
-			collected.Dropped = overRate
+		result, err := f.process(r.Context(), sender, sent)
+		if err == nil && result.Dropped == "" && !f.allow(limitKey, &result) {
+			result.Dropped = overRate
 		}
 		switch {
 		case errors.Is(err, pipeline.ErrNoSalt):
-			f.unavailable(w, of, err)
+			f.unavailable(w, c, err)
 			return
 		case err != nil:
 			if bad, ok := errors.AsType[*validation.Error](err); ok && sent.Err == nil {
 				err = batch.Name(bad)
 			}
-			p := asProblem(err)
+			p := toProblem(err)
 			p.Index = new(i)
 			out.Errors = append(out.Errors, p)
-			left = append(left, leftOut{collected, reasonOf(p)})
-		case collected.Dropped != "":
-			if collected.Dropped == overRate {
+			rejected = append(rejected, rejection{result, reasonOf(p)})
+		case result.Dropped != "":
+			if result.Dropped == overRate {
 				over++
 			}
-			out.Dropped = append(out.Dropped, dropped{Index: i, Reason: collected.Dropped})
-			left = append(left, leftOut{collected, collected.Dropped})
+			out.Dropped = append(out.Dropped, droppedEvent{Index: i, Reason: result.Dropped})
+			rejected = append(rejected, rejection{result, result.Dropped})
 		default:
-			if collected.Skewed {
+			if result.Skewed {
 				f.metrics.skewed.Inc()
 			}
-			for _, key := range collected.PersonalProps {
+			for _, key := range result.PersonalProps {
 				name := batch.Name(&validation.Error{Field: "props." + key}).Field
-				out.Warnings = append(out.Warnings, warning{i, name, "left out: its name says that it is personal data"})
+				out.Warnings = append(out.Warnings, warning{i, name, "omitted: its name suggests personal data"})
 			}
 			for _, path := range sent.LeftOut {
-				out.Warnings = append(out.Warnings, warning{i, path, "left out: a property must be a string, a number or a boolean"})
+				out.Warnings = append(out.Warnings, warning{i, path, "omitted: a property must be a string, a number or a boolean"})
 			}
-			accepted.Add(&collected.Event)
+			accepted.Add(&result.Event)
 		}
 	}
 	out.Accepted = accepted.Len()
 	if err := f.writer.AppendGroup(r.Context(), accepted); err != nil {
-		f.unavailable(w, of, err)
+		f.unavailable(w, c, err)
 		return
 	}
-	for _, l := range left { // only now: a request that is sent again is counted again
-		f.drop(l.event, sender.Arrived, l.reason)
+	for _, r := range rejected { // not earlier: a failed request is retried, and its events are counted then
+		f.drop(r.event, sender.Arrived, r.reason)
 	}
 	if over > 0 && over == len(batch.Events) {
-		f.tooMany(w, of)
+		f.tooMany(w, c)
 		return
 	}
 	f.metrics.accepted.Add(float64(out.Accepted))
-	of.answer(w, out)
+	c.respond(w, out)
 }
 
-// leftOut is an event that is not taken, as far as it is known.
-type leftOut struct {
+// rejection is an event that is not queued, as far as it is known, and the reason.
+type rejection struct {
 	event  pipeline.Result
 	reason pipeline.Reason
 }
 
-// The reasons for which an event is left out before collect has seen it, or since it is
-// wrong.
+// The reasons for rejecting an event that the pipeline does not have.
 const (
 	invalid     pipeline.Reason = "invalid"
 	oversize    pipeline.Reason = "oversize"
 	unknownSite pipeline.Reason = "unknown_site"
-	overRate    pipeline.Reason = "rate" // more than the site takes in a minute, or than are taken from the address
+	overRate    pipeline.Reason = "rate" // over the rate limit of the site or of the address
 )
 
-// reasonOf is the reason for which an event is counted as left out that was refused.
+// reasonOf returns the reason under which a problem is counted.
 func reasonOf(p problem.Problem) pipeline.Reason {
 	switch {
 	case p.Code == validation.CodeUnknownSite:
@@ -328,8 +327,8 @@ func reasonOf(p problem.Problem) pipeline.Reason {
 	}
 }
 
-// senderKey names whoever sends a request for its limit, 0 when that is not known. It is
-// the address of the request: whom a server sends for, it can make up.
+// senderKey returns the key of the sender's rate limit, or 0 if the sender is not known. It
+// uses the address of the request, since a server can invent the addresses it reports for.
 func (f *function) senderKey(r pipeline.Request) limit.Key {
 	salt, ok := f.registry.Directory().Salt(event.DayOf(r.Arrived.UTC()))
 	if !ok || !r.Address.IsValid() {
@@ -338,44 +337,45 @@ func (f *function) senderKey(r pipeline.Request) limit.Key {
 	return limit.Key(privacy.Sender(salt, r.Address))
 }
 
-// allow counts an event against the limits of its sender and of its site.
+// allow counts an event against the limits of its sender and its site, and reports whether
+// it is within both.
 func (f *function) allow(sender limit.Key, c *pipeline.Result) bool {
 	if sender != 0 && !f.limiter.Allow(sender, f.rate) {
-		f.tellLimited()
+		f.logLimited()
 		return false
 	}
 	return f.limiter.Allow(limit.Key(c.Event.Site), c.Rate)
 }
 
-// tellLimited tells the operator, once a minute: what is taken for one client may be a
-// proxy with all of the visitors behind it.
-func (f *function) tellLimited() {
+// logLimited warns the operator, at most once a minute: the address may be a proxy's, with
+// all visitors behind it.
+func (f *function) logLimited() {
 	now, last := f.now().Unix(), f.limited.Load()
 	if now-last >= 60 && f.limited.CompareAndSwap(last, now) {
-		f.log.Warn("an address sends more than RATE_LIMIT events a minute, and the others are left out: if it is a proxy's set TRUSTED_PROXY_HOPS, if it is a server's of yours raise RATE_LIMIT")
+		f.log.Warn("an address sends more than RATE_LIMIT events per minute; the excess is dropped: if it is a proxy, set TRUSTED_PROXY_HOPS; if it is your own server, raise RATE_LIMIT")
 	}
 }
 
-// tooMany asks the client to send the same again in the next minute.
-func (f *function) tooMany(w http.ResponseWriter, of format) {
-	tell(w, "Retry-After", strconv.Itoa(1+int(f.limiter.Left().Seconds())))
-	of.refuse(w, problem.New(http.StatusTooManyRequests, problem.CodeRateLimited,
-		"more events than are taken in a minute: send the same again later, with the same ids"))
+// tooMany asks the client to retry in the next minute.
+func (f *function) tooMany(w http.ResponseWriter, c codec) {
+	setExposed(w, "Retry-After", strconv.Itoa(1+int(f.limiter.Left().Seconds())))
+	c.reject(w, problem.New(http.StatusTooManyRequests, problem.CodeRateLimited,
+		"too many events per minute: retry later with the same ids"))
 }
 
-// drop counts an event that is left out, for its site and day as far as they are known.
-func (f *function) drop(of pipeline.Result, at time.Time, reason pipeline.Reason) {
-	day := of.Event.Day
-	if of.Event.Site == 0 {
+// drop counts a dropped event for its site and day, as far as they are known.
+func (f *function) drop(r pipeline.Result, at time.Time, reason pipeline.Reason) {
+	day := r.Event.Day
+	if r.Event.Site == 0 {
 		day = event.DayOf(at.UTC())
 	}
-	f.metrics.dropped.WithLabelValues(of.Domain, string(reason)).Inc()
-	f.writer.Drop(queue.Drops{Site: of.Event.Site, Day: day, Reason: string(reason), Events: 1})
+	f.metrics.dropped.WithLabelValues(r.Domain, string(reason)).Inc()
+	f.writer.Drop(queue.Drops{Site: r.Event.Site, Day: day, Reason: string(reason), Events: 1})
 }
 
-// collect makes an event of what a client sent. What the registry doesn't know may
-// have been added a moment ago, so the record is asked before that is an answer.
-func (f *function) collect(ctx context.Context, sender pipeline.Request, sent *wire.Event) (pipeline.Result, error) {
+// process runs the pipeline for an event. If the registry does not know the site or the
+// salt, it may have been added just now, so process refreshes the registry and tries again.
+func (f *function) process(ctx context.Context, sender pipeline.Request, sent *wire.Event) (pipeline.Result, error) {
 	if sent.Err != nil || sent.Ignored != "" {
 		known := pipeline.Attribute(f.registry.Directory(), sent.Input.Site, sender.Arrived)
 		known.Dropped = pipeline.Reason(sent.Ignored)
@@ -388,36 +388,36 @@ func (f *function) collect(ctx context.Context, sender pipeline.Request, sent *w
 		sender.UserAgent = sent.UserAgent
 	}
 	in := sent.Input
-	collected, err := f.pipeline.Run(f.registry.Directory(), sender, in)
+	result, err := f.pipeline.Run(f.registry.Directory(), sender, in)
 	if bad, ok := errors.AsType[*validation.Error](err); ok && bad.Code == validation.CodeUnknownSite || errors.Is(err, pipeline.ErrNoSalt) {
-		if asked := f.registry.Refresh(ctx); asked != nil {
-			f.log.Warn("the record could not be asked for a site", "error", asked)
+		if refreshErr := f.registry.Refresh(ctx); refreshErr != nil {
+			f.log.Warn("refreshing the sites failed", "error", refreshErr)
 		}
 		return f.pipeline.Run(f.registry.Directory(), sender, in)
 	}
-	return collected, err
+	return result, err
 }
 
-// unavailable asks the client to send the same again.
-func (f *function) unavailable(w http.ResponseWriter, of format, err error) {
-	f.log.Error("events could not be queued", "error", err)
+// unavailable asks the client to retry, since the events could not be queued.
+func (f *function) unavailable(w http.ResponseWriter, c codec, err error) {
+	f.log.Error("queueing events failed", "error", err)
 	f.metrics.unavailable.Inc()
-	tell(w, "Retry-After", strconv.Itoa(retryAfter))
-	of.refuse(w, problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable,
-		"the events could not be queued: send the same again, with the same ids"))
+	setExposed(w, "Retry-After", strconv.Itoa(retryAfter))
+	c.reject(w, problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable,
+		"the events could not be queued: retry with the same ids"))
 }
 
-// codeOverloaded: so much is queued that no event is taken for now.
+// codeOverloaded is the code of the problem that the queue is full.
 const codeOverloaded = "overloaded"
 
-// shed is unavailable before anything was done, for want of memory in Redis. It is
-// the MemoryGuard that logs it, once.
-func (f *function) shed(w http.ResponseWriter, of format) {
+// shed rejects a request before it is read, because Redis is short of memory. The
+// MemoryGuard logs it once.
+func (f *function) shed(w http.ResponseWriter, c codec) {
 	f.metrics.shed.Inc()
-	tell(w, "Retry-After", strconv.Itoa(retryAfter))
-	of.refuse(w, problem.New(http.StatusServiceUnavailable, codeOverloaded,
-		"too many events are queued: send the same again later, with the same ids"))
+	setExposed(w, "Retry-After", strconv.Itoa(retryAfter))
+	c.reject(w, problem.New(http.StatusServiceUnavailable, codeOverloaded,
+		"too many events are queued: retry later with the same ids"))
 }
 
-// retryAfter is in seconds.
+// retryAfter is the value of the Retry-After header, in seconds.
 const retryAfter = 5

@@ -32,22 +32,21 @@ import (
 
 const agent = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
 
-// collector is the function on a real Redis and PostgreSQL, with the site
-// example.com.
-type collector struct {
+// service is the function with a real Redis and PostgreSQL, and the site example.com.
+type service struct {
 	url    string
 	db     *pgxpool.Pool
 	client *goredis.Client
 	log    *bytes.Buffer
 }
 
-// start takes further settings, as names and values in turn.
-func start(t *testing.T, redisURL string, settings ...string) *collector {
+// start starts the function. settings are names and values of further variables in turn.
+func start(t *testing.T, redisURL string, settings ...string) *service {
 	t.Helper()
 	ctx := t.Context()
 	database := localtest.Postgres(t)
 	db := localtest.Record(t, database)
-	c := &collector{db: db, log: &bytes.Buffer{}}
+	c := &service{db: db, log: &bytes.Buffer{}}
 	c.addSite(t, "example.com")
 	options, err := goredis.ParseURL(redisURL)
 	if err != nil {
@@ -77,7 +76,7 @@ func start(t *testing.T, redisURL string, settings ...string) *collector {
 	return c
 }
 
-func (c *collector) addSite(t *testing.T, domain string) {
+func (c *service) addSite(t *testing.T, domain string) {
 	t.Helper()
 	_, err := c.db.Exec(t.Context(), `INSERT INTO sites (public_id, domain, timezone) VALUES ('s_' || $1, $1, 'Europe/Paris')`, domain)
 	if err != nil {
@@ -85,17 +84,17 @@ func (c *collector) addSite(t *testing.T, domain string) {
 	}
 }
 
-// post sends a body as the browser of 203.0.113.7 would, with more headers if any.
-func (c *collector) post(t *testing.T, body string, headers ...string) (status int, answer map[string]any, header http.Header) {
+// post posts a body as the browser of 203.0.113.7, with additional headers.
+func (c *service) post(t *testing.T, body string, headers ...string) (status int, answer map[string]any, header http.Header) {
 	t.Helper()
 	response, data := c.send(t, http.MethodPost, "/", body, append([]string{"Content-Type", "text/plain;charset=UTF-8"}, headers...)...)
 	if err := json.Unmarshal([]byte(data), &answer); err != nil {
-		t.Fatalf("the answer %q is no JSON: %v", data, err)
+		t.Fatalf("response %q is not JSON: %v", data, err)
 	}
 	return response.StatusCode, answer, response.Header
 }
 
-func (c *collector) queued(t *testing.T) (events []event.Event) {
+func (c *service) queued(t *testing.T) (events []event.Event) {
 	t.Helper()
 	for shard := range queue.Shards {
 		entries, err := queue.Peek(t.Context(), c.client, shard, 1000)
@@ -121,7 +120,7 @@ func TestOneEvent(t *testing.T) {
 		t.Errorf("status %d %s", status, diff)
 	}
 	if header.Get("Access-Control-Allow-Origin") != "*" {
-		t.Error("a page of another origin could not read the answer")
+		t.Error("a page of another origin can't read the response")
 	}
 	events := c.queued(t)
 	if len(events) != 1 || events[0].Page != "/pricing" || events[0].Source != "Google" || events[0].Browser != "Firefox" || events[0].Subject == uuid.Nil {
@@ -129,7 +128,7 @@ func TestOneEvent(t *testing.T) {
 	}
 }
 
-func TestNothingPersonalLeaves(t *testing.T) {
+func TestNoPersonalData(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	c.post(t, `{"site":"example.com","type":"view","url":"https://example.com/a?mail=jane@example.com","referrer":"https://x.org/?who=jane","subject":"jane-42","props":{"email":"jane@example.com"}}`)
@@ -161,11 +160,11 @@ func TestConsent(t *testing.T) {
 		}
 	}
 	if n := len(c.queued(t)); n != 0 {
-		t.Errorf("%d events were queued of visitors who refused", n)
+		t.Errorf("%d events of visitors who refused were queued", n)
 	}
 }
 
-func TestAnArrayKeepsItsGoodEvents(t *testing.T) {
+func TestPartlyInvalidArray(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	status, answer, _ := c.post(t, `[
@@ -177,17 +176,17 @@ func TestAnArrayKeepsItsGoodEvents(t *testing.T) {
 	if status != http.StatusAccepted || answer["accepted"] != 2.0 {
 		t.Errorf("status %d, %v", status, answer)
 	}
-	type blame struct {
+	type fieldError struct {
 		index       float64
 		field, code any
 	}
-	var got []blame
+	var got []fieldError
 	for _, e := range answer["errors"].([]any) {
 		p := e.(map[string]any)
-		got = append(got, blame{p["index"].(float64), p["field"], p["code"]})
+		got = append(got, fieldError{p["index"].(float64), p["field"], p["code"]})
 	}
-	want := []blame{{1, "type", "wrong_value"}, {2, nil, "wrong_type"}, {3, "site", "unknown_site"}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(blame{})); diff != "" {
+	want := []fieldError{{1, "type", "wrong_value"}, {2, nil, "wrong_type"}, {3, "site", "unknown_site"}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(fieldError{})); diff != "" {
 		t.Error(diff)
 	}
 	warning := answer["warnings"].([]any)[0].(map[string]any)
@@ -199,7 +198,7 @@ func TestAnArrayKeepsItsGoodEvents(t *testing.T) {
 	}
 }
 
-func TestBadRequests(t *testing.T) {
+func TestInvalidRequests(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	for name, test := range map[string]struct {
@@ -209,16 +208,16 @@ func TestBadRequests(t *testing.T) {
 		field   any
 		code    string
 	}{
-		"no body":         {"", nil, 400, nil, "required"},
-		"no JSON":         {"site=example.com", nil, 400, nil, "malformed"},
-		"unknown field":   {`{"site":"example.com","type":"click","x":1}`, nil, 400, "x", "unknown_field"},
-		"unknown site":    {`{"site":"other.com","type":"click"}`, nil, 400, "site", "unknown_site"},
-		"old date":        {`{"site":"example.com","type":"click","timestamp":"2020-01-01T00:00:00Z"}`, nil, 400, "timestamp", "out_of_range"},
-		"all of an array": {`[{"site":"example.com"}]`, nil, 400, nil, "invalid"},
-		"a form":          {"a=b", []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, nil, "unsupported_type"},
-		"Latin-1":         {"{}", []string{"Content-Type", "application/json; charset=latin1"}, 415, nil, "unsupported_encoding"},
-		"compressed":      {"{}", []string{"Content-Encoding", "br"}, 415, nil, "unsupported_encoding"},
-		"over a megabyte": {`"` + strings.Repeat("x", 1<<20) + `"`, nil, 413, nil, "body_too_large"},
+		"no body":       {"", nil, 400, nil, "required"},
+		"not JSON":      {"site=example.com", nil, 400, nil, "malformed"},
+		"unknown field": {`{"site":"example.com","type":"click","x":1}`, nil, 400, "x", "unknown_field"},
+		"unknown site":  {`{"site":"other.com","type":"click"}`, nil, 400, "site", "unknown_site"},
+		"old date":      {`{"site":"example.com","type":"click","timestamp":"2020-01-01T00:00:00Z"}`, nil, 400, "timestamp", "out_of_range"},
+		"invalid array": {`[{"site":"example.com"}]`, nil, 400, nil, "invalid"},
+		"form":          {"a=b", []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, nil, "unsupported_type"},
+		"Latin-1":       {"{}", []string{"Content-Type", "application/json; charset=latin1"}, 415, nil, "unsupported_encoding"},
+		"compressed":    {"{}", []string{"Content-Encoding", "br"}, 415, nil, "unsupported_encoding"},
+		"over 1 MiB":    {`"` + strings.Repeat("x", 1<<20) + `"`, nil, 413, nil, "body_too_large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -227,14 +226,15 @@ func TestBadRequests(t *testing.T) {
 				t.Errorf("status %d, %v; want %d, code %s, field %v", status, answer, test.status, test.code, test.field)
 			}
 			if kind := header.Get("Content-Type"); kind != "application/problem+json" {
-				t.Errorf("the answer is %s", kind)
+				t.Errorf("Content-Type %s, want a problem document", kind)
 			}
 		})
 	}
 }
 
-// TestAClockThatIsWrong: the event counts as of its arrival, and the metric tells of it.
-func TestAClockThatIsWrong(t *testing.T) {
+// TestClockAhead checks that an event from a clock that is ahead gets the time of arrival,
+// and that the metric counts it.
+func TestClockAhead(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	before := time.Now().Truncate(time.Millisecond)
@@ -244,17 +244,17 @@ func TestAClockThatIsWrong(t *testing.T) {
 			t.Fatalf("status %d, %v", status, answer)
 		}
 	}
-	taken := time.Since(before)
+	elapsed := time.Since(before)
 	events := c.queued(t)
 	if len(events) != 3 {
 		t.Fatalf("%d events are queued, want 3", len(events))
 	}
 	for _, e := range events {
 		switch late := e.Time.Sub(before); {
-		case e.Name == "1h0m0s" && (late < 0 || late > taken):
-			t.Errorf("an event of the future is %s late", late)
+		case e.Name == "1h0m0s" && (late < 0 || late > elapsed):
+			t.Errorf("event from the future: stored %s after arrival", late)
 		case e.Name != "1h0m0s" && e.Name != late.String():
-			t.Errorf("an event of %s is %s late", e.Name, late)
+			t.Errorf("event %s: stored with offset %s", e.Name, late)
 		}
 	}
 	response, err := http.Get(c.url + "/metrics")
@@ -264,11 +264,11 @@ func TestAClockThatIsWrong(t *testing.T) {
 	metrics, err := io.ReadAll(response.Body)
 	_ = response.Body.Close()
 	if err != nil || !strings.Contains(string(metrics), "\nanalytics_track_skewed_events_total 1\n") {
-		t.Errorf("the metrics lack the one event whose clock was wrong (%v)", err)
+		t.Errorf("the metrics don't count the event of the wrong clock (%v)", err)
 	}
 }
 
-func TestASiteAddedAMomentAgo(t *testing.T) {
+func TestNewSite(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	c.addSite(t, "new.example")
@@ -277,12 +277,12 @@ func TestASiteAddedAMomentAgo(t *testing.T) {
 	}
 }
 
-func TestTheSameVisitorAndAnother(t *testing.T) {
+func TestVisitors(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	body := `{"site":"example.com","type":"view","url":"https://example.com/"}`
 	c.post(t, body)
-	c.post(t, body, "X-Forwarded-For", "198.51.100.1, 203.0.113.7") // a claim of the client changes nothing
+	c.post(t, body, "X-Forwarded-For", "198.51.100.1, 203.0.113.7") // an address that the client sends itself is ignored
 	c.post(t, body, "X-Forwarded-For", "203.0.113.8")
 	visitors := map[int64]int{}
 	for _, e := range c.queued(t) {
@@ -293,9 +293,9 @@ func TestTheSameVisitorAndAnother(t *testing.T) {
 	}
 }
 
-// TestRedisGone: events are refused while Redis is away, with the advice to come
-// again, and taken when it is back. What was answered 202 is there.
-func TestRedisGone(t *testing.T) {
+// TestRedisOutage checks that events are rejected with Retry-After while Redis is down and
+// accepted when it is back, and that no accepted event is lost.
+func TestRedisOutage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server, err := redis.Start(t.Context(), dir, redis.Fsync(redis.FsyncAlways))
@@ -312,25 +312,24 @@ func TestRedisGone(t *testing.T) {
 	}
 	status, answer, header := c.post(t, body)
 	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || !strings.Contains(header.Get("Access-Control-Expose-Headers"), "Retry-After") || answer["code"] != "unavailable" {
-		t.Errorf("with Redis gone: status %d, %v", status, answer)
+		t.Errorf("without Redis: status %d, %v", status, answer)
 	}
 	server, err = redis.Start(t.Context(), dir, redis.Fsync(redis.FsyncAlways), redis.Port(server.Port()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Kill() })
-	localtest.Eventually(t, "with Redis back an event is taken", func() bool {
+	localtest.Eventually(t, "an event is accepted when Redis is back", func() bool {
 		status, _, _ := c.post(t, body)
 		return status == http.StatusAccepted
 	})
 	if n := len(c.queued(t)); n != 2 {
-		t.Errorf("%d events are queued, 2 were answered with 202", n)
+		t.Errorf("%d events are queued, 2 were accepted", n)
 	}
 }
 
-// TestShortOfMemory: before Redis is full, events are refused with the advice to come
-// again, and taken when the queue has been drained. Each event that was answered 202
-// is there.
+// TestShortOfMemory checks that events are rejected with Retry-After before Redis is full
+// and accepted again when the queue is drained, and that no accepted event is lost.
 func TestShortOfMemory(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t), "RATE_LIMIT", "0")
@@ -338,8 +337,8 @@ func TestShortOfMemory(t *testing.T) {
 	if err := c.client.ConfigSet(ctx, "maxmemory", "8mb").Err(); err != nil {
 		t.Fatal(err)
 	}
-	answered := map[uuid.UUID]bool{}
-	// post sends 100 events and returns the answer's status and code.
+	accepted := map[uuid.UUID]bool{}
+	// post sends 100 events and returns the status, code and header of the response.
 	post := func() (int, any, http.Header) {
 		ids, events := make([]uuid.UUID, 100), make([]string, 100)
 		for i := range ids {
@@ -349,10 +348,10 @@ func TestShortOfMemory(t *testing.T) {
 		status, answer, header := c.post(t, "["+strings.Join(events, ",")+"]")
 		if status == http.StatusAccepted {
 			if answer["accepted"] != 100.0 {
-				t.Fatalf("answered %v", answer)
+				t.Fatalf("got %v", answer)
 			}
 			for _, id := range ids {
-				answered[id] = true
+				accepted[id] = true
 			}
 		}
 		return status, answer["code"], header
@@ -365,7 +364,7 @@ func TestShortOfMemory(t *testing.T) {
 	})
 	metrics := c.metrics(t)
 	if metrics["analytics_track_shed_total"] != "1" || metrics["analytics_queue_memory_ratio"] < "0.8" || metrics["analytics_queue_may_evict"] != "0" {
-		t.Errorf("the metrics say %v", metrics)
+		t.Errorf("metrics: %v", metrics)
 	}
 
 	drain := func() {
@@ -382,22 +381,22 @@ func TestShortOfMemory(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				delete(answered, e.ID)
+				delete(accepted, e.ID)
 			}
 		}
 	}
 	drain()
-	if len(answered) > 0 {
-		t.Errorf("%d events that were answered 202 are not in the queue", len(answered))
+	if len(accepted) > 0 {
+		t.Errorf("%d accepted events are not in the queue", len(accepted))
 	}
-	until("taken again", func(status int, _ any, _ http.Header) bool { return status == http.StatusAccepted })
-	if drain(); len(answered) > 0 {
-		t.Errorf("%d events that were answered 202 afterwards are not in the queue", len(answered))
+	until("accepted again", func(status int, _ any, _ http.Header) bool { return status == http.StatusAccepted })
+	if drain(); len(accepted) > 0 {
+		t.Errorf("%d events accepted afterwards are not in the queue", len(accepted))
 	}
 }
 
 // metrics returns the function's metrics without labels, by name.
-func (c *collector) metrics(t *testing.T) map[string]string {
+func (c *service) metrics(t *testing.T) map[string]string {
 	t.Helper()
 	response, err := http.Get(c.url + "/metrics")
 	if err != nil {
@@ -412,8 +411,9 @@ func (c *collector) metrics(t *testing.T) map[string]string {
 	return values
 }
 
-// TestARedisThatDeletesEvents is not worked with.
-func TestARedisThatDeletesEvents(t *testing.T) {
+// TestEvictingRedis checks that the function does not start with a Redis that may delete
+// events.
+func TestEvictingRedis(t *testing.T) {
 	t.Parallel()
 	url := localtest.Redis(t)
 	options, err := goredis.ParseURL(url)
@@ -452,8 +452,8 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-// TestDropsAreCounted: for every event that is left out the record has its site and reason.
-func TestDropsAreCounted(t *testing.T) {
+// TestDropsCounted checks that the database counts every dropped event by site and reason.
+func TestDropsCounted(t *testing.T) {
 	t.Parallel()
 	networks := filepath.Join(t.TempDir(), "networks.txt")
 	if err := os.WriteFile(networks, []byte("198.51.100.0/24 # a provider\n"), 0o600); err != nil {
@@ -474,10 +474,10 @@ func TestDropsAreCounted(t *testing.T) {
 	c.post(t, good, "User-Agent", "GPTBot/1.2")
 	c.post(t, good, "X-Forwarded-For", "198.51.100.7")
 	c.post(t, `{`)
-	drainer := &aggregate.Aggregator{Redis: c.client, Database: c.db}
+	aggregator := &aggregate.Aggregator{Redis: c.client, Database: c.db}
 	want := "0 invalid 1, 0 unknown_site 1, 2 bot_datacenter 1, 2 bot_headless 1, 2 bot_prefetch 1, 2 bot_user_agent 1, 2 consent 1, 2 excluded_path 2, 2 invalid 1"
 	localtest.Eventually(t, "the drops are "+want, func() bool {
-		if _, err := drainer.Run(t.Context()); err != nil {
+		if _, err := aggregator.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		var got string
@@ -488,35 +488,35 @@ func TestDropsAreCounted(t *testing.T) {
 	})
 }
 
-// TestRates: who sends more than is taken in a minute is asked to come again later, nobody
-// else is, and each event that was not taken is counted.
-func TestRates(t *testing.T) {
+// TestRateLimit checks that a sender over the rate limit is asked to retry later, that
+// other senders are not affected, and that the dropped events are counted.
+func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	batch := "[" + strings.TrimSuffix(strings.Repeat(`{"site":"example.com","type":"click"},`, 1000), ",") + "]"
 	for sent := 0; ; sent++ {
 		status, answer, header := c.post(t, batch)
 		if status == http.StatusTooManyRequests {
-			// Pages of other sites may read only what is named.
+			// Pages of other sites can read exposed headers only.
 			if answer["code"] != "rate_limited" || header.Get("Retry-After") == "" || header.Get("Access-Control-Expose-Headers") != "Retry-After" {
 				t.Errorf("%v, %v", answer, header)
 			}
 			if sent < 6 {
-				t.Errorf("after %d thousand events no more are taken", sent)
+				t.Errorf("limited after %d thousand events", sent)
 			}
 			break
 		}
-		if sent > 200 { // six thousand are taken in each minute, of which few pass meanwhile
-			t.Fatalf("%d thousand events were taken from one address (%d, %v)", sent, status, answer["accepted"])
+		if sent > 200 { // the limit is 6000 per minute, and this takes few minutes
+			t.Fatalf("%d thousand events were accepted from one address (%d, %v)", sent, status, answer["accepted"])
 		}
 	}
 	if status, answer, _ := c.post(t, `{"site":"example.com","type":"click"}`, "X-Forwarded-For", "203.0.113.8"); status != http.StatusAccepted {
-		t.Errorf("another address is refused: %v", answer)
+		t.Errorf("another address is limited: %v", answer)
 	}
 	if !strings.Contains(c.log.String(), "TRUSTED_PROXY_HOPS") || strings.Contains(c.log.String(), "203.0.113") {
-		t.Errorf("the operator is told %s", c.log)
+		t.Errorf("log: %s", c.log)
 	}
 	if got := c.metrics(t)[`analytics_track_dropped_events_total{reason="rate",site="example.com"}`]; got == "" || got == "0" {
-		t.Error("the events that were not taken are not counted")
+		t.Error("the dropped events are not counted")
 	}
 }

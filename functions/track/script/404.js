@@ -1,4 +1,4 @@
-// Pages that the server answered with 404.
+// Tracks pages that the server returned with status 404.
 (() => {
   const [navigation] = performance.getEntriesByType('navigation');
   if (navigation && navigation.responseStatus == 404)

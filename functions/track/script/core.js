@@ -1,15 +1,15 @@
-// The browser tracker: views, navigation inside a page, custom events, clicks on what
-// is marked. It keeps nothing in the browser, and sends nothing for visitors who ask
-// not to be tracked.
+// The browser tracker. It tracks page views, navigation inside a page, custom events, and
+// clicks on marked elements. It stores nothing in the browser, and sends nothing for
+// visitors who ask not to be tracked.
 (() => {
   const script = document.currentScript;
   const data = script.dataset;
   const endpoint = data.endpoint || new URL('.', script.src).href;
-  const waiting = (window.analytics || {}).q || [];
+  const queued = (window.analytics || {}).q || [];
   let referrer = document.referrer;
   let page;
 
-  // A UUIDv7: the time in it is that of the event, so that a retry is the same event.
+  // Returns a UUIDv7 with the time of the event, so that a retry is the same event.
   const id = () => {
     let hex = Date.now().toString(16).padStart(12, 0);
     crypto.getRandomValues(new Uint8Array(9)).forEach((byte) => {
@@ -28,16 +28,16 @@
     }, again);
   };
 
-  // Where the address of a page ends with a route behind '#', it counts as part of the path.
+  // With data-hash, the route after '#' is part of the path.
   const path = () =>
     'hash' in data
       ? location.pathname.replace(/\/?$/, '/') + location.hash.replace(/^#!?\/?|\?.*/g, '')
       : location.pathname;
 
-  // The fields are those of an event as POST / takes it.
+  // The fields are those of an event of POST /.
   const send = (name, fields) => {
     if (navigator.doNotTrack == 1 || navigator.globalPrivacyControl) return;
-    // Nobody sees a page that is made ahead of time.
+    // The visitor has not seen a prerendered page yet.
     if (document.prerendering)
       document.addEventListener('prerenderingchange', () => send(name, fields));
     else
@@ -60,7 +60,7 @@
       );
   };
 
-  // A page that comes back from the browser's cache is viewed again.
+  // A page restored from the back/forward cache counts as a new view.
   const view = (event) => {
     const next = path();
     if (page == next && !(event && event.persisted)) return;
@@ -74,7 +74,7 @@
 
   window.analytics = send;
   view();
-  waiting.forEach((call) => send(...call));
+  queued.forEach((call) => send(...call));
 
   ['pushState', 'replaceState'].forEach((name) => {
     const change = history[name];

@@ -1,4 +1,4 @@
-// Clicks on links to files, without the query and the fragment of the address.
+// Tracks clicks on links to files, without the query and the fragment of the address.
 (() => {
   const file =
     /\.(7z|apk|avi|csv|deb|dmg|docx?|epub|exe|gz|iso|jar|key|midi?|mov|mp[34]|mpe?g|msi|od[pst]|pdf|pkg|pp[st]x?|rar|rpm|rtf|tar|txt|wav|wm[av]|xlsx?|xz|zip|zst)$/i;

@@ -1,10 +1,10 @@
-// How long a page was visible and had the focus, and how much of it was seen: told when
-// it is hidden or left.
+// Tracks how long a page was visible and had the focus, and how much of it was seen. Sends
+// an event when the page is hidden or left.
 (() => {
-  let since = 0; // when the page got the attention that it has; 0 without
-  let engaged = 0; // milliseconds that were not told yet
+  let since = 0; // start of the current attention; 0 if there is none
+  let engaged = 0; // milliseconds not sent yet
   let seen = 0; // percent
-  let told = 0; // percent
+  let sent = 0; // percent
 
   const count = () => {
     const now = performance.now();
@@ -12,32 +12,34 @@
     since = !document.prerendering && !document.hidden && document.hasFocus() ? now : 0;
   };
 
-  const look = () => {
+  const measure = () => {
     const { scrollTop, clientHeight, scrollHeight } = document.documentElement;
     const percent = Math.round(((scrollTop + clientHeight) / scrollHeight) * 100);
     seen = Math.max(seen, Math.min(100, percent || 0));
   };
 
-  const tell = () => {
+  const report = () => {
     count();
     const ms = Math.min(Math.round(engaged), 864e5);
-    if (!ms && seen <= told) return;
+    if (!ms && seen <= sent) return;
     window.analytics(undefined, { type: 'engagement', engaged: ms, scroll: seen });
     engaged = 0;
-    told = seen;
+    sent = seen;
   };
 
   count();
-  look();
+  measure();
   ['focus', 'blur', 'pageshow'].forEach((name) => addEventListener(name, count));
-  ['scroll', 'resize', 'load'].forEach((name) => addEventListener(name, look, { passive: true }));
+  ['scroll', 'resize', 'load'].forEach((name) =>
+    addEventListener(name, measure, { passive: true }),
+  );
   document.addEventListener('prerenderingchange', count);
-  document.addEventListener('visibilitychange', () => (document.hidden ? tell : count)());
-  addEventListener('pagehide', tell);
-  // The next page inside this one begins with nothing seen; its first scroll says how much.
+  document.addEventListener('visibilitychange', () => (document.hidden ? report : count)());
+  addEventListener('pagehide', report);
+  // The next page inside this one starts unseen; the next frame shows how much is visible.
   addEventListener('analytics-leave', () => {
-    tell();
-    seen = told = 0;
-    requestAnimationFrame(look);
+    report();
+    seen = sent = 0;
+    requestAnimationFrame(measure);
   });
 })();

@@ -1,8 +1,8 @@
-// Forms that are sent: the path of the address that they go to, nothing of what they hold.
+// Tracks form submissions by the path of the form's action, without any field.
 addEventListener(
   'submit',
   (event) => {
-    // A field may be called action, so the property is not asked.
+    // Not event.target.action: a field may be named action and shadow the property.
     const action = event.target.getAttribute('action') || '';
     window.analytics('Form: Submission', {
       props: { path: new URL(action, location.href).pathname.slice(0, 1000) },

@@ -1,4 +1,4 @@
-// Clicks on links to other sites, without the query and the fragment of the address.
+// Tracks clicks on links to other sites, without the query and the fragment of the address.
 (() => {
   const clicked = (event) => {
     const link = event.target.closest('a[href]');

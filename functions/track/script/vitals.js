@@ -1,12 +1,12 @@
-// Web vitals of the page that was loaded, told once, when it is hidden first: LCP, INP
-// and TTFB in milliseconds, CLS as a number.
+// Tracks the web vitals of the loaded page: LCP, INP and TTFB in milliseconds, and CLS as a
+// number. Sends them once, when the page is first hidden.
 (() => {
   const props = {};
   const slowest = []; // durations of interactions, longest first
   let interactions = 0;
-  let told;
+  let sent;
 
-  const reports = []; // each asks for what an observer was not told yet
+  const flushes = []; // each processes the pending entries of an observer
   const observe = (type, each, options) => {
     const observer = new PerformanceObserver((list) => list.getEntries().forEach(each));
     try {
@@ -14,7 +14,7 @@
     } catch {
       return; // the browser does not know the type
     }
-    reports.push(() => observer.takeRecords().forEach(each));
+    flushes.push(() => observer.takeRecords().forEach(each));
   };
   const start = () => {
     const [navigation] = performance.getEntriesByType('navigation');
@@ -26,20 +26,20 @@
     props.LCP = since(entry.startTime);
   });
 
-  // Shifts add up while they follow each other within a second, for five at most.
+  // Shifts less than a second apart add up, for at most five seconds.
   let first = 0;
   let last = 0;
   let sum = 0;
   observe('layout-shift', (entry) => {
     if (entry.hadRecentInput) return;
-    const goesOn = sum && entry.startTime - last < 1000 && entry.startTime - first < 5000;
-    if (!goesOn) first = entry.startTime;
-    sum = entry.value + (goesOn ? sum : 0);
+    const continues = sum && entry.startTime - last < 1000 && entry.startTime - first < 5000;
+    if (!continues) first = entry.startTime;
+    sum = entry.value + (continues ? sum : 0);
     last = entry.startTime;
     props.CLS = Math.max(props.CLS || 0, Math.round(sum * 1e4) / 1e4);
   });
 
-  // One interaction has several entries. Of each fifty the slowest is left out.
+  // An interaction has several entries. INP ignores the slowest of every fifty interactions.
   observe(
     'event',
     (entry) => {
@@ -55,17 +55,17 @@
     { durationThreshold: 16 },
   );
 
-  const tell = () => {
-    if (told || document.prerendering) return;
-    told = true;
-    reports.forEach((report) => report());
+  const report = () => {
+    if (sent || document.prerendering) return;
+    sent = true;
+    flushes.forEach((flush) => flush());
     const [navigation] = performance.getEntriesByType('navigation');
     if (navigation) props.TTFB = since(navigation.responseStart);
-    if ('LCP' in props && !('CLS' in props)) props.CLS = 0; // nothing moved
+    if ('LCP' in props && !('CLS' in props)) props.CLS = 0; // no layout shift
     const slow = slowest[Math.min(slowest.length - 1, Math.floor(interactions / 50))];
     if (slow) props.INP = Math.round(slow.duration);
     window.analytics('Web Vitals', { passive: true, props });
   };
-  document.addEventListener('visibilitychange', () => document.hidden && tell());
-  addEventListener('pagehide', tell);
+  document.addEventListener('visibilitychange', () => document.hidden && report());
+  addEventListener('pagehide', report);
 })();

@@ -10,24 +10,24 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// answer says what became of the events of a request. Index counts from 0 in the
-// order in which they were sent.
-type answer struct {
-	Accepted int               `json:"accepted"` // queued, safe
-	Dropped  []dropped         `json:"dropped,omitempty"`
+// response is the outcome for the events of a request. An index is the position in the
+// request, from 0.
+type response struct {
+	Accepted int               `json:"accepted"` // queued safely
+	Dropped  []droppedEvent    `json:"dropped,omitempty"`
 	Errors   []problem.Problem `json:"errors,omitempty"`
 	Warnings []warning         `json:"warnings,omitempty"`
 
 	array bool // the events were sent as a list
 }
 
-// size is how many events were sent.
-func (a answer) size() int { return a.Accepted + len(a.Dropped) + len(a.Errors) }
+// size returns the number of events in the request.
+func (r response) size() int { return r.Accepted + len(r.Dropped) + len(r.Errors) }
 
-// allBad tells whether no event could be read.
-func (a answer) allBad() bool { return len(a.Errors) > 0 && a.size() == len(a.Errors) }
+// allBad reports whether every event is invalid.
+func (r response) allBad() bool { return len(r.Errors) > 0 && r.size() == len(r.Errors) }
 
-type dropped struct {
+type droppedEvent struct {
 	Index  int             `json:"index"`
 	Reason pipeline.Reason `json:"reason"`
 }
@@ -40,21 +40,21 @@ type warning struct {
 
 func writeJSON(w http.ResponseWriter, status int, value any) {
 	body, err := json.Marshal(value)
-	if err != nil { // nothing in an answer can fail to encode
+	if err != nil { // a response always encodes
 		panic(err)
 	}
 	write(w, status, body)
 }
 
-// write writes a JSON document. The server says its length.
+// write writes a JSON document. The server sets Content-Length.
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header()["Content-Type"] = []string{"application/json"}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that has gone away is nobody's error
+	_, _ = w.Write(body) // fails only if the client is gone
 }
 
-// asProblem turns what is wrong with an event into a problem document.
-func asProblem(err error) problem.Problem {
+// toProblem returns the problem document for an error.
+func toProblem(err error) problem.Problem {
 	var bad *validation.Error
 	if !errors.As(err, &bad) {
 		return problem.Of(err)
@@ -62,16 +62,16 @@ func asProblem(err error) problem.Problem {
 	return problem.Problem{Status: http.StatusBadRequest, Code: bad.Code, Field: bad.Field, Detail: bad.Detail}
 }
 
-// problem is what to say when no event could be taken: of one event its own problem,
-// of an array the list.
-func (a answer) problem() problem.Problem {
-	if !a.array {
-		p := a.Errors[0]
+// problem returns the problem document if no event was accepted: that of the only event, or
+// for an array the list of all.
+func (r response) problem() problem.Problem {
+	if !r.array {
+		p := r.Errors[0]
 		p.Index = nil
 		return p
 	}
 	return problem.Problem{
 		Status: http.StatusBadRequest, Code: problem.CodeInvalid,
-		Detail: "none of the events could be taken; errors says why for each", Errors: a.Errors,
+		Detail: "no event was accepted; errors gives the reason for each", Errors: r.Errors,
 	}
 }
