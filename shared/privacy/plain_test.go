@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestPlainAddresses: which addresses are read without url.Parse.
-func TestPlainAddresses(t *testing.T) {
+// TestPlainAddress checks which addresses are parsed without url.Parse.
+func TestPlainAddress(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]bool{
 		"https://example.com": true, "http://www.Example.com./a/B_c~d.html?": true, "https://a/?q=%zz&utm_source=x?y": true, "https://a//b/../c": true,
@@ -16,19 +16,20 @@ func TestPlainAddresses(t *testing.T) {
 	} {
 		a, ok := plainAddress(raw)
 		if ok != want {
-			t.Errorf("%q is plain: %t", raw, ok)
+			t.Errorf("plainAddress(%q): ok = %t", raw, ok)
 		}
 		if ok {
-			agrees(t, a, raw)
+			checkParse(t, a, raw)
 		}
 	}
 }
 
-func agrees(t *testing.T, a address, raw string) {
+// checkParse checks that url.Parse returns the same address.
+func checkParse(t *testing.T, a address, raw string) {
 	t.Helper()
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || (address{u.Hostname(), u.EscapedPath(), u.RawQuery}) != a {
-		t.Errorf("%q is read as %+v; url.Parse says %+v, %v", raw, a, u, err)
+		t.Errorf("plainAddress(%q) = %+v; url.Parse returns %+v, %v", raw, a, u, err)
 	}
 }
 
@@ -38,7 +39,7 @@ func FuzzPlainAddress(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		if a, ok := plainAddress(raw); ok {
-			agrees(t, a, raw)
+			checkParse(t, a, raw)
 		}
 	})
 }

@@ -23,11 +23,11 @@ func TestRefused(t *testing.T) {
 		header http.Header
 		want   bool
 	}{
-		"nothing said":          {http.Header{}, false},
-		"DNT":                   {http.Header{"Dnt": {"1"}}, true},
-		"DNT: 0 is consent":     {http.Header{"Dnt": {"0"}}, false},
-		"GPC":                   {http.Header{"Sec-Gpc": {"1"}}, true},
-		"GPC has no other word": {http.Header{"Sec-Gpc": {"true"}}, false},
+		"no header":            {http.Header{}, false},
+		"DNT":                  {http.Header{"Dnt": {"1"}}, true},
+		"DNT: 0":               {http.Header{"Dnt": {"0"}}, false},
+		"GPC":                  {http.Header{"Sec-Gpc": {"1"}}, true},
+		"unknown value of GPC": {http.Header{"Sec-Gpc": {"true"}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,34 +48,34 @@ func TestClientAddress(t *testing.T) {
 		values []string
 		want   string
 	}{
-		"the peer":                            {"203.0.113.7:4711", 0, "X-Forwarded-For", nil, "203.0.113.7"},
-		"a claim of the client is not heard":  {"203.0.113.7:4711", 0, "X-Forwarded-For", []string{"198.51.100.1"}, "203.0.113.7"},
-		"one proxy":                           {gateway, 1, "X-Forwarded-For", []string{"203.0.113.7"}, "203.0.113.7"},
-		"one proxy, and a claim before it":    {gateway, 1, "X-Forwarded-For", []string{"198.51.100.1, 203.0.113.7"}, "203.0.113.7"},
-		"two proxies":                         {gateway, 2, "X-Forwarded-For", []string{"203.0.113.7, 10.0.0.2"}, "203.0.113.7"},
-		"two proxies in two headers":          {gateway, 2, "X-Forwarded-For", []string{"203.0.113.7", "10.0.0.2"}, "203.0.113.7"},
-		"with a port, as OpenFaaS does":       {gateway, 1, "X-Forwarded-For", []string{"203.0.113.7:5000"}, "203.0.113.7"},
-		"fewer entries than proxies":          {gateway, 3, "X-Forwarded-For", []string{"203.0.113.7"}, "10.0.0.1"},
-		"no header although there is a proxy": {gateway, 1, "X-Forwarded-For", nil, "10.0.0.1"},
-		"three proxies in two headers":        {gateway, 3, "X-Forwarded-For", []string{"198.51.100.1, 203.0.113.7", "10.0.0.3,10.0.0.2"}, "203.0.113.7"},
-		"nothing behind the last comma":       {gateway, 1, "X-Forwarded-For", []string{"203.0.113.7,"}, "10.0.0.1"},
-		"a header that is empty":              {gateway, 2, "X-Forwarded-For", []string{"203.0.113.7", ""}, "203.0.113.7"},
-		"an address that stands for any":      {gateway, 1, "X-Forwarded-For", []string{"0.0.0.0"}, "10.0.0.1"},
-		"an entry that is no address":         {gateway, 1, "X-Forwarded-For", []string{"unknown"}, "10.0.0.1"},
-		"IPv6":                                {"[2001:db8::1]:80", 0, "X-Forwarded-For", nil, "2001:db8::1"},
-		"IPv6 without brackets":               {gateway, 1, "X-Forwarded-For", []string{"2001:db8::1"}, "2001:db8::1"},
-		"IPv6 in brackets":                    {gateway, 1, "X-Forwarded-For", []string{"[2001:db8::1]"}, "2001:db8::1"},
-		"IPv6 in brackets with a port":        {gateway, 1, "X-Forwarded-For", []string{"[2001:db8::1]:5000"}, "2001:db8::1"},
-		"IPv4 written as IPv6 is the same":    {"[::ffff:203.0.113.7]:80", 0, "X-Forwarded-For", nil, "203.0.113.7"},
-		"no address at all":                   {"@", 0, "X-Forwarded-For", nil, "invalid IP"},
-		"Forwarded":                           {gateway, 1, "Forwarded", []string{"for=198.51.100.1, for=203.0.113.7;proto=https;by=10.0.0.1"}, "203.0.113.7"},
-		"Forwarded, IPv6 with a port":         {gateway, 1, "forwarded", []string{`for="[2001:db8:cafe::17]:4711"`}, "2001:db8:cafe::17"},
-		"Forwarded, through two":              {gateway, 2, "Forwarded", []string{`For="198.51.100.1", for=203.0.113.7, for=10.0.0.2`}, "203.0.113.7"},
-		"Forwarded, a name that hides":        {gateway, 1, "Forwarded", []string{"for=_hidden"}, "10.0.0.1"},
-		"Cloudflare":                          {gateway, 1, "CF-Connecting-IP", []string{"203.0.113.7"}, "203.0.113.7"},
-		"Cloudflare, IPv6":                    {gateway, 1, "cf-connecting-ip", []string{"2001:db8::1"}, "2001:db8::1"},
-		"Cloudflare, when nobody is trusted":  {gateway, 0, "CF-Connecting-IP", []string{"203.0.113.7"}, "10.0.0.1"},
-		"another header is not heard":         {gateway, 1, "CF-Connecting-IP", nil, "10.0.0.1"},
+		"peer":                              {"203.0.113.7:4711", 0, "X-Forwarded-For", nil, "203.0.113.7"},
+		"header without a trusted proxy":    {"203.0.113.7:4711", 0, "X-Forwarded-For", []string{"198.51.100.1"}, "203.0.113.7"},
+		"one proxy":                         {gateway, 1, "X-Forwarded-For", []string{"203.0.113.7"}, "203.0.113.7"},
+		"one proxy, forged entry before it": {gateway, 1, "X-Forwarded-For", []string{"198.51.100.1, 203.0.113.7"}, "203.0.113.7"},
+		"two proxies":                       {gateway, 2, "X-Forwarded-For", []string{"203.0.113.7, 10.0.0.2"}, "203.0.113.7"},
+		"two proxies in two headers":        {gateway, 2, "X-Forwarded-For", []string{"203.0.113.7", "10.0.0.2"}, "203.0.113.7"},
+		"port, as OpenFaaS sends":           {gateway, 1, "X-Forwarded-For", []string{"203.0.113.7:5000"}, "203.0.113.7"},
+		"fewer entries than proxies":        {gateway, 3, "X-Forwarded-For", []string{"203.0.113.7"}, "10.0.0.1"},
+		"proxy without a header":            {gateway, 1, "X-Forwarded-For", nil, "10.0.0.1"},
+		"three proxies in two headers":      {gateway, 3, "X-Forwarded-For", []string{"198.51.100.1, 203.0.113.7", "10.0.0.3,10.0.0.2"}, "203.0.113.7"},
+		"trailing comma":                    {gateway, 1, "X-Forwarded-For", []string{"203.0.113.7,"}, "10.0.0.1"},
+		"empty header":                      {gateway, 2, "X-Forwarded-For", []string{"203.0.113.7", ""}, "203.0.113.7"},
+		"unspecified address":               {gateway, 1, "X-Forwarded-For", []string{"0.0.0.0"}, "10.0.0.1"},
+		"entry without an address":          {gateway, 1, "X-Forwarded-For", []string{"unknown"}, "10.0.0.1"},
+		"IPv6":                              {"[2001:db8::1]:80", 0, "X-Forwarded-For", nil, "2001:db8::1"},
+		"IPv6 without brackets":             {gateway, 1, "X-Forwarded-For", []string{"2001:db8::1"}, "2001:db8::1"},
+		"IPv6 in brackets":                  {gateway, 1, "X-Forwarded-For", []string{"[2001:db8::1]"}, "2001:db8::1"},
+		"IPv6 in brackets with a port":      {gateway, 1, "X-Forwarded-For", []string{"[2001:db8::1]:5000"}, "2001:db8::1"},
+		"IPv4 in IPv6":                      {"[::ffff:203.0.113.7]:80", 0, "X-Forwarded-For", nil, "203.0.113.7"},
+		"no address":                        {"@", 0, "X-Forwarded-For", nil, "invalid IP"},
+		"Forwarded":                         {gateway, 1, "Forwarded", []string{"for=198.51.100.1, for=203.0.113.7;proto=https;by=10.0.0.1"}, "203.0.113.7"},
+		"Forwarded, IPv6 with a port":       {gateway, 1, "forwarded", []string{`for="[2001:db8:cafe::17]:4711"`}, "2001:db8:cafe::17"},
+		"Forwarded, two proxies":            {gateway, 2, "Forwarded", []string{`For="198.51.100.1", for=203.0.113.7, for=10.0.0.2`}, "203.0.113.7"},
+		"Forwarded, obfuscated name":        {gateway, 1, "Forwarded", []string{"for=_hidden"}, "10.0.0.1"},
+		"Cloudflare":                        {gateway, 1, "CF-Connecting-IP", []string{"203.0.113.7"}, "203.0.113.7"},
+		"Cloudflare, IPv6":                  {gateway, 1, "cf-connecting-ip", []string{"2001:db8::1"}, "2001:db8::1"},
+		"Cloudflare, no trusted proxy":      {gateway, 0, "CF-Connecting-IP", []string{"203.0.113.7"}, "10.0.0.1"},
+		"header missing":                    {gateway, 1, "CF-Connecting-IP", nil, "10.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,13 +93,13 @@ func TestClientAddress(t *testing.T) {
 		})
 	}
 	if _, err := privacy.TrustProxies(-1, "X-Forwarded-For"); err == nil {
-		t.Error("less than no proxy is trusted")
+		t.Error("a negative number of proxies is accepted")
 	}
 	if _, err := privacy.TrustProxies(1, "not a header"); err == nil {
-		t.Error("a name that no header can have is taken")
+		t.Error("an invalid header name is accepted")
 	}
 	if _, err := privacy.TrustProxies(1, ""); err == nil {
-		t.Error("a header without a name is trusted")
+		t.Error("an empty header name is accepted")
 	}
 }
 
@@ -116,10 +116,10 @@ func FuzzClientAddress(f *testing.F) {
 		h.Set(header, value)
 		a := proxies.ClientAddress(peer, h)
 		if a.Zone() != "" || a.Is4In6() {
-			t.Errorf("%s is not the one form of an address", a)
+			t.Errorf("%s is not normalized", a)
 		}
 		if own, _ := privacy.ParseAddress(peer); hops == 0 && a != own {
-			t.Errorf("%s was heard when nobody is trusted", a)
+			t.Errorf("%s was trusted without a trusted proxy", a)
 		}
 	})
 }
@@ -139,16 +139,16 @@ func TestVisitor(t *testing.T) {
 		"agent":   privacy.Visitor(salt, 1, address, "agent 2"),
 	} {
 		if differs == base {
-			t.Errorf("another %s gives the same visitor", name)
+			t.Errorf("the visitor does not depend on the %s", name)
 		}
 	}
 	if privacy.Subject([]byte("k"), 1, "a") == privacy.Subject([]byte("k"), 2, "a") {
-		t.Error("a subject can be followed from site to site")
+		t.Error("a subject has the same hash on two sites")
 	}
 }
 
-// TestSaltDays: at any moment the local day of every zone on earth has a salt, and
-// so has the one before it for SaltGrace after it ended.
+// TestSaltDays checks that the local day of every time zone always has a salt, and that the
+// previous day has one until SaltGrace after its end.
 func TestSaltDays(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -157,13 +157,13 @@ func TestSaltDays(t *testing.T) {
 		first, last := privacy.SaltDays(now)
 		today := event.DayOf(now.In(zone))
 		if today < first || today > last {
-			t.Fatalf("%s in %s has no salt: %s to %s", today, zone, first, last)
+			t.Fatalf("%s in zone %s has no salt: got %s to %s", today, zone, first, last)
 		}
-		if just := event.DayOf(now.Add(-privacy.SaltGrace).In(zone)); just < first {
-			t.Fatalf("%s, which ended less than the grace ago, has no salt", just)
+		if ended := event.DayOf(now.Add(-privacy.SaltGrace).In(zone)); ended < first {
+			t.Fatalf("%s, which ended less than SaltGrace ago, has no salt", ended)
 		}
 		if last-first > 4 {
-			t.Fatalf("%d salts are kept", last-first+1)
+			t.Fatalf("%d days have a salt, want at most 5", last-first+1)
 		}
 	})
 }
@@ -183,13 +183,13 @@ func TestReadPage(t *testing.T) {
 		"campaign":       {"https://a.com/?utm_source=s&utm_medium=m&utm_campaign=c&utm_term=t&utm_content=n&x=y", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Source: "s", Medium: "m", Name: "c", Term: "t", Content: "n"}}, true},
 		"ref":            {"https://a.com/?ref=hn", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Ref: "hn"}}, true},
 		"source for ref": {"https://a.com/?source=hn", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Ref: "hn"}}, true},
-		"twice":          {"https://a.com/?utm_source=&utm_source=b&utm_source=c", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Source: "b"}}, true},
+		"repeated":       {"https://a.com/?utm_source=&utm_source=b&utm_source=c", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Source: "b"}}, true},
 		"escaped":        {"https://a.com/?utm_campaign=spring+sale%21&utm_term=%zz", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{Name: "spring sale!"}}, true},
 		"click ids":      {"https://a.com/?fbclid=1&msclkid=2&gclid=&x", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{ClickID: "msclkid"}}, true},
 		"escaped path":   {"https://a.com/caf%C3%A9%20x", privacy.Page{Hostname: "a.com", Path: "/caf%C3%A9%20x"}, true},
 		"relative":       {"/pricing", privacy.Page{}, false},
-		"another kind":   {"javascript:alert(1)", privacy.Page{}, false},
-		"nonsense":       {"http://[", privacy.Page{}, false},
+		"other scheme":   {"javascript:alert(1)", privacy.Page{}, false},
+		"invalid":        {"http://[", privacy.Page{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -213,9 +213,9 @@ func TestPersonal(t *testing.T) {
 	}
 }
 
-// TestVisitorIsKeyed compares with the standard library's HMAC, for user agents of every
-// length that fits where no memory is taken, and of more.
-func TestVisitorIsKeyed(t *testing.T) {
+// TestVisitorHMAC compares Visitor with the standard library's HMAC, for user agents that
+// fit its buffer and for longer ones.
+func TestVisitorHMAC(t *testing.T) {
 	t.Parallel()
 	salt, address := &privacy.Salt{}, netip.MustParseAddr("2001:db8::7")
 	for i := range salt {
@@ -227,7 +227,7 @@ func TestVisitorIsKeyed(t *testing.T) {
 		as16 := address.As16()
 		_, _ = hash.Write(slices.Concat([]byte{0, 0, 1, 2}, as16[:], []byte(agent)))
 		if got, want := privacy.Visitor(salt, 258, address, agent), int64(binary.BigEndian.Uint64(hash.Sum(nil))); got != want {
-			t.Fatalf("with a user agent of %d bytes it is %d, want %d", length, got, want)
+			t.Fatalf("user agent of %d bytes: got %d, want %d", length, got, want)
 		}
 	}
 }
@@ -235,12 +235,12 @@ func TestVisitorIsKeyed(t *testing.T) {
 func TestSender(t *testing.T) {
 	t.Parallel()
 	salt := &privacy.Salt{1}
-	of := func(address string) uint64 { return privacy.Sender(salt, netip.MustParseAddr(address)) }
-	if of("2001:db8::1") != of("2001:db8::ffff:2") || of("2001:db8::1") == of("2001:db8:0:1::1") {
-		t.Error("a sender of IPv6 is not one network of 64 bits")
+	sender := func(address string) uint64 { return privacy.Sender(salt, netip.MustParseAddr(address)) }
+	if sender("2001:db8::1") != sender("2001:db8::ffff:2") || sender("2001:db8::1") == sender("2001:db8:0:1::1") {
+		t.Error("an IPv6 sender is not a /64 network")
 	}
-	if of("192.0.2.1") == of("192.0.2.2") || of("192.0.2.1") == privacy.Sender(&privacy.Salt{2}, netip.MustParseAddr("192.0.2.1")) {
-		t.Error("two senders are one")
+	if sender("192.0.2.1") == sender("192.0.2.2") || sender("192.0.2.1") == privacy.Sender(&privacy.Salt{2}, netip.MustParseAddr("192.0.2.1")) {
+		t.Error("two senders have the same key")
 	}
 }
 
@@ -248,7 +248,7 @@ func FuzzReadPage(f *testing.F) {
 	f.Add("https://example.com/a?utm_source=x")
 	f.Fuzz(func(t *testing.T, raw string) {
 		if page, ok := privacy.ReadPage(raw); ok && (page.Hostname == "" && page.Path == "" || len(page.Campaign.Source) > privacy.MaxCampaign) {
-			t.Fatalf("%q became %+v", raw, page)
+			t.Fatalf("ReadPage(%q) = %+v", raw, page)
 		}
 		privacy.ReadReferrer(raw)
 	})

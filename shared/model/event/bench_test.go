@@ -9,8 +9,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// BenchmarkRead reads and checks a common event; the baseline only unmarshals the
-// same bytes with encoding/json, without strictness or checks.
+// BenchmarkRead decodes and validates a typical event. The baseline only unmarshals the
+// same bytes with encoding/json.
 func BenchmarkRead(b *testing.B) {
 	body := []byte(`{"id":"` + id + `","site":"example.com","type":"view","url":"https://example.com/pricing?utm_source=newsletter","referrer":"https://www.google.com/","title":"Prices","language":"en-GB","screen":"1920x1080","props":{"plan":"pro"}}`)
 	b.Run("baseline", func(b *testing.B) {
@@ -36,8 +36,8 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
-// BenchmarkEncoded writes and reads an event's form in the queue, beside the same in
-// JSON, and reports its length.
+// BenchmarkEncoded encodes and decodes an event in the queue form and, for comparison, in
+// JSON, and reports the encoded length.
 func BenchmarkEncoded(b *testing.B) {
 	e := event.Event{
 		ID: uuid.MustParse(id), Site: 3, Time: now, Day: event.DayOf(now), UTCOffset: 60, Visitor: 1 << 62, Type: event.View,

@@ -11,7 +11,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-func TestQueueFormKeepsEverything(t *testing.T) {
+func TestQueueForm(t *testing.T) {
 	t.Parallel()
 	want := event.Event{
 		ID: uuid.MustParse(id), Site: 3, Time: now, Day: event.DayOf(now), UTCOffset: -210, Visitor: -5,
@@ -24,22 +24,22 @@ func TestQueueFormKeepsEverything(t *testing.T) {
 		},
 	}
 	encoded := string(want.Encode(nil))
-	first := want // version, which had none of the last elements: they take five bytes
+	first := want // version 1 lacks the last elements, which take five bytes
 	first.Scroll, first.Passive, first.Tag = 0, false, ""
-	for name, of := range map[string]struct {
+	for name, test := range map[string]struct {
 		encoded string
 		want    event.Event
 	}{
-		"this version":        {encoded, want},
-		"the first one":       {"\xdc\x00\x24" + encoded[3:len(encoded)-5], first},
-		"one yet to be known": {"\xdc\x00\x2a" + encoded[3:] + "\x82\xa1a\x01\xa1b\x90", want},
+		"current version": {encoded, want},
+		"first version":   {"\xdc\x00\x24" + encoded[3:len(encoded)-5], first},
+		"future version":  {"\xdc\x00\x2a" + encoded[3:] + "\x82\xa1a\x01\xa1b\x90", want},
 	} {
-		encoded := of.encoded
+		encoded := test.encoded
 		var got event.Event
 		if err := got.Decode(encoded); err != nil {
 			t.Fatal(name, err)
 		}
-		if diff := cmp.Diff(of.want, got); diff != "" {
+		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Error(name, diff)
 		}
 		if site, err := event.SiteOf(encoded); err != nil || site != want.Site {
@@ -49,13 +49,13 @@ func TestQueueFormKeepsEverything(t *testing.T) {
 	for n := range len(encoded) {
 		var got event.Event
 		if err := got.Decode(encoded[:n]); err == nil {
-			t.Errorf("an event of which %d bytes are left is read as %+v", n, got)
+			t.Errorf("a %d-byte prefix decodes to %+v", n, got)
 		}
 	}
 }
 
-// FuzzEncoded: whatever is in the queue, decoding it ends, in an event that is encoded
-// as it was or in an error.
+// FuzzEncoded checks that decoding any bytes returns an error, or an event that survives
+// another round trip.
 func FuzzEncoded(f *testing.F) {
 	f.Add(string((&event.Event{ID: uuid.MustParse(id), Site: 3, Time: now, Props: map[string]string{"k": "v"}, Page: "/p"}).Encode(nil)))
 	f.Add("")
@@ -67,16 +67,16 @@ func FuzzEncoded(f *testing.F) {
 			return
 		}
 		if err := again.Decode(string(e.Encode(nil))); err != nil || !cmp.Equal(e, again) {
-			t.Errorf("%+v comes back as %+v (%v)", e, again, err)
+			t.Errorf("%+v is decoded as %+v (%v)", e, again, err)
 		}
 	})
 }
 
-func TestSiteOfWhatIsNoEvent(t *testing.T) {
+func TestSiteOfInvalid(t *testing.T) {
 	t.Parallel()
-	for name, encoded := range map[string]string{"nothing": "", "text": "junk", "a map": "\x81\xa1x\x01", "a short array": "\x92\x01\x02", "an array cut off": "\xdc\x00\x24"} {
+	for name, encoded := range map[string]string{"empty": "", "text": "junk", "map": "\x81\xa1x\x01", "short array": "\x92\x01\x02", "truncated array": "\xdc\x00\x24"} {
 		if site, err := event.SiteOf(encoded); err == nil {
-			t.Errorf("%s: site %d", name, site)
+			t.Errorf("%s: site %d, want an error", name, site)
 		}
 	}
 }
@@ -93,8 +93,8 @@ func TestDay(t *testing.T) {
 	}
 }
 
-// TestStartOfADay checks each day of many years: it begins with its first instant.
-func TestStartOfADay(t *testing.T) {
+// TestDayStart checks for the days of many years that Start is the first instant of the day.
+func TestDayStart(t *testing.T) {
 	t.Parallel()
 	for _, zone := range []string{
 		"UTC", "Europe/Paris", "America/New_York", "America/Santiago", "America/Havana", "Africa/Cairo", "Asia/Beirut",
@@ -110,10 +110,10 @@ func TestStartOfADay(t *testing.T) {
 				continue // Samoa had no 30 December 2011
 			}
 			if zone == "America/St_Johns" && day < 15300 {
-				continue // clocks were moved at a minute past midnight, so a day came back for an hour
+				continue // clocks went back at 00:01, so the previous day continued for an hour
 			}
 			if event.DayOf(start) != day || event.DayOf(start.Add(-1)) != day-1 {
-				t.Fatalf("%s begins at %s in %s", day, start, zone)
+				t.Fatalf("%s starts at %s in %s", day, start, zone)
 			}
 		}
 	}

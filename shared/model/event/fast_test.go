@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestDecodeFastReadsWhatTrackersSend: they would be read as well if it did not, but slower.
-func TestDecodeFastReadsWhatTrackersSend(t *testing.T) {
+// TestDecodeFast checks that decodeFast accepts the events that trackers send.
+func TestDecodeFast(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{}`,
@@ -17,15 +17,15 @@ func TestDecodeFastReadsWhatTrackersSend(t *testing.T) {
 	} {
 		in, ok := decodeFast([]byte(body))
 		if !ok {
-			t.Errorf("%s is left to the strict reader", body)
+			t.Errorf("%s is left to decodeStrict", body)
 			continue
 		}
-		agrees(t, in, body)
+		checkStrict(t, in, body)
 	}
 }
 
-// TestDecodeFastLeavesTheRest: whatever is seldom, or wrong.
-func TestDecodeFastLeavesTheRest(t *testing.T) {
+// TestDecodeFastDeclines checks that decodeFast declines rare and invalid bodies.
+func TestDecodeFastDeclines(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		``, ` `, `7`, `[]`, `{`, `{"`, `{"site"`, `{"site":`, `{"site":"a`, `{"site":"a"`, `{"site":"a",}`, `{,}`, `{"site" "a"}`, `{"site":"a"} x`, `{"site":"a"}{}`,
@@ -36,21 +36,21 @@ func TestDecodeFastLeavesTheRest(t *testing.T) {
 		`{"props":null}`, `{"props":[]}`, `{"props":{"a":1,"a":1}}`, `{"props":{"a":null}}`, `{"props":{"a":{}}}`, `{"props":{"a":[1]}}`, `{"props":{"a":1e9}}`, `{"props":{"a":1.}}`, `{"props":{"a":}}`, `{"props":{"a":"\n"}}`, `{"props":{"a":1}`, `{"props":{"a":--1}}`,
 	} {
 		if in, ok := decodeFast([]byte(body)); ok {
-			t.Errorf("%s is read as %+v", body, in)
+			t.Errorf("%s is decoded as %+v", body, in)
 		}
 	}
 }
 
-// agrees checks that the strict reader reads the same.
-func agrees(t *testing.T, in Input, body string) {
+// checkStrict checks that decodeStrict returns the same input.
+func checkStrict(t *testing.T, in Input, body string) {
 	t.Helper()
 	want, err := decodeStrict([]byte(body))
 	if err != nil || !reflect.DeepEqual(in, want) {
-		t.Errorf("%q is read as %+v; the strict reader says %+v, %v", body, in, want, err)
+		t.Errorf("%q is read as %+v; decodeStrict returns %+v, %v", body, in, want, err)
 	}
 }
 
-// FuzzDecodeFast: quick reads nothing otherwise than the strict reader.
+// FuzzDecodeFast checks that decodeFast decodes nothing differently from decodeStrict.
 func FuzzDecodeFast(f *testing.F) {
 	for _, seed := range []Input{{Site: "a", Type: "view", URL: "https://a/", Props: nil}, {Site: "a", Scroll: new(7), Engaged: new(0), Passive: true}} {
 		body, err := json.Marshal(seed)
@@ -64,7 +64,7 @@ func FuzzDecodeFast(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		if in, ok := decodeFast([]byte(body)); ok {
-			agrees(t, in, body)
+			checkStrict(t, in, body)
 		}
 	})
 }

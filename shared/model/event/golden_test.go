@@ -14,9 +14,9 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// goldenEvents are the events in testdata/queue, by file name, with the fields that a
-// version of the queue form has. The first versions must stay as they are: their files
-// were written once.
+// goldenEvents returns the events in testdata/queue by file name, with the fields of a
+// version of the queue form. Those of a released version must not change, since its files
+// are never rewritten.
 func goldenEvents(version int) map[string]event.Event {
 	full := event.Event{
 		ID: uuid.MustParse(id), Site: 70_000, Time: now.Add(123 * time.Millisecond), Day: event.DayOf(now), UTCOffset: -210, Visitor: -5 << 40,
@@ -38,10 +38,10 @@ func goldenEvents(version int) map[string]event.Event {
 	}
 }
 
-// TestGoldenQueueForms holds every version of the queue form to the bytes that were
-// written when the version was new. The current version must encode to its own bytes, so
-// that a change of the encoder needs a new version. UPDATE=1 writes the files of a version
-// that has none; nothing ever writes over one.
+// TestGoldenQueueForms checks every version of the queue form against the bytes written
+// when the version was new. The current version must also encode to its bytes, so that a
+// change of the encoder needs a new version. UPDATE=1 writes the missing files of a new
+// version; existing files are never overwritten.
 func TestGoldenQueueForms(t *testing.T) {
 	t.Parallel()
 	for version := 1; version <= event.QueueVersion; version++ {
@@ -68,7 +68,7 @@ func TestGoldenQueueForms(t *testing.T) {
 					t.Errorf("site %d, %v; want %d", site, err, want.Site)
 				}
 				if version == event.QueueVersion && !bytes.Equal(want.Encode(nil), golden) {
-					t.Errorf("the encoder writes something else than version %d: raise QueueVersion in package catalogue, and write the files of the new version with UPDATE=1", version)
+					t.Errorf("the encoder differs from version %d: raise QueueVersion in package catalogue, and write the files of the new version with UPDATE=1", version)
 				}
 			})
 		}

@@ -54,18 +54,18 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestValidEngagement(t *testing.T) {
+func TestEngagement(t *testing.T) {
 	t.Parallel()
 	for _, engaged := range []int32{1, event.MaxEngaged} {
 		got, err := validate(t, fmt.Sprintf(`{"site":"a","type":"engagement","url":"https://a/","engaged":%d}`, engaged))
 		if err != nil || got.Event.Type != event.Engagement || got.Event.Engaged != engaged {
-			t.Errorf("%d ms are taken as %+v, %v", engaged, got.Event, err)
+			t.Errorf("%d ms: got %+v, %v", engaged, got.Event, err)
 		}
 	}
 	for fields, want := range map[string][2]int{`"engaged":7,"scroll":100`: {7, 100}, `"engaged":7,"scroll":0`: {7, 0}, `"scroll":3`: {0, 3}, `"engaged":0,"scroll":0`: {0, 0}} {
 		got, err := validate(t, `{"site":"a","type":"engagement","url":"https://a/",`+fields+`}`)
 		if err != nil || [2]int{int(got.Event.Engaged), int(got.Event.Scroll)} != want {
-			t.Errorf("%s is taken as %+v, %v", fields, got.Event, err)
+			t.Errorf("%s: got %+v, %v", fields, got.Event, err)
 		}
 	}
 }
@@ -86,29 +86,29 @@ func TestReadAmount(t *testing.T) {
 		"007.10": {7, 1000}, "999999999999.9999": {999_999_999_999, 9999},
 	} {
 		if units, parts, ok := event.ReadAmount(text); !ok || [2]int64{units, parts} != want {
-			t.Errorf("%s is read as %d and %d ten-thousandths, %t", text, units, parts, ok)
+			t.Errorf("ReadAmount(%s) = %d, %d, %t", text, units, parts, ok)
 		}
 	}
 	for _, text := range []string{"", "-", ".", ".5", "5.", "+1", "--1", "1,5", "1e3", "0x1", "1 ", "1_0", "NaN", "1000000000000", "1.00000", "1.2.3", "١"} {
 		if units, parts, ok := event.ReadAmount(text); ok {
-			t.Errorf("%q is read as %d and %d ten-thousandths, want it refused", text, units, parts)
+			t.Errorf("ReadAmount(%q) = %d, %d; want it rejected", text, units, parts)
 		}
 	}
 }
 
-func TestTimeOfAnEvent(t *testing.T) {
+func TestTime(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fields string
 		want   string
 		skewed bool
 	}{
-		"arrival when nothing is said":                  {``, "12:00:00", false},
-		"the time in the id, so that a retry agrees":    {`,"id":"` + id + `"`, "11:59:00", false},
-		"the timestamp before the id":                   {`,"id":"` + id + `","timestamp":"2026-03-01T11:00:00Z"`, "11:00:00", false},
-		"an id of long ago is of a clock that is wrong": {`,"id":"019ca000-0000-7c3a-9f00-3d2b1a0c9e88"`, "12:00:00", true},
-		"a clock a little ahead is believed":            {`,"timestamp":"2026-03-01T12:04:59Z"`, "12:04:59", false},
-		"a clock far ahead is not":                      {`,"timestamp":"2026-03-01T12:05:01Z"`, "12:00:00", true},
+		"arrival by default":                {``, "12:00:00", false},
+		"time in the id, stable in a retry": {`,"id":"` + id + `"`, "11:59:00", false},
+		"timestamp before id":               {`,"id":"` + id + `","timestamp":"2026-03-01T11:00:00Z"`, "11:00:00", false},
+		"old id, from a wrong clock":        {`,"id":"019ca000-0000-7c3a-9f00-3d2b1a0c9e88"`, "12:00:00", true},
+		"clock slightly ahead":              {`,"timestamp":"2026-03-01T12:04:59Z"`, "12:04:59", false},
+		"clock far ahead":                   {`,"timestamp":"2026-03-01T12:05:01Z"`, "12:00:00", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,64 +123,64 @@ func TestTimeOfAnEvent(t *testing.T) {
 	}
 }
 
-func TestBadFieldsAreNamed(t *testing.T) {
+func TestInvalidFields(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ body, field, code string }{
-		"unknown field":           {`{"site":"a","type":"click","colour":"red"}`, "colour", "unknown_field"},
-		"unknown field inside":    {`{"site":"a","type":"click","value":{"amount":1,"currency":"EUR","tax":1}}`, "value.tax", "unknown_field"},
-		"wrong type":              {`{"site":5,"type":"click"}`, "site", "wrong_type"},
-		"wrong type inside":       {`{"site":"a","type":"click","funnel":{"id":"x","step":"one"}}`, "funnel.step", "wrong_type"},
-		"null where text belongs": {`{"site":"a","type":"click","props":{"a":null}}`, "props.a", "wrong_type"},
-		"no object":               {`"hello"`, "", "wrong_type"},
-		"twice the same field":    {`{"site":"a","site":"b","type":"click"}`, "site", "malformed"},
-		"broken JSON":             {`{"site":"a",`, "", "malformed"},
-		"broken UTF-8":            {"{\"site\":\"a\xff\",\"type\":\"click\"}", "site", "malformed"},
-		"no site":                 {`{"type":"click"}`, "site", "required"},
-		"no type":                 {`{"site":"a"}`, "type", "required"},
-		"wrong kind of event":     {`{"site":"a","type":"purchase"}`, "type", "wrong_value"},
-		"a view without a page":   {`{"site":"a","type":"view"}`, "url", "required"},
-		"long name":               {`{"site":"a","type":"click","name":"` + strings.Repeat("n", 121) + `"}`, "name", "too_long"},
-		"long tag":                {`{"site":"a","type":"click","tag":"` + strings.Repeat("t", 121) + `"}`, "tag", "too_long"},
-		"tag as a number":         {`{"site":"a","type":"click","tag":1}`, "tag", "wrong_type"},
-		"NUL":                     {`{"site":"a","type":"click","name":"a\u0000b"}`, "name", "wrong_value"},
-		"id of another version":   {`{"site":"a","type":"click","id":"6ba7b810-9dad-41d1-80b4-00c04fd430c8"}`, "id", "wrong_value"},
-		"id in braces":            {`{"site":"a","type":"click","id":"{` + id + `}"}`, "id", "wrong_value"},
-		"date without a zone":     {`{"site":"a","type":"click","timestamp":"2026-03-01 12:00:00"}`, "timestamp", "wrong_value"},
-		"screen":                  {`{"site":"a","type":"click","screen":"big"}`, "screen", "wrong_value"},
-		"language":                {`{"site":"a","type":"click","language":"en_GB"}`, "language", "wrong_value"},
-		"property of a property":  {`{"site":"a","type":"click","props":{"a":{"b":1}}}`, "props.a", "wrong_type"},
-		"long property":           {`{"site":"a","type":"click","props":{"a":"` + strings.Repeat("v", 1001) + `"}}`, "props.a", "too_long"},
-		"empty key":               {`{"site":"a","type":"click","props":{"":"x"}}`, "props.", "too_long"},
-		"amount with a comma":     {`{"site":"a","type":"click","value":{"amount":"1,5","currency":"EUR"}}`, "value.amount", "wrong_value"},
-		"amount with an exponent": {`{"site":"a","type":"click","value":{"amount":1e9,"currency":"EUR"}}`, "value.amount", "wrong_value"},
-		"no amount":               {`{"site":"a","type":"click","value":{"currency":"EUR"}}`, "value.amount", "required"},
-		"currency":                {`{"site":"a","type":"click","value":{"amount":1,"currency":"euro"}}`, "value.currency", "wrong_value"},
-		"a step of no funnel":     {`{"site":"a","type":"funnel_step"}`, "funnel", "required"},
-		"step zero":               {`{"site":"a","type":"funnel_step","funnel":{"id":"x","step":0}}`, "funnel.step", "out_of_range"},
-		"an event too large":      {`{"site":"a","type":"click","title":"` + strings.Repeat("t", event.MaxEvent) + `"}`, "", "too_long"},
-		"engaged of a view":       {`{"site":"a","type":"view","url":"https://a/","engaged":0}`, "engaged", "wrong_value"},
-		"no time engaged":         {`{"site":"a","type":"engagement","url":"https://a/"}`, "engaged", "required"},
-		"engaged for no time":     {`{"site":"a","type":"engagement","url":"https://a/","engaged":0}`, "engaged", "out_of_range"},
-		"scrolled past the end":   {`{"site":"a","type":"engagement","url":"https://a/","scroll":101}`, "scroll", "out_of_range"},
-		"scroll of a view":        {`{"site":"a","type":"view","url":"https://a/","scroll":1}`, "scroll", "wrong_value"},
-		"scrolled half a percent": {`{"site":"a","type":"engagement","url":"https://a/","scroll":0.5}`, "scroll", "wrong_type"},
-		"passive as text":         {`{"site":"a","type":"click","passive":"yes"}`, "passive", "wrong_type"},
-		"consent as a number":     {`{"site":"a","type":"click","consent":1}`, "consent", "wrong_type"},
-		"engaged for over a day":  {`{"site":"a","type":"engagement","url":"https://a/","engaged":86400001}`, "engaged", "out_of_range"},
-		"engaged beyond numbers":  {`{"site":"a","type":"engagement","url":"https://a/","engaged":1e300}`, "engaged", "wrong_type"},
-		"half a millisecond":      {`{"site":"a","type":"engagement","url":"https://a/","engaged":1.5}`, "engaged", "wrong_type"},
-		"engaged as text":         {`{"site":"a","type":"engagement","url":"https://a/","engaged":"1"}`, "engaged", "wrong_type"},
-		"engaged with no page":    {`{"site":"a","type":"engagement","engaged":1}`, "url", "required"},
-		"engaged for money":       {`{"site":"a","type":"engagement","url":"https://a/","engaged":1,"value":{"amount":1,"currency":"EUR"}}`, "value", "wrong_value"},
-		"engaged up a funnel":     {`{"site":"a","type":"engagement","url":"https://a/","engaged":1,"funnel":{"id":"x","step":1}}`, "funnel", "wrong_value"},
-		"too many properties":     {`{"site":"a","type":"click","props":` + manyProps(31) + `}`, "props", "too_many"},
+		"unknown field":             {`{"site":"a","type":"click","colour":"red"}`, "colour", "unknown_field"},
+		"unknown field inside":      {`{"site":"a","type":"click","value":{"amount":1,"currency":"EUR","tax":1}}`, "value.tax", "unknown_field"},
+		"wrong type":                {`{"site":5,"type":"click"}`, "site", "wrong_type"},
+		"wrong type inside":         {`{"site":"a","type":"click","funnel":{"id":"x","step":"one"}}`, "funnel.step", "wrong_type"},
+		"null for a string":         {`{"site":"a","type":"click","props":{"a":null}}`, "props.a", "wrong_type"},
+		"not an object":             {`"hello"`, "", "wrong_type"},
+		"repeated field":            {`{"site":"a","site":"b","type":"click"}`, "site", "malformed"},
+		"invalid JSON":              {`{"site":"a",`, "", "malformed"},
+		"invalid UTF-8":             {"{\"site\":\"a\xff\",\"type\":\"click\"}", "site", "malformed"},
+		"no site":                   {`{"type":"click"}`, "site", "required"},
+		"no type":                   {`{"site":"a"}`, "type", "required"},
+		"unknown type":              {`{"site":"a","type":"purchase"}`, "type", "wrong_value"},
+		"view without a page":       {`{"site":"a","type":"view"}`, "url", "required"},
+		"long name":                 {`{"site":"a","type":"click","name":"` + strings.Repeat("n", 121) + `"}`, "name", "too_long"},
+		"long tag":                  {`{"site":"a","type":"click","tag":"` + strings.Repeat("t", 121) + `"}`, "tag", "too_long"},
+		"tag as a number":           {`{"site":"a","type":"click","tag":1}`, "tag", "wrong_type"},
+		"NUL":                       {`{"site":"a","type":"click","name":"a\u0000b"}`, "name", "wrong_value"},
+		"id of another version":     {`{"site":"a","type":"click","id":"6ba7b810-9dad-41d1-80b4-00c04fd430c8"}`, "id", "wrong_value"},
+		"id in braces":              {`{"site":"a","type":"click","id":"{` + id + `}"}`, "id", "wrong_value"},
+		"date without a zone":       {`{"site":"a","type":"click","timestamp":"2026-03-01 12:00:00"}`, "timestamp", "wrong_value"},
+		"screen":                    {`{"site":"a","type":"click","screen":"big"}`, "screen", "wrong_value"},
+		"language":                  {`{"site":"a","type":"click","language":"en_GB"}`, "language", "wrong_value"},
+		"property of a property":    {`{"site":"a","type":"click","props":{"a":{"b":1}}}`, "props.a", "wrong_type"},
+		"long property":             {`{"site":"a","type":"click","props":{"a":"` + strings.Repeat("v", 1001) + `"}}`, "props.a", "too_long"},
+		"empty key":                 {`{"site":"a","type":"click","props":{"":"x"}}`, "props.", "too_long"},
+		"amount with a comma":       {`{"site":"a","type":"click","value":{"amount":"1,5","currency":"EUR"}}`, "value.amount", "wrong_value"},
+		"amount with an exponent":   {`{"site":"a","type":"click","value":{"amount":1e9,"currency":"EUR"}}`, "value.amount", "wrong_value"},
+		"no amount":                 {`{"site":"a","type":"click","value":{"currency":"EUR"}}`, "value.amount", "required"},
+		"currency":                  {`{"site":"a","type":"click","value":{"amount":1,"currency":"euro"}}`, "value.currency", "wrong_value"},
+		"step without a funnel":     {`{"site":"a","type":"funnel_step"}`, "funnel", "required"},
+		"step zero":                 {`{"site":"a","type":"funnel_step","funnel":{"id":"x","step":0}}`, "funnel.step", "out_of_range"},
+		"event too large":           {`{"site":"a","type":"click","title":"` + strings.Repeat("t", event.MaxEvent) + `"}`, "", "too_long"},
+		"engaged in a view":         {`{"site":"a","type":"view","url":"https://a/","engaged":0}`, "engaged", "wrong_value"},
+		"no engaged time":           {`{"site":"a","type":"engagement","url":"https://a/"}`, "engaged", "required"},
+		"engaged for zero time":     {`{"site":"a","type":"engagement","url":"https://a/","engaged":0}`, "engaged", "out_of_range"},
+		"scroll over 100":           {`{"site":"a","type":"engagement","url":"https://a/","scroll":101}`, "scroll", "out_of_range"},
+		"scroll in a view":          {`{"site":"a","type":"view","url":"https://a/","scroll":1}`, "scroll", "wrong_value"},
+		"fractional scroll":         {`{"site":"a","type":"engagement","url":"https://a/","scroll":0.5}`, "scroll", "wrong_type"},
+		"passive as a string":       {`{"site":"a","type":"click","passive":"yes"}`, "passive", "wrong_type"},
+		"consent as a number":       {`{"site":"a","type":"click","consent":1}`, "consent", "wrong_type"},
+		"engaged for over a day":    {`{"site":"a","type":"engagement","url":"https://a/","engaged":86400001}`, "engaged", "out_of_range"},
+		"engaged overflow":          {`{"site":"a","type":"engagement","url":"https://a/","engaged":1e300}`, "engaged", "wrong_type"},
+		"fractional engaged":        {`{"site":"a","type":"engagement","url":"https://a/","engaged":1.5}`, "engaged", "wrong_type"},
+		"engaged as a string":       {`{"site":"a","type":"engagement","url":"https://a/","engaged":"1"}`, "engaged", "wrong_type"},
+		"engagement without a page": {`{"site":"a","type":"engagement","engaged":1}`, "url", "required"},
+		"engagement with a value":   {`{"site":"a","type":"engagement","url":"https://a/","engaged":1,"value":{"amount":1,"currency":"EUR"}}`, "value", "wrong_value"},
+		"engagement with a funnel":  {`{"site":"a","type":"engagement","url":"https://a/","engaged":1,"funnel":{"id":"x","step":1}}`, "funnel", "wrong_value"},
+		"too many properties":       {`{"site":"a","type":"click","props":` + manyProps(31) + `}`, "props", "too_many"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := validate(t, test.body)
 			var got *validation.Error
 			if !errors.As(err, &got) {
-				t.Fatalf("got %v, want a FieldError", err)
+				t.Fatalf("got %v, want a validation error", err)
 			}
 			if got.Field != test.field || got.Code != test.code {
 				t.Errorf("field %q, code %q (%s); want %q, %q", got.Field, got.Code, got.Detail, test.field, test.code)
@@ -197,7 +197,7 @@ func manyProps(n int) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-func TestErrorsDoNotRepeatValues(t *testing.T) {
+func TestErrorsWithoutValues(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{"site":"a","type":"click","subject":"` + strings.Repeat("jane@example.com", 20) + `"}`,
@@ -207,7 +207,7 @@ func TestErrorsDoNotRepeatValues(t *testing.T) {
 	} {
 		_, err := validate(t, body)
 		if err == nil || strings.Contains(err.Error(), "jane") {
-			t.Errorf("%s: the error is %v; want one that does not repeat the value", body, err)
+			t.Errorf("%s: got error %v; want one that does not contain the value", body, err)
 		}
 	}
 }
@@ -220,16 +220,16 @@ func TestSplit(t *testing.T) {
 		array bool
 		code  string
 	}{
-		"one event":          {` {"a":1} `, []string{`{"a":1}`}, false, ""},
-		"an array":           {`[{"a":1}, 5, "x"]`, []string{`{"a":1}`, `5`, `"x"`}, true, ""},
-		"nothing":            {``, nil, false, "required"},
-		"an empty array":     {`[]`, nil, true, "required"},
-		"text":               {`"x"`, nil, false, "wrong_type"},
-		"no JSON":            {`a=1`, nil, false, "malformed"},
-		"half an object":     {`{"a":`, nil, false, "malformed"},
-		"half an array":      {`[{"a":1},`, nil, true, "malformed"},
-		"something after it": {`{"a":1}{"b":2}`, nil, false, "malformed"},
-		"too many":           {`[` + strings.Repeat(`1,`, event.MaxBatch) + `1]`, nil, true, "too_many"},
+		"one event":        {` {"a":1} `, []string{`{"a":1}`}, false, ""},
+		"array":            {`[{"a":1}, 5, "x"]`, []string{`{"a":1}`, `5`, `"x"`}, true, ""},
+		"empty":            {``, nil, false, "required"},
+		"empty array":      {`[]`, nil, true, "required"},
+		"string":           {`"x"`, nil, false, "wrong_type"},
+		"not JSON":         {`a=1`, nil, false, "malformed"},
+		"truncated object": {`{"a":`, nil, false, "malformed"},
+		"truncated array":  {`[{"a":1},`, nil, true, "malformed"},
+		"trailing data":    {`{"a":1}{"b":2}`, nil, false, "malformed"},
+		"too many":         {`[` + strings.Repeat(`1,`, event.MaxBatch) + `1]`, nil, true, "too_many"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -275,7 +275,7 @@ func FuzzDecode(f *testing.F) {
 				continue
 			}
 			if valid.Event.Time.After(now.Add(event.ClockSkew)) || valid.Event.Type < event.View || valid.Event.Type > event.Engagement {
-				t.Fatalf("an impossible event was taken: %+v", valid)
+				t.Fatalf("an impossible event was accepted: %+v", valid)
 			}
 		}
 	})

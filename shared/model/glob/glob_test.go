@@ -9,7 +9,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/glob"
 )
 
-// examples are pages by pattern: those that match, and after "|" those that don't.
+// examples returns pages by pattern: those that match, and those that don't.
 func examples() map[string][2][]string {
 	return map[string][2][]string{
 		"/":                 {{"/"}, {"", "/a", "//"}},
@@ -43,14 +43,14 @@ func TestCompile(t *testing.T) {
 	}
 	several, err := glob.Compile("/a", "/b/*")
 	if err != nil || !several.MatchString("/a") || !several.MatchString("/b/c") || several.MatchString("/a/b/c") {
-		t.Errorf("of two patterns either: %v, %v", several, err)
+		t.Errorf("two patterns: got %v, %v", several, err)
 	}
 	if _, err := glob.Compile("/\xff"); err == nil {
-		t.Error("a pattern that is not UTF-8 is taken")
+		t.Error("a pattern that is not UTF-8 is accepted")
 	}
 }
 
-// TestPostgreSQL: the record decides as Go does.
+// TestPostgreSQL checks that PostgreSQL matches as Go does.
 func TestPostgreSQL(t *testing.T) {
 	t.Parallel()
 	db := localtest.Record(t, localtest.Postgres(t))
@@ -70,7 +70,7 @@ func TestPostgreSQL(t *testing.T) {
 			}
 		}
 	}
-	// The longest patterns are not too much for it.
+	// The longest patterns must not be too expensive.
 	page := strings.Repeat("a", 2000) + "b"
 	for pattern, want := range map[string]bool{
 		strings.Repeat("*a", 150): false, strings.Repeat("**a", 100): false, strings.Repeat("*", 300): true,
@@ -81,7 +81,7 @@ func TestPostgreSQL(t *testing.T) {
 	}
 }
 
-// FuzzCompile compares with a matcher that is too simple to be wrong.
+// FuzzCompile compares Compile with a simple matcher.
 func FuzzCompile(f *testing.F) {
 	for pattern, pages := range examples() {
 		for _, page := range append(pages[0], pages[1]...) {
@@ -90,7 +90,7 @@ func FuzzCompile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, pattern, page string) {
 		if !utf8.ValidString(pattern) || !utf8.ValidString(page) || len(pattern) > 300 || len(page) > 2000 {
-			return // no pattern that is let in, or no page
+			return // validation rejects such patterns and pages
 		}
 		expression, err := glob.Compile(pattern)
 		if err != nil {
@@ -102,7 +102,8 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
-// simple goes through the pattern with all lengths of the page that it can have used up.
+// simple matches by tracking all prefixes of the page that the read part of the pattern
+// can match.
 func simple(pattern, page string) bool {
 	at := make([]bool, len(page)+1)
 	at[0] = true

@@ -11,8 +11,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/visit"
 )
 
-// BenchmarkFold folds and rolls up visitor-days of 3 events on 2 pages, which is
-// what most visitor-days look like, and reports events a second.
+// BenchmarkFold folds and rolls up typical visitor-days, of 3 events on 2 pages, and reports
+// events per second.
 func BenchmarkFold(b *testing.B) {
 	days := make([][]*event.Event, 1000)
 	for i := range days {

@@ -17,7 +17,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/visit"
 )
 
-// at is a moment of the day on which the examples happen.
+// at returns a time on the day of the examples.
 func at(clock string) time.Time {
 	t, err := time.Parse(time.DateTime, "2026-03-01 "+clock)
 	if err != nil {
@@ -76,44 +76,44 @@ func TestFold(t *testing.T) {
 		events []event.Event
 		want   []want
 	}{
-		"nothing": {nil, nil},
-		"one view is a bounce": {
+		"no events": {nil, nil},
+		"one view: a bounce": {
 			[]event.Event{view("10:00:00", "/")},
 			[]want{{"10:00:00", 0, 1, 1, "/", "/", true}},
 		},
-		"a view and a conversion are none": {
+		"a view and a conversion: no bounce": {
 			[]event.Event{view("10:00:00", "/"), conversion("10:00:10", "Signup", "/thanks")},
 			[]want{{"10:00:00", 10, 1, 2, "/", "/", false}},
 		},
-		"a view and what nobody did are one": {
+		"a view and passive events: a bounce": {
 			[]event.Event{view("10:00:00", "/"), passive(conversion("10:00:10", "Seen", "/")), passive(conversion("10:00:20", "Seen", "/"))},
 			[]want{{"10:00:00", 20, 1, 3, "/", "/", true}},
 		},
-		"what nobody did ends no bounce, whatever comes first": {
+		"passive event first": {
 			[]event.Event{passive(conversion("10:00:00", "Seen", "/")), view("10:00:10", "/"), view("10:00:20", "/b")},
 			[]want{{"10:00:00", 20, 2, 3, "/", "/b", false}},
 		},
-		"a gap of 29:59 stays in the visit": {
+		"gap of 29:59": {
 			[]event.Event{view("10:00:00", "/a"), view("10:29:59", "/b")},
 			[]want{{"10:00:00", 1799, 2, 2, "/a", "/b", false}},
 		},
-		"a gap of 30:00 ends it": {
+		"gap of 30:00": {
 			[]event.Event{view("10:00:00", "/a"), view("10:30:00", "/b")},
 			[]want{{"10:00:00", 0, 1, 1, "/a", "/a", true}, {"10:30:00", 0, 1, 1, "/b", "/b", true}},
 		},
-		"a late event joins two visits": {
+		"late event joins two visits": {
 			[]event.Event{view("10:00:00", "/a"), view("10:40:00", "/c"), view("10:20:00", "/b")},
 			[]want{{"10:00:00", 2400, 3, 3, "/a", "/c", false}},
 		},
-		"without a view the pages of the events count": {
+		"no view: entry and exit of any event": {
 			[]event.Event{conversion("10:00:00", "A", "/x"), conversion("10:01:00", "B", "/y")},
 			[]want{{"10:00:00", 60, 0, 2, "/x", "/y", false}},
 		},
-		"the entry page is the first that was viewed": {
+		"entry page is the first view": {
 			[]event.Event{conversion("10:00:00", "A", "/x"), view("10:01:00", "/y"), conversion("10:02:00", "B", "/z")},
 			[]want{{"10:00:00", 120, 1, 3, "/y", "/y", false}},
 		},
-		"an engagement changes neither bounce nor duration": {
+		"engagement affects neither bounce nor duration": {
 			[]event.Event{view("10:00:00", "/a"), engagement("10:05:00", "/b", 7)},
 			[]want{{"10:00:00", 0, 1, 1, "/a", "/a", true}},
 		},
@@ -121,19 +121,19 @@ func TestFold(t *testing.T) {
 			[]event.Event{view("10:00:00", "/a"), engagement("10:25:00", "/a", 7), engagement("10:50:00", "/a", 7), view("11:19:59", "/b")},
 			[]want{{"10:00:00", 4799, 2, 2, "/a", "/b", false}},
 		},
-		"but not for longer than an event does": {
+		"engagement extends a visit by the timeout": {
 			[]event.Event{view("10:00:00", "/a"), engagement("10:25:00", "/a", 7), view("10:55:00", "/b")},
 			[]want{{"10:00:00", 0, 1, 1, "/a", "/a", true}, {"10:55:00", 0, 1, 1, "/b", "/b", true}},
 		},
-		"an engagement begins no visit": {
+		"engagement starts no visit": {
 			[]event.Event{engagement("10:00:00", "/a", 7), engagement("10:01:00", "/a", 7)},
 			nil,
 		},
-		"nor does it bring the next one forward": {
+		"engagement before a visit does not move its start": {
 			[]event.Event{engagement("10:00:00", "/a", 7), conversion("10:01:00", "A", "/x"), engagement("10:02:00", "/y", 7)},
 			[]want{{"10:01:00", 0, 0, 1, "/x", "/x", true}},
 		},
-		"an engagement without a visit keeps none alive": {
+		"engagement after a visit does not extend it": {
 			[]event.Event{view("10:00:00", "/a"), engagement("10:30:00", "/a", 7), view("10:31:00", "/b")},
 			[]want{{"10:00:00", 0, 1, 1, "/a", "/a", true}, {"10:31:00", 0, 1, 1, "/b", "/b", true}},
 		},
@@ -151,8 +151,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// TestEngaged: engagements add up in the visit that they belong to, and nowhere
-// without one.
+// TestEngaged checks that an engagement counts in the visit it falls into, and nowhere
+// outside a visit.
 func TestEngaged(t *testing.T) {
 	t.Parallel()
 	visits := fold([]event.Event{
@@ -170,7 +170,7 @@ func TestEngaged(t *testing.T) {
 	}
 }
 
-func worth(clock, amount, currency string) event.Event {
+func purchase(clock, amount, currency string) event.Event {
 	e := conversion(clock, "Purchase", "/thanks")
 	e.Amount, e.Currency = amount, currency
 	return e
@@ -178,23 +178,23 @@ func worth(clock, amount, currency string) event.Event {
 
 func TestRevenue(t *testing.T) {
 	t.Parallel()
-	manyOfTheMost := make([]event.Event, visit.MaxEvents)
-	for i := range manyOfTheMost {
-		manyOfTheMost[i] = worth("10:00:00", "-999999999999.9999", "IDR")
+	maxPurchases := make([]event.Event, visit.MaxEvents)
+	for i := range maxPurchases {
+		maxPurchases[i] = purchase("10:00:00", "-999999999999.9999", "IDR")
 	}
 	for name, test := range map[string]struct {
 		events []event.Event
 		want   string
 	}{
-		"none":                      {[]event.Event{view("10:00:00", "/")}, `null`},
-		"one":                       {[]event.Event{worth("10:00:00", "74.20", "EUR")}, `{"EUR":74.2}`},
-		"no binary fractions":       {[]event.Event{worth("10:00:00", "0.1", "EUR"), worth("10:00:01", "0.2", "EUR")}, `{"EUR":0.3}`},
-		"several currencies":        {[]event.Event{worth("10:00:00", "10", "USD"), worth("10:00:01", "5", "EUR"), worth("10:00:02", "90", "USD")}, `{"EUR":5,"USD":100}`},
-		"given back":                {[]event.Event{worth("10:00:00", "12.5", "EUR"), worth("10:00:01", "-12.50", "EUR")}, `{"EUR":0}`},
-		"less than nothing":         {[]event.Event{worth("10:00:00", "0.25", "EUR"), worth("10:00:01", "-1.5", "EUR")}, `{"EUR":-1.25}`},
-		"little less than nothing":  {[]event.Event{worth("10:00:00", "-0.0001", "EUR")}, `{"EUR":-0.0001}`},
-		"the most of a visitor-day": {manyOfTheMost, `{"IDR":-9999999999999999}`},
-		"an engagement earns nothing": {[]event.Event{view("10:00:00", "/"), func() event.Event {
+		"none":                     {[]event.Event{view("10:00:00", "/")}, `null`},
+		"one":                      {[]event.Event{purchase("10:00:00", "74.20", "EUR")}, `{"EUR":74.2}`},
+		"no binary fractions":      {[]event.Event{purchase("10:00:00", "0.1", "EUR"), purchase("10:00:01", "0.2", "EUR")}, `{"EUR":0.3}`},
+		"several currencies":       {[]event.Event{purchase("10:00:00", "10", "USD"), purchase("10:00:01", "5", "EUR"), purchase("10:00:02", "90", "USD")}, `{"EUR":5,"USD":100}`},
+		"refund":                   {[]event.Event{purchase("10:00:00", "12.5", "EUR"), purchase("10:00:01", "-12.50", "EUR")}, `{"EUR":0}`},
+		"negative":                 {[]event.Event{purchase("10:00:00", "0.25", "EUR"), purchase("10:00:01", "-1.5", "EUR")}, `{"EUR":-1.25}`},
+		"small negative":           {[]event.Event{purchase("10:00:00", "-0.0001", "EUR")}, `{"EUR":-0.0001}`},
+		"maximum of a visitor-day": {maxPurchases, `{"IDR":-9999999999999999}`},
+		"engagement": {[]event.Event{view("10:00:00", "/"), func() event.Event {
 			e := engagement("10:00:01", "/", 5)
 			e.Amount, e.Currency = "1", "EUR"
 			return e
@@ -205,24 +205,24 @@ func TestRevenue(t *testing.T) {
 			visits := fold(test.events)
 			got, err := json.Marshal(visits[0].Revenue)
 			if err != nil || len(visits) != 1 || string(got) != test.want {
-				t.Errorf("%d visits, the first with a revenue of %s (%v), want %s", len(visits), got, err, test.want)
+				t.Errorf("%d visits, the first with revenue %s (%v), want %s", len(visits), got, err, test.want)
 			}
 		})
 	}
 }
 
-// TestRevenueIsExact adds amounts up as fractions.
-func TestRevenueIsExact(t *testing.T) {
+// TestRevenueExact compares the revenue with a sum of exact fractions.
+func TestRevenueExact(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var events []event.Event
 		want := new(big.Rat)
 		for range rapid.IntRange(1, 30).Draw(t, "events") {
 			amount := rapid.StringMatching(`-?[0-9]{1,12}(\.[0-9]{1,4})?`).Draw(t, "amount")
-			events = append(events, worth("10:00:00", amount, "EUR"))
+			events = append(events, purchase("10:00:00", amount, "EUR"))
 			exact, ok := new(big.Rat).SetString(amount)
 			if !ok {
-				t.Fatalf("%q is no number", amount)
+				t.Fatalf("%q is not a number", amount)
 			}
 			want.Add(want, exact)
 		}
@@ -233,11 +233,10 @@ func TestRevenueIsExact(t *testing.T) {
 	})
 }
 
-// TestFoldIsWhatItSays goes through the events of a day one by one, as the
-// documentation of Fold says it.
-func TestFoldIsWhatItSays(t *testing.T) {
+// TestFoldModel compares Fold with a direct implementation of its documentation.
+func TestFoldModel(t *testing.T) {
 	t.Parallel()
-	type sitting struct {
+	type modelVisit struct {
 		start, latest, lastCounted time.Time
 		counted                    int32
 		engaged                    int64
@@ -245,9 +244,9 @@ func TestFoldIsWhatItSays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := genDay(1).Draw(t, "day")
 		slices.SortFunc(events, func(a, b event.Event) int { return visit.Compare(&a, &b) })
-		var want []sitting
+		var want []modelVisit
 		for _, e := range events {
-			var open *sitting
+			var open *modelVisit
 			if n := len(want); n > 0 && e.Time.Before(want[n-1].latest.Add(visit.Timeout)) {
 				open = &want[n-1]
 			}
@@ -257,7 +256,7 @@ func TestFoldIsWhatItSays(t *testing.T) {
 			case e.Type == event.Engagement:
 				open.latest, open.engaged = e.Time, open.engaged+int64(e.Engaged)
 			case open == nil:
-				want = append(want, sitting{e.Time, e.Time, e.Time, 1, 0})
+				want = append(want, modelVisit{e.Time, e.Time, e.Time, 1, 0})
 			default:
 				open.latest, open.lastCounted, open.counted = e.Time, e.Time, open.counted+1
 			}
@@ -278,7 +277,7 @@ func TestFoldIsWhatItSays(t *testing.T) {
 	})
 }
 
-func TestAttributesAreThoseOfTheFirstEvent(t *testing.T) {
+func TestAttributes(t *testing.T) {
 	t.Parallel()
 	first, second := view("10:00:00", "/a"), view("10:05:00", "/b")
 	second.Source, second.UTMCampaign = "Bing", "spring"
@@ -288,15 +287,15 @@ func TestAttributesAreThoseOfTheFirstEvent(t *testing.T) {
 	}
 }
 
-// TestRollupsByHand checks each number of a day that one can count by hand.
-func TestRollupsByHand(t *testing.T) {
+// TestRollupsExample checks the rollups of a small day.
+func TestRollupsExample(t *testing.T) {
 	t.Parallel()
 	r := visit.NewRollups()
 	r.Add(fold([]event.Event{
 		view("10:50:00", "/a"), view("11:10:00", "/b"), conversion("11:10:30", "Signup", "/b"), // one visit of 1,230 s
-		engagement("11:12:00", "/b", 100), engagement("11:12:30", "/c", 20), // of which there is no event on /c
+		engagement("11:12:00", "/b", 100), engagement("11:12:30", "/c", 20), // no event on /c
 		view("14:00:00", "/a"), engagement("14:01:00", "/a", 3), engagement("14:02:00", "/b", 4000), // a bounce
-		engagement("17:00:00", "/a", 50_000), // long after
+		engagement("17:00:00", "/a", 50_000), // outside any visit
 	}))
 	row := func(d visit.Dimension, value string) visit.Counts {
 		for _, row := range r.Days() {
@@ -313,14 +312,14 @@ func TestRollupsByHand(t *testing.T) {
 		want      visit.Counts
 	}{
 		{"total", visit.Total, "", visit.Counts{Visitors: 1, Visits: 2, Pageviews: 3, Events: 4, Bounces: 1, Seconds: 1230, Engaged: 4123}},
-		{"page seen in both visits", visit.Page, "/a", visit.Counts{Visitors: 1, Visits: 2, Pageviews: 2, Events: 2, Bounces: 1, Seconds: 1230, Engaged: 3}},
-		{"page seen in one", visit.Page, "/b", visit.Counts{Visitors: 1, Visits: 1, Pageviews: 1, Events: 2, Seconds: 1230, Engaged: 100}},
-		{"page that was engaged with and never seen", visit.Page, "/c", visit.Counts{}},
+		{"page viewed in both visits", visit.Page, "/a", visit.Counts{Visitors: 1, Visits: 2, Pageviews: 2, Events: 2, Bounces: 1, Seconds: 1230, Engaged: 3}},
+		{"page viewed in one visit", visit.Page, "/b", visit.Counts{Visitors: 1, Visits: 1, Pageviews: 1, Events: 2, Seconds: 1230, Engaged: 100}},
+		{"page with an engagement but no event", visit.Page, "/c", visit.Counts{}},
 		{"name", visit.Name, "Signup", visit.Counts{Visitors: 1, Visits: 1, Events: 1, Seconds: 1230}},
-		{"views, which have no name of their own", visit.Name, "pageview", visit.Counts{Visitors: 1, Visits: 2, Pageviews: 3, Events: 3, Bounces: 1, Seconds: 1230, Engaged: 4123}},
+		{"default name of views", visit.Name, "pageview", visit.Counts{Visitors: 1, Visits: 2, Pageviews: 3, Events: 3, Bounces: 1, Seconds: 1230, Engaged: 4123}},
 		{"exit page", visit.ExitPage, "/b", visit.Counts{Visitors: 1, Visits: 1, Pageviews: 2, Events: 3, Seconds: 1230, Engaged: 120}},
 		{"browser", visit.Browser, "Firefox", visit.Counts{Visitors: 1, Visits: 2, Pageviews: 3, Events: 4, Bounces: 1, Seconds: 1230, Engaged: 4123}},
-		{"value that never was", visit.Browser, "Lynx", visit.Counts{}},
+		{"unknown value", visit.Browser, "Lynx", visit.Counts{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -339,7 +338,7 @@ func TestRollupsByHand(t *testing.T) {
 	}
 }
 
-func TestHoursOfZonesOffByHalfAnHour(t *testing.T) {
+func TestHourOffsets(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		offset int16
@@ -354,7 +353,7 @@ func TestHoursOfZonesOffByHalfAnHour(t *testing.T) {
 			t.Parallel()
 			e := event.Event{Time: at("10:40:00"), UTCOffset: test.offset}
 			if got := e.Hour().Format(time.TimeOnly); got != test.want {
-				t.Errorf("the hour begins at %s, want %s", got, test.want)
+				t.Errorf("the hour starts at %s, want %s", got, test.want)
 			}
 		})
 	}
@@ -374,7 +373,7 @@ func genDay(visitor int64) *rapid.Generator[[]event.Event] {
 			e.Type = event.Type(rapid.IntRange(1, 5).Draw(t, "type"))
 			if e.Type == event.Engagement {
 				e.Engaged = rapid.Int32Range(1, event.MaxEngaged).Draw(t, "engaged")
-			} else if rapid.Bool().Draw(t, "worth something") {
+			} else if rapid.Bool().Draw(t, "has value") {
 				e.Amount = rapid.SampledFrom([]string{"0", "1.25", "-1.25", "10"}).Draw(t, "amount")
 				e.Currency = rapid.SampledFrom([]string{"EUR", "USD"}).Draw(t, "currency")
 			}
@@ -393,10 +392,9 @@ type result struct {
 
 func resultOf(r *visit.Rollups) result { return result{r.Hours(), r.Days(), visit.MonthsOf(r.Days())} }
 
-// TestAnyOrderAnyBatching: events that come in any order and in batches of any
-// size, each batch applied as the difference of folds, give the rollups and visits
-// of all events folded at once.
-func TestAnyOrderAnyBatching(t *testing.T) {
+// TestIncremental checks that applying events in any order and in batches of any size, each
+// as the difference of folds, gives the same visits and rollups as folding them at once.
+func TestIncremental(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var all []event.Event
@@ -410,7 +408,7 @@ func TestAnyOrderAnyBatching(t *testing.T) {
 		}
 		arrived := rapid.Permutation(all).Draw(t, "arrival")
 
-		step := visit.NewRollups()
+		incremental := visit.NewRollups()
 		stored := map[int64][]event.Event{}
 		folded := map[int64][]visit.Visit{}
 		for len(arrived) > 0 {
@@ -421,13 +419,13 @@ func TestAnyOrderAnyBatching(t *testing.T) {
 			}
 			arrived = arrived[n:]
 			for visitor, events := range batch {
-				step.Subtract(fold(stored[visitor]))
+				incremental.Subtract(fold(stored[visitor]))
 				stored[visitor] = append(stored[visitor], events...)
 				folded[visitor] = fold(stored[visitor])
-				step.Add(folded[visitor])
+				incremental.Add(folded[visitor])
 			}
 		}
-		if diff := cmp.Diff(resultOf(whole), resultOf(step)); diff != "" {
+		if diff := cmp.Diff(resultOf(whole), resultOf(incremental)); diff != "" {
 			t.Fatalf("rollups depend on the order of arrival:\n%s", diff)
 		}
 		if diff := cmp.Diff(visits, folded, cmpopts.IgnoreUnexported(visit.Visit{}), cmp.AllowUnexported(visit.Decimal{})); diff != "" {
@@ -436,9 +434,8 @@ func TestAnyOrderAnyBatching(t *testing.T) {
 	})
 }
 
-// TestSums: whatever the events, for each dimension the visits, events and engaged
-// time of a visit dimension's values add up to the total, those of hours too, and
-// taking a day out again leaves nothing.
+// TestSums checks that the rows of a dimension and those of hours add up to the total, as
+// far as the dimension allows, and that subtracting a day leaves nothing.
 func TestSums(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -471,7 +468,7 @@ func TestSums(t *testing.T) {
 		}
 		r.Subtract(visits)
 		if got := resultOf(r); len(got.Hours)+len(got.Days)+len(got.Months) != 0 {
-			t.Fatalf("something is left of a day that was taken out: %+v", got)
+			t.Fatalf("rows remain after subtracting the day: %+v", got)
 		}
 	})
 }
