@@ -128,7 +128,7 @@ type importer struct {
 	pipeline  *pipeline.Pipeline
 	directory *importDirectory
 	writer    *queue.Writer
-	room      *queue.MemoryGuard
+	memory    *queue.MemoryGuard
 	now       time.Time
 
 	file    string // the current one
@@ -163,7 +163,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 	// line sets the ids.
 	i.pipeline = &pipeline.Pipeline{Enricher: enricher, NewID: func() uuid.UUID { return uuid.Nil }}
 	i.directory = &importDirectory{registered.Directory(), map[event.Day]*privacy.Salt{}}
-	i.writer, i.room = queue.NewWriter(client), queue.NewMemoryGuard(client, 0)
+	i.writer, i.memory = queue.NewWriter(client), queue.NewMemoryGuard(client, 0)
 	return i, nil
 }
 
@@ -294,7 +294,7 @@ func (i *importer) flush(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	// If Load fails, Append still fails when Redis is out of memory.
-	for _ = i.room.Load(ctx); i.room.Full(); _ = i.room.Load(ctx) {
+	for _ = i.memory.Load(ctx); i.memory.Full(); _ = i.memory.Load(ctx) {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for room in the queue: %w", ctx.Err())
