@@ -30,7 +30,7 @@ func patch(document []byte, f fields) ([]byte, error) {
 	}
 	for pointer, value := range map[jsontext.Pointer]any{
 		"/components/schemas/EventDimension/enum":        names(false),
-		"/components/schemas/EventDimension/description": "What two events of one visit may differ in: " + strings.Join(meanings, ", "),
+		"/components/schemas/EventDimension/description": "Dimensions in which events of one visit can differ: " + strings.Join(meanings, ", "),
 		"/components/schemas/VisitDimension/enum":        names(true),
 	} {
 		var err error

@@ -9,14 +9,14 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Trends and breakdowns, asked for in the address
-         * @description As POST, for caches and links.
+         * Trends and breakdowns, by GET
+         * @description The same as POST, for caches and links.
          */
         readonly get: operations["queryByAddress"];
         readonly put?: never;
         /**
          * Trends and breakdowns
-         * @description Metrics of the events that match all filters and lie in the range, in all or for each value of the dimensions.
+         * @description Returns metrics of the events in the range that match all filters, in total or for each value of the dimensions.
          */
         readonly post: operations["query"];
         readonly delete?: never;
@@ -33,14 +33,14 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * A funnel, asked for in the address
-         * @description As POST, for caches and links.
+         * Funnels, by GET
+         * @description The same as POST, for caches and links.
          */
         readonly get: operations["funnelByAddress"];
         readonly put?: never;
         /**
-         * How far visitors get on a way of several steps
-         * @description Of a visitor on one day. A step is reached when the events of that day have all steps up to it, within the window from the first one on: each a later event than the one before. Who tries several times counts once, as far as the best try got.
+         * Funnels: how many visitors reach each of several steps
+         * @description A funnel is about one visitor on one day. A visitor reaches a step with an event that matches it, after the event of the step before and within the window from the first step. A visitor who tries several times counts once, with the best try.
          */
         readonly post: operations["funnel"];
         readonly delete?: never;
@@ -57,14 +57,14 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Cohorts, asked for in the address
-         * @description As POST, for caches and links.
+         * Cohorts, by GET
+         * @description The same as POST, for caches and links.
          */
         readonly get: operations["cohortsByAddress"];
         readonly put?: never;
         /**
-         * What became of visitors who have something in common
-         * @description Acquisition cohorts are of visitors on one day, by what brought them: how many then did something. Retention cohorts are of subjects, the references that sites pass for persons who have agreed: how many came back.
+         * Cohorts: what groups of visitors did, or when they came back
+         * @description Acquisition cohorts group visitors on one day by their origin, and count how many of them did something. Retention cohorts group subjects, the references that sites send for people who have agreed, and count how many came back.
          */
         readonly post: operations["cohorts"];
         readonly delete?: never;
@@ -81,14 +81,14 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Journeys, asked for in the address
-         * @description As POST, for caches and links.
+         * Journeys, by GET
+         * @description The same as POST, for caches and links.
          */
         readonly get: operations["journeysByAddress"];
         readonly put?: never;
         /**
-         * Which ways visits take from an event on, or to one
-         * @description A visit is looked at from its first event that matches `from`, or back from its last one that matches `to`: the pages that it views and the names of its other events, where the same one several times in succession counts once. The answer is a graph, as a Sankey diagram shows it.
+         * Journeys: the paths of visits after or before an event
+         * @description A visit is followed from its first event that matches `from`, or back from its last event that matches `to`, through the pages that it views and the names of its other events. The same page or name several times in a row counts once. The answer is a graph, as in a Sankey diagram.
          */
         readonly post: operations["journeys"];
         readonly delete?: never;
@@ -105,14 +105,14 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Single visits, asked for in the address
-         * @description As POST, for caches and links. It takes the owner's token or a key: share links and public sites show no single visits.
+         * Single visits, by GET
+         * @description The same as POST, for caches and links. It needs the owner's token or a key: share links and public sites don't show single visits.
          */
         readonly get: operations["visitsByAddress"];
         readonly put?: never;
         /**
          * Single visits
-         * @description The visits that have an event which matches all filters and lies in the range, the latest first. It takes the owner's token or a key: share links and public sites show no single visits.
+         * @description Returns the visits with an event in the range that matches all filters, the latest first. It needs the owner's token or a key: share links and public sites don't show single visits.
          */
         readonly post: operations["visits"];
         readonly delete?: never;
@@ -129,8 +129,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * What happened in a visit
-         * @description The visit, and its events in order. It takes the owner's token or a key: share links and public sites show no single visits.
+         * The events of a visit
+         * @description Returns the visit and its events in order. It needs the owner's token or a key: share links and public sites don't show single visits.
          */
         readonly get: operations["visit"];
         readonly put?: never;
@@ -149,14 +149,14 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * All that is stored of events, as a file
-         * @description As NDJSON unless `format` or `Accept` say otherwise. A file may take 15 minutes; each row has a `cursor` from which the next ones can be asked for. It takes the owner's token or a key: share links and public sites show no single visits.
+         * All stored data of events, by GET
+         * @description The default form is NDJSON; `format` or `Accept` choose another. An export may take 15 minutes. Each row has a `cursor` to continue after it. It needs the owner's token or a key: share links and public sites don't show single visits.
          */
         readonly get: operations["exportEventsByAddress"];
         readonly put?: never;
         /**
-         * All that is stored of events, as a file
-         * @description As NDJSON unless `format` or `Accept` say otherwise. A file may take 15 minutes; each row has a `cursor` from which the next ones can be asked for. It takes the owner's token or a key: share links and public sites show no single visits.
+         * All stored data of events, as a file
+         * @description The default form is NDJSON; `format` or `Accept` choose another. An export may take 15 minutes. Each row has a `cursor` to continue after it. It needs the owner's token or a key: share links and public sites don't show single visits.
          */
         readonly post: operations["exportEvents"];
         readonly delete?: never;
@@ -174,7 +174,7 @@ export interface paths {
         };
         /**
          * The last half hour
-         * @description As far as it is stored: events are, within a minute after they happened. The function `websocket-bridge` pushes live numbers.
+         * @description Contains the events that are stored: events are stored within a minute. For live numbers, use the function `websocket-bridge`.
          */
         readonly get: operations["realtime"];
         readonly put?: never;
@@ -194,7 +194,7 @@ export interface paths {
         };
         /**
          * The visitors of the last five minutes
-         * @description How many there are, as in the snapshot of the last half hour, at the address that Plausible's Stats API v1 has for it.
+         * @description The number of visitors in the last five minutes, at the address of Plausible's Stats API v1.
          */
         readonly get: operations["present"];
         readonly put?: never;
@@ -214,7 +214,7 @@ export interface paths {
         };
         /**
          * This document
-         * @description It needs no key.
+         * @description No key is needed.
          */
         readonly get: operations["document"];
         readonly put?: never;
@@ -232,58 +232,58 @@ export interface components {
         /** @description Domain or public id of a site */
         readonly SiteID: string;
         /**
-         * @description A number that a question can ask for, of the events of a row:
+         * @description A number to compute from the events of a row:
          *
          *     - `visitors`: visitors, each counted once a day
-         *     - `visits`: visits that any of the events belongs to, in the period in which they began
-         *     - `pageviews`: views of pages
+         *     - `visits`: visits with one of the events, in the period in which they began
+         *     - `pageviews`: page views
          *     - `events`: all events
-         *     - `bounce_rate`: percent, whole, 0 to 100: of the visits, those with a single event
-         *     - `visit_duration`: seconds, whole: mean of the visits, from the first to the last event
-         *     - `views_per_visit`: to two decimals
-         *     - `scroll_depth`: percent, whole, 1 to 100: mean of how far visits scrolled a page at the most; null when none was measured. It needs the dimension `event:page` or a filter by it
-         *     - `time_on_page`: seconds, whole: mean for which visits had a page visible and in focus; null when none was measured. It needs the dimension `event:page` or a filter by it
-         *     - `percentage`: percent, to two decimals: the row's share of all visitors. It needs a dimension
-         *     - `conversion_rate`: percent, to two decimals: of the visitors that the question has without its dimensions, its goals and its filters by properties, those who reached the goal. It needs the dimension `event:goal`, or a filter by it that is in no other
-         *     - `group_conversion_rate`: percent, to two decimals: of the visitors that the row has without the goals and the filters by properties, those who reached the goal. It needs the same
-         *     - `total_revenue`, `average_revenue`: money, the sum of the amounts of the events and their mean; null without any, and when they are of several currencies
+         *     - `bounce_rate`: percentage of visits with a single event; whole, 0 to 100
+         *     - `visit_duration`: mean seconds from the first to the last event of a visit; whole
+         *     - `views_per_visit`: page views per visit, to two decimals
+         *     - `scroll_depth`: how far visits scrolled a page at most, as a mean in percent; whole, 1 to 100; null if none was measured. It needs the dimension `event:page` or a filter by it
+         *     - `time_on_page`: mean seconds that a page was visible and had the focus in a visit; whole; null if none was measured. It needs the dimension `event:page` or a filter by it
+         *     - `percentage`: the row's share of all visitors in percent, to two decimals. It needs a dimension
+         *     - `conversion_rate`: percentage of visitors who reached the goal, to two decimals; of the visitors that the question has without its dimensions, its goals and its filters by properties. It needs the dimension `event:goal`, or a filter by it that is not inside another
+         *     - `group_conversion_rate`: percentage of visitors who reached the goal, to two decimals; of the visitors that the row has without the goals and the filters by properties. It needs the same as `conversion_rate`
+         *     - `total_revenue`, `average_revenue`: the sum of the amounts of the events, and their mean; null if there are none, or in several currencies
          * @enum {string}
          */
         readonly Metric: "visitors" | "visits" | "pageviews" | "events" | "bounce_rate" | "visit_duration" | "views_per_visit" | "scroll_depth" | "time_on_page" | "percentage" | "conversion_rate" | "group_conversion_rate" | "total_revenue" | "average_revenue";
         /**
-         * @description Local periods of the site. Weeks begin on Monday, the first one with the range. `time` is chosen by the range: hours up to 2 days, days up to 41, weeks up to 53 weeks, else months
+         * @description Local periods of the site. Weeks begin on Monday; the first one begins with the range. The range selects the period of `time`: hours up to 2 days, days up to 41, weeks up to 53 weeks, else months
          * @enum {string}
          */
         readonly TimeDimension: "time" | "time:minute" | "time:hour" | "time:day" | "time:week" | "time:month";
         /**
-         * @description The names of the site's goals. An event that reaches several counts for each
+         * @description The names of the site's goals. An event that reaches several goals counts for each
          * @constant
          */
         readonly GoalDimension: "event:goal";
         /**
-         * @description What two events of one visit may differ in: the path of the page, the name of an event, the host, the label of the page's version, the currency of an amount (ISO 4217)
+         * @description Dimensions in which events of one visit can differ: the path of the page, the name of an event, the host, the label of the page's version, the currency of an amount (ISO 4217)
          * @enum {string}
          */
         readonly EventDimension: "event:page" | "event:name" | "event:hostname" | "event:tag" | "event:currency";
-        /** @description A property of events, `event:props:KEY`, of a key of at most 300 bytes. Events without it have the value `(none)` */
+        /** @description A property of events, `event:props:KEY`, with a key of at most 300 bytes. Events without it have the value `(none)` */
         readonly PropertyDimension: `event:props:${string}`;
         /**
-         * @description What all events of a visit have in common. `visit:country` is an ISO 3166 code of two letters. What is not known is `Direct / None` of `visit:source` and `visit:referrer`, `(not set)` of browsers, systems, devices and `utm_`, and an empty text of all others. Visits without a page, a region or a city are left out where these are asked for
+         * @description Dimensions that all events of a visit share. `visit:country` is an ISO 3166 code of two letters. An unknown value is `Direct / None` for `visit:source` and `visit:referrer`, `(not set)` for browsers, systems, devices and `utm_`, and an empty text for all others. Visits without a page, a region or a city have no row for these dimensions
          * @enum {string}
          */
         readonly VisitDimension: "visit:entry_page" | "visit:exit_page" | "visit:entry_page_hostname" | "visit:exit_page_hostname" | "visit:referrer" | "visit:source" | "visit:channel" | "visit:utm_source" | "visit:utm_medium" | "visit:utm_campaign" | "visit:utm_term" | "visit:utm_content" | "visit:country" | "visit:country_name" | "visit:region" | "visit:region_name" | "visit:city" | "visit:city_name" | "visit:browser" | "visit:browser_version" | "visit:os" | "visit:os_version" | "visit:device" | "visit:language" | "visit:screen";
-        /** @description What a question groups by */
+        /** @description A dimension to group by */
         readonly Dimension: components["schemas"]["TimeDimension"] | components["schemas"]["GoalDimension"] | components["schemas"]["EventDimension"] | components["schemas"]["PropertyDimension"] | components["schemas"]["VisitDimension"];
-        /** @description What a filter looks at */
+        /** @description A dimension to filter by */
         readonly FilterDimension: components["schemas"]["GoalDimension"] | components["schemas"]["EventDimension"] | components["schemas"]["PropertyDimension"] | components["schemas"]["VisitDimension"];
         /**
-         * @description How a filter compares: equal to any of its values, or to none; with any of them in it (not empty), or none; any of them, a regular expression (RE2, at most 20 of at most 1,000 bytes), matches a part of it, or none. What is not known can be named as a whole, by the name that answers have for it or by an empty text, and has no parts; events without a property pass none of the last four
+         * @description `is` and `is_not`: equals one, or none of the values. `contains` and `contains_not`: contains one, or none of the values, which are not empty. `matches` and `matches_not`: a part matches one, or none of the values, which are regular expressions (RE2, at most 20 of at most 1,000 bytes). The name of an unknown value, or an empty text, matches only as a whole. The last four skip events without the property
          * @enum {string}
          */
         readonly ComparisonOperator: "is" | "is_not" | "contains" | "contains_not" | "matches" | "matches_not";
-        /** @description Of `event:goal` with `is` and `is_not` each must be the name of a goal */
+        /** @description For `event:goal` with `is` and `is_not`, each must be the name of a goal */
         readonly FilterValues: readonly string[];
-        /** @description Which events count. A filter by a dimension of visits looks at the visit that the event belongs to. Filters may be in filters ten deep */
+        /** @description Selects events. A filter by a dimension of visits is about the visit of the event. Filters may be nested ten deep */
         readonly Filter: readonly [
             components["schemas"]["ComparisonOperator"],
             components["schemas"]["FilterDimension"],
@@ -310,7 +310,7 @@ export interface components {
             "not" | "has_done" | "has_not_done",
             components["schemas"]["Filter"]
         ];
-        /** @description All of them must hold. At most 100, those in others counted */
+        /** @description All of them must match. At most 100, including nested ones */
         readonly Filters: readonly components["schemas"]["Filter"][];
         /**
          * Format: date
@@ -322,11 +322,11 @@ export interface components {
          * @description RFC 3339, such as `2026-03-01T12:00:00+01:00`
          */
         readonly Instant: string;
-        /** @description So many days before today, such as `7d`, 5000 at most */
+        /** @description A number of days before today, such as `7d`, at most 5000 */
         readonly LastDays: `${number}d`;
-        /** @description So many months before this one, such as `12mo`, 100 at most */
+        /** @description A number of months before this one, such as `12mo`, at most 100 */
         readonly LastMonths: `${number}mo`;
-        /** @description The range of time that a question is about */
+        /** @description The time range of a question */
         readonly DateRange: ("day" | "24h" | "month" | "year" | "all") | components["schemas"]["LastDays"] | components["schemas"]["LastMonths"] | components["schemas"]["Days"] | readonly [
             components["schemas"]["Instant"],
             components["schemas"]["Instant"]
@@ -341,15 +341,15 @@ export interface components {
             components["schemas"]["Instant"],
             components["schemas"]["Instant"]
         ];
-        /** @description What rows are ordered by, metrics and dimensions of the question. If it is left out or empty: by time, then by the first metric, the greatest first */
+        /** @description Sorts the rows by metrics and dimensions of the question. Default: by time, then by the first metric, the largest first */
         readonly OrderBy: readonly (readonly [
             components["schemas"]["Metric"] | components["schemas"]["Dimension"],
             "asc" | "desc"
         ])[];
-        /** @description The range with which each row is compared */
+        /** @description The range to compare each row with */
         readonly Comparisons: {
             /**
-             * @description As long and just before, or the same dates a year before
+             * @description The range of the same length just before, or the same dates a year earlier
              * @enum {unknown}
              */
             readonly mode: "previous_period" | "year_over_year";
@@ -361,40 +361,40 @@ export interface components {
             readonly match_day_of_week?: components["schemas"]["MatchDayOfWeek"];
         };
         /**
-         * @description Move the other range, by three days at most or back by six, so that it begins on the same day of the week
+         * @description Move the other range so that it begins on the same day of the week, by at most three days, or back by at most six
          * @default false
          */
         readonly MatchDayOfWeek: boolean;
-        /** @description What the answer tells besides its rows */
+        /** @description What the answer contains besides its rows */
         readonly Include: {
             /**
-             * @description List all periods of the range, 10,000 at most: rows leave out those without events. It needs a time dimension
+             * @description List all periods of the range, at most 10,000, since rows leave out those without events. It needs a time dimension
              * @default false
              */
             readonly time_labels?: boolean;
             /**
-             * @description Tell how many rows there are without pagination
+             * @description Return the number of rows without pagination
              * @default false
              */
             readonly total_rows?: boolean;
             /**
-             * @description For Plausible's clients: tell that nothing is imported
+             * @description For Plausible's clients: report that nothing is imported
              * @default false
              */
             readonly imports?: boolean;
             /**
-             * @description Tell what was noted of the days of the range
+             * @description List the annotations of the range
              * @default false
              */
             readonly annotations?: boolean;
             readonly comparisons?: components["schemas"]["Comparisons"];
         };
-        /** @description Which of the rows are answered */
+        /** @description The rows to return */
         readonly Pagination: {
             /** @default 10000 */
             readonly limit?: number;
             /**
-             * @description How many rows are passed over
+             * @description The number of rows to skip
              * @default 0
              */
             readonly offset?: number;
@@ -403,7 +403,7 @@ export interface components {
             readonly site_id: components["schemas"]["SiteID"];
             readonly metrics: readonly components["schemas"]["Metric"][];
             readonly date_range: components["schemas"]["DateRange"];
-            /** @description What rows are of, one of time at most. Without any there is one row */
+            /** @description What rows are grouped by; at most one dimension of time. Without any, there is one row */
             readonly dimensions?: readonly components["schemas"]["Dimension"][];
             readonly filters?: components["schemas"]["Filters"];
             readonly order_by?: components["schemas"]["OrderBy"];
@@ -411,19 +411,19 @@ export interface components {
             readonly pagination?: components["schemas"]["Pagination"];
         };
         readonly Money: {
-            /** @description An exact decimal, to four places at most */
+            /** @description An exact decimal with at most four places */
             readonly value: number;
             readonly currency: components["schemas"]["Currency"];
-            /** @description For people, such as `12.5 EUR` */
+            /** @description For display, such as `12.5 EUR` */
             readonly short: string;
-            /** @description The same */
+            /** @description The same as `short` */
             readonly long: string;
         };
         /** @description ISO 4217 */
         readonly Currency: string;
-        /** @description Of a metric. Null says that there is none */
+        /** @description The value of a metric; null if there is none */
         readonly Value: number | null | components["schemas"]["Money"];
-        /** @description When a period begins, local to the site: `2026-03-01`, or of hours and minutes `2026-03-01 10:00:00` */
+        /** @description The start of a period, local to the site: `2026-03-01`, or for hours and minutes `2026-03-01 10:00:00` */
         readonly Label: string;
         readonly Row: {
             /** @description In the order of the question's metrics */
@@ -432,12 +432,12 @@ export interface components {
             readonly dimensions: readonly string[];
             readonly comparison?: components["schemas"]["Compared"];
         };
-        /** @description The numbers of the other range. Left out if it has no period at the same place */
+        /** @description The numbers of the other range. Missing if it has no period at the same position */
         readonly Compared: {
             readonly metrics: readonly components["schemas"]["Value"][];
-            /** @description By how many percent each metric grew, whole, 100 when it was 0; of percentages the difference in points, to one decimal; null when there is nothing to compare */
+            /** @description By how many percent each metric grew; whole; 100 if it was 0. For percentages, the difference in percentage points, to one decimal. Null if there is nothing to compare */
             readonly change: readonly (number | null)[];
-            /** @description Those of the row, with the period at the same place in the other range */
+            /** @description Those of the row, with the period at the same position in the other range */
             readonly dimensions: readonly string[];
         };
         readonly Warning: {
@@ -452,7 +452,7 @@ export interface components {
             readonly total_rows?: number;
             /** @constant */
             readonly imports_included?: false;
-            /** @description What was noted of the days of the range, in their order */
+            /** @description The annotations of the range, by day */
             readonly annotations?: readonly {
                 /** Format: date */
                 readonly day: string;
@@ -464,14 +464,14 @@ export interface components {
                 readonly average_revenue?: components["schemas"]["Warning"];
             };
         };
-        /** @description The question as it was understood */
+        /** @description The question as the server understood it */
         readonly ResolvedQuestion: {
             /** @description The site's domain */
             readonly site_id: string;
             readonly metrics: readonly components["schemas"]["Metric"][];
             readonly date_range: components["schemas"]["Span"];
             readonly comparison_date_range?: components["schemas"]["Span"];
-            /** @description In the place of `time` the one that was chosen */
+            /** @description Instead of `time`, the period that was selected */
             readonly dimensions: readonly components["schemas"]["Dimension"][];
             readonly filters: components["schemas"]["Filters"];
             readonly order_by: components["schemas"]["OrderBy"];
@@ -494,32 +494,32 @@ export interface components {
             readonly query: components["schemas"]["ResolvedQuestion"];
         };
         readonly Step: {
-            /** @description `Step 1` and so on if it is left out */
+            /** @description Default: `Step 1` and so on */
             readonly name?: string;
-            /** @description An event that matches all of them is the step */
+            /** @description An event that matches all of them reaches the step */
             readonly filters: readonly components["schemas"]["Filter"][];
         };
-        /** @description Tell it for each value that the first event of the best try has, too */
+        /** @description Also split the funnel by a value: that of the first event of the best try */
         readonly Breakdown: components["schemas"]["EventDimension"] | components["schemas"]["PropertyDimension"] | components["schemas"]["VisitDimension"];
         /**
-         * @description Of how many values of the breakdown, those with most visitors
+         * @description The number of values of the breakdown, those with most visitors
          * @default 10
          */
         readonly BreakdownLimit: number;
-        /** @description `filters` are those that every event of the funnel must match */
+        /** @description `filters` select the events of the funnel */
         readonly FunnelQuestion: {
             readonly site_id: components["schemas"]["SiteID"];
             readonly date_range: components["schemas"]["DateRange"];
             readonly filters?: components["schemas"]["Filters"];
             readonly steps: readonly components["schemas"]["Step"][];
             /**
-             * @description One step after the other, whatever else happens in between; the same, and nothing else happens in between; all of them, in whatever order
+             * @description `sequential`: in order, with any events in between. `strict`: in order, with no events in between. `any`: in any order
              * @default sequential
              * @enum {string}
              */
             readonly order?: "sequential" | "strict" | "any";
             /**
-             * @description Seconds from the first step within which the others must be
+             * @description Seconds from the first step within which the others must happen
              * @default 86400
              */
             readonly window?: number;
@@ -529,27 +529,27 @@ export interface components {
             readonly site_id: components["schemas"]["SiteID"];
             readonly date_range: components["schemas"]["DateRange"];
             readonly filters?: components["schemas"]["Filters"];
-            /** @description Its name */
+            /** @description The name of the funnel */
             readonly funnel: string;
             readonly breakdown?: components["schemas"]["Breakdown"];
             readonly limit?: components["schemas"]["BreakdownLimit"];
         };
-        /** @description How many visitors reached a step */
+        /** @description The visitors who reached a step */
         readonly Reached: {
             readonly name: string;
             readonly visitors: number;
-            /** @description How many reached the step before, and not this one */
+            /** @description How many reached the step before, but not this one */
             readonly drop_off: number;
-            /** @description Percent of those of the step before, to two decimals; of the first step 100, or 0 when there is nobody */
+            /** @description Percentage of the visitors of the step before, to two decimals; for the first step 100, or 0 if there are none */
             readonly conversion_rate: number;
-            /** @description Percent of those of the first step, to two decimals */
+            /** @description Percentage of the visitors of the first step, to two decimals */
             readonly total_conversion_rate: number;
-            /** @description From the step before, the median of whole seconds; null of the first step and of nobody */
+            /** @description Median of the whole seconds since the step before; null for the first step, and if there are no visitors */
             readonly median_seconds: number | null;
         };
         readonly FunnelAnswer: {
             readonly steps: readonly components["schemas"]["Reached"][];
-            /** @description When the question asks for one, most visitors first */
+            /** @description If the question asks for one; the values with most visitors first */
             readonly breakdown?: readonly {
                 readonly value: string;
                 readonly steps: readonly components["schemas"]["Reached"][];
@@ -557,12 +557,12 @@ export interface components {
             readonly date_range: components["schemas"]["Span"];
         };
         /**
-         * @description How long the periods are, 100 of them at most for retention
+         * @description The length of the periods; for retention, at most 100 of them
          * @default week
          * @enum {string}
          */
         readonly Interval: "day" | "week" | "month";
-        /** @description `date_range` must be of whole days */
+        /** @description `date_range` must consist of whole days */
         readonly CohortsQuestion: {
             readonly site_id: components["schemas"]["SiteID"];
             readonly date_range: components["schemas"]["DateRange"];
@@ -573,12 +573,12 @@ export interface components {
              */
             readonly kind?: "acquisition";
             readonly interval?: components["schemas"]["Interval"];
-            /** @description Of the visitor's first visit of the day. Without it there is one cohort for each period */
+            /** @description A dimension of the visitor's first visit of the day. Without it, there is one cohort per period */
             readonly by?: components["schemas"]["VisitDimension"];
-            /** @description What visitors may have done on their day */
+            /** @description What visitors may have done on that day */
             readonly did?: readonly components["schemas"]["Step"][];
             /**
-             * @description How many values of each period, those with most visitors
+             * @description The number of values per period, those with most visitors
              * @default 10
              */
             readonly limit?: number;
@@ -587,33 +587,33 @@ export interface components {
             readonly date_range: components["schemas"]["DateRange"];
             readonly filters?: components["schemas"]["Filters"];
             /**
-             * @description Who came back in just a period, or in it or a later one
+             * @description `retention`: subjects who came back in exactly this period. `return`: in this or a later one
              * @enum {unknown}
              */
             readonly kind: "retention" | "return";
             readonly interval?: components["schemas"]["Interval"];
-            /** @description The first event that matches them puts a subject into the cohort of its period; any event without */
+            /** @description The first event that matches puts a subject into the cohort of its period. Default: any event */
             readonly first?: components["schemas"]["Filters"];
-            /** @description Which events say that a subject came back; any without */
+            /** @description An event that matches means that a subject came back. Default: any event */
             readonly again?: components["schemas"]["Filters"];
         };
         readonly Share: {
-            /** @description Of the step */
+            /** @description The name of the step */
             readonly name?: string;
             readonly visitors: number;
-            /** @description Of the cohort, to two decimals */
+            /** @description Percentage of the cohort, to two decimals */
             readonly percentage: number;
         };
         readonly Cohort: {
-            /** @description Its first day */
+            /** @description The first day of the period */
             readonly period: components["schemas"]["Day"];
-            /** @description Of the dimension `by` */
+            /** @description The value of the dimension `by` */
             readonly value?: string;
-            /** @description Or, of retention, subjects */
+            /** @description Visitors; for retention, subjects */
             readonly visitors: number;
-            /** @description Of acquisition, in the order of the question */
+            /** @description For acquisition, in the order of the question */
             readonly did?: readonly components["schemas"]["Share"][];
-            /** @description Of retention, after 0, 1, 2 … periods, as far as the range goes */
+            /** @description For retention, after 0, 1, 2 … periods, to the end of the range */
             readonly returned?: readonly components["schemas"]["Share"][];
         };
         readonly CohortsAnswer: {
@@ -621,32 +621,32 @@ export interface components {
             readonly cohorts: readonly components["schemas"]["Cohort"][];
             readonly date_range: components["schemas"]["Span"];
         };
-        /** @description Either `from` or `to`. `filters` say which events are looked at */
+        /** @description Either `from` or `to`. `filters` select the events */
         readonly JourneysQuestion: {
             readonly site_id: components["schemas"]["SiteID"];
             readonly date_range: components["schemas"]["DateRange"];
             readonly filters?: components["schemas"]["Filters"];
-            /** @description The event from which the ways go on: the visit's first one that matches; its very first one when the list is empty, or left out and `to`, too */
+            /** @description The event to begin at: the first of the visit that matches. The visit's very first one if the list is empty, or if both it and `to` are missing */
             readonly from?: components["schemas"]["Filters"];
-            /** @description The event to which the ways go: the visit's last one that matches; its very last one when the list is empty */
+            /** @description The event to end at: the last of the visit that matches. The visit's very last one if the list is empty */
             readonly to?: components["schemas"]["Filters"];
             /**
-             * @description How many steps after, or before, that of the event
+             * @description The number of steps after, or before, that of the event
              * @default 3
              */
             readonly depth?: number;
             /**
-             * @description How many nodes of a step, the most frequent; the others are one
+             * @description The number of nodes per step, the most frequent; the others are combined into one
              * @default 10
              */
             readonly breadth?: number;
         };
-        /** @description Something that visits did at a step */
+        /** @description A page or an event at a step */
         readonly Node: {
-            /** @description 0 is that of the event; before it they are negative */
+            /** @description 0 is the step of the event; steps before it are negative */
             readonly step: number;
             /**
-             * @description `others` are all that are not among the most frequent of their step
+             * @description `others` are all nodes that are not among the most frequent of their step
              * @enum {string}
              */
             readonly kind: "page" | "event" | "others";
@@ -654,14 +654,14 @@ export interface components {
             readonly name: string;
             readonly visits: number;
         };
-        /** @description How many visits went from a node to one of the next step, both as places in `nodes`, from 0 */
+        /** @description The number of visits that went from a node to one of the next step. Both are indexes into `nodes`, from 0 */
         readonly Link: {
             readonly source: number;
             readonly target: number;
             readonly visits: number;
         };
         readonly JourneysAnswer: {
-            /** @description Those that have the event */
+            /** @description Visits that have the event */
             readonly visits: number;
             /** @description By step, the most frequent first, others last */
             readonly nodes: readonly components["schemas"]["Node"][];
@@ -675,30 +675,30 @@ export interface components {
             readonly filters?: components["schemas"]["Filters"];
             /** @default 50 */
             readonly limit?: number;
-            /** @description `next` of an answer before, for the page after it */
+            /** @description `next` of the previous answer */
             readonly cursor?: components["schemas"]["VisitID"];
         };
-        /** @description Names a visit of a site. It tells nothing of who the visitor is */
+        /** @description Identifies a visit of a site. It reveals nothing about the visitor */
         readonly VisitID: string;
-        /** @description What is not known of it is an empty text */
+        /** @description Unknown values are empty texts */
         readonly Visit: {
             readonly id: components["schemas"]["VisitID"];
-            /** @description The same in all visits of one visitor on one day */
+            /** @description The same for all visits of one visitor on one day */
             readonly visitor: string;
             readonly started_at: components["schemas"]["Instant"];
             /** @description Seconds from the first to the last event */
             readonly duration: number;
-            /** @description Seconds for which a page was visible and had the focus */
+            /** @description Seconds that a page was visible and had the focus */
             readonly engaged: number;
             readonly pageviews: number;
             readonly events: number;
-            /** @description It has a single event, but for passive ones */
+            /** @description The visit has a single event, not counting passive ones */
             readonly bounce: boolean;
             readonly entry_page: string;
             readonly exit_page: string;
             readonly hostname: string;
             readonly referrer: string;
-            /** @description Empty when it is direct */
+            /** @description Empty for direct visits */
             readonly source: string;
             readonly channel: string;
             readonly utm_source: string;
@@ -706,7 +706,7 @@ export interface components {
             readonly utm_campaign: string;
             readonly utm_term: string;
             readonly utm_content: string;
-            /** @description ISO 3166, two letters */
+            /** @description ISO 3166 code of two letters */
             readonly country: string;
             readonly region: string;
             readonly city: string;
@@ -717,22 +717,22 @@ export interface components {
             readonly device: string;
             readonly language: string;
             readonly screen: string;
-            /** @description What its events were worth, by currency; left out when none has an amount */
+            /** @description The sum of the amounts of its events, by currency; missing if none has an amount */
             readonly revenue?: {
                 readonly [key: string]: number;
             };
         };
         readonly VisitsAnswer: {
             readonly visits: readonly components["schemas"]["Visit"][];
-            /** @description The cursor of the next page; left out after the last */
+            /** @description The cursor of the next page; missing on the last */
             readonly next?: components["schemas"]["VisitID"];
             readonly date_range: components["schemas"]["Span"];
         };
-        /** @description An event of a visit. What it does not have is left out */
+        /** @description An event of a visit. Missing values are left out */
         readonly Moment: {
             readonly time: components["schemas"]["Instant"];
             /**
-             * @description An engagement says for how long a page was looked at, and does not count as an event
+             * @description An engagement says how long a page was visible and had the focus. It doesn't count as an event
              * @enum {string}
              */
             readonly type: "view" | "click" | "conversion" | "funnel_step" | "engagement";
@@ -745,66 +745,66 @@ export interface components {
             readonly props?: {
                 readonly [key: string]: string;
             };
-            /** @description What it was worth */
+            /** @description The amount of the event */
             readonly amount?: number;
             readonly currency?: components["schemas"]["Currency"];
-            /** @description Seconds for which the page was visible and had the focus */
+            /** @description Seconds that the page was visible and had the focus */
             readonly engaged?: number;
             /** @description How far the page was scrolled, in percent */
             readonly scroll?: number;
         };
         readonly Timeline: {
             readonly visit: components["schemas"]["Visit"];
-            /** @description In order, engagements among them */
+            /** @description In order, including engagements */
             readonly events: readonly components["schemas"]["Moment"][];
         };
         readonly LiveCount: {
             readonly value: string;
             readonly visitors: number;
         };
-        /** @description Of the last half hour, but for `visitors` */
+        /** @description About the last half hour, except `visitors` */
         readonly Snapshot: {
-            /** @description Of the last five minutes */
+            /** @description Visitors of the last five minutes */
             readonly visitors: number;
             readonly pageviews: number;
             readonly events: number;
-            /** @description All 30 in order, the last one not over */
+            /** @description All 30 in order; the last one is not over */
             readonly minutes: readonly {
-                /** @description When it began */
+                /** @description When the minute began */
                 readonly time: components["schemas"]["Instant"];
                 readonly visitors: number;
                 readonly pageviews: number;
                 readonly events: number;
             }[];
-            /** @description Those with most visitors */
+            /** @description The values with most visitors */
             readonly pages: readonly components["schemas"]["LiveCount"][];
             readonly sources: readonly components["schemas"]["LiveCount"][];
             readonly countries: readonly components["schemas"]["LiveCount"][];
         };
-        /** @description RFC 9457 */
+        /** @description A problem document (RFC 9457) */
         readonly Problem: {
             /** Format: uri-reference */
             readonly type: string;
             /** @description The kind of problem in a few words */
             readonly title: string;
             readonly status: number;
-            /** @description What is wrong, and what would be right, for people */
+            /** @description What is wrong and what is right, for people */
             readonly detail?: string;
-            /** @description Its stable name, for programs */
+            /** @description A stable name, for programs */
             readonly code: string;
-            /** @description The path of the value to blame, such as `filters.0.2` */
+            /** @description The path of the wrong value, such as `filters.0.2` */
             readonly field?: string;
-            /** @description `field` and `detail` in one, where clients of Plausible's API look for it: at addresses that begin with `/api/` */
+            /** @description `field` and `detail` in one, for clients of Plausible's API, at addresses that begin with `/api/` */
             readonly error?: string;
         };
-        /** @description All that is stored of the events of a range, in the order of time and id */
+        /** @description All stored data of the events of a range, in order of time and id */
         readonly ExportQuestion: {
             readonly site_id: components["schemas"]["SiteID"];
             readonly date_range: components["schemas"]["DateRange"];
             readonly filters?: components["schemas"]["Filters"];
-            /** @description Events of a piece; all without */
+            /** @description The maximum number of events. Default: all */
             readonly limit?: number;
-            /** @description The `cursor` of the last event that is at hand */
+            /** @description The `cursor` of the last event received */
             readonly cursor?: string;
         };
     };
@@ -824,7 +824,7 @@ export interface components {
                 readonly "application/vnd.apache.parquet": string;
             };
         };
-        /** @description How many reached each step */
+        /** @description The number of visitors who reached each step */
         readonly FunnelAnswer: {
             headers: {
                 readonly ETag: components["headers"]["ETag"];
@@ -854,7 +854,7 @@ export interface components {
                 readonly "application/vnd.apache.parquet": string;
             };
         };
-        /** @description A graph of what visits did, step by step */
+        /** @description A graph of the steps of visits */
         readonly JourneysAnswer: {
             headers: {
                 readonly ETag: components["headers"]["ETag"];
@@ -884,7 +884,7 @@ export interface components {
                 readonly "application/vnd.apache.parquet": string;
             };
         };
-        /** @description The answer that `If-None-Match` names is still right */
+        /** @description The answer that `If-None-Match` names is still current */
         readonly NotModified: {
             headers: {
                 readonly ETag: components["headers"]["ETag"];
@@ -892,7 +892,7 @@ export interface components {
             };
             content?: never;
         };
-        /** @description `invalid`: a value is wrong, missing or unknown; `field` names it, `detail` says what would be right. `body_cut`: the body ended early. */
+        /** @description `invalid`: a value is wrong, missing or unknown; `field` names it, and `detail` says what is right. `body_cut`: the body ended early. */
         readonly Invalid: {
             headers: {
                 readonly [name: string]: unknown;
@@ -906,7 +906,7 @@ export interface components {
                 };
             };
         };
-        /** @description `unauthorized`: it needs a key and none came, or it is not a good one, or no more */
+        /** @description `unauthorized`: a key is needed and none was sent, or it is wrong, expired or revoked */
         readonly Unauthorized: {
             headers: {
                 readonly "WWW-Authenticate": components["headers"]["Bearer"];
@@ -921,7 +921,7 @@ export interface components {
                 };
             };
         };
-        /** @description `forbidden`: the key or link is for other sites or other things */
+        /** @description `forbidden`: the key or link is for other sites, or for other things */
         readonly Forbidden: {
             headers: {
                 readonly [name: string]: unknown;
@@ -935,7 +935,7 @@ export interface components {
                 };
             };
         };
-        /** @description `site_unknown`: the installation has no such site. Only who may see all sites is told so. */
+        /** @description `site_unknown`: the installation has no such site. Only callers that may see all sites get this answer. */
         readonly SiteUnknown: {
             headers: {
                 readonly [name: string]: unknown;
@@ -963,7 +963,7 @@ export interface components {
                 };
             };
         };
-        /** @description `unsupported_media_type`: the body is said to be something else than JSON, or compressed */
+        /** @description `unsupported_media_type`: the content type of the body is not JSON, or the body is compressed */
         readonly NotJSON: {
             headers: {
                 readonly [name: string]: unknown;
@@ -977,7 +977,7 @@ export interface components {
                 };
             };
         };
-        /** @description `query_too_slow`: the answer takes longer than ten seconds to find; ask for a shorter range, fewer dimensions or fewer filters */
+        /** @description `query_too_slow`: the answer takes more than ten seconds; ask for a shorter range, fewer dimensions or fewer filters */
         readonly TooSlow: {
             headers: {
                 readonly [name: string]: unknown;
@@ -991,7 +991,7 @@ export interface components {
                 };
             };
         };
-        /** @description `query_too_slow`: the answer takes longer than ten seconds to find. `query_too_large`: it would need too much memory, for more than a million rows (or steps, or ways) before pagination, or two million subjects. Ask for a shorter range, fewer dimensions or more filters. */
+        /** @description `query_too_slow`: the answer takes more than ten seconds. `query_too_large`: the answer needs too much memory, for more than a million rows (or steps, or paths) before pagination, or two million subjects. Ask for a shorter range, fewer dimensions or more filters. */
         readonly TooSlowOrLarge: {
             headers: {
                 readonly [name: string]: unknown;
@@ -1005,7 +1005,7 @@ export interface components {
                 };
             };
         };
-        /** @description `rate_limited`: too many questions in a minute. `too_many_attempts`: too many wrong tokens came, from whomever. */
+        /** @description `rate_limited`: too many questions in a minute. `too_many_attempts`: too many wrong tokens were sent, by any client. */
         readonly TooMany: {
             headers: {
                 readonly "Retry-After": components["headers"]["RetryAfter"];
@@ -1020,7 +1020,7 @@ export interface components {
                 };
             };
         };
-        /** @description `internal`: something went wrong on the server's side, and is in its log */
+        /** @description `internal`: an error of the server; its log has the cause */
         readonly Internal: {
             headers: {
                 readonly [name: string]: unknown;
@@ -1034,7 +1034,7 @@ export interface components {
                 };
             };
         };
-        /** @description `unavailable`: the database can't be reached right now */
+        /** @description `unavailable`: the database can't be reached */
         readonly Unavailable: {
             headers: {
                 readonly "Retry-After": components["headers"]["RetryAfter"];
@@ -1049,7 +1049,7 @@ export interface components {
                 };
             };
         };
-        /** @description Nothing that `Accept` names can be answered */
+        /** @description No form in `Accept` is available */
         readonly NotAcceptable: {
             headers: {
                 readonly [name: string]: unknown;
@@ -1063,7 +1063,7 @@ export interface components {
                 };
             };
         };
-        /** @description The events. When something fails in the midst the connection is cut. NDJSON has a JSON object for each event, on a line of its own */
+        /** @description The events. If an error occurs during the export, the connection is cut. NDJSON has a JSON object per event, one per line */
         readonly Export: {
             headers: {
                 readonly "Cache-Control": components["headers"]["NoStore"];
@@ -1082,23 +1082,23 @@ export interface components {
          * @example example.com
          */
         readonly Site: components["schemas"]["SiteID"];
-        /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
+        /** @description The `ETag` of a cached answer: if it is still current, the answer is 304 */
         readonly IfNoneMatch: string;
-        /** @description In which form it is answered, whatever `Accept` says */
+        /** @description The form of the answer; takes precedence over `Accept` */
         readonly Format: "json" | "csv" | "ndjson" | "parquet";
     };
     requestBodies: never;
     headers: {
-        /** @description Another answer has another one */
+        /** @description Identifies this version of the answer */
         readonly ETag: string;
-        /** @description No cache may keep it */
+        /** @description Caches must not store the answer */
         readonly NoStore: "no-store";
-        /** @description Only the asker's own cache may keep it, and must ask each time whether it is still right */
+        /** @description Only private caches may store the answer, and must revalidate it each time */
         readonly Revalidate: "private, no-cache";
         readonly Vary: "Accept, Authorization, Cookie";
-        /** @description In how many seconds it is worth trying again */
+        /** @description Seconds to wait before the next try */
         readonly RetryAfter: number;
-        /** @description How to come with a secret */
+        /** @description How to authenticate */
         readonly Bearer: string;
     };
     pathItems: never;
@@ -1108,13 +1108,13 @@ export interface operations {
     readonly queryByAddress: {
         readonly parameters: {
             readonly query: {
-                /** @description The question, as JSON */
+                /** @description The question as JSON */
                 readonly query: string;
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: {
-                /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
+                /** @description The `ETag` of a cached answer: if it is still current, the answer is 304 */
                 readonly "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
             readonly path?: never;
@@ -1138,7 +1138,7 @@ export interface operations {
     readonly query: {
         readonly parameters: {
             readonly query?: {
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: never;
@@ -1168,13 +1168,13 @@ export interface operations {
     readonly funnelByAddress: {
         readonly parameters: {
             readonly query: {
-                /** @description The question, as JSON */
+                /** @description The question as JSON */
                 readonly query: string;
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: {
-                /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
+                /** @description The `ETag` of a cached answer: if it is still current, the answer is 304 */
                 readonly "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
             readonly path?: never;
@@ -1198,7 +1198,7 @@ export interface operations {
     readonly funnel: {
         readonly parameters: {
             readonly query?: {
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: never;
@@ -1228,13 +1228,13 @@ export interface operations {
     readonly cohortsByAddress: {
         readonly parameters: {
             readonly query: {
-                /** @description The question, as JSON */
+                /** @description The question as JSON */
                 readonly query: string;
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: {
-                /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
+                /** @description The `ETag` of a cached answer: if it is still current, the answer is 304 */
                 readonly "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
             readonly path?: never;
@@ -1258,7 +1258,7 @@ export interface operations {
     readonly cohorts: {
         readonly parameters: {
             readonly query?: {
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: never;
@@ -1288,13 +1288,13 @@ export interface operations {
     readonly journeysByAddress: {
         readonly parameters: {
             readonly query: {
-                /** @description The question, as JSON */
+                /** @description The question as JSON */
                 readonly query: string;
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: {
-                /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
+                /** @description The `ETag` of a cached answer: if it is still current, the answer is 304 */
                 readonly "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
             readonly path?: never;
@@ -1318,7 +1318,7 @@ export interface operations {
     readonly journeys: {
         readonly parameters: {
             readonly query?: {
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: never;
@@ -1348,13 +1348,13 @@ export interface operations {
     readonly visitsByAddress: {
         readonly parameters: {
             readonly query: {
-                /** @description The question, as JSON */
+                /** @description The question as JSON */
                 readonly query: string;
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: {
-                /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
+                /** @description The `ETag` of a cached answer: if it is still current, the answer is 304 */
                 readonly "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
             readonly path?: never;
@@ -1378,7 +1378,7 @@ export interface operations {
     readonly visits: {
         readonly parameters: {
             readonly query?: {
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: never;
@@ -1417,7 +1417,7 @@ export interface operations {
             readonly header?: never;
             readonly path: {
                 /**
-                 * @description The id of a visit, as `/v1/visits` lists it
+                 * @description The id of a visit, as in `/v1/visits`
                  * @example AAZMBs_LhAAAAAAAAAAAAQ
                  */
                 readonly id: components["schemas"]["VisitID"];
@@ -1439,7 +1439,7 @@ export interface operations {
             readonly 400: components["responses"]["Invalid"];
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
-            /** @description `site_unknown`: the installation has no such site. `not_found`: the site has no such visit, or it has other events by now; list them again. */
+            /** @description `site_unknown`: the installation has no such site. `not_found`: the site has no such visit, or its events have changed since; list the visits again. */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -1462,9 +1462,9 @@ export interface operations {
     readonly exportEventsByAddress: {
         readonly parameters: {
             readonly query: {
-                /** @description The question, as JSON */
+                /** @description The question as JSON */
                 readonly query: string;
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: never;
@@ -1488,7 +1488,7 @@ export interface operations {
     readonly exportEvents: {
         readonly parameters: {
             readonly query?: {
-                /** @description In which form it is answered, whatever `Accept` says */
+                /** @description The form of the answer; takes precedence over `Accept` */
                 readonly format?: components["parameters"]["Format"];
             };
             readonly header?: never;
@@ -1530,7 +1530,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description What happened in the last half hour */
+            /** @description The last half hour */
             readonly 200: {
                 headers: {
                     readonly "Cache-Control": components["headers"]["NoStore"];
@@ -1565,7 +1565,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The number */
+            /** @description The number of visitors */
             readonly 200: {
                 headers: {
                     readonly "Cache-Control": components["headers"]["NoStore"];
@@ -1589,7 +1589,7 @@ export interface operations {
         readonly parameters: {
             readonly query?: never;
             readonly header?: {
-                /** @description The `ETag` of an answer that is at hand: if it is still right, the answer is 304 */
+                /** @description The `ETag` of a cached answer: if it is still current, the answer is 304 */
                 readonly "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
             readonly path?: never;
@@ -1601,7 +1601,7 @@ export interface operations {
             readonly 200: {
                 headers: {
                     readonly ETag: components["headers"]["ETag"];
-                    /** @description Anyone may keep it for some minutes */
+                    /** @description Shared caches may store it for some minutes */
                     readonly "Cache-Control": "public, max-age=300";
                     readonly [name: string]: unknown;
                 };
