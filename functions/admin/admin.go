@@ -138,7 +138,7 @@ func (f *function) publish(ctx context.Context) {
 
 // requireAllSites returns a problem if the request's key is limited to some sites.
 func requireAllSites(ctx context.Context) error {
-	if !access.Of(ctx).Everything() {
+	if !access.GrantFrom(ctx).AllSites() {
 		return problem.New(http.StatusForbidden, problem.CodeForbidden, "this key is limited to some sites; this request needs a key for all sites")
 	}
 	return nil

@@ -32,7 +32,7 @@ type replayResult struct {
 // requireOwner returns a problem if the request uses a key. Dead letters do not belong to a
 // site, so that no key may read them.
 func requireOwner(ctx context.Context) error {
-	if !access.Of(ctx).Owner() {
+	if !access.GrantFrom(ctx).Owner() {
 		return problem.New(http.StatusForbidden, problem.CodeForbidden, "this request needs the owner's token or session, not a key")
 	}
 	return nil

@@ -66,10 +66,10 @@ func (f *function) listSites(_ http.ResponseWriter, r *http.Request) (response, 
 	if err != nil {
 		return response{}, err
 	}
-	grant := access.Of(r.Context())
+	grant := access.GrantFrom(r.Context())
 	list := siteList{Sites: []site{}}
 	for _, s := range all {
-		if grant.Sees(s) {
+		if grant.CanSee(s) {
 			list.Sites = append(list.Sites, f.siteOf(s))
 		}
 	}

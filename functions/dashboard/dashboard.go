@@ -91,7 +91,7 @@ func (f *function) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *function) session(w http.ResponseWriter, r *http.Request) {
-	if err := f.gate.SignedIn(w, r); err != nil {
+	if err := f.gate.CheckSession(w, r); err != nil {
 		f.gate.Refuse(w, r, err)
 		return
 	}

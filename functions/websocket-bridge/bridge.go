@@ -141,7 +141,7 @@ func (f *function) live(w http.ResponseWriter, r *http.Request) {
 	}
 	site, err := access.Site(r.Context(), f.db, "site", name)
 	if err == nil {
-		err = f.gate.CheckPage(r)
+		err = f.gate.CheckOrigin(r)
 	}
 	if err != nil {
 		jsonhttp.Fail(w, r, f.log, err)

@@ -28,7 +28,7 @@ const (
 
 // webSocket sends messages as text frames.
 func (f *function) webSocket(w http.ResponseWriter, r *http.Request, site int32) {
-	conn, err := websocket.Accept(w, access.AsSent(r), nil)
+	conn, err := websocket.Accept(w, access.WithForwardedHost(r), nil)
 	if err != nil {
 		return // Accept has answered
 	}

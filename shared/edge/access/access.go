@@ -1,9 +1,9 @@
-// Package access decides who may ask for what: the owner, by the installation's
-// token or by a session in the dashboard, programs, by API keys, whoever was given a
-// share link, and anyone, of public sites.
+// Package access authenticates and authorizes requests. The owner uses the installation's
+// token or a session of the dashboard, programs use API keys, guests use share links, and
+// anyone may see public sites.
 //
-// It keeps nothing about who asks: no addresses, no failed secrets. It must never
-// put a secret into a log, an error or an answer.
+// It stores nothing about clients, neither addresses nor failed secrets. It must never put
+// a secret into a log, an error or a response.
 package access
 
 import (
@@ -27,68 +27,66 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// MinToken is how many characters the owner's token must have.
+// MinToken is the minimum length of the owner's token in bytes.
 const MinToken = 16
 
 const (
-	// freshFor is how long a secret that was looked up is used without another look:
-	// within it, one that was revoked may still be taken.
-	freshFor = 5 * time.Second
-	// held bounds how many secrets are remembered.
-	held = 10_000
+	// cacheTTL is how long a credential is cached. A revoked secret may be accepted for
+	// that long.
+	cacheTTL = 5 * time.Second
+	// cacheSize is the maximum number of cached credentials.
+	cacheSize = 10_000
 )
 
-// Wrong tokens and unknown keys and links are counted for the whole process, so that no
-// address has to be kept. The token may be chosen by a person and is worth
-// guessing, so that too many wrong ones close that way even to the right one for a
-// moment; sessions, keys and links are not concerned. Those two can't be guessed: there
-// the limit keeps strangers from making work for the database.
+// Failed attempts are counted for the whole process, so that no address has to be stored.
+// A person may have chosen the token, so it is worth guessing: too many wrong tokens block
+// even the right one for a moment, but not sessions, keys and links. Keys and links can't
+// be guessed; their limit protects the database from needless work.
 const (
 	wrongTokensPerSecond = 5
-	wrongTokensAtOnce    = 50
+	wrongTokensBurst     = 50
 	unknownPerSecond     = 50
-	unknownAtOnce        = 200
+	unknownBurst         = 200
 )
 
-// CodeTooManyAttempts is the code of the problem that answers too many wrong
-// tokens.
+// CodeTooManyAttempts is the problem code for too many failed attempts.
 const CodeTooManyAttempts = "too_many_attempts"
 
-// Credential is what a key or a share link is good for.
+// Credential is what a key or a share link allows.
 type Credential struct {
-	Scopes []sites.Scope
-	Sites  []int32    // that it may see; none means all
-	Guest  bool       // it was given to a guest, to see reports
-	Ends   *time.Time // from then on it is good for nothing; nil for a key
+	Scopes    []sites.Scope
+	Sites     []int32    // the visible sites; empty for all
+	Guest     bool       // it belongs to a share link
+	ExpiresAt *time.Time // first moment at which it is invalid; nil for a key
 }
 
-// A LookUp finds what a secret is good for and notes that it was used. No such secret
-// is sites.ErrNoKey.
-type LookUp func(ctx context.Context, secret string) (Credential, error)
+// Lookup returns the credential of a secret and records its use. It returns
+// sites.ErrNoKey if the secret is unknown.
+type Lookup func(ctx context.Context, secret string) (Credential, error)
 
-// Keys looks keys and share links up in the record.
-func Keys(db database.DB, now func() time.Time) LookUp {
+// Keys returns a Lookup for the stored keys and share links.
+func Keys(db database.DB, now func() time.Time) Lookup {
 	return func(ctx context.Context, secret string) (Credential, error) {
 		if strings.HasPrefix(secret, sites.ShareLinkPrefix) {
 			link, err := sites.UseShareLink(ctx, db, secret, now())
-			return Credential{Scopes: reading(), Sites: []int32{link.Site}, Guest: true, Ends: link.ExpiresAt}, err
+			return Credential{Scopes: readScopes(), Sites: []int32{link.Site}, Guest: true, ExpiresAt: link.ExpiresAt}, err
 		}
 		key, err := sites.UseKey(ctx, db, secret, now())
 		return Credential{Scopes: key.Scopes, Sites: key.Sites}, err
 	}
 }
 
-// reading are the scopes of those who may look at a site and change nothing.
-func reading() []sites.Scope { return []sites.Scope{sites.ScopeQuery, sites.ScopeLive} }
+// readScopes returns the scopes of guests, who may see a site but not change it.
+func readScopes() []sites.Scope { return []sites.Scope{sites.ScopeQuery, sites.ScopeLive} }
 
-// NoKeys is for a function that has no use for keys and links.
+// NoKeys is a Lookup for functions that accept neither keys nor links.
 func NoKeys(context.Context, string) (Credential, error) { return Credential{}, sites.ErrNoKey }
 
-// Access knows the owner's token, the keys and the share links. It is safe for concurrent use.
+// Access authenticates requests. It is safe for concurrent use.
 type Access struct {
-	token      [sha256.Size]byte // hashed, so that comparing tells nothing of its length
+	token      [sha256.Size]byte // hashed, so that the comparison does not reveal its length
 	sessionKey []byte
-	lookUp     LookUp
+	lookup     Lookup
 	log        *slog.Logger
 	now        func() time.Time
 	origins    http.CrossOriginProtection
@@ -96,86 +94,90 @@ type Access struct {
 	wrongTokens *rate.Limiter
 	unknown     *rate.Limiter
 
-	known *lru.Cache[[sha256.Size]byte, known]
+	cache *lru.Cache[[sha256.Size]byte, cachedCredential] // by hash of the secret
 }
 
-// known is a credential that was good when it was last looked up.
-type known struct {
+// cachedCredential is a credential and the time of its lookup.
+type cachedCredential struct {
 	Credential
 	at time.Time
 }
 
-// New takes the owner's token, which must have MinToken characters or more.
-func New(token string, lookUp LookUp, log *slog.Logger, now func() time.Time) (*Access, error) {
+// New returns an Access for the owner's token, which must have at least MinToken bytes.
+func New(token string, lookup Lookup, log *slog.Logger, now func() time.Time) (*Access, error) {
 	if len(token) < MinToken {
 		return nil, fmt.Errorf("ADMIN_TOKEN must have at least %d characters, e.g. from: openssl rand -hex 24", MinToken)
 	}
 	sessionKey, err := hkdf.Key(sha256.New, []byte(token), nil, "analytics dashboard session", sha256.Size)
 	if err != nil {
-		return nil, fmt.Errorf("derive the key of sessions: %w", err)
+		return nil, fmt.Errorf("derive session key: %w", err)
 	}
-	cache, err := lru.New[[sha256.Size]byte, known](held)
+	cache, err := lru.New[[sha256.Size]byte, cachedCredential](cacheSize)
 	if err != nil {
-		return nil, fmt.Errorf("make room for keys: %w", err)
+		return nil, fmt.Errorf("create credential cache: %w", err)
 	}
 	return &Access{
 		token:       sha256.Sum256([]byte(token)),
 		sessionKey:  sessionKey,
-		lookUp:      lookUp,
+		lookup:      lookup,
 		log:         log,
 		now:         now,
-		wrongTokens: rate.NewLimiter(wrongTokensPerSecond, wrongTokensAtOnce),
-		unknown:     rate.NewLimiter(unknownPerSecond, unknownAtOnce),
-		known:       cache,
+		wrongTokens: rate.NewLimiter(wrongTokensPerSecond, wrongTokensBurst),
+		unknown:     rate.NewLimiter(unknownPerSecond, unknownBurst),
+		cache:       cache,
 	}, nil
 }
 
-// Grant is what whoever made a request may do.
+// Grant is what a request may do.
 type Grant struct {
-	owner  bool
-	public bool // whoever it is: public sites may be seen
-	may    Credential
+	owner      bool
+	public     bool // the request has no secret and may see public sites
+	credential Credential
 
-	asker asker
-	rate  *Rate // of questions; nil when they are not counted
+	client client
+	rate   *Rate // limits queries; nil for no limit
 }
 
-// noSite is the id of no site.
+// noSite is an id that no site has.
 const noSite int32 = 0
 
-// Owner tells whether it was the owner.
+// Owner reports whether the request comes from the owner.
 func (g Grant) Owner() bool { return g.owner }
 
-// Everything tells whether all sites, and what belongs to none, may be seen.
-func (g Grant) Everything() bool { return g.owner || len(g.may.Sites) == 0 }
+// AllSites reports whether the request may see all sites, and data that belongs to none.
+func (g Grant) AllSites() bool { return g.owner || len(g.credential.Sites) == 0 }
 
-// Sees tells whether a site may be seen.
-func (g Grant) Sees(site sites.Site) bool {
-	return g.Everything() || g.public && site.Public || slices.Contains(g.may.Sites, site.ID)
+// CanSee reports whether the request may see a site.
+func (g Grant) CanSee(site sites.Site) bool {
+	return g.AllSites() || g.public && site.Public || slices.Contains(g.credential.Sites, site.ID)
 }
 
-func (g Grant) allows(scope sites.Scope) bool { return g.owner || slices.Contains(g.may.Scopes, scope) }
+func (g Grant) allows(scope sites.Scope) bool {
+	return g.owner || slices.Contains(g.credential.Scopes, scope)
+}
 
 type grantKey struct{}
 
-// Of is the grant of a request that was let through. Of any other it allows nothing.
-func Of(ctx context.Context) Grant {
+// GrantFrom returns the grant of an authorized request. For other requests it returns one
+// that allows nothing.
+func GrantFrom(ctx context.Context) Grant {
 	if grant, ok := ctx.Value(grantKey{}).(Grant); ok {
 		return grant
 	}
-	return Grant{may: Credential{Sites: []int32{noSite}}}
+	return Grant{credential: Credential{Sites: []int32{noSite}}}
 }
 
-// Site finds a site by its domain or public id for a request that was let through. Who
-// may see some sites only learns nothing of the others, not even whether they exist. It
-// counts as a question where those are counted, see Rate.
+// Site finds a site by its domain or public id for an authorized request. For a site that
+// the request may not see it returns a problem that does not reveal whether the site
+// exists. It counts as a query if queries are limited, see Rate. The field is the field of
+// the request to which problems refer.
 func Site(ctx context.Context, db database.DB, field, name string) (sites.Site, error) {
-	grant := Of(ctx)
+	grant := GrantFrom(ctx)
 	site, err := sites.Find(ctx, db, name)
 	switch {
 	case err != nil && !errors.Is(err, sites.ErrNoSite):
 		return site, err
-	case !grant.Everything() && (err != nil || !grant.Sees(site)):
+	case !grant.AllSites() && (err != nil || !grant.CanSee(site)):
 		if grant.public {
 			return sites.Site{}, unauthorized(signIn)
 		}
@@ -190,55 +192,55 @@ func Site(ctx context.Context, db database.DB, field, name string) (sites.Site, 
 	return site, grant.count(site)
 }
 
-// Require lets through the requests that may ask for things of a scope.
+// Require calls next for requests that have a scope.
 func (a *Access) Require(scope sites.Scope, next http.Handler) http.Handler {
 	return a.RequireAny([]sites.Scope{scope}, next)
 }
 
-// RequireAny lets through the requests that may ask for things of one of the scopes.
+// RequireAny calls next for requests that have one of the scopes.
 func (a *Access) RequireAny(scopes []sites.Scope, next http.Handler) http.Handler {
-	return a.through(scopes, a.grant, next)
+	return a.authorize(scopes, a.grant, next)
 }
 
-// RequireOrPublic lets through the requests that may ask for things of a scope, which is
-// one for reading, and those that come with no secret at all: they see public sites.
+// RequireOrPublic calls next for requests that have a scope, and for requests without a
+// secret if it is a scope of guests. The latter may see public sites.
 func (a *Access) RequireOrPublic(scope sites.Scope, next http.Handler) http.Handler {
-	return a.through([]sites.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
+	return a.authorize([]sites.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
 		if _, err := r.Cookie(CookieName); err != nil && r.Header.Get("Authorization") == "" {
-			return Grant{public: true, may: Credential{Scopes: reading(), Sites: []int32{noSite}}}, nil
+			return Grant{public: true, credential: Credential{Scopes: readScopes(), Sites: []int32{noSite}}}, nil
 		}
 		return a.grant(w, r)
 	}, next)
 }
 
-// RequireNoGuest lets through the requests that may ask for things of a scope and come from
-// the owner or a program: share links and public sites show reports, not single visits.
+// RequireNoGuest calls next for requests that have a scope and come from the owner or a
+// program. Share links and public sites show reports, not single visits.
 func (a *Access) RequireNoGuest(scope sites.Scope, next http.Handler) http.Handler {
-	return a.through([]sites.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
+	return a.authorize([]sites.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
 		grant, err := a.grant(w, r)
-		if err == nil && grant.may.Guest {
+		if err == nil && grant.credential.Guest {
 			err = problem.New(http.StatusForbidden, problem.CodeForbidden, "a share link is for reports, not for single visits or events: send an API key")
 		}
 		return grant, err
 	}, next)
 }
 
-// through lets through the requests whose grant has one of the scopes. They end with what
-// they were let through for: a stream does not outlast its share link.
-func (a *Access) through(scopes []sites.Scope, grantOf func(http.ResponseWriter, *http.Request) (Grant, error), next http.Handler) http.Handler {
+// authorize calls next for requests whose grant has one of the scopes. Their contexts end
+// when the credential expires, so that a stream does not outlast its share link.
+func (a *Access) authorize(scopes []sites.Scope, grantOf func(http.ResponseWriter, *http.Request) (Grant, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		grant, err := grantOf(w, r)
 		if err == nil && !slices.ContainsFunc(scopes, grant.allows) {
-			err = problem.New(http.StatusForbidden, problem.CodeForbidden, "this key or link has not the scope "+oneOf(scopes))
+			err = problem.New(http.StatusForbidden, problem.CodeForbidden, "this key or link lacks the scope "+oneOf(scopes))
 		}
 		if err != nil {
 			a.Refuse(w, r, err)
 			return
 		}
 		ctx := context.WithValue(r.Context(), grantKey{}, grant)
-		if grant.may.Ends != nil {
+		if grant.credential.ExpiresAt != nil {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, grant.may.Ends.Sub(a.now()))
+			ctx, cancel = context.WithTimeout(ctx, grant.credential.ExpiresAt.Sub(a.now()))
 			defer cancel()
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
@@ -253,7 +255,7 @@ func oneOf(scopes []sites.Scope) string {
 	return strings.Join(names, " or ")
 }
 
-// grant finds out who made a request. It may write a cookie, never an answer.
+// grant authenticates a request. It may set a cookie, but never writes a response.
 func (a *Access) grant(w http.ResponseWriter, r *http.Request) (Grant, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, secret, _ := strings.Cut(header, " ")
@@ -272,12 +274,12 @@ func (a *Access) bearer(ctx context.Context, secret string) (Grant, error) {
 	if strings.HasPrefix(secret, sites.KeyPrefix) || strings.HasPrefix(secret, sites.ShareLinkPrefix) {
 		hash := sha256.Sum256([]byte(secret))
 		credential, err := a.credential(ctx, secret, hash)
-		return Grant{may: credential, asker: asker{secret: hash}}, err
+		return Grant{credential: credential, client: client{secret: hash}}, err
 	}
 	return Grant{owner: true}, a.checkToken(secret)
 }
 
-// checkToken is nil for the owner's token.
+// checkToken returns an error unless token is the owner's token.
 func (a *Access) checkToken(token string) error {
 	now := a.now()
 	attempt := a.wrongTokens.ReserveN(now, 1)
@@ -287,18 +289,18 @@ func (a *Access) checkToken(token string) error {
 	}
 	hash := sha256.Sum256([]byte(token))
 	if subtle.ConstantTimeCompare(hash[:], a.token[:]) != 1 {
-		return unauthorized("the token is not the one of this installation")
+		return unauthorized("wrong token")
 	}
 	attempt.CancelAt(now)
 	return nil
 }
 
-// credential looks a secret up, in what is remembered first.
+// credential returns the credential of a secret from the cache or by a lookup.
 func (a *Access) credential(ctx context.Context, secret string, hash [sha256.Size]byte) (Credential, error) {
 	now := a.now()
-	remembered, ok := a.known.Get(hash)
-	if ok && now.Sub(remembered.at) < freshFor && (remembered.Ends == nil || now.Before(*remembered.Ends)) {
-		return remembered.Credential, nil
+	cached, ok := a.cache.Get(hash)
+	if ok && now.Sub(cached.at) < cacheTTL && (cached.ExpiresAt == nil || now.Before(*cached.ExpiresAt)) {
+		return cached.Credential, nil
 	}
 	if !ok {
 		attempt := a.unknown.ReserveN(now, 1)
@@ -307,35 +309,35 @@ func (a *Access) credential(ctx context.Context, secret string, hash [sha256.Siz
 			return Credential{}, tooMany()
 		}
 		defer func() {
-			if a.known.Contains(hash) {
+			if a.cache.Contains(hash) {
 				attempt.CancelAt(now)
 			}
 		}()
 	}
-	found, err := a.lookUp(ctx, secret)
+	credential, err := a.lookup(ctx, secret)
 	if errors.Is(err, sites.ErrNoKey) {
-		a.known.Remove(hash)
-		return Credential{}, unauthorized("there is no such key or share link, or no more")
+		a.cache.Remove(hash)
+		return Credential{}, unauthorized("unknown, revoked or expired key or share link")
 	}
 	if err != nil {
-		return Credential{}, fmt.Errorf("look up a key: %w", err)
+		return Credential{}, fmt.Errorf("look up key: %w", err)
 	}
-	a.known.Add(hash, known{found, now})
-	return found, nil
+	a.cache.Add(hash, cachedCredential{credential, now})
+	return credential, nil
 }
 
-// Refuse answers with the problem that an error of this package is.
+// Refuse responds with the problem for an error of this package.
 func (a *Access) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problem.Of(err)
 	if p.Status == http.StatusInternalServerError {
-		a.log.ErrorContext(r.Context(), "can't check a key", "error", err)
+		a.log.ErrorContext(r.Context(), "check key failed", "error", err)
 		p = problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable, "keys can't be checked right now, try again")
 		p.RetryAfter = 5 * time.Second
 	}
 	problem.Write(w, p)
 }
 
-// signIn is what whoever comes with no secret is told.
+// signIn is the detail of the problem for a request without a secret.
 const signIn = "sign in, or send a key as: Authorization: Bearer KEY"
 
 func unauthorized(detail string) problem.Problem {

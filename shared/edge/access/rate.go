@@ -15,82 +15,82 @@ import (
 )
 
 const (
-	// atOnce is how many questions may come at once, of a rate that is higher.
-	atOnce = 100
-	// askersHeld bounds for how many it is remembered how much they asked.
-	askersHeld = 10_000
+	// maxBurst is the maximum number of queries at once.
+	maxBurst = 100
+	// maxClients is the maximum number of clients whose queries are counted.
+	maxClients = 10_000
 )
 
-// Rate bounds how many questions each key, each share link, and all those together who
-// come with no secret to a public site may ask. The owner may ask any number. Each
-// process counts by itself.
+// Rate limits the queries of each key, of each share link, and of all requests without a
+// secret to the same public site. It does not limit the owner. Each process counts on its
+// own.
 type Rate struct {
 	perMinute int
-	buckets   *lru.Cache[asker, *rate.Limiter]
+	buckets   *lru.Cache[client, *rate.Limiter]
 	now       func() time.Time
 }
 
-// asker is whose questions are counted together: those with a secret, or, without one, of
-// a site.
-type asker struct {
+// client identifies requests that share a limit: those with the same secret, or those
+// without a secret to the same site.
+type client struct {
 	secret [sha256.Size]byte // hashed
 	site   int32
 }
 
-// NewRate allows so many questions a minute, and 100 of them at once; 0 is no limit.
+// NewRate returns a Rate of perMinute queries, in bursts of at most 100; 0 for no limit.
 func NewRate(perMinute int, now func() time.Time) (*Rate, error) {
-	buckets, err := lru.New[asker, *rate.Limiter](askersHeld)
+	buckets, err := lru.New[client, *rate.Limiter](maxClients)
 	if err != nil {
-		return nil, fmt.Errorf("make room for rates: %w", err)
+		return nil, fmt.Errorf("create rate limits: %w", err)
 	}
 	return &Rate{perMinute, buckets, now}, nil
 }
 
-// Limit has the requests count that go through it once they were let through: Site
-// refuses those that are too many.
+// Limit makes authorized requests count: Site returns a problem for those that exceed the
+// limit.
 func (l *Rate) Limit(next http.Handler) http.Handler {
 	if l.perMinute == 0 {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		grant := Of(r.Context())
+		grant := GrantFrom(r.Context())
 		grant.rate = l
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), grantKey{}, grant)))
 	})
 }
 
-// count counts a question about a site. One too many is a problem.
+// count counts a query of a site. It returns a problem if the query exceeds the limit.
 func (g Grant) count(site sites.Site) error {
 	if g.rate == nil || g.owner {
 		return nil
 	}
-	who := g.asker
+	from := g.client
 	if g.public {
-		who = asker{site: site.ID}
+		from = client{site: site.ID}
 	}
-	wait := g.rate.take(who)
+	wait := g.rate.take(from)
 	if wait == 0 {
 		return nil
 	}
-	p := problem.New(http.StatusTooManyRequests, problem.CodeRateLimited, fmt.Sprintf("at most %d questions a minute are answered here: ask again later", g.rate.perMinute))
+	p := problem.New(http.StatusTooManyRequests, problem.CodeRateLimited, fmt.Sprintf("at most %d queries per minute are allowed: try again later", g.rate.perMinute))
 	p.RetryAfter = wait
 	return p
 }
 
-// take is how long someone has to wait until the next question, 0 when it is counted.
-func (l *Rate) take(who asker) time.Duration {
-	bucket, ok := l.buckets.Get(who)
+// take counts a query and returns 0, or returns how long the client has to wait.
+func (l *Rate) take(from client) time.Duration {
+	bucket, ok := l.buckets.Get(from)
 	if !ok {
-		bucket = rate.NewLimiter(rate.Limit(l.perMinute)/60, min(l.perMinute, atOnce))
-		if earlier, there, _ := l.buckets.PeekOrAdd(who, bucket); there {
-			bucket = earlier
+		bucket = rate.NewLimiter(rate.Limit(l.perMinute)/60, min(l.perMinute, maxBurst))
+		if existing, ok, _ := l.buckets.PeekOrAdd(from, bucket); ok {
+			bucket = existing
 		}
 	}
 	now := l.now()
-	question := bucket.ReserveN(now, 1)
-	wait := question.DelayFrom(now)
+	reservation := bucket.ReserveN(now, 1)
+	wait := reservation.DelayFrom(now)
 	if wait > 0 {
-		question.CancelAt(now)
+		reservation.CancelAt(now)
 	}
 	return wait
 }

@@ -12,21 +12,21 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
-// CookieName is the cookie of a session.
+// CookieName is the name of the session cookie.
 const CookieName = "analytics_session"
 
 const (
-	// sessionFor is how long a session lasts that is not used.
-	sessionFor = 7 * 24 * time.Hour
-	// renewAfter is how old the cookie of a session in use gets before it is renewed.
+	// sessionTTL is how long an unused session lasts.
+	sessionTTL = 7 * 24 * time.Hour
+	// renewAfter is the age at which the cookie of a used session is renewed.
 	renewAfter = 24 * time.Hour
 )
 
-// A session is nothing but its cookie: the time at which it ends, signed with a
-// key that follows from the owner's token. Nothing of it is kept here, so it ends
-// by time, by a new token, or by the browser forgetting it.
+// A session exists only as a cookie: its time of expiry, signed with a key derived from
+// the owner's token. It ends when it expires, when the token changes or when the browser
+// deletes the cookie.
 
-// SignIn begins a session for whoever knows the owner's token.
+// SignIn starts a session if token is the owner's token.
 func (a *Access) SignIn(w http.ResponseWriter, r *http.Request, token string) error {
 	if err := a.checkOrigin(r); err != nil {
 		return err
@@ -34,11 +34,11 @@ func (a *Access) SignIn(w http.ResponseWriter, r *http.Request, token string) er
 	if err := a.checkToken(token); err != nil {
 		return err
 	}
-	a.setCookie(w, r, a.now().Add(sessionFor))
+	a.setCookie(w, r, a.now().Add(sessionTTL))
 	return nil
 }
 
-// SignOut has the browser forget its session.
+// SignOut makes the browser delete its session cookie.
 func (a *Access) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if err := a.checkOrigin(r); err != nil {
 		return err
@@ -47,9 +47,9 @@ func (a *Access) SignOut(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// SignedIn is nil when the request belongs to a session, which it keeps from
-// ending.
-func (a *Access) SignedIn(w http.ResponseWriter, r *http.Request) error { return a.session(w, r) }
+// CheckSession returns an error unless the request belongs to a session. It renews the
+// session if necessary.
+func (a *Access) CheckSession(w http.ResponseWriter, r *http.Request) error { return a.session(w, r) }
 
 func (a *Access) session(w http.ResponseWriter, r *http.Request) error {
 	cookie, err := r.Cookie(CookieName)
@@ -57,54 +57,53 @@ func (a *Access) session(w http.ResponseWriter, r *http.Request) error {
 		return unauthorized(signIn)
 	}
 	now := a.now()
-	end, ok := a.readSession(cookie.Value)
+	end, ok := a.decodeSession(cookie.Value)
 	if !ok || !now.Before(end) {
 		return unauthorized("the session has ended, sign in again")
 	}
 	if err := a.checkOrigin(r); err != nil {
 		return err
 	}
-	if end.Sub(now) < sessionFor-renewAfter {
-		a.setCookie(w, r, now.Add(sessionFor))
+	if end.Sub(now) < sessionTTL-renewAfter {
+		a.setCookie(w, r, now.Add(sessionTTL))
 	}
 	return nil
 }
 
-// checkOrigin refuses what a page of another website has a browser change.
+// checkOrigin returns an error for a request that changes something and was sent by a page
+// of another website.
 func (a *Access) checkOrigin(r *http.Request) error {
-	if err := a.origins.Check(AsSent(r)); err != nil {
-		return problem.New(http.StatusForbidden, problem.CodeForbidden, "a page of another site may not do this")
+	if err := a.origins.Check(WithForwardedHost(r)); err != nil {
+		return problem.New(http.StatusForbidden, problem.CodeForbidden, "pages of other sites may not send this request")
 	}
 	return nil
 }
 
-// CheckPage refuses what a page of another website has a browser send, reading
-// included: a WebSocket is not held to the rule that keeps pages from reading the
-// answers of other sites.
-func (a *Access) CheckPage(r *http.Request) error {
-	sent := AsSent(r)
-	sent.Method = http.MethodPost
-	return a.checkOrigin(sent)
+// CheckOrigin returns an error for any request that was sent by a page of another website,
+// even if it only reads: the same-origin policy of browsers does not cover WebSockets.
+func (a *Access) CheckOrigin(r *http.Request) error {
+	post := WithForwardedHost(r)
+	post.Method = http.MethodPost
+	return a.checkOrigin(post)
 }
 
-// AsSent is a request with the host to which the browser sent it: behind a gateway
-// that is in X-Forwarded-Host, which no page of another website can set.
-func AsSent(r *http.Request) *http.Request {
-	sent := *r
+// WithForwardedHost returns a copy of the request with the host to which the browser sent
+// it. Behind a gateway that is X-Forwarded-Host, which a page of another website can't set.
+func WithForwardedHost(r *http.Request) *http.Request {
+	out := *r
 	if host := forwarded(r, "X-Forwarded-Host"); host != "" {
-		sent.Host = host
+		out.Host = host
 	}
-	return &sent
+	return &out
 }
 
-// forwarded is what the first hop said of the request in a header.
+// forwarded returns the first value of a header that proxies append to.
 func forwarded(r *http.Request, header string) string {
 	first, _, _ := strings.Cut(r.Header.Get(header), ",")
 	return strings.TrimSpace(first)
 }
 
-// setCookie gives the browser a session that lasts until end, or, when end is
-// zero, takes it away.
+// setCookie sets a session cookie that is valid until end, or deletes it if end is zero.
 func (a *Access) setCookie(w http.ResponseWriter, r *http.Request, end time.Time) {
 	cookie := &http.Cookie{ //nolint:gosec // G124: Secure must be off where the dashboard is used over plain HTTP
 		Name: CookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
@@ -112,18 +111,18 @@ func (a *Access) setCookie(w http.ResponseWriter, r *http.Request, end time.Time
 		MaxAge: -1,
 	}
 	if !end.IsZero() {
-		cookie.Value, cookie.MaxAge = a.writeSession(end), int(sessionFor/time.Second)
+		cookie.Value, cookie.MaxAge = a.encodeSession(end), int(sessionTTL/time.Second)
 	}
 	http.SetCookie(w, cookie)
 }
 
-// writeSession is the cookie's value: the end in Unix seconds, then the signature.
-func (a *Access) writeSession(end time.Time) string {
+// encodeSession returns the value of the cookie: the end in Unix seconds and a signature.
+func (a *Access) encodeSession(end time.Time) string {
 	value := binary.BigEndian.AppendUint64(nil, uint64(end.Unix()))
 	return base64.RawURLEncoding.EncodeToString(append(value, a.sign(value)...))
 }
 
-func (a *Access) readSession(text string) (end time.Time, ok bool) {
+func (a *Access) decodeSession(text string) (end time.Time, ok bool) {
 	const stamp = 8
 	value, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(value) != stamp+sha256.Size || !hmac.Equal(value[stamp:], a.sign(value[:stamp])) {

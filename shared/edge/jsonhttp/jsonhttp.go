@@ -1,6 +1,6 @@
-// Package jsonhttp reads and answers requests in JSON, for the functions that speak it
-// over HTTP. Bodies are decoded strictly, see package strictjson. No error repeats a
-// value of the request, which may be a secret.
+// Package jsonhttp reads requests and writes responses in JSON. Bodies are decoded
+// strictly, see package strictjson. Errors never contain a value of the request, which may
+// be a secret.
 package jsonhttp
 
 import (
@@ -23,14 +23,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/strictjson"
 )
 
-// Read reads the body of a request, one JSON object of at most limit bytes, into
-// the struct that into points to. What is wrong is an error for Fail.
-func Read(w http.ResponseWriter, r *http.Request, limit int64, into any) error {
+// Read decodes the body of a request, a JSON object of at most limit bytes, into the struct
+// to which target points. Its errors are meant for Fail.
+func Read(w http.ResponseWriter, r *http.Request, limit int64, target any) error {
 	body, err := Body(w, r, limit)
 	if err != nil {
 		return err
 	}
-	return strictjson.Decode(body, into)
+	return strictjson.Decode(body, target)
 }
 
 // Body returns the body of a request, which must be JSON of at most limit bytes.
@@ -48,17 +48,17 @@ func Body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, err
 		}
-		return nil, problem.New(http.StatusBadRequest, "body_cut", "the body ended early")
+		return nil, problem.New(http.StatusBadRequest, "body_cut", "the body is incomplete")
 	}
 	return body, nil
 }
 
-// Write answers with a JSON document that no cache may keep. Only a value that
-// can't be JSON is an error.
+// Write responds with a JSON document that must not be cached. It returns an error only if
+// value can't be encoded.
 func Write(w http.ResponseWriter, status int, value any) error {
 	body, err := json.Marshal(value, json.Deterministic(true))
 	if err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
+		return fmt.Errorf("encode response: %w", err)
 	}
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
@@ -66,21 +66,21 @@ func Write(w http.ResponseWriter, status int, value any) error {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that has gone away is nobody's error
+	_, _ = w.Write(body) // fails only if the client has disconnected
 	return nil
 }
 
-// Fail answers with the problem that err is, and logs what is not the client's
-// fault. A database that can't be reached is a 503.
+// Fail responds with the problem for err and logs errors that are not the client's. The
+// status is 503 if the database is unavailable.
 func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	p := problem.Of(err)
 	if p.Status == http.StatusInternalServerError {
 		if r.Context().Err() != nil {
-			return // nobody waits for the answer
+			return // the client has disconnected
 		}
-		log.ErrorContext(r.Context(), "can't answer", "route", r.Pattern, "error", err)
-		if isAway(err) {
-			p = problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable, "the database can't be reached right now, try again")
+		log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
+		if isUnavailable(err) {
+			p = problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable, "the database is unavailable, try again")
 		}
 	}
 	if p.Status == http.StatusServiceUnavailable {
@@ -89,14 +89,14 @@ func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	problem.Write(w, p)
 }
 
-// isAway tells whether an error comes of a database that is not there, is going,
-// or has no connection left.
-func isAway(err error) bool {
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+// isUnavailable reports whether an error means that the database is unreachable, is
+// shutting down or has no free connections.
+func isUnavailable(err error) bool {
+	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
 		classes := []string{pgerrcode.ConnectionException[:2], pgerrcode.InsufficientResources[:2], pgerrcode.AdminShutdown[:len("57P")]}
-		return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(refused.Code, class) })
+		return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(failure.Code, class) })
 	}
-	if _, ours := errors.AsType[*json.SemanticError](err); ours { // of an answer that can't be written
+	if _, ok := errors.AsType[*json.SemanticError](err); ok { // the response can't be encoded
 		return false
 	}
 	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
@@ -104,8 +104,8 @@ func isAway(err error) bool {
 	return unreachable || network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// Routes serves a mux, with problems in place of its plain texts for an address
-// or a method that it does not know.
+// Routes returns a handler that serves mux, and responds with a problem instead of plain
+// text to an unknown path or method.
 func Routes(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler, pattern := mux.Handler(r)
@@ -113,24 +113,24 @@ func Routes(mux *http.ServeMux) http.Handler {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		verdict := verdict{header: http.Header{}}
-		handler.ServeHTTP(&verdict, r)
-		if verdict.status == http.StatusMethodNotAllowed {
-			allowed := verdict.header.Get("Allow")
+		recorder := recorder{header: http.Header{}}
+		handler.ServeHTTP(&recorder, r)
+		if recorder.status == http.StatusMethodNotAllowed {
+			allowed := recorder.header.Get("Allow")
 			w.Header().Set("Allow", allowed)
-			problem.Write(w, problem.New(verdict.status, problem.CodeMethodNotAllowed, "use "+allowed+" here"))
+			problem.Write(w, problem.New(recorder.status, problem.CodeMethodNotAllowed, "use "+allowed+" here"))
 			return
 		}
-		problem.Write(w, problem.New(http.StatusNotFound, problem.CodeNotFound, "there is nothing at this address"))
+		problem.Write(w, problem.New(http.StatusNotFound, problem.CodeNotFound, "there is no such path"))
 	})
 }
 
-// verdict keeps what a mux's own handler for an unknown address would say.
-type verdict struct {
+// recorder records the status and header of a response.
+type recorder struct {
 	header http.Header
 	status int
 }
 
-func (v *verdict) Header() http.Header         { return v.header }
-func (v *verdict) Write(p []byte) (int, error) { return len(p), nil }
-func (v *verdict) WriteHeader(status int)      { v.status = status }
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) Write(p []byte) (int, error) { return len(p), nil }
+func (r *recorder) WriteHeader(status int)      { r.status = status }

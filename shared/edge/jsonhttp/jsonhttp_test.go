@@ -59,13 +59,13 @@ func TestFail(t *testing.T) {
 		status int
 		logged bool
 	}{
-		"a problem":                     {problem.Invalid("name", "say one"), 400, false},
-		"a database that is going":      {fmt.Errorf("read: %w", &pgconn.PgError{Code: pgerrcode.AdminShutdown}), 503, true},
-		"a database without room":       {&pgconn.PgError{Code: pgerrcode.TooManyConnections}, 503, true},
-		"a connection that was cut":     {fmt.Errorf("read: %w", io.ErrUnexpectedEOF), 503, true},
-		"a statement that is wrong":     {&pgconn.PgError{Code: pgerrcode.SyntaxError}, 500, true},
-		"something nobody thought of":   {errors.New("secret of 10.0.0.1"), 500, true},
-		"a statement that was canceled": {context.Canceled, 500, true},
+		"a problem":                {problem.Invalid("name", "must not be empty"), 400, false},
+		"a database shutting down": {fmt.Errorf("read: %w", &pgconn.PgError{Code: pgerrcode.AdminShutdown}), 503, true},
+		"too many connections":     {&pgconn.PgError{Code: pgerrcode.TooManyConnections}, 503, true},
+		"a lost connection":        {fmt.Errorf("read: %w", io.ErrUnexpectedEOF), 503, true},
+		"a syntax error":           {&pgconn.PgError{Code: pgerrcode.SyntaxError}, 500, true},
+		"an unknown error":         {errors.New("secret of 10.0.0.1"), 500, true},
+		"a canceled statement":     {context.Canceled, 500, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,13 +76,13 @@ func TestFail(t *testing.T) {
 				t.Errorf("status %d, logged %q, Retry-After %q", w.Code, &log, w.Header().Get("Retry-After"))
 			}
 			if strings.Contains(w.Body.String(), "10.0.0.1") {
-				t.Errorf("the answer tells of the inside: %s", w.Body)
+				t.Errorf("the response reveals the error: %s", w.Body)
 			}
 		})
 	}
 }
 
-func TestFailWithoutAListener(t *testing.T) {
+func TestFailDisconnected(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -90,7 +90,7 @@ func TestFailWithoutAListener(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
 	jsonhttp.Fail(httptest.NewRecorder(), r, slog.New(slog.NewTextHandler(&log, nil)), context.Canceled)
 	if log.Len() > 0 {
-		t.Errorf("a client that has gone away is logged: %s", &log)
+		t.Errorf("a disconnected client is logged: %s", &log)
 	}
 }
 

@@ -1,13 +1,13 @@
-// Package limit bounds how many events are taken in a minute, of a site or from an
-// address, over all replicas together.
+// Package limit limits the number of events per minute, of a site or from an address,
+// across all replicas.
 //
-// Each replica counts by itself and decides at once; what it has counted it adds to the
-// sums in Redis a few times a second, and learns what the others have. So a request never
-// waits for Redis, and what passes over the limit is what comes in between two looks. A
-// count that is far from its limit is not even told, which is nearly all of them.
+// Each replica counts locally and decides immediately. Several times a second it adds its
+// counts to sums in Redis and reads those of the other replicas. So a request never waits
+// for Redis, and the limit can be exceeded by the events between two syncs. Counts far
+// below their limits, which are nearly all, are not synced.
 //
-// What is counted is named by a hash that the caller makes: the package must never see
-// an address.
+// Counts are identified by hashes that the caller computes. The package must never see an
+// address.
 package limit
 
 import (
@@ -21,55 +21,55 @@ import (
 )
 
 const (
-	// window is the time in which events are counted; the next begins from zero.
+	// window is the time after which counts restart at zero.
 	window = time.Minute
-	// syncEvery is how often counts are told and learnt.
-	syncEvery = 250 * time.Millisecond
-	// tellFrom is the share of a limit from which on a count is told: a client whose
-	// requests are spread over 16 replicas is let by twice its limit at most.
-	tellFrom = 1.0 / 16
-	// most bounds the counts that a replica keeps: past it, in a flood from everywhere,
-	// new ones are let pass.
-	most = 1_000_000
+	// syncInterval is the time between two syncs with Redis.
+	syncInterval = 250 * time.Millisecond
+	// syncThreshold is the share of a limit from which a count is synced. With it, a
+	// client whose requests are spread over 16 replicas can send at most twice its limit.
+	syncThreshold = 1.0 / 16
+	// maxCounts is the maximum number of counts of a replica. During an attack from more
+	// sources the others are not limited.
+	maxCounts = 1_000_000
 )
 
-// Key names what is counted.
+// Key identifies a count.
 type Key uint64
 
-// Limiter counts. It is safe for concurrent use.
+// Limiter limits the rates of events. It is safe for concurrent use.
 type Limiter struct {
 	client redis.UniversalClient
 	now    func() time.Time
 
 	mu     sync.Mutex
-	began  int64 // window that the counts are of, in windows since 1970
+	window int64 // number of the current window since 1970
 	counts map[Key]*count
 }
 
 type count struct {
-	own    int64 // counted here
-	told   int64 // of own, that is in the sum
-	others int64 // of the sum, what is not own
-	due    bool  // is to be told
+	own    int64 // events of this replica
+	synced int64 // the part of own that Redis has
+	others int64 // events of other replicas
+	due    bool  // has reached syncThreshold
 }
 
-// New returns a limiter that knows of no other replica until Run.
+// New returns a Limiter that limits locally until Run is called.
 func New(client redis.UniversalClient, now func() time.Time) *Limiter {
 	return &Limiter{client: client, now: now, counts: map[Key]*count{}}
 }
 
-// Allow counts an event and tells whether it is within the limit, in events a minute; 0
-// is no limit. What is not allowed does not count.
+// Allow reports whether an event is within the limit, in events per minute, and counts it
+// if so. A limit of 0 allows everything.
 func (l *Limiter) Allow(key Key, limit int) bool {
 	if limit <= 0 {
 		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.begin()
+	l.advance()
 	c := l.counts[key]
 	if c == nil {
-		if len(l.counts) >= most {
+		if len(l.counts) >= maxCounts {
 			return true
 		}
 		c = new(count)
@@ -79,28 +79,28 @@ func (l *Limiter) Allow(key Key, limit int) bool {
 		return false
 	}
 	c.own++
-	c.due = c.due || float64(c.own) >= tellFrom*float64(limit)
+	c.due = c.due || float64(c.own) >= syncThreshold*float64(limit)
 	return true
 }
 
-// Left is how long it is until the next window.
+// Left returns the time until the next window.
 func (l *Limiter) Left() time.Duration {
 	now := l.now()
 	return now.Truncate(window).Add(window).Sub(now)
 }
 
-// begin begins a window when the last is over. It is called with the lock.
-func (l *Limiter) begin() {
-	if at := l.now().UnixNano() / int64(window); at != l.began {
-		l.began = at
+// advance resets the counts if a new window has begun. The caller holds the lock.
+func (l *Limiter) advance() {
+	if current := l.now().UnixNano() / int64(window); current != l.window {
+		l.window = current
 		l.counts = make(map[Key]*count)
 	}
 }
 
-// Run tells and learns until ctx ends. A failure is reported when it begins: until it ends
-// each replica counts by itself.
+// Run syncs with Redis until ctx ends. It reports the first of consecutive failures; while
+// syncs fail, each replica limits locally.
 func (l *Limiter) Run(ctx context.Context, report func(error)) {
-	ticker := time.NewTicker(syncEvery)
+	ticker := time.NewTicker(syncInterval)
 	defer ticker.Stop()
 	failed := false
 	for {
@@ -117,46 +117,46 @@ func (l *Limiter) Run(ctx context.Context, report func(error)) {
 	}
 }
 
-// Sync tells Redis what was counted here since the last time and learns the sums.
+// Sync adds the counts since the last sync to the sums in Redis and reads the sums.
 func (l *Limiter) Sync(ctx context.Context) error {
-	type told struct {
-		key  Key
-		own  int64
-		more int64
+	type update struct {
+		key   Key
+		own   int64
+		delta int64
 	}
 	l.mu.Lock()
-	l.begin()
-	began := l.began
-	var due []told
+	l.advance()
+	current := l.window
+	var due []update
 	for key, c := range l.counts {
-		if c.due && (c.own > c.told || c.others > 0 || c.told > 0) {
-			due = append(due, told{key, c.own, c.own - c.told})
+		if c.due && (c.own > c.synced || c.others > 0 || c.synced > 0) {
+			due = append(due, update{key, c.own, c.own - c.synced})
 		}
 	}
 	l.mu.Unlock()
 	if len(due) == 0 {
 		return nil
 	}
-	name := "analytics:rate:" + strconv.FormatInt(began, 10)
+	name := "analytics:rate:" + strconv.FormatInt(current, 10)
 	pipe := l.client.Pipeline()
 	sums := make([]*redis.IntCmd, len(due))
 	for i, t := range due {
-		sums[i] = pipe.HIncrBy(ctx, name, strconv.FormatUint(uint64(t.key), 36), t.more)
+		sums[i] = pipe.HIncrBy(ctx, name, strconv.FormatUint(uint64(t.key), 36), t.delta)
 	}
 	pipe.Expire(ctx, name, 2*window)
 	_, err := pipe.Exec(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.began == began {
+	if l.window == current {
 		for i, t := range due {
 			if c := l.counts[t.key]; c != nil && sums[i].Err() == nil {
-				c.told = t.own
+				c.synced = t.own
 				c.others = sums[i].Val() - t.own
 			}
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("tell the rates to Redis: %w", err)
+		return fmt.Errorf("sync rates with Redis: %w", err)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/limit"
 )
 
-// clock is a time that tests set.
+// clock is a time that tests advance.
 type clock struct{ now time.Time }
 
 func (c *clock) time() time.Time { return c.now }
@@ -26,30 +26,30 @@ func TestAllow(t *testing.T) {
 		return n
 	}
 	for _, test := range []struct {
-		what              string
+		name              string
 		key               limit.Key
 		most, tries, want int
 		later             time.Duration
 	}{
 		{"within the limit", 1, 10, 7, 7, 0},
-		{"up to it", 1, 10, 7, 3, 0},
-		{"of another", 2, 10, 7, 7, 0},
+		{"beyond the limit", 1, 10, 7, 3, 0},
+		{"another key", 2, 10, 7, 7, 0},
 		{"without a limit", 1, 0, 50, 50, 0},
 		{"until the minute ends", 1, 10, 7, 0, 44 * time.Second},
 		{"in the next minute", 1, 10, 17, 10, time.Second},
 	} {
 		c.now = c.now.Add(test.later)
 		if got := allowed(test.key, test.most, test.tries); got != test.want {
-			t.Errorf("%s: %d of %d are allowed, want %d", test.what, got, test.tries, test.want)
+			t.Errorf("%s: %d of %d are allowed, want %d", test.name, got, test.tries, test.want)
 		}
 	}
 	if got := l.Left(); got != time.Minute {
-		t.Errorf("%s are left of the minute", got)
+		t.Errorf("Left returns %s at the start of a minute", got)
 	}
 }
 
-// TestReplicas: together they let by little more than the limit, which is what came in
-// between two looks.
+// TestReplicas checks that replicas together allow no more than the limit and the events
+// between two syncs.
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	c := &clock{time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
@@ -70,15 +70,15 @@ func TestReplicas(t *testing.T) {
 		}
 	}
 	if total < most || total > most+len(replicas)*step {
-		t.Errorf("%d are let by together, the limit is %d", total, most)
+		t.Errorf("%d events are allowed, the limit is %d", total, most)
 	}
 	c.now = c.now.Add(time.Minute)
 	if !replicas[0].Allow(7, most) {
-		t.Error("the next minute does not begin from zero")
+		t.Error("the next minute does not start at zero")
 	}
 }
 
-// TestWithoutRedis: each replica counts by itself.
+// TestWithoutRedis checks that a replica limits locally.
 func TestWithoutRedis(t *testing.T) {
 	t.Parallel()
 	c := &clock{time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
@@ -90,6 +90,6 @@ func TestWithoutRedis(t *testing.T) {
 		}
 	}
 	if err := l.Sync(t.Context()); err == nil || total != 20 {
-		t.Errorf("%d are let by, %v", total, err)
+		t.Errorf("%d events are allowed, want 20; Sync returns %v", total, err)
 	}
 }

@@ -1,9 +1,8 @@
-// Package problem is how an HTTP error looks everywhere in the platform: an
-// RFC 9457 problem document with a stable code that programs may test, and a
-// detail that tells a person what would be right.
+// Package problem defines the HTTP errors of the platform: RFC 9457 problem documents with
+// a stable code for programs and a detail for people.
 //
-// A problem is shown to whoever made the request, so it must never carry an
-// address, a user agent, a secret, SQL or an internal error's text.
+// Clients see problems, so a problem must never contain an address, a user agent, a
+// secret, SQL or the text of an internal error.
 package problem
 
 import (
@@ -21,72 +20,70 @@ import (
 // ContentType is the media type of a problem document.
 const ContentType = "application/problem+json"
 
-// The codes that every function shares. A function adds its own beside them;
-// once released, a code never changes its meaning.
+// The codes that all functions share. A function may have additional ones. Once released,
+// a code never changes its meaning.
 const (
-	// CodeInternal: the fault is the server's, the same request may succeed later.
+	// CodeInternal: the server failed; the same request may succeed later.
 	CodeInternal = "internal"
 	// CodeBodyTooLarge: the request body is over the function's limit.
 	CodeBodyTooLarge = "body_too_large"
-	// CodeNotFound: no such address or thing.
+	// CodeNotFound: no such path or object.
 	CodeNotFound = "not_found"
-	// CodeMethodNotAllowed: the address exists, for other methods.
+	// CodeMethodNotAllowed: the path exists, but not for this method.
 	CodeMethodNotAllowed = "method_not_allowed"
-	// CodeUnauthorized: no valid key, token or session came with the request.
+	// CodeUnauthorized: the request has no valid key, token or session.
 	CodeUnauthorized = "unauthorized"
-	// CodeForbidden: the key is valid, and not allowed to do this.
+	// CodeForbidden: the key is valid but may not do this.
 	CodeForbidden = "forbidden"
-	// CodeInvalid: a value is wrong; Field names it.
+	// CodeInvalid: a value is invalid; Field names it.
 	CodeInvalid = "invalid"
-	// CodeUnavailable: something the function needs is away; try again.
+	// CodeUnavailable: a dependency of the function is unavailable; try again.
 	CodeUnavailable = "unavailable"
-	// CodeRateLimited: too much was asked for or sent; try again later.
+	// CodeRateLimited: too many requests or events; try again later.
 	CodeRateLimited = "rate_limited"
 )
 
-// Problem is one problem document. Only Status and Code are needed: Write fills
-// in Type and Title. It is an error, so it can be returned and found again with
-// errors.As or Of.
+// Problem is a problem document. Only Status and Code are required; Write fills in Type and
+// Title. A Problem is an error, which Of or errors.As finds in a chain of errors.
 type Problem struct { //nolint:errname // it is a document first, and RFC 9457 names it
-	// Type is a URI that identifies the kind of problem; "about:blank" when
-	// empty, which says that Code tells all there is to know.
+	// Type is a URI that identifies the type of problem. Write sets it to "about:blank" if
+	// it is empty.
 	Type string `json:"type"`
-	// Title is the kind of problem in a few words; the phrase that HTTP has for
-	// Status when empty.
+	// Title describes the type of problem in a few words. Write sets it to the text of
+	// Status if it is empty.
 	Title string `json:"title"`
-	// Status is the HTTP status, 400 to 599. In an element of Errors it is the
-	// status that this one error would have had on its own.
+	// Status is the HTTP status, 400 to 599. In an element of Errors it is the status that
+	// the error would have on its own.
 	Status int `json:"status"`
-	// Detail says what is wrong with this request and what would be right.
+	// Detail says what is wrong with this request and how to correct it.
 	Detail string `json:"detail,omitempty"`
 	// Code is the stable name of the problem, in snake_case.
 	Code string `json:"code"`
-	// Field is the path of the value to blame, such as "date_range" or
-	// "props.plan"; empty when no single one is.
+	// Field is the path of the invalid value, such as "date_range" or "props.plan"; empty
+	// if there is no single one.
 	Field string `json:"field,omitempty"`
-	// Index is the position, from 0, of the bad element of an array.
+	// Index is the position, from 0, of the invalid element of an array.
 	Index *int `json:"index,omitempty"`
-	// Message is Field and Detail in one, where clients of another API look for what is
-	// wrong; empty unless an Extender sets it.
+	// Message combines Field and Detail for clients of another API, which read the member
+	// "error". Only an Extender sets it.
 	Message string `json:"error,omitempty"`
-	// Errors are the single problems when there are several.
+	// Errors are the single problems if there are several.
 	Errors []Problem `json:"errors,omitempty"`
-	// RetryAfter is how soon it is worth trying again, which Write says in the header of
-	// that name; 0 says nothing.
+	// RetryAfter is the value of the header Retry-After, in whole seconds; 0 for none.
 	RetryAfter time.Duration `json:"-"`
 }
 
-// New returns a problem with no field to blame.
+// New returns a problem without a field.
 func New(status int, code, detail string) Problem {
 	return Problem{Status: status, Code: code, Detail: detail}
 }
 
-// Invalid returns a 400 that blames field; detail says what would be right.
+// Invalid returns a problem with status 400 for a field; detail says what it must be.
 func Invalid(field, detail string) Problem {
 	return Problem{Status: http.StatusBadRequest, Code: CodeInvalid, Field: field, Detail: detail}
 }
 
-// Error is the problem in one line, for logs and tests.
+// Error returns the problem in one line.
 func (p Problem) Error() string {
 	text := strconv.Itoa(p.Status) + " " + p.Code
 	if p.Field != "" {
@@ -98,9 +95,9 @@ func (p Problem) Error() string {
 	return text
 }
 
-// Of returns the problem document to answer for err: the Problem in err's chain,
-// a 400 for a validation.Error, a 413 for a body over its limit, and for anything else a 500 that gives
-// nothing away. The caller logs err itself when the status is 500.
+// Of returns the problem for err: the Problem in err's chain, a 400 for a
+// validation.Error, a 413 for an http.MaxBytesError, and otherwise a 500 without details.
+// The caller should log err if the status is 500.
 func Of(err error) Problem {
 	if p, ok := errors.AsType[Problem](err); ok {
 		return p
@@ -113,15 +110,14 @@ func Of(err error) Problem {
 			"the body may have at most "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes")
 	}
 	return New(http.StatusInternalServerError, CodeInternal,
-		"something went wrong on our side; it has been logged")
+		"an internal error occurred and was logged")
 }
 
-// Extender is a ResponseWriter that has more to say about the problems that are written
-// to it.
+// Extender is an http.ResponseWriter that changes the problems that are written to it.
 type Extender interface{ Extend(p *Problem) }
 
-// Write answers a request with p. A 401 says, as it must, how to come with a secret:
-// all of the platform's are bearer tokens.
+// Write responds with p. A 401 has the required header WWW-Authenticate; all secrets of the
+// platform are bearer tokens.
 func Write(w http.ResponseWriter, p Problem) {
 	if p.Status < 400 || p.Status > 599 {
 		p.Status = http.StatusInternalServerError
@@ -129,14 +125,14 @@ func Write(w http.ResponseWriter, p Problem) {
 	if p.Code == "" {
 		p.Code = CodeInternal
 	}
-	if more, ok := w.(Extender); ok {
-		more.Extend(&p)
+	if extender, ok := w.(Extender); ok {
+		extender.Extend(&p)
 	}
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false) // people read it, and no browser takes it for HTML
+	encoder.SetEscapeHTML(false) // for readability; browsers do not treat it as HTML
 	if err := encoder.Encode(complete(p)); err != nil {
-		panic(err) // no field of a Problem can fail to encode
+		panic(err) // every Problem can be encoded
 	}
 	header := w.Header()
 	if p.Status == http.StatusUnauthorized {
@@ -153,11 +149,11 @@ func Write(w http.ResponseWriter, p Problem) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Length", strconv.Itoa(body.Len()))
 	w.WriteHeader(p.Status)
-	// A client that has gone away is nobody's error.
+	// Writing fails only if the client has disconnected.
 	_, _ = body.WriteTo(w)
 }
 
-// complete fills in what RFC 9457 wants and the caller left out.
+// complete returns p with Type and Title, also in its Errors.
 func complete(p Problem) Problem {
 	if p.Type == "" {
 		p.Type = "about:blank"

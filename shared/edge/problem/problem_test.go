@@ -24,15 +24,15 @@ func TestWrite(t *testing.T) {
 		status  int
 		body    string
 	}{
-		"type and title are filled in": {
+		"without type and title": {
 			problem.New(404, "site_unknown", "no site example.com"), 404,
 			`{"type":"about:blank","title":"Not Found","status":404,"detail":"no site example.com","code":"site_unknown"}`,
 		},
-		"a field is named": {
+		"with a field": {
 			problem.Invalid("date_range", "use day, 7d or 30d"), 400,
 			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"use day, 7d or 30d","code":"invalid","field":"date_range"}`,
 		},
-		"index 0 is kept, and single errors are complete documents": {
+		"with errors and index 0": {
 			problem.Problem{
 				Status: 422, Code: "events_rejected",
 				Errors: []problem.Problem{{Status: 400, Code: "invalid", Field: "url", Index: new(0)}},
@@ -40,7 +40,7 @@ func TestWrite(t *testing.T) {
 			`{"type":"about:blank","title":"Unprocessable Entity","status":422,"code":"events_rejected",` +
 				`"errors":[{"type":"about:blank","title":"Bad Request","status":400,"code":"invalid","field":"url","index":0}]}`,
 		},
-		"no status is the server's fault": {
+		"without a status": {
 			problem.Problem{}, 500,
 			`{"type":"about:blank","title":"Internal Server Error","status":500,"code":"internal"}`,
 		},
@@ -72,7 +72,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-func TestWriteLeavesTheCallersErrorsAlone(t *testing.T) {
+func TestWriteKeepsErrors(t *testing.T) {
 	t.Parallel()
 	p := problem.Problem{Status: 400, Code: "invalid", Errors: []problem.Problem{{Status: 400, Code: "invalid"}}}
 	problem.Write(httptest.NewRecorder(), p)
@@ -91,11 +91,11 @@ func TestOf(t *testing.T) {
 	}{
 		"a problem":         {unknown, unknown},
 		"a wrapped problem": {fmt.Errorf("load site: %w", unknown), unknown},
-		"a wrong value": {
+		"a validation error": {
 			fmt.Errorf("read the goal: %w", validation.New("props.plan", "must be a string")),
 			problem.Invalid("props.plan", "must be a string"),
 		},
-		"a wrong value with a code of its own": {
+		"a validation error with a code": {
 			&validation.Error{Field: "name", Code: "too_long", Detail: "at most 5 bytes"},
 			problem.Problem{Status: 400, Code: "too_long", Field: "name", Detail: "at most 5 bytes"},
 		},
@@ -103,9 +103,9 @@ func TestOf(t *testing.T) {
 			fmt.Errorf("read body: %w", tooLarge),
 			problem.New(413, "body_too_large", "the body may have at most 4 bytes"),
 		},
-		"anything else gives nothing away": {
+		"any other error": {
 			errors.New("password of 10.0.0.1"),
-			problem.New(500, "internal", "something went wrong on our side; it has been logged"),
+			problem.New(500, "internal", "an internal error occurred and was logged"),
 		},
 	}
 	for name, test := range tests {
@@ -126,7 +126,7 @@ func TestError(t *testing.T) {
 	}
 }
 
-func TestDocumentReadsBack(t *testing.T) {
+func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	recorder := httptest.NewRecorder()
 	problem.Write(recorder, problem.Invalid("site", "a domain or public id"))

@@ -1,10 +1,9 @@
-// Package schedule is how a function that a platform's scheduler calls does its
-// work: one run at a time, whoever asks.
+// Package schedule runs the job of a function that a scheduler calls, one run at a time.
 //
-// Schedulers send no key through a public gateway, so a call without one may start
-// a run at most once an interval and learns only whether it went well. A call with
-// the owner's token or an admin key runs now and learns what was done. The work
-// itself must be bounded and idempotent: anyone may start it.
+// Schedulers send no key, and their calls pass a public gateway. A call without a key
+// therefore starts at most one run per interval, and its response contains only the
+// outcome. A call with the owner's token or an admin key always starts a run and returns
+// its result. The job must be bounded and idempotent, since anyone may start it.
 package schedule
 
 import (
@@ -22,42 +21,43 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// Job is work that is done again and again.
+// Job is work that runs repeatedly.
 type Job struct {
-	Run      func(context.Context) (any, error) // what it returns is shown as JSON to callers with a key
-	Deadline time.Duration                      // of one run
-	Interval time.Duration                      // between the starts of runs by callers without a key
+	Run      func(context.Context) (any, error) // the result is sent as JSON to callers with a key
+	Deadline time.Duration                      // maximum duration of a run
+	Interval time.Duration                      // minimum time before a caller without a key can start another run
 	Now      func() time.Time
 
 	running sync.Mutex
 	state   sync.Mutex
-	started time.Time // of the last run; guarded by state
+	started time.Time // start of the last run; guarded by state
 }
 
-// answer is what a caller without a key learns.
-type answer struct {
-	Status string `json:"status"` // done, or skipped since it ran a moment ago or is running
+// outcome is the response to a caller without a key.
+type outcome struct {
+	Status string `json:"status"` // "done", or "skipped" if a run is in progress or was recent
 }
 
-// Handle runs the job for a caller without a key.
+// Handle runs the job for a caller without a key, unless a run is in progress or the last
+// one is more recent than the interval.
 func (j *Job) Handle(r handler.Request) (handler.Response, error) {
 	if err := onlyPost(r); err != nil {
 		return handler.Response{}, err
 	}
 	if !j.running.TryLock() {
-		return respond(answer{"skipped"})
+		return respond(outcome{"skipped"})
 	}
 	defer j.running.Unlock()
 	if !j.due() {
-		return respond(answer{"skipped"})
+		return respond(outcome{"skipped"})
 	}
 	if _, err := j.run(r.Context()); err != nil {
 		return handler.Response{}, err
 	}
-	return respond(answer{"done"})
+	return respond(outcome{"done"})
 }
 
-// HandleOwner runs the job for a caller with a key, and says what was done.
+// HandleOwner runs the job for a caller with a key and responds with the result.
 func (j *Job) HandleOwner(r handler.Request) (handler.Response, error) {
 	if err := onlyPost(r); err != nil {
 		return handler.Response{}, err
@@ -71,8 +71,8 @@ func (j *Job) HandleOwner(r handler.Request) (handler.Response, error) {
 	return respond(result)
 }
 
-// Handler is the function's surface: with a key HandleOwner, without one Handle.
-// invoke turns either into an http.Handler, as host.Invoke does.
+// Handler returns the handler of the function. It calls HandleOwner for requests with a key
+// and Handle for others. invoke converts both to an http.Handler, see host.Invoke.
 func (j *Job) Handler(a *access.Access, invoke func(func(handler.Request) (handler.Response, error)) http.Handler) http.Handler {
 	owner := a.Require(sites.ScopeAdmin, invoke(j.HandleOwner))
 	anyone := invoke(j.Handle)
@@ -114,7 +114,7 @@ func onlyPost(r handler.Request) error {
 func respond(body any) (handler.Response, error) {
 	encoded, err := json.Marshal(body)
 	if err != nil {
-		return handler.Response{}, fmt.Errorf("encode the answer: %w", err)
+		return handler.Response{}, fmt.Errorf("encode response: %w", err)
 	}
 	return handler.Response{
 		StatusCode: http.StatusOK,

@@ -17,7 +17,7 @@ import (
 
 const token = "the token of the owner"
 
-// clock is a time that a test moves.
+// clock is a time that tests advance.
 type clock struct{ now time.Time }
 
 func serve(t *testing.T, job *schedule.Job, c *clock) http.Handler {
@@ -41,12 +41,12 @@ func call(t *testing.T, handler http.Handler, method, path, key string) (status 
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	if err := json.Unmarshal(recorder.Body.Bytes(), &answer); err != nil {
-		t.Fatalf("the answer %q is no JSON: %v", recorder.Body, err)
+		t.Fatalf("the response %q is not JSON: %v", recorder.Body, err)
 	}
 	return recorder.Code, answer
 }
 
-func TestWithoutAKeyItRunsOnceAnInterval(t *testing.T) {
+func TestHandle(t *testing.T) {
 	t.Parallel()
 	runs := 0
 	c := &clock{time.Unix(1e9, 0)}
@@ -64,7 +64,7 @@ func TestWithoutAKeyItRunsOnceAnInterval(t *testing.T) {
 	}
 }
 
-func TestWithAKeyItRunsAndTells(t *testing.T) {
+func TestHandleOwner(t *testing.T) {
 	t.Parallel()
 	runs := 0
 	handler := serve(t, &schedule.Job{Run: func(context.Context) (any, error) { runs++; return map[string]int{"events": 42}, nil }}, &clock{time.Unix(1e9, 0)})
@@ -78,11 +78,11 @@ func TestWithAKeyItRunsAndTells(t *testing.T) {
 	}
 }
 
-func TestOneRunAtATime(t *testing.T) {
+func TestConcurrentCalls(t *testing.T) {
 	t.Parallel()
-	begun, finish := make(chan struct{}), make(chan struct{})
+	started, finish := make(chan struct{}), make(chan struct{})
 	handler := serve(t, &schedule.Job{Run: func(context.Context) (any, error) {
-		close(begun)
+		close(started)
 		<-finish
 		return struct{}{}, nil
 	}}, &clock{time.Unix(1e9, 0)})
@@ -91,32 +91,32 @@ func TestOneRunAtATime(t *testing.T) {
 		status, _ := call(t, handler, http.MethodPost, "/", "")
 		first <- status
 	}()
-	<-begun
+	<-started
 	if _, answer := call(t, handler, http.MethodPost, "/", ""); answer["status"] != "skipped" {
-		t.Errorf("while it runs a second call answers %v", answer)
+		t.Errorf("a call during a run: got %v, want skipped", answer)
 	}
 	close(finish)
 	if status := <-first; status != http.StatusOK {
-		t.Errorf("the first call answers %d", status)
+		t.Errorf("the first call: got status %d", status)
 	}
 }
 
-func TestWhatGoesWrong(t *testing.T) {
+func TestErrors(t *testing.T) {
 	t.Parallel()
 	handler := serve(t, &schedule.Job{Run: func(ctx context.Context) (any, error) {
 		if _, bounded := ctx.Deadline(); !bounded {
 			t.Error("the run has no deadline")
 		}
-		return nil, errors.New("postgres://user:password@host is away")
+		return nil, errors.New("postgres://user:password@host is unavailable")
 	}}, &clock{time.Unix(1e9, 0)})
 	for name, test := range map[string]struct {
 		method, path string
 		status       int
 		code         string
 	}{
-		"a failure gives nothing away": {http.MethodPost, "/", http.StatusInternalServerError, "internal"},
-		"another method":               {http.MethodGet, "/", http.StatusMethodNotAllowed, "method_not_allowed"},
-		"another path":                 {http.MethodPost, "/x", http.StatusNotFound, "not_found"},
+		"a failed run":   {http.MethodPost, "/", http.StatusInternalServerError, "internal"},
+		"another method": {http.MethodGet, "/", http.StatusMethodNotAllowed, "method_not_allowed"},
+		"another path":   {http.MethodPost, "/x", http.StatusNotFound, "not_found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
