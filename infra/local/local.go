@@ -1,9 +1,8 @@
-// Package local runs the whole platform in one process: every function, behind a
-// small gateway with the URLs that they have on OpenFaaS, on a PostgreSQL and a
-// Redis that it starts itself. It is what `make run` runs.
+// Package local runs the whole platform in one process: every function, behind a small
+// gateway with OpenFaaS's URLs, and a PostgreSQL and a Redis that it starts itself. `make
+// run` runs it.
 //
-// It is for trying the platform out, for development and for tests: it listens on
-// this machine's own address only.
+// It is for evaluation, development and tests, and listens on the loopback address only.
 package local
 
 import (
@@ -36,21 +35,21 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-// settings are what the environment says.
+// settings are the environment variables.
 type settings struct {
-	Port        uint16 `env:"PORT" envDefault:"8080" envDoc:"the TCP port to listen on, 0 for any free one"`
-	DataDir     string `env:"DATA_DIR" envDefault:".data" envDoc:"the folder for everything that is kept"`
-	AdminToken  string `env:"ADMIN_TOKEN,secret" envDoc:"the owner's token"`
-	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"keys the hashes of subjects"`
-	Plain       bool   `env:"PLAIN_POSTGRES" envDoc:"start PostgreSQL without TimescaleDB even where it is installed; for a new DATA_DIR"`
-	DatabaseURL string `env:"DATABASE_URL,secret" envDoc:"a PostgreSQL to use instead of starting one"`
-	RedisURL    string `env:"REDIS_URL,secret" envDoc:"a Redis to use instead of starting one"`
+	Port        uint16 `env:"PORT" envDefault:"8080" envDoc:"TCP port to listen on; 0 means any free port"`
+	DataDir     string `env:"DATA_DIR" envDefault:".data" envDoc:"directory for all data"`
+	AdminToken  string `env:"ADMIN_TOKEN,secret" envDoc:"owner token"`
+	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"key of the hashes of subjects"`
+	Plain       bool   `env:"PLAIN_POSTGRES" envDoc:"start PostgreSQL without TimescaleDB even if it is installed; for a new DATA_DIR"`
+	DatabaseURL string `env:"DATABASE_URL,secret" envDoc:"PostgreSQL server to use instead of starting one"`
+	RedisURL    string `env:"REDIS_URL,secret" envDoc:"Redis server to use instead of starting one"`
 
-	Gateway        gatewayKind   `env:"GATEWAY" envDefault:"direct" envDoc:"how the gateway passes requests on: direct, as they come, or openfaas, as OpenFaaS's does"`
-	GatewayTimeout time.Duration `env:"GATEWAY_TIMEOUT" envDefault:"60s" envDoc:"when GATEWAY=openfaas cuts a request"`
+	Gateway        gatewayKind   `env:"GATEWAY" envDefault:"direct" envDoc:"how the gateway forwards requests: direct (unchanged) or openfaas (as OpenFaaS's gateway does)"`
+	GatewayTimeout time.Duration `env:"GATEWAY_TIMEOUT" envDefault:"60s" envDoc:"request timeout with GATEWAY=openfaas"`
 }
 
-// gatewayKind is how the gateway passes requests on.
+// gatewayKind is the way in which the gateway forwards requests.
 type gatewayKind string
 
 const (
@@ -58,7 +57,7 @@ const (
 	openFaaS gatewayKind = "openfaas"
 )
 
-// UnmarshalText reads it.
+// UnmarshalText implements encoding.TextUnmarshaler.
 func (k *gatewayKind) UnmarshalText(text []byte) error {
 	switch kind := gatewayKind(text); kind {
 	case direct, openFaaS:
@@ -69,29 +68,29 @@ func (k *gatewayKind) UnmarshalText(text []byte) error {
 	}
 }
 
-// every is how often a function with a schedule is called here: aggregate more
-// often than cron can, so that the dashboard follows what happens.
-func every(function string) time.Duration {
+// interval returns how often a scheduled function is called. For aggregate it is shorter
+// than cron allows, so that the dashboard is up to date.
+func interval(function string) time.Duration {
 	if function == "aggregate" {
 		return time.Second
 	}
 	return time.Minute
 }
 
-// site is the site that is there from the start.
+// site is the site that every installation has.
 const site = `{"domain":"localhost","name":"This machine","timezone":"UTC"}`
 
-// readyTimeout bounds how long the functions may need to get ready.
+// readyTimeout limits how long the functions may take to become ready.
 const readyTimeout = 2 * time.Minute
 
-// stopTimeout bounds each step of the end.
+// stopTimeout limits each step of Stop.
 const stopTimeout = 10 * time.Second
 
-// Installation is the platform as it runs in this process.
+// Installation is a platform that runs in this process.
 type Installation struct {
-	// URL is where the gateway answers, without a slash at the end.
+	// URL is the URL of the gateway, without a trailing slash.
 	URL string
-	// Token is the owner's.
+	// Token is the owner's token.
 	Token string
 
 	log       *slog.Logger
@@ -99,12 +98,12 @@ type Installation struct {
 	instances map[string]*host.Instance
 	failed    chan error
 	cron      sync.WaitGroup
-	undo      []func(context.Context) error // what Stop does, last first
+	undo      []func(context.Context) error // steps of Stop, in reverse order
 }
 
-// Start starts everything and returns once all of it is ready. Its error is one
-// line that says what to do. What variables it reads is in settings, and in the
-// functions' own configurations.
+// Start starts the platform and returns once everything is ready. The error is one line that
+// tells the user what to do. The variables are those of settings and of the functions'
+// configurations.
 func Start(ctx context.Context, variables map[string]string, log *slog.Logger) (*Installation, error) {
 	i := &Installation{log: log, instances: map[string]*host.Instance{}, failed: make(chan error, 3)}
 	if err := i.start(ctx, maps.Clone(variables)); err != nil {
@@ -123,7 +122,7 @@ func (i *Installation) start(ctx context.Context, variables map[string]string) e
 		return err
 	}
 	i.onStop(func(context.Context) error { return ignoreClosed(listener.Close()) })
-	i.URL = "http://localhost:" + port(listener)
+	i.URL = "http://localhost:" + portOf(listener)
 
 	if err := i.lock(s.DataDir); err != nil {
 		return err
@@ -138,7 +137,7 @@ func (i *Installation) start(ctx context.Context, variables map[string]string) e
 		variables[name] = value
 		delete(variables, name+"_FILE")
 	}
-	if _, told := variables["TRUSTED_PROXY_HOPS"]; s.Gateway == openFaaS && !told {
+	if _, set := variables["TRUSTED_PROXY_HOPS"]; s.Gateway == openFaaS && !set {
 		variables["TRUSTED_PROXY_HOPS"] = "1"
 	}
 	if err := i.build(ctx, variables); err != nil {
@@ -154,47 +153,47 @@ func (i *Installation) start(ctx context.Context, variables map[string]string) e
 	return i.serve(ctx, listener, &s)
 }
 
-// listen takes the port, before anything that takes time.
+// listen listens on a port of the loopback address; 0 means any free port.
 func listen(ctx context.Context, port uint16) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
 	if err != nil {
-		return nil, fmt.Errorf("PORT: cannot listen on port %d (%s): set PORT to a free one", port, innermost(err))
+		return nil, fmt.Errorf("PORT: cannot listen on port %d (%s): set PORT to a free port", port, innermost(err))
 	}
 	return listener, nil
 }
 
-func port(listener net.Listener) string {
-	_, port, _ := net.SplitHostPort(listener.Addr().String()) // a listener's address has a port
+func portOf(listener net.Listener) string {
+	_, port, _ := net.SplitHostPort(listener.Addr().String()) // the address of a TCP listener has a port
 	return port
 }
 
-// lock makes the data folder this process's own.
+// lock locks the data directory for this process.
 func (i *Installation) lock(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("DATA_DIR: cannot make the folder %s (%s): set DATA_DIR to one that can be made", dir, innermost(err))
+		return fmt.Errorf("DATA_DIR: cannot create the directory %s (%s): set DATA_DIR to a directory that can be created", dir, innermost(err))
 	}
 	lock, err := child.Lock(filepath.Join(dir, "lock"))
 	if errors.Is(err, child.ErrLocked) {
-		return fmt.Errorf("DATA_DIR: %s is in use by another process: stop that, or set DATA_DIR to another folder", dir)
+		return fmt.Errorf("DATA_DIR: %s is in use by another process: stop that process, or set DATA_DIR to another directory", dir)
 	}
 	if err != nil {
-		return fmt.Errorf("DATA_DIR: cannot use the folder %s (%s): set DATA_DIR to one that can be written", dir, innermost(err))
+		return fmt.Errorf("DATA_DIR: cannot use the directory %s (%s): set DATA_DIR to a writable directory", dir, innermost(err))
 	}
 	i.onStop(func(context.Context) error { return lock.Close() })
 	return nil
 }
 
-// provide sees to what the environment doesn't give: secrets and servers.
+// provide generates the secrets and starts the servers that the environment does not set.
 func (i *Installation) provide(ctx context.Context, s *settings) error {
 	var err error
 	if s.AdminToken == "" {
-		if s.AdminToken, err = keptSecret(filepath.Join(s.DataDir, "admin-token")); err != nil {
+		if s.AdminToken, err = storedSecret(filepath.Join(s.DataDir, "admin-token")); err != nil {
 			return err
 		}
 	}
 	if s.SubjectKey == "" {
-		if s.SubjectKey, err = keptSecret(filepath.Join(s.DataDir, "subject-key")); err != nil {
+		if s.SubjectKey, err = storedSecret(filepath.Join(s.DataDir, "subject-key")); err != nil {
 			return err
 		}
 	}
@@ -218,7 +217,7 @@ func (i *Installation) startPostgres(ctx context.Context, dir string, plain bool
 	}
 	server, err := postgres.Start(ctx, dir, options...)
 	if errors.Is(err, postgres.ErrNotInstalled) {
-		return "", fmt.Errorf("%w, or set DATABASE_URL to a server that runs", err)
+		return "", fmt.Errorf("%w, or set DATABASE_URL to a running server", err)
 	}
 	if err != nil {
 		return "", err
@@ -237,7 +236,7 @@ func (i *Installation) startRedis(ctx context.Context, dir string) (string, erro
 			return "", err
 		}
 		i.onStop(memory.Stop)
-		i.log.Warn("no redis-server found: the queue is in memory only, and events that wait in it are lost when this process dies; " +
+		i.log.Warn("no redis-server found: the queue is in memory only, and its events are lost when this process dies; " +
 			"install the Debian package redis-server, or set REDIS_URL")
 		return memory.URL(), nil
 	}
@@ -250,22 +249,22 @@ func (i *Installation) startRedis(ctx context.Context, dir string) (string, erro
 	return server.URL(), nil
 }
 
-// watch makes Wait return when a server ends by itself.
+// watch makes Wait return when a server ends on its own.
 func (i *Installation) watch(name, log string, done <-chan struct{}) {
 	go func() {
 		<-done
-		i.fail(fmt.Errorf("%s has ended: its log %s may say why", name, log))
+		i.fail(fmt.Errorf("%s has exited: see its log %s", name, log))
 	}()
 }
 
 func (i *Installation) fail(err error) {
 	select {
 	case i.failed <- err:
-	default: // one reason is enough to end
+	default: // one error is enough for Wait
 	}
 }
 
-// build builds all functions; the first of them migrates the database.
+// build builds all functions. The first one migrates the database.
 func (i *Installation) build(ctx context.Context, variables map[string]string) error {
 	i.process = host.NewProcess(variables, i.log)
 	i.process.AdoptLibraryLogs()
@@ -290,7 +289,7 @@ func (i *Installation) createSite(ctx context.Context) error {
 	}
 }
 
-// waitReady returns when every function can do its work.
+// waitReady returns when every function is ready.
 func (i *Installation) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -304,7 +303,7 @@ func (i *Installation) waitReady(ctx context.Context) error {
 			}
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("%s does not get ready: %w", name, err)
+				return fmt.Errorf("%s is not ready: %w", name, err)
 			case err := <-i.failed:
 				return err
 			case <-ticker.C:
@@ -314,7 +313,7 @@ func (i *Installation) waitReady(ctx context.Context) error {
 	return nil
 }
 
-// startCron calls the functions that have a schedule, until Stop.
+// startCron calls the scheduled functions until Stop.
 func (i *Installation) startCron() {
 	ctx, stop := context.WithCancel(context.Background())
 	i.onStop(func(context.Context) error {
@@ -327,49 +326,49 @@ func (i *Installation) startCron() {
 			continue
 		}
 		i.cron.Go(func() {
-			ticker := time.NewTicker(every(f.Name))
+			ticker := time.NewTicker(interval(f.Name))
 			defer ticker.Stop()
 			for {
 				select {
 				case <-ctx.Done():
 					return
 				case <-ticker.C:
-					i.call(ctx, f.Name, "/", "") // the function itself logs what fails
+					i.call(ctx, f.Name, "/", "") // the function logs its own errors
 				}
 			}
 		})
 	}
 }
 
-// call calls a function as the owner.
+// call calls a function as the owner, and returns the status and the body of the response.
 func (i *Installation) call(ctx context.Context, function, path, body string) (int, string) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(body))
 	if err != nil {
-		panic(err) // paths are constants here
+		panic(err) // paths are constants
 	}
 	request.Header.Set("Authorization", "Bearer "+i.Token)
 	request.Header.Set("Content-Type", "application/json")
-	answer := &answer{header: http.Header{}, status: http.StatusOK}
-	i.instances[function].ServeHTTP(answer, request)
-	return answer.status, answer.body.String()
+	response := &responseRecorder{header: http.Header{}, status: http.StatusOK}
+	i.instances[function].ServeHTTP(response, request)
+	return response.status, response.body.String()
 }
 
-// answer is an http.ResponseWriter that keeps the answer.
-type answer struct {
+// responseRecorder is an http.ResponseWriter that records the response.
+type responseRecorder struct {
 	header http.Header
 	status int
 	body   strings.Builder
 }
 
-func (a *answer) Header() http.Header         { return a.header }
-func (a *answer) WriteHeader(status int)      { a.status = status }
-func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
+func (r *responseRecorder) Header() http.Header         { return r.header }
+func (r *responseRecorder) WriteHeader(status int)      { r.status = status }
+func (r *responseRecorder) Write(p []byte) (int, error) { return r.body.Write(p) }
 
-// serve opens the gateway.
+// serve starts the gateway.
 func (i *Installation) serve(ctx context.Context, listener net.Listener, s *settings) error {
-	behind, addresses := map[string]gateway.Function{}, map[string]string{}
+	handlers, addresses := map[string]gateway.Function{}, map[string]string{}
 	for name, instance := range i.instances {
-		behind[name] = instance
+		handlers[name] = instance
 		if s.Gateway == openFaaS {
 			own, err := listen(ctx, 0)
 			if err != nil {
@@ -381,9 +380,9 @@ func (i *Installation) serve(ctx context.Context, listener net.Listener, s *sett
 	}
 	const home = "dashboard"
 	if s.Gateway == openFaaS {
-		i.serveAt(listener, gateway.OpenFaaS(behind, addresses, home, s.GatewayTimeout))
+		i.serveAt(listener, gateway.OpenFaaS(handlers, addresses, home, s.GatewayTimeout))
 	} else {
-		i.serveAt(listener, gateway.New(behind, home))
+		i.serveAt(listener, gateway.New(handlers, home))
 	}
 	i.onStop(func(context.Context) error {
 		for _, instance := range i.instances {
@@ -394,7 +393,7 @@ func (i *Installation) serve(ctx context.Context, listener net.Listener, s *sett
 	return nil
 }
 
-// serveAt answers requests at an address, until Stop.
+// serveAt serves requests on a listener until Stop.
 func (i *Installation) serveAt(listener net.Listener, handler http.Handler) {
 	server := host.NewServer(handler, i.log)
 	go func() {
@@ -404,14 +403,14 @@ func (i *Installation) serveAt(listener net.Listener, handler http.Handler) {
 	}()
 	i.onStop(func(ctx context.Context) error {
 		if err := server.Shutdown(ctx); err != nil {
-			return errors.Join(fmt.Errorf("requests did not end in time and were cut: %w", err), server.Close())
+			return errors.Join(fmt.Errorf("requests did not finish in time and were aborted: %w", err), server.Close())
 		}
 		return nil
 	})
 }
 
-// Wait returns when ctx ends, with nil, or when a part of the installation ends by
-// itself, with the reason. Stop has to be called after it all the same.
+// Wait returns nil when ctx ends, or an error when a part of the installation ends on its
+// own. The caller must call Stop in both cases.
 func (i *Installation) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -421,7 +420,7 @@ func (i *Installation) Wait(ctx context.Context) error {
 	}
 }
 
-// Stop ends everything in good order: streams, requests, functions, servers.
+// Stop stops everything in order: streams, requests, functions, servers.
 func (i *Installation) Stop() error {
 	var err error
 	for len(i.undo) > 0 {
@@ -436,12 +435,12 @@ func (i *Installation) Stop() error {
 
 func (i *Installation) onStop(undo func(context.Context) error) { i.undo = append(i.undo, undo) }
 
-// Main is the program: it starts an installation, prints where it is and its token
-// on standard output, and ends it at SIGTERM or Ctrl-C. With the argument "demo" it
-// fills it with a month of made-up traffic, once. It exits with 0 at its end, and with
-// 1 and one line on standard error when something goes wrong.
+// Main is the main function of the program. It starts an installation, prints its URL and
+// token on standard output, and stops it on SIGTERM or Ctrl-C. With the argument "demo" it
+// adds a month of generated traffic, once. It exits with 0 after a regular stop, or with 1
+// and one line on standard error after an error.
 func Main() {
-	// The first signal begins the end, the second one kills.
+	// The first signal starts the shutdown, and a second one kills the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:], host.Variables(os.Environ()), os.Stdout, os.Stderr); err != nil {
@@ -454,7 +453,7 @@ func Main() {
 func run(ctx context.Context, args []string, variables map[string]string, stdout, stderr io.Writer) error {
 	withDemo := slices.Equal(args, []string{"demo"})
 	if len(args) > 0 && !withDemo {
-		return errors.New(`the only argument there is is "demo": it adds a month of made-up traffic`)
+		return errors.New(`the only argument is "demo": it adds a month of generated traffic`)
 	}
 	log, err := host.NewLogger(stderr, variables)
 	if err != nil {
@@ -475,7 +474,7 @@ func run(ctx context.Context, args []string, variables map[string]string, stdout
 	return errors.Join(err, installation.Stop())
 }
 
-// fillDemo makes the demo's sites and traffic, once, and shows how far it is.
+// fillDemo creates the demo's sites and traffic, once, and shows the progress.
 func (i *Installation) fillDemo(ctx context.Context, progress io.Writer) error {
 	env := i.process.Env("demo")
 	db, err := env.Database(ctx)
@@ -487,19 +486,19 @@ func (i *Installation) fillDemo(ctx context.Context, progress io.Writer) error {
 		return err
 	}
 	bar := progressbar.NewOptions(demo.Events, progressbar.OptionSetWriter(progress),
-		progressbar.OptionSetDescription("making a month of traffic"), progressbar.OptionSetItsString("events"),
+		progressbar.OptionSetDescription("generating a month of traffic"), progressbar.OptionSetItsString("events"),
 		progressbar.OptionShowIts(), progressbar.OptionShowCount(), progressbar.OptionFullWidth())
 	err = demo.Fill(ctx, db, client, time.Now(), demo.Events, func(stored int) { _ = bar.Set(min(stored, demo.Events)) })
 	switch {
 	case errors.Is(err, demo.ErrDone):
-		i.log.Info("the demo's traffic is there already")
+		i.log.Info("the demo's traffic exists already")
 		return nil
 	case err != nil && ctx.Err() != nil:
 		return nil //nolint:nilerr // stopped on purpose
 	case err != nil:
 		return err
 	}
-	_ = bar.Finish() // it only draws
+	_ = bar.Finish() // the error is about drawing only
 	_, _ = fmt.Fprintln(progress)
 	return nil
 }
@@ -511,7 +510,7 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// innermost is the plain reason of an error of the system.
+// innermost returns the message of the innermost wrapped error, such as "permission denied".
 func innermost(err error) string {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner

@@ -22,8 +22,8 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
-// TestMain makes this test binary the program, for the tests that start it as a
-// process of its own.
+// TestMain runs the program itself if LOCAL_TEST_RUN is set, for tests that start it as a
+// separate process.
 func TestMain(m *testing.M) {
 	if os.Getenv("LOCAL_TEST_RUN") != "" {
 		local.Main()
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// process is an installation that runs in a process of its own.
+// process is an installation in a separate process.
 type process struct {
 	cmd        *exec.Cmd
 	dashboard  string
@@ -61,7 +61,7 @@ func start(t *testing.T, variables ...string) *process {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("its log:\n%s", stderr)
+			t.Logf("log of the process:\n%s", stderr)
 		}
 	})
 	p := &process{cmd: cmd}
@@ -73,7 +73,7 @@ func start(t *testing.T, variables ...string) *process {
 		lines.Scan()
 		value, ok := strings.CutPrefix(lines.Text(), line.prefix)
 		if !ok {
-			t.Fatalf("it printed %q, want %q", lines.Text(), line.prefix)
+			t.Fatalf("printed %q, want %q", lines.Text(), line.prefix)
 		}
 		*line.value = value
 	}
@@ -102,7 +102,7 @@ func (p *process) do(t *testing.T, method, path, body string) (int, string) {
 	return response.StatusCode, string(text)
 }
 
-// view sends a page view of the site localhost.
+// view tracks a page view of the site localhost.
 func (p *process) view(t *testing.T) {
 	t.Helper()
 	status, body := p.do(t, "POST", "/function/track/", `{"site":"localhost","type":"view","url":"http://localhost/"}`)
@@ -111,17 +111,17 @@ func (p *process) view(t *testing.T) {
 	}
 }
 
-// wantViews waits until the site localhost has so many page views.
+// wantViews waits until the site localhost has the given number of page views.
 func (p *process) wantViews(t *testing.T, want float64) {
 	t.Helper()
-	const question = `{"site_id":"localhost","metrics":["pageviews"],"date_range":"all"}`
-	localtest.Eventually(t, fmt.Sprintf("the query answers %v page views", want), func() bool {
-		status, body := p.do(t, "POST", "/function/query/api/v2/query", question)
-		var answer struct{ Results []struct{ Metrics []float64 } }
-		if err := json.Unmarshal([]byte(body), &answer); status != http.StatusOK || err != nil {
+	const query = `{"site_id":"localhost","metrics":["pageviews"],"date_range":"all"}`
+	localtest.Eventually(t, fmt.Sprintf("the query returns %v page views", want), func() bool {
+		status, body := p.do(t, "POST", "/function/query/api/v2/query", query)
+		var result struct{ Results []struct{ Metrics []float64 } }
+		if err := json.Unmarshal([]byte(body), &result); status != http.StatusOK || err != nil {
 			t.Fatalf("query: %d %s", status, body)
 		}
-		return len(answer.Results) == 1 && answer.Results[0].Metrics[0] == want
+		return len(result.Results) == 1 && result.Results[0].Metrics[0] == want
 	})
 }
 
@@ -146,12 +146,12 @@ func TestRun(t *testing.T) {
 		}
 	}
 	if status, body := first.do(t, "GET", "/function/admin/v1/sites/localhost", ""); status != http.StatusOK {
-		t.Errorf("the site localhost: %d %s", status, body)
+		t.Errorf("site localhost: %d %s", status, body)
 	}
 	first.view(t)
 	first.wantViews(t, 1)
 	if info, err := os.Stat(filepath.Join(data, "admin-token")); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the token's file: %v, %v", info, err)
+		t.Errorf("file of the token: %v, %v", info, err)
 	}
 	if err := first.signal(t, syscall.SIGTERM); err != nil {
 		t.Errorf("after SIGTERM: %v", err)
@@ -159,13 +159,13 @@ func TestRun(t *testing.T) {
 
 	second := start(t, "DATA_DIR="+data)
 	if second.token != first.token {
-		t.Error("the token is another one after a restart")
+		t.Error("the token has changed after a restart")
 	}
 	second.view(t)
 	second.wantViews(t, 2)
-	second.view(t) // which may still be in the queue
+	second.view(t) // may still be in the queue
 	if err := second.signal(t, syscall.SIGKILL); err == nil {
-		t.Error("it survived kill -9")
+		t.Error("the process survived kill -9")
 	}
 
 	third := start(t, "DATA_DIR="+data)
@@ -175,7 +175,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestRunOnGivenServers(t *testing.T) {
+func TestRunWithServers(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	token := strings.Repeat("given", 4)
@@ -188,7 +188,7 @@ func TestRunOnGivenServers(t *testing.T) {
 	p.wantViews(t, 1)
 	for _, server := range []string{"postgres", "redis", "admin-token"} {
 		if _, err := os.Stat(filepath.Join(data, server)); err == nil {
-			t.Errorf("%s was made although it was given", server)
+			t.Errorf("%s was created although the environment sets it", server)
 		}
 	}
 }
@@ -206,8 +206,8 @@ func TestRunWithoutRedis(t *testing.T) {
 	}
 }
 
-// TestRunAsOpenFaaS: behind its gateway events are counted, and live numbers are a
-// stream of events, no WebSocket, that ends with the gateway's patience.
+// TestRunAsOpenFaaS checks that events are counted behind OpenFaaS's gateway, and that live
+// numbers come as server-sent events, not over a WebSocket, until the gateway's timeout.
 func TestRunAsOpenFaaS(t *testing.T) {
 	t.Parallel()
 	p := start(t, "DATA_DIR="+t.TempDir(), "DATABASE_URL="+localtest.Postgres(t), "REDIS_URL="+localtest.Redis(t),
@@ -236,24 +236,24 @@ func TestRunAsOpenFaaS(t *testing.T) {
 	}
 	upgrade := map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
 	if response, body := follow(upgrade); response.StatusCode != http.StatusUpgradeRequired || !strings.Contains(body, "text/event-stream") {
-		t.Errorf("a WebSocket: %s %s", response.Status, body)
+		t.Errorf("WebSocket: %s %s", response.Status, body)
 	}
 	if response, body := follow(map[string]string{"Accept": "text/event-stream"}); response.StatusCode != http.StatusOK || !strings.HasPrefix(body, "retry: ") {
-		t.Errorf("a stream: %s %s", response.Status, body)
+		t.Errorf("stream: %s %s", response.Status, body)
 	}
 	if err := p.signal(t, syscall.SIGTERM); err != nil {
 		t.Errorf("after SIGTERM: %v", err)
 	}
 }
 
-// TestTheCommandsOfTheDocuments runs each command of docs/access.md and docs/goals.md.
-func TestTheCommandsOfTheDocuments(t *testing.T) {
+// TestDocumentedCommands runs each command of docs/access.md and docs/goals.md.
+func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	p := start(t, "DATA_DIR="+t.TempDir(), "DATABASE_URL="+localtest.Postgres(t), "REDIS_URL="+localtest.Redis(t))
 	create := func(path, body string) (created struct{ Key, Secret string }) {
-		status, answer := p.do(t, "POST", "/function/admin"+path, body)
-		if err := json.Unmarshal([]byte(answer), &created); status != http.StatusCreated || err != nil {
-			t.Fatalf("%s: %d %s", path, status, answer)
+		status, response := p.do(t, "POST", "/function/admin"+path, body)
+		if err := json.Unmarshal([]byte(response), &created); status != http.StatusCreated || err != nil {
+			t.Fatalf("%s: %d %s", path, status, response)
 		}
 		return created
 	}
@@ -280,7 +280,7 @@ func TestTheCommandsOfTheDocuments(t *testing.T) {
 	}
 }
 
-func TestWhatPreventsAStartIsOneLine(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -305,31 +305,31 @@ func TestWhatPreventsAStartIsOneLine(t *testing.T) {
 		variables []string
 		want      string
 	}{
-		"a port in use": {
+		"port in use": {
 			[]string{"PORT=" + taken},
-			fmt.Sprintf("local: PORT: cannot listen on port %s (address already in use): set PORT to a free one", taken),
+			fmt.Sprintf("local: PORT: cannot listen on port %s (address already in use): set PORT to a free port", taken),
 		},
-		"a folder in use": {
+		"directory in use": {
 			[]string{"DATA_DIR=" + used},
-			fmt.Sprintf("local: DATA_DIR: %s is in use by another process: stop that, or set DATA_DIR to another folder", used),
+			fmt.Sprintf("local: DATA_DIR: %s is in use by another process: stop that process, or set DATA_DIR to another directory", used),
 		},
-		"a folder that can't be": {
+		"directory that can't be created": {
 			[]string{"DATA_DIR=" + file},
-			fmt.Sprintf("local: DATA_DIR: cannot make the folder %s (not a directory): set DATA_DIR to one that can be made", file),
+			fmt.Sprintf("local: DATA_DIR: cannot create the directory %s (not a directory): set DATA_DIR to a directory that can be created", file),
 		},
-		"a secret's file without a secret": {
+		"empty secret file": {
 			[]string{"DATA_DIR=" + empty},
-			"local: " + empty + "/admin-token is empty: write the secret into it, or remove it to have a new one made",
+			"local: " + empty + "/admin-token is empty: write the secret into it, or remove it to generate a new one",
 		},
-		"another gateway": {
+		"unknown gateway": {
 			[]string{"GATEWAY=nginx"},
 			`local: GATEWAY: "nginx" is not valid: use direct or openfaas`,
 		},
-		"a short token": {
+		"short token": {
 			[]string{"ADMIN_TOKEN=short", database, redis},
 			"local: start schema-guard: ADMIN_TOKEN",
 		},
-		"a dead Redis": {
+		"unreachable Redis": {
 			[]string{database, "REDIS_URL=redis://127.0.0.1:1/0"},
 			"local: start track: REDIS_URL: cannot use Redis at 127.0.0.1:1 (connection refused): set REDIS_URL",
 		},
@@ -339,7 +339,7 @@ func TestWhatPreventsAStartIsOneLine(t *testing.T) {
 			t.Parallel()
 			cmd, stderr := command(t, append([]string{"DATA_DIR=" + t.TempDir()}, test.variables...)...)
 			if err := cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
-				t.Errorf("the process ended with %v, want 1", err)
+				t.Errorf("the process exited with %v, want status 1", err)
 			}
 			lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
 			if last := lines[len(lines)-1]; !strings.HasPrefix(last, test.want) {
@@ -349,16 +349,16 @@ func TestWhatPreventsAStartIsOneLine(t *testing.T) {
 	}
 }
 
-func TestAnUnknownArgument(t *testing.T) {
+func TestUnknownArgument(t *testing.T) {
 	t.Parallel()
 	cmd, stderr := command(t, "DATA_DIR="+t.TempDir())
 	cmd.Args = append(cmd.Args, "--demo")
-	if err := cmd.Run(); err == nil || !strings.HasPrefix(stderr.String(), "local: the only argument there is") {
-		t.Errorf("it said %q and ended with %v", stderr, err)
+	if err := cmd.Run(); err == nil || !strings.HasPrefix(stderr.String(), "local: the only argument is") {
+		t.Errorf("stderr %q, error %v", stderr, err)
 	}
 }
 
-func TestWaitTellsOfAServersEnd(t *testing.T) {
+func TestWait(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	installation, err := local.Start(t.Context(), map[string]string{"PORT": "0", "DATA_DIR": data}, slog.New(slog.DiscardHandler))
@@ -377,7 +377,7 @@ func TestWaitTellsOfAServersEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = installation.Wait(t.Context())
-	if want := "PostgreSQL has ended: its log " + filepath.Join(data, "postgres", "log") + " may say why"; err == nil || err.Error() != want {
+	if want := "PostgreSQL has exited: see its log " + filepath.Join(data, "postgres", "log"); err == nil || err.Error() != want {
 		t.Errorf("Wait: %v, want %s", err, want)
 	}
 	if err := installation.Stop(); err != nil {

@@ -14,27 +14,26 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
-// The secrets that the installation is given, and the password of the database, which that
-// one does not ask for.
+// The secrets of the installation, and the password of the database, which the database
+// does not require.
 const (
-	ownersToken = "QuiteSecret-token"
-	subjectKey  = "QuiteSecret-key-of-32-characters"
-	password    = "QuiteSecret-password"
+	ownerToken = "QuiteSecret-token"
+	subjectKey = "QuiteSecret-key-of-32-characters"
+	password   = "QuiteSecret-password"
 )
 
-// TestNothingPersonalIsKept: after events with an address, a user agent and a
-// subject have gone all the way, neither a dump of the database, nor a file of
-// Redis, nor a log holds one of them; nor a secret, which no list of processes
-// shows either.
-func TestNothingPersonalIsKept(t *testing.T) {
+// TestNoPersonalData sends events with an address, a user agent and a subject, and checks
+// that neither a dump of the database, nor a file of Redis, nor a log contains one of them or
+// a secret. The list of processes must not contain a secret either.
+func TestNoPersonalData(t *testing.T) {
 	t.Parallel()
 	database, data := localtest.Postgres(t), t.TempDir()
 	withPassword := strings.Replace(database, "@", ":"+password+"@", 1)
-	p := start(t, "DATA_DIR="+data, "DATABASE_URL="+withPassword, "ADMIN_TOKEN="+ownersToken, "SUBJECT_KEY="+subjectKey, "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=debug")
+	p := start(t, "DATA_DIR="+data, "DATABASE_URL="+withPassword, "ADMIN_TOKEN="+ownerToken, "SUBJECT_KEY="+subjectKey, "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=debug")
 	_, created := p.do(t, http.MethodPost, "/function/admin/v1/keys", `{"name":"a","scopes":["query"]}`)
 	var key struct{ Key string }
 	if err := json.Unmarshal([]byte(created), &key); err != nil || key.Key == "" {
-		t.Fatalf("no key was made: %s", created)
+		t.Fatalf("no key was created: %s", created)
 	}
 
 	for _, body := range []string{
@@ -62,18 +61,18 @@ func TestNothingPersonalIsKept(t *testing.T) {
 		t.Fatalf("dump the database: %v", err)
 	}
 	if !strings.Contains(string(dump), "/welcome") {
-		t.Error("the dump has no event: it proves nothing")
+		t.Error("the dump has no event, so it proves nothing")
 	}
-	wantNothingPersonal(t, "a dump of the database", string(dump))
+	wantNoPersonalData(t, "a dump of the database", string(dump))
 
 	if strings.Contains(string(dump), key.Key) {
-		t.Error("the database has the key itself")
+		t.Error("the database has the plain key")
 	}
 	commands := commandLines(t)
 	if !strings.Contains(commands, "redis-server") {
-		t.Error("the processes are not all there: they prove nothing")
+		t.Error("the list of processes is incomplete, so it proves nothing")
 	}
-	wantNothingPersonal(t, "the list of processes", commands)
+	wantNoPersonalData(t, "the list of processes", commands)
 
 	if err := p.signal(t, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -88,23 +87,23 @@ func TestNothingPersonalIsKept(t *testing.T) {
 			return err
 		}
 		inspected += strings.Count(string(content), "/welcome")
-		wantNothingPersonal(t, path, string(content))
+		wantNoPersonalData(t, path, string(content))
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if inspected == 0 {
-		t.Error("the event is in no file of Redis: they prove nothing")
+		t.Error("no file of Redis has the event, so they prove nothing")
 	}
 	log := p.cmd.Stderr.(interface{ String() string }).String()
-	wantNothingPersonal(t, "the log", log)
+	wantNoPersonalData(t, "the log", log)
 	if strings.Contains(log, key.Key) {
 		t.Error("the log has the key")
 	}
 }
 
-// commandLines are those of all processes, as ps shows them.
+// commandLines returns the command lines of all processes, as ps shows them.
 func commandLines(t *testing.T) string {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -120,11 +119,11 @@ func commandLines(t *testing.T) string {
 	return all.String()
 }
 
-func wantNothingPersonal(t *testing.T, where, content string) {
+func wantNoPersonalData(t *testing.T, where, content string) {
 	t.Helper()
-	for _, secret := range []string{"203.0.113.77", "Gecko", "QuiteUnique", "jane", ownersToken, subjectKey, password} {
+	for _, secret := range []string{"203.0.113.77", "Gecko", "QuiteUnique", "jane", ownerToken, subjectKey, password} {
 		if strings.Contains(content, secret) {
-			t.Errorf("%s holds %q", where, secret)
+			t.Errorf("%s contains %q", where, secret)
 		}
 	}
 }
@@ -136,7 +135,7 @@ func pgDump(t *testing.T) string {
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/pg_dump")
 	if err != nil || len(found) == 0 {
-		t.Fatal("pg_dump is not installed: it is in the Debian package postgresql-client")
+		t.Fatal("pg_dump is missing: install the Debian package postgresql-client")
 	}
 	return found[len(found)-1]
 }

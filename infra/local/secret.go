@@ -10,17 +10,18 @@ import (
 	"strings"
 )
 
-// secretBytes is how much randomness a generated secret has.
+// secretBytes is the number of random bytes in a generated secret.
 const secretBytes = 32
 
-// keptSecret reads a secret from a file, which is made with a random one at first.
-func keptSecret(file string) (string, error) {
+// storedSecret reads a secret from a file. If the file does not exist, it creates the file
+// with a random secret.
+func storedSecret(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err == nil {
 		if secret := strings.TrimSpace(string(text)); secret != "" {
 			return secret, nil
 		}
-		return "", fmt.Errorf("%s is empty: write the secret into it, or remove it to have a new one made", file)
+		return "", fmt.Errorf("%s is empty: write the secret into it, or remove it to generate a new one", file)
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("read a secret: %w", err)
@@ -28,15 +29,15 @@ func keptSecret(file string) (string, error) {
 	random := make([]byte, secretBytes)
 	rand.Read(random) // it never fails
 	secret := hex.EncodeToString(random)
-	if err := writeWhole(file, secret+"\n"); err != nil {
-		return "", fmt.Errorf("keep a secret: %w", err)
+	if err := writeAtomic(file, secret+"\n"); err != nil {
+		return "", fmt.Errorf("store a secret: %w", err)
 	}
 	return secret, nil
 }
 
-// writeWhole writes a file that only its owner can read, whole or not at all.
-func writeWhole(file, text string) (err error) {
-	unfinished, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // for its owner only
+// writeAtomic writes a file atomically. Only its owner can read it.
+func writeAtomic(file, text string) (err error) {
+	unfinished, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // with mode 0600
 	if err != nil {
 		return err
 	}

@@ -13,11 +13,11 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/visit"
 )
 
-// TestTraffic: there is about as much as asked for, nothing of it in the future or
-// outside its day, with the shape of real traffic.
+// TestTraffic checks that the traffic has about the requested size and the shape of real
+// traffic, and that no event is in the future or outside its day.
 func TestTraffic(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 3, 30, 15, 4, 5, 0, time.UTC) // Europe's clocks changed the day before
+	now := time.Date(2026, 3, 30, 15, 4, 5, 0, time.UTC) // the day after Europe's clock change
 	var sites []site
 	for i, p := range profiles() {
 		location, err := time.LoadLocation(p.timezone)
@@ -33,7 +33,7 @@ func TestTraffic(t *testing.T) {
 	for e := range traffic(rand.New(rand.NewPCG(1, 2)), sites, Days, total, now) {
 		location := sites[e.Site-1].location
 		if local := e.Time.In(location); e.Time.After(now) || event.DayOf(local) != e.Day || e.ID.Version() != 7 {
-			t.Fatalf("event of %s, said to be of %s, id %s", local, e.Day, e.ID)
+			t.Fatalf("event at %s has day %s, id %s", local, e.Day, e.ID)
 		}
 		events++
 		bySite[e.Site]++
@@ -41,10 +41,10 @@ func TestTraffic(t *testing.T) {
 		days[e.Day] = true
 	}
 	if events < total*9/10 || events > total*11/10 {
-		t.Errorf("%d events, %d were asked for", events, total)
+		t.Errorf("%d events, want about %d", events, total)
 	}
 	if mean := float64(events) / float64(len(visits)); mean < eventsPerVisit*0.9 || mean > eventsPerVisit*1.1 {
-		t.Errorf("%.2f events a visit, want %.1f", mean, eventsPerVisit)
+		t.Errorf("%.2f events per visit, want about %.1f", mean, eventsPerVisit)
 	}
 	if len(days) < Days {
 		t.Errorf("%d days have traffic, want %d", len(days), Days)
@@ -66,10 +66,10 @@ func TestFill(t *testing.T) {
 	}
 	var events int
 	if err := db.QueryRow(ctx, `SELECT sum(events) FROM rollup_month WHERE dimension = $1`, visit.Total).Scan(&events); err != nil || events != stored || events < 9000 {
-		t.Errorf("%d events are counted, %d were stored (%v)", events, stored, err)
+		t.Errorf("%d events in the rollups, %d stored (%v)", events, stored, err)
 	}
 	oracle.Agrees(t, db)
 	if err := Fill(ctx, db, client, time.Now(), 10_000, func(int) {}); !errors.Is(err, ErrDone) {
-		t.Errorf("filled twice: %v, want ErrDone", err)
+		t.Errorf("second Fill: %v, want ErrDone", err)
 	}
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// profile is what the traffic of one site looks like.
+// profile describes the traffic of a site.
 type profile struct {
 	domain, name, timezone string
-	share                  float64  // of all events
-	weekend                float64  // visits on a Saturday or Sunday, of those on a weekday
-	pages                  []string // the most visited first
+	share                  float64  // of the events of all sites
+	weekend                float64  // visits on a Saturday or Sunday, relative to a weekday
+	pages                  []string // most visited first
 	goal, goalPage         string
-	goalRate               float64 // of visits
-	price                  float64 // mean worth of a goal, 0 for none
+	goalRate               float64 // goals per visit
+	price                  float64 // mean value of a goal; 0 for none
 }
 
 func profiles() []profile {
@@ -51,7 +51,7 @@ func profiles() []profile {
 	}
 }
 
-// choice is one of several things and how often it is the one.
+// choice is a value and the relative frequency with which it is picked.
 type choice[T any] struct {
 	weight float64
 	value  T
@@ -123,16 +123,16 @@ func places() []choice[place] {
 	}
 }
 
-// byHour is how many visits begin in each local hour, of the busiest.
+// byHour returns the visits that begin in each local hour, relative to the busiest hour.
 func byHour() [24]float64 {
 	return [24]float64{.18, .12, .08, .06, .06, .1, .22, .42, .64, .82, .94, 1, .92, .9, .95, .97, .93, .88, .84, .86, .88, .78, .55, .32}
 }
 
-// eventsPerVisit is what traffic below comes to on average; the tests hold it there.
+// eventsPerVisit is the average of traffic; a test checks it.
 const eventsPerVisit = 2.5
 
-// traffic yields about total events of the sites over the days before now, day by
-// day, each visit's events together. It depends on nothing but what it is given.
+// traffic yields about total events of the sites over the days before now, day by day, with
+// the events of a visit together. It is deterministic.
 func traffic(r *rand.Rand, sites []site, days, total int, now time.Time) iter.Seq[event.Event] {
 	return func(yield func(event.Event) bool) {
 		var weight float64
@@ -157,21 +157,21 @@ func traffic(r *rand.Rand, sites []site, days, total int, now time.Time) iter.Se
 	}
 }
 
-// site is a site that exists, with what its traffic looks like.
+// site is a created site with its profile.
 type site struct {
 	profile
 	id       int32
 	location *time.Location
 }
 
-// midnight is when the local day that lies back days before now began.
+// midnight returns the start of the local day that is back days before now.
 func (s *site) midnight(back int, now time.Time) time.Time {
 	y, m, d := now.In(s.location).Date()
 	return time.Date(y, m, d-back, 0, 0, 0, 0, s.location)
 }
 
-// weight is how much traffic a day has: growing slowly, with the rhythm of a week,
-// and of today only what has passed.
+// weight returns the relative traffic of a day. It grows slowly, follows the week, and is
+// reduced today to the part of the day that has passed.
 func (s *site) weight(back, days int, now time.Time) float64 {
 	day := s.midnight(back, now)
 	w := 1 + 0.35*float64(days-back)/float64(days)
@@ -189,7 +189,7 @@ func (s *site) weight(back, days int, now time.Time) float64 {
 	return w
 }
 
-// visit makes the events of one visit that began on a day.
+// visit returns the events of a visit that starts on a day.
 func (s *site) visit(r *rand.Rand, back int, now time.Time) []event.Event {
 	day := s.midnight(back, now)
 	at := day.Add(s.clock(r)).Truncate(time.Millisecond)
@@ -213,7 +213,7 @@ func (s *site) visit(r *rand.Rand, back int, now time.Time) []event.Event {
 		local := at.In(s.location)
 		_, offset := local.Zone()
 		if at.After(now) || event.DayOf(local) != event.DayOf(day) {
-			return // the visit was cut off by the end of the day
+			return // the end of the day cuts the visit off
 		}
 		e.ID, e.Time, e.Day, e.UTCOffset = newID(r, at), at.UTC(), event.DayOf(local), int16(offset/60)
 		events = append(events, e)
@@ -237,7 +237,7 @@ func (s *site) visit(r *rand.Rand, back int, now time.Time) []event.Event {
 	return events
 }
 
-// clock draws the time of day at which a visit begins.
+// clock draws the time of day at which a visit starts.
 func (s *site) clock(r *rand.Rand) time.Duration {
 	rates := byHour()
 	hours := make([]choice[int], len(rates))
@@ -247,7 +247,7 @@ func (s *site) clock(r *rand.Rand) time.Duration {
 	return time.Duration(pick(r, hours))*time.Hour + time.Duration(r.Int64N(int64(time.Hour)))
 }
 
-// zipf draws an index below n, the first most often.
+// zipf draws an index below n from a Zipf distribution: 0 is the most frequent.
 func zipf(r *rand.Rand, n int) int {
 	var sum float64
 	for i := range n {
@@ -262,7 +262,7 @@ func zipf(r *rand.Rand, n int) int {
 	return n - 1
 }
 
-// newID makes the UUIDv7 of a moment.
+// newID returns a UUIDv7 with a time.
 func newID(r *rand.Rand, at time.Time) (id uuid.UUID) {
 	binary.BigEndian.PutUint64(id[:8], uint64(at.UnixMilli())<<16|7<<12|r.Uint64()&0xfff)
 	binary.BigEndian.PutUint64(id[8:], 1<<63|r.Uint64()>>2)

@@ -1,10 +1,8 @@
-// Package gateway puts functions that run in this process behind the URLs that
-// they have behind an OpenFaaS gateway: /function/<name>/..., with the prefix
-// taken off.
+// Package gateway serves functions of this process at the URLs of an OpenFaaS gateway:
+// /function/<name>/..., with the prefix stripped.
 //
-// One from New passes requests on as they came: with the client's own address and
-// Host, with upgrades and without time limits. One from OpenFaaS does to them what
-// OpenFaaS does.
+// A gateway from New forwards requests unchanged: with the client's address and Host, with
+// upgrades, and without timeouts. A gateway from OpenFaaS changes them as OpenFaaS does.
 package gateway
 
 import (
@@ -19,23 +17,22 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
-// prefix begins the path of every function.
+// prefix is the start of every function's path.
 const prefix = "/function/"
 
-// Function is a function as the gateway sees it.
+// Function is a function behind the gateway.
 type Function interface {
 	http.Handler
-	// Ready tells whether the function can do its work: nil when it can.
+	// Ready returns nil if the function is ready.
 	Ready(context.Context) error
 }
 
-// New returns a gateway to functions, by name. Its front page sends people to
-// the function home.
+// New returns a gateway to functions, by name.
 //
 //   - GET / redirects to the function home.
-//   - GET /_/health: 200.
-//   - GET /_/ready: 200 when all functions are ready, else a 503 problem that names
-//     those that aren't.
+//   - GET /_/health returns 200.
+//   - GET /_/ready returns 200 if all functions are ready, or a 503 problem that names those
+//     that are not.
 func New(functions map[string]Function, home string) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", http.RedirectHandler(prefix+home+"/", http.StatusFound))
@@ -51,14 +48,14 @@ func New(functions map[string]Function, home string) http.Handler {
 	return mux
 }
 
-// root serves a function's URL without the slash: a page's links are relative to
-// the slash, so people are sent there, and programs are simply served.
+// root serves a function's URL without the trailing slash. It redirects GET and HEAD to the
+// slash, since links of pages are relative to it, and serves other methods.
 func root(function http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		withSlash := *r.URL
 		withSlash.Path += "/"
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			http.Redirect(w, r, withSlash.RequestURI(), http.StatusPermanentRedirect) //nolint:gosec // the path is the one that the mux matched
+			http.Redirect(w, r, withSlash.RequestURI(), http.StatusPermanentRedirect) //nolint:gosec // the mux has matched the path
 			return
 		}
 		r.URL = &withSlash
@@ -68,32 +65,32 @@ func root(function http.Handler) http.Handler {
 
 func serveReady(w http.ResponseWriter, r *http.Request, functions map[string]Function) {
 	var (
-		mu     sync.Mutex
-		checks sync.WaitGroup
-		waits  []string
+		mu       sync.Mutex
+		checks   sync.WaitGroup
+		notReady []string
 	)
 	for name, function := range functions {
 		checks.Go(func() {
 			if function.Ready(r.Context()) != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				waits = append(waits, name)
+				notReady = append(notReady, name)
 			}
 		})
 	}
 	checks.Wait()
-	if len(waits) == 0 {
+	if len(notReady) == 0 {
 		serveText(w, "ready\n")
 		return
 	}
-	slices.Sort(waits)
-	problem.Write(w, problem.New(http.StatusServiceUnavailable, "not_ready", "not ready: "+strings.Join(waits, ", ")))
+	slices.Sort(notReady)
+	problem.Write(w, problem.New(http.StatusServiceUnavailable, "not_ready", "not ready: "+strings.Join(notReady, ", ")))
 }
 
 func serveText(w http.ResponseWriter, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = io.WriteString(w, text) // a client that has gone away is nobody's error
+	_, _ = io.WriteString(w, text) // fails only if the client is gone
 }
 
 func notFound(w http.ResponseWriter, r *http.Request, functions map[string]Function) {
@@ -105,7 +102,7 @@ func notFound(w http.ResponseWriter, r *http.Request, functions map[string]Funct
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		detail = fmt.Sprintf("there is no function %q; there are %s", name, strings.Join(names, ", "))
+		detail = fmt.Sprintf("there is no function %q; the functions are %s", name, strings.Join(names, ", "))
 	}
 	problem.Write(w, problem.New(http.StatusNotFound, problem.CodeNotFound, detail))
 }

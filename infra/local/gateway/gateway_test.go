@@ -11,7 +11,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/gateway"
 )
 
-// echo is a function that tells what it was asked.
+// echo is a function that responds with the request line, the host and the client.
 type echo struct{ ready error }
 
 func (e echo) Ready(context.Context) error { return e.ready }
@@ -29,19 +29,19 @@ func TestGateway(t *testing.T) {
 		code           int
 		body, location string
 	}{
-		"the front page":           {"GET", "/", 302, "", "/function/dashboard/"},
-		"health":                   {"GET", "/_/health", 200, "ok\n", ""},
-		"ready":                    {"GET", "/_/ready", 200, "ready\n", ""},
-		"a function":               {"GET", "/function/track/", 200, "GET /" + from, ""},
-		"a path and a query":       {"POST", "/function/websocket-bridge/v1/live?a=b", 200, "POST /v1/live?a=b" + from, ""},
-		"an escaped path":          {"GET", "/function/track/a%2Fb", 200, "GET /a%2Fb" + from, ""},
-		"a program, no slash":      {"POST", "/function/track?a=b", 200, "POST /?a=b" + from, ""},
-		"a person, no slash":       {"GET", "/function/dashboard?a=b", 308, "", "/function/dashboard/?a=b"},
-		"a function's own health":  {"GET", "/function/track/_/health", 200, "GET /_/health" + from, ""},
-		"a function that isn't":    {"GET", "/function/trick/x", 404, problemText(`there is no function \"trick\"; there are dashboard, track, websocket-bridge`), ""},
-		"a path that isn't":        {"GET", "/favicon.ico", 404, problemText(`functions are at /function/<name>/`), ""},
-		"no more than the prefix":  {"GET", "/function/", 404, problemText(`there is no function \"\"; there are dashboard, track, websocket-bridge`), ""},
-		"a name that begins alike": {"GET", "/function/tracker/", 404, problemText(`there is no function \"tracker\"; there are dashboard, track, websocket-bridge`), ""},
+		"front page":                {"GET", "/", 302, "", "/function/dashboard/"},
+		"health":                    {"GET", "/_/health", 200, "ok\n", ""},
+		"ready":                     {"GET", "/_/ready", 200, "ready\n", ""},
+		"function":                  {"GET", "/function/track/", 200, "GET /" + from, ""},
+		"path and query":            {"POST", "/function/websocket-bridge/v1/live?a=b", 200, "POST /v1/live?a=b" + from, ""},
+		"escaped path":              {"GET", "/function/track/a%2Fb", 200, "GET /a%2Fb" + from, ""},
+		"POST without a slash":      {"POST", "/function/track?a=b", 200, "POST /?a=b" + from, ""},
+		"GET without a slash":       {"GET", "/function/dashboard?a=b", 308, "", "/function/dashboard/?a=b"},
+		"health of a function":      {"GET", "/function/track/_/health", 200, "GET /_/health" + from, ""},
+		"unknown function":          {"GET", "/function/trick/x", 404, problemText(`there is no function \"trick\"; the functions are dashboard, track, websocket-bridge`), ""},
+		"unknown path":              {"GET", "/favicon.ico", 404, problemText(`functions are at /function/<name>/`), ""},
+		"prefix only":               {"GET", "/function/", 404, problemText(`there is no function \"\"; the functions are dashboard, track, websocket-bridge`), ""},
+		"name with the same prefix": {"GET", "/function/tracker/", 404, problemText(`there is no function \"tracker\"; the functions are dashboard, track, websocket-bridge`), ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -64,8 +64,8 @@ func problemText(detail string) string {
 
 func TestNotReady(t *testing.T) {
 	t.Parallel()
-	away := echo{errors.New("away")}
-	handler := gateway.New(map[string]gateway.Function{"track": echo{}, "query": away, "admin": away}, "track")
+	unavailable := echo{errors.New("unavailable")}
+	handler := gateway.New(map[string]gateway.Function{"track": echo{}, "query": unavailable, "admin": unavailable}, "track")
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/_/ready", nil))
 	const want = `{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"not ready: admin, query","code":"not_ready"}` + "\n"

@@ -18,22 +18,21 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
-// OpenFaaS returns a gateway as New does, that treats what is asked of functions as
-// OpenFaaS does, its gateway and its provider together, since each of them changes
-// something. The functions listen at addresses, by name, as containers do.
+// OpenFaaS returns a gateway as New does, which changes requests to functions as OpenFaaS's
+// gateway and provider do together. The functions listen at addresses, by name.
 //
-//   - A path is decoded, twice: a function never sees %2F. One with // or /../ in it is
-//     answered with 301.
-//   - Methods other than GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS: 405.
-//   - Upgrades are taken out: a function sees a plain GET.
-//   - Bodies come without their length.
-//   - Host is the function's own, and the client's is in X-Forwarded-Host.
-//   - The client is in X-Forwarded-For, with its port; what a client says of itself
-//     there is passed on as it is.
-//   - An answer arrives whole, or with 502 when it isn't there within the timeout.
-//   - Where Accept begins with text/event-stream the answer arrives as it is written,
-//     and is cut at the timeout. Then Host is the client's, X-Forwarded-Host is left
-//     out, and the client and the gateway are added to X-Forwarded-For without ports.
+//   - A path is decoded twice, so a function never sees %2F. A path with // or /../ is
+//     redirected with 301.
+//   - Methods other than GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS get 405.
+//   - Upgrades are removed: a function sees a plain GET.
+//   - Bodies have no Content-Length.
+//   - Host is the function's address, and the client's Host is in X-Forwarded-Host.
+//   - The client's address is in X-Forwarded-For, with its port. If the client sends the
+//     header, it is forwarded unchanged.
+//   - Responses are buffered. One that is not complete within the timeout becomes a 502.
+//   - If Accept begins with text/event-stream, the response is streamed, and is cut at the
+//     timeout. Then Host is the client's, X-Forwarded-Host is not added, and the client and
+//     the gateway are appended to X-Forwarded-For without ports.
 func OpenFaaS(functions map[string]Function, addresses map[string]string, home string, timeout time.Duration) http.Handler {
 	o := &openFaaS{
 		addresses: addresses,
@@ -53,18 +52,18 @@ func OpenFaaS(functions map[string]Function, addresses map[string]string, home s
 type openFaaS struct {
 	addresses map[string]string
 	timeout   time.Duration
-	others    http.Handler // what is no function
+	others    http.Handler // for all but functions
 	transport *http.Transport
 	streams   *httputil.ReverseProxy
 }
 
-// self is the address of the gateway as it tells it to functions.
+// self is the address of the gateway in X-Forwarded-For.
 const self = "127.0.0.1"
 
-// functionPath has the name of a function, and the rest of the path.
+// functionPath matches the name of a function and the rest of the path.
 var functionPath = regexp.MustCompile(`^/function/([-a-zA-Z_0-9.]+)(/.*)?$`)
 
-// methods are those that get through.
+// methods returns the methods that are forwarded.
 func methods() []string {
 	return []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
 }
@@ -78,18 +77,18 @@ func (o *openFaaS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	stream := strings.HasPrefix(r.Header.Get("Accept"), "text/event-stream")
-	asked := r.URL
-	if !stream { // the gateway makes a new address of the decoded path, and the provider reads that
+	target := r.URL
+	if !stream { // the gateway builds a new URL from the decoded path, which the provider parses
 		again, err := url.Parse(r.URL.Path + "?" + r.URL.RawQuery)
 		if err != nil {
-			panic(http.ErrAbortHandler) // as it does there
+			panic(http.ErrAbortHandler) // as OpenFaaS does
 		}
 		if redirectToClean(w, again) {
 			return
 		}
-		asked = again
+		target = again
 	}
-	match := functionPath.FindStringSubmatch(asked.Path)
+	match := functionPath.FindStringSubmatch(target.Path)
 	if match == nil {
 		o.others.ServeHTTP(w, r)
 		return
@@ -106,44 +105,45 @@ func (o *openFaaS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), o.timeout)
 	defer cancel()
 	to := r.WithContext(ctx)
-	to.URL = &url.URL{Scheme: "http", Host: address, Path: "/" + strings.TrimPrefix(match[2], "/"), RawQuery: asked.RawQuery}
+	to.URL = &url.URL{Scheme: "http", Host: address, Path: "/" + strings.TrimPrefix(match[2], "/"), RawQuery: target.RawQuery}
 	if stream {
 		o.stream(w, to)
 		return
 	}
-	o.pass(w, to)
+	o.forward(w, to)
 }
 
-// redirectToClean sends those who ask for an untidy path to the tidy one.
-func redirectToClean(w http.ResponseWriter, asked *url.URL) bool {
-	clean := path.Clean(asked.Path)
-	if strings.HasSuffix(asked.Path, "/") && clean != "/" {
+// redirectToClean redirects a request for an unclean path to the clean one, and reports
+// whether it did.
+func redirectToClean(w http.ResponseWriter, target *url.URL) bool {
+	clean := path.Clean(target.Path)
+	if strings.HasSuffix(target.Path, "/") && clean != "/" {
 		clean += "/"
 	}
-	if clean == asked.Path {
+	if clean == target.Path {
 		return false
 	}
-	to := url.URL{Path: clean, RawQuery: asked.RawQuery}
+	to := url.URL{Path: clean, RawQuery: target.RawQuery}
 	w.Header().Set("Location", to.String())
 	w.WriteHeader(http.StatusMovedPermanently)
 	return true
 }
 
-// pass passes a request on and its answer back, when all of it is there.
-func (o *openFaaS) pass(w http.ResponseWriter, r *http.Request) {
-	request, err := http.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), nil) //nolint:gosec // the address is one of the gateway's own
+// forward forwards a request, and then the complete response.
+func (o *openFaaS) forward(w http.ResponseWriter, r *http.Request) {
+	request, err := http.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), nil) //nolint:gosec // the address is one of the gateway's functions
 	if err != nil {
-		problem.Write(w, problem.New(http.StatusBadRequest, "malformed", "the address can't be passed on"))
+		problem.Write(w, problem.New(http.StatusBadRequest, "malformed", "the URL can't be forwarded"))
 		return
 	}
-	request.Header = withoutHops(r.Header)
+	request.Header = withoutHopHeaders(r.Header)
 	if request.Header.Get("X-Forwarded-Host") == "" {
 		request.Header.Set("X-Forwarded-Host", r.Host)
 	}
 	if request.Header.Get("X-Forwarded-For") == "" {
 		request.Header.Set("X-Forwarded-For", r.RemoteAddr)
 	}
-	// The provider takes these for streams, and the gateway has not.
+	// The provider treats these as streams, unlike the gateway.
 	if accept := strings.ToLower(r.Header.Get("Accept")); strings.Contains(accept, "text/event-stream") || strings.Contains(accept, "application/x-ndjson") {
 		request.Header.Set("X-Forwarded-For", request.Header.Get("X-Forwarded-For")+", "+self)
 	}
@@ -166,26 +166,25 @@ func (o *openFaaS) pass(w http.ResponseWriter, r *http.Request) {
 		w.Header()[name] = slices.Clone(values)
 	}
 	w.WriteHeader(response.StatusCode)
-	_, _ = io.Copy(w, response.Body) // a client that has gone away is nobody's error
+	_, _ = io.Copy(w, response.Body) // fails only if the client is gone
 }
 
-// withoutHops is what is left of a request's header once what concerns only the two
-// at the ends of a connection is taken out.
-func withoutHops(header http.Header) http.Header {
-	left := header.Clone()
+// withoutHopHeaders returns a copy of a header without the hop-by-hop headers.
+func withoutHopHeaders(header http.Header) http.Header {
+	h := header.Clone()
 	for _, name := range []string{
 		"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 	} {
-		left.Del(name)
+		h.Del(name)
 	}
-	return left
+	return h
 }
 
-// stream passes a request on, and its answer back as it comes.
+// stream forwards a request, and the response while it is written.
 func (o *openFaaS) stream(w http.ResponseWriter, r *http.Request) {
-	r.Header = withoutHops(r.Header)
+	r.Header = withoutHopHeaders(r.Header)
 	defer func() {
-		// A stream that is cut ends as if it were complete.
+		// A stream that is cut at the timeout ends as if it were complete.
 		if reason := recover(); reason != nil {
 			if err, ok := reason.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 				panic(reason)

@@ -9,26 +9,26 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 )
 
-// Record connects to a database until the test ends, and migrates it.
+// Record migrates a database and returns a connection pool that is closed when the test ends.
 func Record(tb testing.TB, url string) *pgxpool.Pool {
 	tb.Helper()
 	db, err := pgxpool.New(tb.Context(), url)
 	if err != nil {
-		tb.Fatalf("connect to the test's database: %v", err)
+		tb.Fatalf("connect to the test database: %v", err)
 	}
 	tb.Cleanup(db.Close)
 	if _, err := schema.Migrate(tb.Context(), db); err != nil {
-		tb.Fatalf("migrate the test's database: %v", err)
+		tb.Fatalf("migrate the test database: %v", err)
 	}
 	return db
 }
 
-// Client connects to a Redis server, such as Redis starts, until the test ends.
+// Client returns a client of a Redis server that is closed when the test ends.
 func Client(tb testing.TB, url string) *redis.Client {
 	tb.Helper()
 	options, err := redis.ParseURL(url)
 	if err != nil {
-		tb.Fatalf("read the address of the test's Redis: %v", err)
+		tb.Fatalf("parse the URL of the test's Redis: %v", err)
 	}
 	client := redis.NewClient(options)
 	tb.Cleanup(func() { _ = client.Close() })

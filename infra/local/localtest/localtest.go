@@ -1,9 +1,8 @@
-// Package localtest gives tests a real PostgreSQL and a real Redis.
+// Package localtest provides tests with a real PostgreSQL and a real Redis.
 //
-// The servers are started by the test process that asks first, on free ports,
-// with their data in a temporary folder. They end with the process, even when it
-// crashes, and leave nothing behind. A test that kills its server starts one of
-// its own, with package postgres or redis.
+// The test process starts the servers on first use, on free ports, with their data in a
+// temporary directory. They end with the process, even if it crashes, and leave nothing
+// behind. A test that kills its server must start its own with package postgres or redis.
 package localtest
 
 import (
@@ -26,23 +25,23 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/redis"
 )
 
-// NamedServer is the environment variable that may name a second database server
-// to test on, such as one with TimescaleDB: a URL whose user may create databases.
+// NamedServer is the environment variable with the URL of another database server to test
+// on, such as one with TimescaleDB. Its user must be allowed to create databases.
 const NamedServer = "ANALYTICS_TEST_DATABASE_URL"
 
-// A NamedURL is a database to run a test on, and a name for the subtest.
+// NamedURL is the URL of a database to test on, and a name for the subtest.
 type NamedURL struct{ Name, URL string }
 
-// Postgres returns the URL of a new, empty database on plain PostgreSQL, which
-// lives as long as the test.
+// Postgres returns the URL of a new, empty database on plain PostgreSQL. It is dropped when
+// the test ends.
 func Postgres(tb testing.TB) string {
 	tb.Helper()
 	return shared(tb, plainServer)
 }
 
-// Databases returns the URLs of new, empty databases: "plain" as from Postgres;
-// "timescale" on a server with TimescaleDB where this machine has it; and "named"
-// on the server that ANALYTICS_TEST_DATABASE_URL names, when it is set.
+// Databases returns the URLs of new, empty databases: "plain" from Postgres; "timescale" on
+// a server with TimescaleDB, if this machine has it; and "named" on the server of
+// NamedServer, if it is set.
 func Databases(tb testing.TB) []NamedURL {
 	tb.Helper()
 	databases := []NamedURL{{"plain", Postgres(tb)}}
@@ -64,7 +63,7 @@ func shared(tb testing.TB, server func() (sharedServer, error)) string {
 	return newDatabase(tb, s.url)
 }
 
-// Redis returns the URL of an empty Redis server, which lives as long as the test.
+// Redis returns the URL of a new, empty Redis server. It is stopped when the test ends.
 func Redis(tb testing.TB) string {
 	tb.Helper()
 	dir, err := newDirectory()
@@ -83,15 +82,15 @@ func Redis(tb testing.TB) string {
 	return server.URL()
 }
 
-// sharedServer is a server of this process. Its directory must not be collected
-// as garbage, which would end it.
+// sharedServer is a server shared by the tests of this process. Garbage collection of dir
+// would close its pipe and so end the server.
 type sharedServer struct {
 	url string
 	dir *directory
 }
 
-// The process's servers live in globals, and nothing stops them before the process
-// ends, because no test knows that it is the last.
+// The shared servers are globals, and run until the process ends, because no test knows that
+// it is the last one.
 var (
 	plainServer     = sync.OnceValues(func() (sharedServer, error) { return startShared(postgres.Plain()) })
 	timescaleServer = sync.OnceValues(func() (sharedServer, error) { return startShared() })
@@ -116,9 +115,9 @@ func newDatabase(tb testing.TB, server string) string {
 		tb.Fatalf("create a database for a test: %v", err)
 	}
 	tb.Cleanup(func() {
-		// The test's own context has ended by now.
+		// The test's context is done by now.
 		if err := execute(context.Background(), server, `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`); err != nil {
-			tb.Errorf("drop a test's database: %v", err)
+			tb.Errorf("drop a test database: %v", err)
 		}
 	})
 	address, err := url.Parse(server)
@@ -138,16 +137,16 @@ func execute(ctx context.Context, server, statement string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// directory is a temporary directory that disappears when this process ends,
-// however it ends.
+// directory is a temporary directory that is removed when this process ends, even by a
+// crash.
 type directory struct {
 	path    string
 	janitor *exec.Cmd
 	alive   io.Closer
 }
 
-// janitor waits until the other end of its input is closed, which the end of
-// this process does. PostgreSQL then gets ten seconds to end in good order.
+// janitor waits until its standard input is closed, at the latest by the end of this
+// process. It then gives PostgreSQL ten seconds to shut down, and removes the directory.
 const janitor = `cat >/dev/null
 tries=100
 while [ -e "$1/data/postmaster.pid" ] && [ $((tries -= 1)) -gt 0 ]; do sleep 0.1; done
@@ -156,16 +155,16 @@ until rm -rf -- "$1" 2>/dev/null && [ ! -e "$1" ]; do sleep 0.1; done`
 func newDirectory() (*directory, error) {
 	path, err := os.MkdirTemp("", "analytics-test-")
 	if err != nil {
-		return nil, fmt.Errorf("make a temporary folder: %w", err)
+		return nil, fmt.Errorf("create a temporary directory: %w", err)
 	}
 	cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", janitor, "janitor", path)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a Ctrl-C is not for it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C must not end it
 	alive, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, fmt.Errorf("watch over a temporary folder: %w", err)
+		return nil, fmt.Errorf("start the janitor of a temporary directory: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("watch over a temporary folder: %w", err)
+		return nil, fmt.Errorf("start the janitor of a temporary directory: %w", err)
 	}
 	return &directory{path, cmd, alive}, nil
 }

@@ -16,23 +16,23 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 )
 
-func TestPostgresIsEmptyAndOnesOwn(t *testing.T) {
+func TestPostgresIsolation(t *testing.T) {
 	t.Parallel()
 	first, second := localtest.Postgres(t), localtest.Postgres(t)
 	if first == second {
-		t.Fatalf("two calls gave the same database %s", first)
+		t.Fatalf("two calls returned the same database %s", first)
 	}
 	execute(t, first, `CREATE TABLE mine (id int)`)
 	execute(t, second, `CREATE TABLE mine (id int)`)
 }
 
-func TestPostgresIsDropped(t *testing.T) { //nolint:tparallel // its part must be over before the rest
+func TestPostgresDropped(t *testing.T) { //nolint:tparallel // the subtest must end first
 	t.Parallel()
 	var dropped string
-	t.Run("a test", func(t *testing.T) { dropped = localtest.Postgres(t) })
+	t.Run("finished test", func(t *testing.T) { dropped = localtest.Postgres(t) })
 	_, err := pgx.Connect(t.Context(), dropped)
 	if err == nil || !strings.Contains(err.Error(), "does not exist") {
-		t.Errorf("connecting to a finished test's database: %v, want that it does not exist", err)
+		t.Errorf("connect to the database of a finished test: got %v, want an error that it does not exist", err)
 	}
 }
 
@@ -64,7 +64,7 @@ func TestWebAssembly(t *testing.T) {
 	execute(t, database.URL, `CREATE TABLE mine (time timestamptz NOT NULL); SELECT create_hypertable('mine', 'time')`)
 }
 
-func TestRedisIsEmptyAndOnesOwn(t *testing.T) {
+func TestRedisIsolation(t *testing.T) {
 	t.Parallel()
 	for range 2 {
 		options, err := redis.ParseURL(localtest.Redis(t))
@@ -84,16 +84,16 @@ func TestRedisIsEmptyAndOnesOwn(t *testing.T) {
 	}
 }
 
-// TestNothingIsLeft runs this test binary again, as a process that dies with its
-// servers running, and looks at what is left of them.
-func TestNothingIsLeft(t *testing.T) {
+// TestCleanup runs this test binary as a process that kills itself while its servers run,
+// and checks that nothing of them remains.
+func TestCleanup(t *testing.T) {
 	t.Parallel()
 	temp := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDieWithServers$", "-test.v")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKillSelf$", "-test.v")
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "LOCALTEST_DIE=1")
 	output, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.ExitCode() != -1 {
-		t.Fatalf("the process was to kill itself, got %v: %s", err, output)
+		t.Fatalf("the process did not kill itself: %v: %s", err, output)
 	}
 	_, rest, found := strings.Cut(string(output), "postgres: ")
 	if !found {
@@ -110,14 +110,14 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 		return err != nil
 	})
-	localtest.Eventually(t, "the folders are gone", func() bool {
-		left, err := filepath.Glob(filepath.Join(temp, "*"))
-		return err == nil && len(left) == 0
+	localtest.Eventually(t, "the directories are removed", func() bool {
+		remaining, err := filepath.Glob(filepath.Join(temp, "*"))
+		return err == nil && len(remaining) == 0
 	})
 }
 
-// TestDieWithServers is the process that TestNothingIsLeft starts.
-func TestDieWithServers(t *testing.T) { //nolint:paralleltest // it ends its process
+// TestKillSelf is the body of the process that TestCleanup starts.
+func TestKillSelf(t *testing.T) { //nolint:paralleltest // it kills its process
 	if os.Getenv("LOCALTEST_DIE") == "" {
 		return
 	}

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Eventually waits until something is so, for as long as the test may take: a slow machine
-// fails no test.
-func Eventually(tb testing.TB, what string, is func() bool) {
+// Eventually waits until a condition is true. It waits until shortly before the deadline of
+// go test, so that no test fails because the machine is slow.
+func Eventually(tb testing.TB, name string, condition func() bool) {
 	tb.Helper()
-	const margin = 5 * time.Second // to say what was waited for, before go test ends the process
+	const margin = 5 * time.Second // to report the condition before go test ends the process
 	var end <-chan time.Time
 	if t, ok := tb.(interface{ Deadline() (time.Time, bool) }); ok {
 		if deadline, ok := t.Deadline(); ok {
@@ -21,16 +21,16 @@ func Eventually(tb testing.TB, what string, is func() bool) {
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for !is() {
+	for !condition() {
 		select {
 		case <-tick.C:
 		case <-end:
-			tb.Fatalf("the test's time is up before this is so: %s", what)
+			tb.Fatalf("test timed out waiting for: %s", name)
 		}
 	}
 }
 
-// FreePort is a TCP port of this machine that nobody listens on just now.
+// FreePort returns a TCP port of this machine that is currently free.
 func FreePort(tb testing.TB) string {
 	tb.Helper()
 	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
@@ -44,8 +44,8 @@ func FreePort(tb testing.TB) string {
 	return port
 }
 
-// Reads makes Go run the test again when a file of the folders has changed: of files that
-// only programs read which the test starts, it would not know.
+// Reads makes go test invalidate the cached result of the test when a file in the
+// directories changes. Go does not track files that only child processes read.
 func Reads(tb testing.TB, folders ...string) {
 	tb.Helper()
 	for _, folder := range folders {

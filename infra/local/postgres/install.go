@@ -13,17 +13,17 @@ import (
 	"strings"
 )
 
-// ErrNotInstalled says that this machine has no PostgreSQL server.
+// ErrNotInstalled means that this machine has no PostgreSQL server.
 var ErrNotInstalled = errors.New("no PostgreSQL server found (initdb and postgres in PATH, " +
 	"/usr/lib/postgresql, /usr/local/pgsql or Homebrew): install the Debian package postgresql")
 
-// installation is one PostgreSQL server on this machine.
+// installation is an installed version of PostgreSQL.
 type installation struct {
-	bin   string // the folder of its programs
+	bin   string // directory of its programs
 	major int
 }
 
-// places are where PostgreSQL's programs are found besides PATH.
+// places returns patterns of the directories with PostgreSQL's programs, besides PATH.
 func places() []string {
 	return []string{
 		"/usr/lib/postgresql/*/bin",
@@ -35,8 +35,7 @@ func places() []string {
 	}
 }
 
-// find returns the newest installation; when data made by one major version is
-// there, that version's.
+// find returns the installation with a major version, or the newest one if dataMajor is 0.
 func find(ctx context.Context, dataMajor int) (installation, error) {
 	installed := installations(ctx)
 	if len(installed) == 0 {
@@ -51,8 +50,8 @@ func find(ctx context.Context, dataMajor int) (installation, error) {
 			return i, nil
 		}
 	}
-	return installation{}, fmt.Errorf("the data was made by PostgreSQL %d and this machine has %d: "+
-		"install the Debian package postgresql-%[1]d, or use an empty folder", dataMajor, newest.major)
+	return installation{}, fmt.Errorf("the data was created by PostgreSQL %d, but this machine has %d: "+
+		"install the Debian package postgresql-%[1]d, or use an empty directory", dataMajor, newest.major)
 }
 
 func installations(ctx context.Context) []installation {
@@ -83,25 +82,25 @@ var version = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 func majorOf(ctx context.Context, postgres string) (int, error) {
 	output, err := exec.CommandContext(ctx, postgres, "--version").Output()
 	if err != nil {
-		return 0, fmt.Errorf("ask %s for its version: %w", postgres, err)
+		return 0, fmt.Errorf("get the version of %s: %w", postgres, err)
 	}
 	match := version.FindSubmatch(output)
 	if match == nil {
-		return 0, fmt.Errorf("ask %s for its version: it says %q", postgres, output)
+		return 0, fmt.Errorf("get the version of %s: unexpected output %q", postgres, output)
 	}
 	return strconv.Atoi(string(match[1]))
 }
 
 func (i installation) program(name string) string { return filepath.Join(i.bin, name) }
 
-// TimescaleAvailable tells whether the server that Start would start in a new
-// folder can load TimescaleDB.
+// TimescaleAvailable reports whether a server that Start starts in a new directory can load
+// TimescaleDB.
 func TimescaleAvailable(ctx context.Context) bool {
 	install, err := find(ctx, 0)
 	return err == nil && install.timescale(ctx)
 }
 
-// timescale tells whether this server can load TimescaleDB.
+// timescale reports whether this version can load TimescaleDB.
 func (i installation) timescale(ctx context.Context) bool {
 	lib := filepath.Join(i.bin, "../lib")
 	if output, err := exec.CommandContext(ctx, i.program("pg_config"), "--pkglibdir").Output(); err == nil {

@@ -1,12 +1,12 @@
-// Package postgres starts a real PostgreSQL server from the programs that this
-// machine has, for `make run` and for tests. TimescaleDB is loaded when the
-// server has it; a migration still has to create the extension.
+// Package postgres starts a PostgreSQL server from the installed programs, for `make run`
+// and for tests. It loads TimescaleDB if it is installed; a migration must create the
+// extension.
 //
-// The server listens on 127.0.0.1 only and trusts everyone there: it must never
-// be used where strangers can log in. It ends with this process, however that
-// dies (on Linux). Started by root, which PostgreSQL refuses, it runs as the
-// owner of its data, at first the user "postgres" or "nobody"; the folders above
-// need not be open to that user.
+// The server listens on 127.0.0.1 only and trusts every local user: never use it on a
+// machine where strangers can log in. On Linux it ends with this process, even if that is
+// killed. PostgreSQL refuses to run as root, so under root it runs as the owner of its data:
+// the user "postgres" or "nobody" if the data is new. That user needs no access to the
+// parent directories.
 package postgres
 
 import (
@@ -26,13 +26,13 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/internal/child"
 )
 
-// ErrLocked says that another process uses the folder.
+// ErrLocked means that another process uses the directory.
 var ErrLocked = child.ErrLocked
 
 // user is the server's superuser, and the name of the database.
 const user = "analytics"
 
-// startTimeout bounds a start, with the recovery after a crash.
+// startTimeout limits a start, including the recovery after a crash.
 const startTimeout = 2 * time.Minute
 
 // Server is a running PostgreSQL server.
@@ -52,21 +52,19 @@ type options struct {
 	plain   bool
 }
 
-// Plain starts the server without TimescaleDB even where it is installed.
+// Plain starts the server without TimescaleDB even if it is installed.
 func Plain() Option { return func(o *options) { o.plain = true } }
 
-// Port makes the server listen on that port and no other: for a restart under
-// the same URL. The default is any free port.
+// Port sets the port, for a restart with the same URL. The default is any free port.
 func Port(port int) Option { return func(o *options) { o.port = port } }
 
-// WithoutSync makes the server faster by not waiting for the disk. A commit
-// then survives kill -9 of every process, but not a power cut: for tests.
+// WithoutSync makes the server faster by not waiting for the disk. A commit then survives
+// kill -9 of every process, but not a power failure. It is for tests.
 func WithoutSync() Option { return func(o *options) { o.durable = false } }
 
-// Start starts a server with its data in dir, which is made at first, and
-// returns when it takes connections and the database "analytics" exists. What
-// an earlier process left there, running or crashed, is no obstacle; another
-// living process that uses dir is: ErrLocked.
+// Start starts a server with its data in dir, which it creates if needed. It returns when
+// the server accepts connections and the database "analytics" exists. It cleans up after
+// an earlier process that crashed. If a live process uses dir, it returns ErrLocked.
 func Start(ctx context.Context, dir string, opts ...Option) (*Server, error) {
 	o := options{durable: true}
 	for _, opt := range opts {
@@ -80,7 +78,7 @@ func Start(ctx context.Context, dir string, opts ...Option) (*Server, error) {
 		return nil, fmt.Errorf("find %s: %w", dir, err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder for PostgreSQL: %w", err)
+		return nil, fmt.Errorf("create the directory of PostgreSQL: %w", err)
 	}
 	lock, err := child.Lock(filepath.Join(dir, "lock"))
 	if err != nil {
@@ -127,32 +125,33 @@ func (s *Server) start(ctx context.Context, dir string, o options) error {
 	return nil
 }
 
-// dataMajor is the major version of PostgreSQL that made the data, 0 for none.
+// dataMajor returns the major version of PostgreSQL that created the data, or 0 if there is
+// none.
 func dataMajor(data string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("find the version of PostgreSQL's data: %w", err)
+		return 0, fmt.Errorf("read the version of PostgreSQL's data: %w", err)
 	}
 	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
-		return 0, fmt.Errorf("find the version of PostgreSQL's data: %w", err)
+		return 0, fmt.Errorf("read the version of PostgreSQL's data: %w", err)
 	}
 	return major, nil
 }
 
-// initialize makes an empty cluster, whole or not at all.
+// initialize creates an empty cluster atomically.
 func initialize(ctx context.Context, install installation, data string, o options) error {
 	var err error
-	for _, locale := range []string{"C.UTF-8", "C"} { // the first isn't known everywhere
+	for _, locale := range []string{"C.UTF-8", "C"} { // some systems lack C.UTF-8
 		if err = initializeIn(ctx, install, data, locale, o); err == nil || ctx.Err() != nil {
 			break
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("make a PostgreSQL cluster: %w", err)
+		return fmt.Errorf("create a PostgreSQL cluster: %w", err)
 	}
 	return nil
 }
@@ -180,9 +179,9 @@ func initializeIn(ctx context.Context, install installation, data, locale string
 	return os.Rename(unfinished, data)
 }
 
-// clear removes what an earlier, dead owner of the directory left: a server that
-// is still ending, or a pid file whose number now belongs to someone else.
-// PostgreSQL's own crash recovery does the rest.
+// clear cleans up after an earlier process that crashed: it ends a server that is still
+// shutting down, and removes a pid file whose number now belongs to another process.
+// PostgreSQL's crash recovery does the rest.
 func (s *Server) clear(ctx context.Context) error {
 	if err := child.Finish(ctx, s.data, "postgres", syscall.SIGQUIT); err != nil {
 		return err
@@ -192,7 +191,7 @@ func (s *Server) clear(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("look for an earlier PostgreSQL server: %w", err)
+		return fmt.Errorf("read the pid file of an earlier PostgreSQL server: %w", err)
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(first))
@@ -212,7 +211,7 @@ func (s *Server) launch(ctx context.Context, install installation, log string, o
 		Dir:        s.data,
 		Log:        log,
 		ReadyLine:  "database system is ready to accept connections",
-		StopSignal: syscall.SIGINT, // "fast": ends sessions, then writes everything
+		StopSignal: syscall.SIGINT, // "fast": ends sessions, then flushes
 	})
 	if err != nil {
 		return err
@@ -226,13 +225,13 @@ func (s *Server) launch(ctx context.Context, install installation, log string, o
 
 func (s *Server) pidFile() string { return filepath.Join(s.data.Path(), "postmaster.pid") }
 
-// settings are PostgreSQL's, for a machine with 2 cores and little memory that
-// has other things to do.
+// settings returns PostgreSQL's settings, for a machine with 2 cores and little memory that
+// it shares with other programs.
 func settings(ctx context.Context, install installation, port int, o options) []string {
 	set := []string{
 		"port=" + strconv.Itoa(port),
 		"listen_addresses=127.0.0.1",
-		"unix_socket_directories=", // a killed server would leave them behind
+		"unix_socket_directories=", // a killed server would leave sockets behind
 		"max_connections=100",
 		"shared_buffers=256MB",
 		"effective_cache_size=1GB",
@@ -246,7 +245,7 @@ func settings(ctx context.Context, install installation, port int, o options) []
 		"max_worker_processes=16",
 		"timezone=UTC",
 		"log_timezone=UTC",
-		// Rows and statements may hold what isn't for logs.
+		// Rows and statements may contain personal data, which logs must not.
 		"log_error_verbosity=terse",
 		"log_min_error_statement=panic",
 		"log_checkpoints=off",
@@ -288,27 +287,27 @@ func createDatabase(ctx context.Context, url string) error {
 	return nil
 }
 
-// URL is the address of the database "analytics", as DATABASE_URL takes it.
+// URL returns the URL of the database "analytics", in the form of DATABASE_URL.
 func (s *Server) URL() string { return s.urlOf(user) }
 
 func (s *Server) urlOf(database string) string {
 	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", user, s.port, database)
 }
 
-// Port is the TCP port that the server listens on.
+// Port returns the TCP port that the server listens on.
 func (s *Server) Port() int { return s.port }
 
-// Done is closed when the server has ended, for whatever reason.
+// Done returns a channel that is closed when the server has exited for any reason.
 func (s *Server) Done() <-chan struct{} { return s.child.Done() }
 
-// Stop ends the sessions and then the server, and frees its folder. When ctx
-// ends first, the server is killed.
+// Stop ends the sessions, stops the server and unlocks its directory. If ctx ends first, it
+// kills the server.
 func (s *Server) Stop(ctx context.Context) error {
 	return errors.Join(s.child.Stop(ctx), s.release())
 }
 
-// Kill ends the server and every process of it as kill -9 does, and frees its
-// folder: for tests of what a crash does.
+// Kill kills the server and all its processes, as kill -9 does, and unlocks its directory.
+// It is for tests of crashes.
 func (s *Server) Kill() error {
 	s.child.Kill()
 	return s.release()

@@ -16,14 +16,14 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 )
 
-func TestStopAndStartAgain(t *testing.T) {
+func TestRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server := start(t, dir)
 	execute(t, server, `CREATE TABLE fact (id int)`, `INSERT INTO fact VALUES (1)`)
 	stop(t, server)
 	if _, err := pgx.Connect(t.Context(), server.URL()); err == nil {
-		t.Error("a stopped server takes connections")
+		t.Error("a stopped server accepts connections")
 	}
 	again := start(t, dir, postgres.Port(server.Port()))
 	if again.URL() != server.URL() {
@@ -34,7 +34,7 @@ func TestStopAndStartAgain(t *testing.T) {
 	}
 }
 
-func TestKillLosesNoCommit(t *testing.T) {
+func TestKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server := start(t, dir)
@@ -45,27 +45,27 @@ func TestKillLosesNoCommit(t *testing.T) {
 	select {
 	case <-server.Done():
 	default:
-		t.Error("a killed server isn't done")
+		t.Error("Done is not closed after Kill")
 	}
 	if got := count(t, start(t, dir, postgres.Port(server.Port()))); got != 1000 {
 		t.Errorf("%d rows after kill -9, want 1000", got)
 	}
 }
 
-func TestAFolderHasOneServer(t *testing.T) {
+func TestLocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	start(t, dir)
 	_, err := postgres.Start(t.Context(), dir)
 	if !errors.Is(err, postgres.ErrLocked) {
-		t.Fatalf("a second server on the same folder: %v, want ErrLocked", err)
+		t.Fatalf("second server in the same directory: got %v, want ErrLocked", err)
 	}
 	if want := dir + " is in use by another process"; err.Error() != want {
 		t.Errorf("error %q, want %q", err, want)
 	}
 }
 
-func TestPidFileOfSomeoneElse(t *testing.T) {
+func TestStalePidFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server := start(t, dir)
@@ -77,8 +77,8 @@ func TestPidFileOfSomeoneElse(t *testing.T) {
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	// After a reboot the number may belong to any process; one of PostgreSQL's own
-	// user is what PostgreSQL itself would stumble over.
+	// After a reboot the number may belong to any process. PostgreSQL fails to start if it is
+	// one of its own user.
 	other := exec.Command("sleep", "60")
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestPidFileOfSomeoneElse(t *testing.T) {
 	start(t, dir)
 }
 
-func TestUnfinishedClusterIsMadeAnew(t *testing.T) {
+func TestUnfinishedCluster(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "data.new", "base"), 0o700); err != nil {
@@ -100,8 +100,9 @@ func TestUnfinishedClusterIsMadeAnew(t *testing.T) {
 	start(t, dir)
 }
 
-// A checkout below /root is such a folder.
-func TestFolderOthersCannotReach(t *testing.T) {
+// TestPrivateParent starts a server in a directory whose parent other users can't read, such
+// as a checkout below /root.
+func TestPrivateParent(t *testing.T) {
 	t.Parallel()
 	private := filepath.Join(t.TempDir(), "private")
 	if err := os.Mkdir(private, 0o700); err != nil {
@@ -111,7 +112,7 @@ func TestFolderOthersCannotReach(t *testing.T) {
 	execute(t, server, `CREATE TABLE fact (id int)`, `CHECKPOINT`)
 }
 
-func TestTimescaleIsLoadedWhereItIs(t *testing.T) {
+func TestTimescale(t *testing.T) {
 	t.Parallel()
 	server := start(t, t.TempDir())
 	conn := connect(t, server)
@@ -132,9 +133,9 @@ func TestTimescaleIsLoadedWhereItIs(t *testing.T) {
 	}
 }
 
-func TestErrorsAreOneClearLine(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	t.Parallel()
-	t.Run("data of another version", func(t *testing.T) {
+	t.Run("data of other version", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 		if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
@@ -144,9 +145,9 @@ func TestErrorsAreOneClearLine(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := postgres.Start(t.Context(), dir)
-		wantLine(t, err, "the data was made by PostgreSQL 9", "install the Debian package postgresql-9")
+		wantLine(t, err, "the data was created by PostgreSQL 9", "install the Debian package postgresql-9")
 	})
-	t.Run("the port is taken", func(t *testing.T) {
+	t.Run("port in use", func(t *testing.T) {
 		t.Parallel()
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -155,13 +156,13 @@ func TestErrorsAreOneClearLine(t *testing.T) {
 		defer func() { _ = listener.Close() }()
 		dir := t.TempDir()
 		_, err = postgres.Start(t.Context(), dir, postgres.WithoutSync(), postgres.Port(listener.Addr().(*net.TCPAddr).Port))
-		wantLine(t, err, "PostgreSQL ended while starting", filepath.Join(dir, "log"))
+		wantLine(t, err, "PostgreSQL exited while starting", filepath.Join(dir, "log"))
 	})
 }
 
 func TestNotInstalled(t *testing.T) {
 	t.Parallel()
-	// A machine without PostgreSQL can't be had here; its message can.
+	// The tests need PostgreSQL, so this checks the message only.
 	wantLine(t, postgres.ErrNotInstalled, "install the Debian package postgresql")
 }
 
@@ -175,7 +176,7 @@ func wantLine(t *testing.T, err error, parts ...string) {
 	}
 	for _, part := range parts {
 		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error %q does not say %q", err, part)
+			t.Errorf("error %q does not contain %q", err, part)
 		}
 	}
 }

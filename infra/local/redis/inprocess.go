@@ -9,8 +9,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 )
 
-// Memory is a stand-in for a Redis server, inside this process. What it holds is
-// gone when it stops.
+// Memory is an in-process stand-in for a Redis server. Its data is lost when it stops.
 type Memory struct {
 	server *miniredis.Miniredis
 	cancel context.CancelFunc
@@ -29,7 +28,8 @@ func InProcess() (*Memory, error) {
 	return m, nil
 }
 
-// expire moves the stand-in's clock, by which keys expire: it doesn't do so itself.
+// expire advances the clock of the stand-in, which does not run by itself, so that keys
+// expire.
 func expire(ctx context.Context, server *miniredis.Miniredis) {
 	const step = 100 * time.Millisecond
 	ticker := time.NewTicker(step)
@@ -46,10 +46,10 @@ func expire(ctx context.Context, server *miniredis.Miniredis) {
 	}
 }
 
-// URL is the stand-in's address, as REDIS_URL takes it.
+// URL returns the URL of the stand-in, in the form of REDIS_URL.
 func (m *Memory) URL() string { return "redis://" + m.server.Addr() + "/0" }
 
-// Stop ends the stand-in.
+// Stop stops the stand-in.
 func (m *Memory) Stop(context.Context) error {
 	m.cancel()
 	m.clock.Wait()

@@ -1,11 +1,10 @@
-// Package redis starts a real Redis server from the program that this machine
-// has, for `make run` and for tests; InProcess is the stand-in for a machine
-// without one.
+// Package redis starts a Redis server from the installed program, for `make run` and for
+// tests. InProcess is a stand-in for machines without Redis.
 //
-// The server listens on 127.0.0.1 only and trusts everyone there: it must never
-// be used where strangers can log in. It ends with this process, however that
-// dies (on Linux), and keeps its data in an append-only file. Started by root it
-// runs as the owner of its data, at first the user "postgres" or "nobody".
+// The server listens on 127.0.0.1 only and trusts every local user: never use it on a
+// machine where strangers can log in. On Linux it ends with this process, even if that is
+// killed. It stores its data in an append-only file. Under root it runs as the owner of its
+// data: the user "postgres" or "nobody" if the data is new.
 package redis
 
 import (
@@ -23,13 +22,13 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/internal/child"
 )
 
-// ErrNotInstalled says that this machine has no Redis server.
+// ErrNotInstalled means that this machine has no Redis server.
 var ErrNotInstalled = errors.New("no Redis server found (redis-server in PATH): install the Debian package redis-server")
 
-// ErrLocked says that another process uses the folder.
+// ErrLocked means that another process uses the directory.
 var ErrLocked = child.ErrLocked
 
-// startTimeout bounds a start, with the reading of the append-only file.
+// startTimeout limits a start, including the loading of the append-only file.
 const startTimeout = time.Minute
 
 // Server is a running Redis server.
@@ -48,30 +47,28 @@ type options struct {
 	fsync string
 }
 
-// Port makes the server listen on that port and no other: for a restart under
-// the same URL. The default is any free port.
+// Port sets the port, for a restart with the same URL. The default is any free port.
 func Port(port int) Option { return func(o *options) { o.port = port } }
 
-// When Redis makes an answered write safe. The names are Redis's own.
+// The values of Redis's appendfsync: when a write is on the disk.
 const (
-	// FsyncAlways: before the answer. Nothing answered is ever lost; the writes that
-	// come together share the wait for the disk. The default.
+	// FsyncAlways syncs before the reply. No acknowledged write is ever lost; concurrent
+	// writes share the wait for the disk. It is the default.
 	FsyncAlways = "always"
-	// FsyncEverySecond: within a second or two, and while the disk is busy with the
-	// second before, Redis holds answered writes in its own memory: a power cut and
-	// kill -9 both lose them.
+	// FsyncEverySecond syncs within a second or two. While the disk is busy, Redis holds
+	// acknowledged writes in its own memory, so a power failure and kill -9 both lose them.
 	FsyncEverySecond = "everysec"
-	// FsyncNever: when the system likes. Kill -9 loses nothing answered, a power cut
-	// may lose half a minute. For tests.
+	// FsyncNever leaves syncing to the operating system. Kill -9 loses no acknowledged
+	// write; a power failure may lose half a minute. It is for tests.
 	FsyncNever = "no"
 )
 
-// Fsync sets when an answered write is safe.
+// Fsync sets when writes are synced to the disk.
 func Fsync(when string) Option { return func(o *options) { o.fsync = when } }
 
-// Start starts a server with its data in dir, which is made at first, and
-// returns when it answers. What an earlier process left there, running or
-// crashed, is no obstacle; another living process that uses dir is: ErrLocked.
+// Start starts a server with its data in dir, which it creates if needed. It returns when
+// the server accepts connections. It cleans up after an earlier process that crashed. If a
+// live process uses dir, it returns ErrLocked.
 func Start(ctx context.Context, dir string, opts ...Option) (*Server, error) {
 	o := options{fsync: FsyncAlways}
 	for _, opt := range opts {
@@ -88,7 +85,7 @@ func Start(ctx context.Context, dir string, opts ...Option) (*Server, error) {
 		return nil, fmt.Errorf("find %s: %w", dir, err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder for Redis: %w", err)
+		return nil, fmt.Errorf("create the directory of Redis: %w", err)
 	}
 	lock, err := child.Lock(filepath.Join(dir, "lock"))
 	if err != nil {
@@ -106,7 +103,7 @@ func (s *Server) start(ctx context.Context, program, dir string, o options) erro
 	if s.data, err = child.OpenDir(filepath.Join(dir, "data")); err != nil {
 		return err
 	}
-	// A server whose parent has just died may still be ending.
+	// A server whose parent was killed may still be shutting down.
 	if err := child.Finish(ctx, s.data, program, syscall.SIGTERM); err != nil {
 		return err
 	}
@@ -148,23 +145,23 @@ func (s *Server) launch(ctx context.Context, program, log string, o options) err
 
 func (s *Server) addr() string { return "127.0.0.1:" + strconv.Itoa(s.port) }
 
-// URL is the server's address, as REDIS_URL takes it.
+// URL returns the URL of the server, in the form of REDIS_URL.
 func (s *Server) URL() string { return "redis://" + s.addr() + "/0" }
 
-// Port is the TCP port that the server listens on.
+// Port returns the TCP port that the server listens on.
 func (s *Server) Port() int { return s.port }
 
-// Done is closed when the server has ended, for whatever reason.
+// Done returns a channel that is closed when the server has exited for any reason.
 func (s *Server) Done() <-chan struct{} { return s.child.Done() }
 
-// Stop lets the server write everything and end, and frees its folder. When ctx
-// ends first, the server is killed.
+// Stop lets the server write its data and exit, and unlocks its directory. If ctx ends
+// first, it kills the server.
 func (s *Server) Stop(ctx context.Context) error {
 	return errors.Join(s.child.Stop(ctx), s.release())
 }
 
-// Kill ends the server as kill -9 does, and frees its folder: for tests of what
-// a crash does.
+// Kill kills the server, as kill -9 does, and unlocks its directory. It is for tests of
+// crashes.
 func (s *Server) Kill() error {
 	s.child.Kill()
 	return s.release()

@@ -16,11 +16,11 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/redis"
 )
 
-func TestStopAndStartAgain(t *testing.T) {
+func TestRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	server := start(t, dir)
-	set(t, server.URL(), "fact", "kept")
+	set(t, server.URL(), "fact", "value")
 	if err := server.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -28,12 +28,12 @@ func TestStopAndStartAgain(t *testing.T) {
 	if again.URL() != server.URL() {
 		t.Errorf("restarted at %s, want %s", again.URL(), server.URL())
 	}
-	if got := get(t, again.URL(), "fact"); got != "kept" {
+	if got := get(t, again.URL(), "fact"); got != "value" {
 		t.Errorf("after a restart: %q", got)
 	}
 }
 
-func TestKillLosesNoAnsweredWrite(t *testing.T) {
+func TestKill(t *testing.T) {
 	t.Parallel()
 	for _, fsync := range []string{redis.FsyncAlways, redis.FsyncNever} {
 		t.Run(fsync, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestKillLosesNoAnsweredWrite(t *testing.T) {
 			server := start(t, dir, redis.Fsync(fsync))
 			client := connect(t, server.URL())
 			for i := range writes {
-				if err := client.Set(t.Context(), strconv.Itoa(i), "kept", 0).Err(); err != nil {
+				if err := client.Set(t.Context(), strconv.Itoa(i), "value", 0).Err(); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -51,8 +51,8 @@ func TestKillLosesNoAnsweredWrite(t *testing.T) {
 				t.Fatal(err)
 			}
 			again := start(t, dir, redis.Port(server.Port()), redis.Fsync(fsync))
-			if kept := connect(t, again.URL()).DBSize(t.Context()).Val(); kept != writes {
-				t.Errorf("%d of %d answered writes after kill -9", kept, writes)
+			if n := connect(t, again.URL()).DBSize(t.Context()).Val(); n != writes {
+				t.Errorf("%d of %d acknowledged writes after kill -9", n, writes)
 			}
 		})
 	}
@@ -76,30 +76,31 @@ func TestFsync(t *testing.T) {
 	}
 }
 
-func TestAFolderHasOneServer(t *testing.T) {
+func TestLocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	start(t, dir)
 	if _, err := redis.Start(t.Context(), dir); !errors.Is(err, redis.ErrLocked) {
-		t.Errorf("a second server on the same folder: %v, want ErrLocked", err)
+		t.Errorf("second server in the same directory: got %v, want ErrLocked", err)
 	}
 }
 
-// A checkout below /root is such a folder.
-func TestFolderOthersCannotReach(t *testing.T) {
+// TestPrivateParent starts a server in a directory whose parent other users can't read, such
+// as a checkout below /root.
+func TestPrivateParent(t *testing.T) {
 	t.Parallel()
 	private := filepath.Join(t.TempDir(), "private")
 	if err := os.Mkdir(private, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	server := start(t, filepath.Join(private, "redis"))
-	set(t, server.URL(), "fact", "kept")
+	set(t, server.URL(), "fact", "value")
 	if err := connect(t, server.URL()).BgRewriteAOF(t.Context()).Err(); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestPortTaken(t *testing.T) {
+func TestPortInUse(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -109,7 +110,7 @@ func TestPortTaken(t *testing.T) {
 	dir := t.TempDir()
 	_, err = redis.Start(t.Context(), dir, redis.Port(listener.Addr().(*net.TCPAddr).Port))
 	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), filepath.Join(dir, "log")) {
-		t.Errorf("on a taken port: %v, want one line that names the log", err)
+		t.Errorf("port in use: got %v, want one line that names the log", err)
 	}
 }
 
@@ -128,25 +129,25 @@ func TestInProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := connect(t, memory.URL())
-	if err := client.Set(t.Context(), "short", "life", time.Hour).Err(); err != nil {
+	if err := client.Set(t.Context(), "temporary", "value", time.Hour).Err(); err != nil {
 		t.Fatal(err)
 	}
-	set(t, memory.URL(), "fact", "kept")
-	if got := get(t, memory.URL(), "short"); got != "life" {
+	set(t, memory.URL(), "fact", "value")
+	if got := get(t, memory.URL(), "temporary"); got != "value" {
 		t.Errorf("before it expires: %q", got)
 	}
-	if err := client.PExpire(t.Context(), "short", time.Millisecond).Err(); err != nil {
+	if err := client.PExpire(t.Context(), "temporary", time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
 	}
-	localtest.Eventually(t, "the key expires", func() bool { return get(t, memory.URL(), "short") == "" })
-	if got := get(t, memory.URL(), "fact"); got != "kept" {
+	localtest.Eventually(t, "the key expires", func() bool { return get(t, memory.URL(), "temporary") == "" })
+	if got := get(t, memory.URL(), "fact"); got != "value" {
 		t.Errorf("a key without expiry: %q", got)
 	}
 	if err := memory.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if err := client.Ping(t.Context()).Err(); err == nil {
-		t.Error("a stopped stand-in answers")
+		t.Error("a stopped stand-in responds")
 	}
 }
 

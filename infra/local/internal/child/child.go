@@ -1,8 +1,8 @@
-// Package child runs a server program (PostgreSQL, Redis) as a child of this
-// process: as an unprivileged user, in a directory that this process has
-// locked, and never longer than this process lives.
+// Package child runs a server program, such as PostgreSQL or Redis, as a child process: as
+// an unprivileged user, in a directory that this process has locked, and never longer than
+// this process lives.
 //
-// It knows nothing of what the programs do.
+// It is independent of the programs it runs.
 package child
 
 import (
@@ -24,45 +24,44 @@ import (
 	"time"
 )
 
-// ErrLocked says that another process uses the directory.
+// ErrLocked means that another process uses the directory.
 var ErrLocked = errors.New("in use by another process")
 
-// Command is what to run.
+// Command describes a program to run.
 type Command struct {
-	// Name is how errors call the program, such as "PostgreSQL".
+	// Name is the program's name in errors, such as "PostgreSQL".
 	Name string
 	// Args are the program's path and arguments.
 	Args []string
-	// Dir is the directory that the program works in.
+	// Dir is the program's data directory.
 	Dir *Dir
-	// Log is the file that takes the program's output.
+	// Log is the file for the program's output.
 	Log string
-	// ReadyLine is what the program writes to its log once it takes connections.
+	// ReadyLine is the text that the program logs once it accepts connections.
 	ReadyLine string
-	// StopSignal ends the program in good order. It is sent by Stop, and by the
-	// kernel (on Linux) when this process dies.
+	// StopSignal makes the program shut down cleanly. Stop sends it, and on Linux the kernel
+	// when this process dies.
 	StopSignal syscall.Signal
 }
 
-// A Dir is a directory that belongs to an unprivileged user, for a program that
-// runs as that user.
+// Dir is a directory owned by an unprivileged user, for a program that runs as that user.
 type Dir struct {
 	path string
 	file *os.File
-	// owner is nil when this process isn't root: then the program runs as we do.
+	// owner is nil if this process is not root: then the program runs as the same user.
 	owner *syscall.Credential
 }
 
-// OpenDir makes the directory, if need be, and finds out who will use it: this
-// process's own user; or, for root, whom servers like PostgreSQL refuse, the
-// owner of the directory, and for a new one the user "postgres" or "nobody".
+// OpenDir opens a directory, and creates it if needed. Programs run as the user of this
+// process or, since servers such as PostgreSQL refuse to run as root, under root as the owner
+// of the directory; a new directory gets the owner "postgres" or "nobody".
 func OpenDir(path string) (*Dir, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", path, err)
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("make a data directory: %w", err)
+		return nil, fmt.Errorf("create a data directory: %w", err)
 	}
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return nil, fmt.Errorf("find %s: %w", path, err)
@@ -80,7 +79,8 @@ func OpenDir(path string) (*Dir, error) {
 	return dir, nil
 }
 
-// unprivileged finds the user for a directory, and gives it to that user.
+// unprivileged returns the unprivileged user for a directory, and makes a directory of root
+// that user's.
 func unprivileged(dir *os.File) (*syscall.Credential, error) {
 	info, err := dir.Stat()
 	if err != nil {
@@ -100,16 +100,16 @@ func unprivileged(dir *os.File) (*syscall.Credential, error) {
 			continue
 		}
 		if err := dir.Chown(int(uid), int(gid)); err != nil {
-			return nil, fmt.Errorf("give %s to the user %s: %w", dir.Name(), name, err)
+			return nil, fmt.Errorf("change the owner of %s to %s: %w", dir.Name(), name, err)
 		}
 		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 	}
 	return nil, errors.New("no unprivileged user to run servers as: neither postgres nor nobody exists")
 }
 
-// String is the directory as its program must be told it. A checkout in
-// /root can't be reached by the unprivileged user by its path; by a file
-// descriptor that the program inherits it can.
+// String returns the path of the directory to pass to its program. The unprivileged user
+// can't reach a checkout in /root by its path, so that program gets an inherited file
+// descriptor.
 func (d *Dir) String() string {
 	if d.owner != nil && runtime.GOOS == "linux" {
 		return "/proc/self/fd/3"
@@ -117,29 +117,29 @@ func (d *Dir) String() string {
 	return d.path
 }
 
-// Path is the directory's real absolute path.
+// Path returns the real absolute path of the directory.
 func (d *Dir) Path() string { return d.path }
 
-// Close frees the directory; programs that run in it are not disturbed.
+// Close closes the directory. It does not affect programs that run in it.
 func (d *Dir) Close() error { return d.file.Close() }
 
-// command prepares args to run for the directory.
+// command returns a command to run in the directory.
 func (d *Dir) command(ctx context.Context, args []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"LC_ALL=C", "TZ=UTC", "PATH=" + os.Getenv("PATH")}
 	cmd.ExtraFiles = []*os.File{d.file} // file descriptor 3
-	// A Ctrl-C in the terminal is for this process: it stops the child in order.
+	// Ctrl-C must reach only this process, which stops the child cleanly.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: d.owner}
 	return cmd
 }
 
-// Run runs a program for the directory to its end. Its error has what the
-// program said last.
+// Run runs a program in the directory and waits for it. The error has the last line of its
+// output.
 func (d *Dir) Run(ctx context.Context, args ...string) error {
 	var output bytes.Buffer
 	cmd := d.command(ctx, args)
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with its own children
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // including its children
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("run %s: %w: %s", filepath.Base(args[0]), err, lastLine(output.String()))
@@ -147,13 +147,13 @@ func (d *Dir) Run(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// Child is a program that runs.
+// Child is a running program.
 type Child struct {
 	command Command
-	logFrom int64 // where this run begins in the log
+	logFrom int64 // offset of this run in the log
 	pid     int
 	done    chan struct{}
-	err     error // why it ended; set before done is closed
+	err     error // result of the program; set before done is closed
 }
 
 // Start starts the program.
@@ -163,18 +163,18 @@ func Start(command Command) (*Child, error) {
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	cmd := command.Dir.command(context.Background(), command.Args) // it runs until Stop or Kill
+	cmd := command.Dir.command(context.Background(), command.Args) // runs until Stop or Kill
 	cmd.Stdout, cmd.Stderr = log, log
 	dieWithParent(cmd.SysProcAttr, command.StopSignal)
 
 	info, err := log.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("look at a log: %w", err)
+		return nil, fmt.Errorf("stat a log: %w", err)
 	}
 	c := &Child{command: command, logFrom: info.Size(), done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// The kernel takes the end of the thread that forked for the parent's.
+		// The kernel treats the end of the thread that forked as the death of the parent.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -193,15 +193,15 @@ func Start(command Command) (*Child, error) {
 	return c, nil
 }
 
-// Pid is the program's process id.
+// Pid returns the process id of the program.
 func (c *Child) Pid() int { return c.pid }
 
-// Done is closed when the program has ended, for whatever reason.
+// Done returns a channel that is closed when the program has exited for any reason.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// WaitReady returns when the program takes connections. It asks the program's
-// log: whoever answers at its port need not be this program. It fails when the
-// program or ctx ends first.
+// WaitReady returns when the program accepts connections, or with an error when the program
+// or ctx ends first. It reads the program's log, since another program might listen on the
+// port.
 func (c *Child) WaitReady(ctx context.Context) error {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
@@ -220,14 +220,14 @@ func (c *Child) WaitReady(ctx context.Context) error {
 			}
 			return &EndedError{Name: c.command.Name, Path: c.command.Log, Log: log}
 		case <-ctx.Done():
-			return fmt.Errorf("%s did not get ready: %w (its log: %s)",
+			return fmt.Errorf("%s did not become ready: %w (its log: %s)",
 				c.command.Name, context.Cause(ctx), c.command.Log)
 		case <-ticker.C:
 		}
 	}
 }
 
-// log is what the program has written in this run.
+// log returns the output of this run.
 func (c *Child) log() (string, error) {
 	log, err := os.ReadFile(c.command.Log)
 	if err != nil {
@@ -236,18 +236,17 @@ func (c *Child) log() (string, error) {
 	return string(log[min(c.logFrom, int64(len(log))):]), nil
 }
 
-// EndedError says that a program ended before it was ready.
+// EndedError means that a program exited before it was ready.
 type EndedError struct{ Name, Path, Log string }
 
 func (e *EndedError) Error() string {
-	return fmt.Sprintf("%s ended while starting: %s (its log: %s)", e.Name, lastLine(e.Log), e.Path)
+	return fmt.Sprintf("%s exited while starting: %s (its log: %s)", e.Name, lastLine(e.Log), e.Path)
 }
 
-// PortTaken tells whether the program ended because its port was in use.
-func (e *EndedError) PortTaken() bool { return strings.Contains(e.Log, "Address already in use") }
+// PortInUse reports whether the program exited because its port was in use.
+func (e *EndedError) PortInUse() bool { return strings.Contains(e.Log, "Address already in use") }
 
-// Stop ends the program in good order and waits for it. When ctx ends first, the
-// program is killed.
+// Stop stops the program cleanly and waits for it. If ctx ends first, it kills the program.
 func (c *Child) Stop(ctx context.Context) error {
 	select {
 	case <-c.done:
@@ -262,23 +261,22 @@ func (c *Child) Stop(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		c.Kill()
-		return fmt.Errorf("stop %s: killed, since it did not end: %w", c.command.Name, context.Cause(ctx))
+		return fmt.Errorf("stop %s: killed because it did not exit: %w", c.command.Name, context.Cause(ctx))
 	}
 }
 
-// Kill ends the program and its children at once, as kill -9 does, and waits
-// until they are gone.
+// Kill kills the program and its children, as kill -9 does, and waits for them.
 func (c *Child) Kill() {
-	// Stopped, it starts no further children while they are being killed.
+	// A stopped program starts no further children while they are killed.
 	_ = syscall.Kill(c.pid, syscall.SIGSTOP)
 	_ = syscall.Kill(c.pid, syscall.SIGKILL)
 	<-c.done
-	// Nothing outlives SIGKILL, so this ends without a deadline.
+	// Nothing survives SIGKILL, so no deadline is needed.
 	_ = Finish(context.Background(), c.command.Dir, c.command.Args[0], syscall.SIGKILL)
 }
 
-// Finish sends a signal to every process of the program that works in the
-// directory, and returns when none is left.
+// Finish sends a signal to every process of the program that runs in the directory, and
+// returns when all have exited.
 func Finish(ctx context.Context, dir *Dir, program string, signal syscall.Signal) error {
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
@@ -290,20 +288,20 @@ func Finish(ctx context.Context, dir *Dir, program string, signal syscall.Signal
 		}
 		for _, pid := range pids {
 			if !signalled[pid] {
-				_ = syscall.Kill(pid, signal) // it may have ended by now
+				_ = syscall.Kill(pid, signal) // it may have exited by now
 				signalled[pid] = true
 			}
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return fmt.Errorf("wait for an earlier %s in %s to end: %w", filepath.Base(program), dir.path, context.Cause(ctx))
+			return fmt.Errorf("wait for an earlier %s in %s to exit: %w", filepath.Base(program), dir.path, context.Cause(ctx))
 		}
 	}
 }
 
-// Lock takes the lock of a directory, which frees itself when this process
-// ends. It fails with ErrLocked when another process has it.
+// Lock locks a file, until it is closed or this process ends. It returns ErrLocked if
+// another process has the lock.
 func Lock(path string) (io.Closer, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -319,11 +317,11 @@ func Lock(path string) (io.Closer, error) {
 	return file, nil
 }
 
-// portTries is how often OnPort looks for a free port.
+// portTries is the number of free ports that OnPort tries.
 const portTries = 5
 
-// OnPort calls launch with the port; or, when it is 0, with one that nobody
-// listens on, and once more with another when somebody was faster.
+// OnPort calls launch with the port. If the port is 0, it uses a free port, and tries again
+// with another if some program has taken the port meanwhile.
 func OnPort(ctx context.Context, port int, launch func(port int) error) error {
 	if port != 0 {
 		return launch(port)
@@ -334,7 +332,7 @@ func OnPort(ctx context.Context, port int, launch func(port int) error) error {
 			return err
 		}
 		err = launch(port)
-		if ended, ok := errors.AsType[*EndedError](err); ok && ended.PortTaken() && try < portTries {
+		if ended, ok := errors.AsType[*EndedError](err); ok && ended.PortInUse() && try < portTries {
 			continue
 		}
 		return err
@@ -354,7 +352,7 @@ func freePort(ctx context.Context) (int, error) {
 	return strconv.Atoi(port)
 }
 
-// maxLog is the size, in bytes, from which a log is begun anew at start.
+// maxLog is the size in bytes above which a log is truncated at the start.
 const maxLog = 1 << 20
 
 func openLog(path string) (*os.File, error) {
@@ -369,7 +367,7 @@ func openLog(path string) (*os.File, error) {
 	return file, nil
 }
 
-// lastLine is the last thing that a program said, and rather the last fatal one.
+// lastLine returns the last line with FATAL, or else the last line.
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for _, line := range slices.Backward(lines) {

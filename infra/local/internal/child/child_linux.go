@@ -8,19 +8,19 @@ import (
 	"syscall"
 )
 
-// CanSeeProcesses tells whether Finish sees the processes of a directory here.
+// CanSeeProcesses reports whether Finish can find processes on this system.
 const CanSeeProcesses = true
 
-// dieWithParent makes the kernel send signal to the child when this process dies.
+// dieWithParent makes the kernel send a signal to the child when this process dies.
 func dieWithParent(attr *syscall.SysProcAttr, signal syscall.Signal) { attr.Pdeathsig = signal }
 
-// processes returns the ids of the processes of a program that work in dir.
+// processes returns the ids of a program's processes whose working directory is dir.
 func processes(dir *Dir, program string) []int {
 	var pids []int
 	links, _ := filepath.Glob("/proc/[0-9]*/cwd") // the pattern is well formed
 	for _, link := range links {
 		process := filepath.Dir(link)
-		// Errors are of processes that have ended or are other users'.
+		// Errors are expected for processes that have exited or that other users own.
 		if target, err := os.Readlink(link); err != nil || target != dir.path {
 			continue
 		}

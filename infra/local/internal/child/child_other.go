@@ -4,12 +4,12 @@ package child
 
 import "syscall"
 
-// CanSeeProcesses tells whether Finish sees the processes of a directory here.
+// CanSeeProcesses reports whether Finish can find processes on this system.
 const CanSeeProcesses = false
 
-// dieWithParent does nothing here: only Linux tells a child of its parent's death.
+// dieWithParent does nothing: only Linux signals a child when its parent dies.
 func dieWithParent(*syscall.SysProcAttr, syscall.Signal) {}
 
-// processes can't be told from outside here. PostgreSQL's end by themselves when
-// the first of them is gone.
+// processes returns nothing: there is no portable way to find them. PostgreSQL's processes
+// exit when the postmaster does.
 func processes(*Dir, string) []int { return nil }
