@@ -20,7 +20,7 @@ import (
 
 const adminToken = "the owner's token"
 
-// cluster starts a Redis Cluster of three servers and returns the URL that names them.
+// cluster starts a Redis Cluster of three servers and returns its URL.
 func cluster(t *testing.T) string {
 	t.Helper()
 	const servers, slots = 3, 16384
@@ -35,7 +35,7 @@ func cluster(t *testing.T) string {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-		client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + port, MaxRetries: 100}) // until it has started
+		client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + port, MaxRetries: 100}) // retry until it has started
 		t.Cleanup(func() { _ = client.Close() })
 		addresses, clients, buses = append(addresses, "127.0.0.1:"+port), append(clients, client), append(buses, bus)
 	}
@@ -63,9 +63,9 @@ func cluster(t *testing.T) string {
 	return "redis://" + addresses[0] + "?addr=" + strings.Join(addresses[1:], "&addr=")
 }
 
-// TestOnARedisCluster takes events in and stores them with the shards of the queue on
-// several servers.
-func TestOnARedisCluster(t *testing.T) {
+// TestRedisCluster accepts and stores events with the shards of the queue on several
+// servers.
+func TestRedisCluster(t *testing.T) {
 	t.Parallel()
 	redisURL := cluster(t)
 	process := host.NewProcess(map[string]string{
@@ -95,7 +95,7 @@ func TestOnARedisCluster(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = instance.Close(t.Context()) })
 		all[f.Name] = instance
-		if f.Name == "schema-guard" { // which makes the tables
+		if f.Name == "schema-guard" { // creates the tables
 			ask(f.Name, "POST", "/", "{}", owner...)
 		}
 	}
@@ -107,11 +107,11 @@ func TestOnARedisCluster(t *testing.T) {
 			"User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0")
 	}
 	if done := ask("aggregate", "POST", "/", "{}", owner...); !strings.Contains(done, `"events":50`) || !strings.Contains(done, `"backlog":0`) {
-		t.Errorf("aggregate says %s", done)
+		t.Errorf("aggregate responds %s", done)
 	}
 	numbers := ask("query", "POST", "/api/v2/query", `{"site_id":"example.com","metrics":["visitors"],"date_range":"day"}`, owner...)
 	if !strings.Contains(numbers, `"metrics":[50]`) {
-		t.Errorf("the numbers are %s", numbers)
+		t.Errorf("got numbers %s", numbers)
 	}
 	options, err := redis.ParseClusterURL(redisURL)
 	if err != nil {
@@ -128,6 +128,6 @@ func TestOnARedisCluster(t *testing.T) {
 		used[server.Options().Addr] = true
 	}
 	if len(used) < 2 {
-		t.Errorf("the shards are on %v", used)
+		t.Errorf("got shards on %v, want several servers", used)
 	}
 }

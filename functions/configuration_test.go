@@ -18,23 +18,24 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-// reference is where all variables are listed. With UPDATE=1 the test writes it.
+// reference is the document that lists all variables. UPDATE=1 writes it.
 const reference = "../docs/configuration.md"
 
 const aboutConfiguration = `# Configuration
 
-A function is configured by environment variables. A value that is wrong, or a name that is
-wrong by one letter, stops its start with one line that says what would be right.
+Functions are configured with environment variables. If a value is invalid or a name is
+misspelled by one letter, the function does not start and prints one line that says what is
+valid.
 
-Secrets can come as files, too: in the file that the variable with ` + "`_FILE`" + ` added names, or as
-` + "`admin-token` or `ADMIN_TOKEN` in `/var/openfaas/secrets`, `/run/secrets` or `/etc/secrets`" + `, which is
-where OpenFaaS, Docker and Kubernetes put them; on AWS Lambda from Secrets Manager or SSM, under the
-ARN that the variable with ` + "`_ARN`" + ` added has.
+Secrets can also be read from files: from the file that the variable with the suffix ` + "`_FILE`" + ` names,
+or from ` + "`admin-token` or `ADMIN_TOKEN` in `/var/openfaas/secrets`, `/run/secrets` or `/etc/secrets`" + `,
+where OpenFaaS, Docker and Kubernetes mount them. On AWS Lambda they can be read from Secrets Manager
+or SSM; the variable with the suffix ` + "`_ARN`" + ` contains the ARN.
 
-This is written by ` + "`UPDATE=1 go test -run Configuration ./functions`" + ` from the code; change it there.
+This document is generated from the code by ` + "`UPDATE=1 go test -run Configuration ./functions`" + `.
 `
 
-// TestConfiguration compares the reference with what the functions say.
+// TestConfiguration compares the reference with the configurations of the functions.
 func TestConfiguration(t *testing.T) {
 	t.Parallel()
 	s := platformtest.ReadStack(t)
@@ -60,7 +61,7 @@ func TestConfiguration(t *testing.T) {
 		}
 		var changed []string
 		for _, name := range slices.Sorted(maps.Keys(set)) {
-			if strings.ToUpper(name) == name { // others are OpenFaaS's own
+			if strings.ToUpper(name) == name { // others belong to OpenFaaS
 				changed = append(changed, fmt.Sprintf("`%s=%s`", name, set[name]))
 			}
 		}
@@ -86,12 +87,12 @@ func TestConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(text.String(), string(written)); diff != "" {
-		t.Errorf("%s is not what the code says; UPDATE=1 go test -run Configuration ./functions writes it anew: -code +document\n%s", reference, diff)
+		t.Errorf("%s is out of date; update it with UPDATE=1 go test -run Configuration ./functions: -code +document\n%s", reference, diff)
 	}
 }
 
-// TestWrongValues starts each function with each of its variables wrong.
-func TestWrongValues(t *testing.T) {
+// TestInvalidValues starts each function with an invalid value of each of its variables.
+func TestInvalidValues(t *testing.T) {
 	t.Parallel()
 	database, redis := localtest.Postgres(t), localtest.Redis(t)
 	for _, f := range functions.All() {
@@ -100,34 +101,34 @@ func TestWrongValues(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, v := range variables {
-			var wrong []string
+			var invalid []string
 			switch {
 			case v.Secret && v.Required:
-				wrong = []string{"", "short"}
+				invalid = []string{"", "short"}
 			case v.Name == "SUBJECT_KEY":
-				wrong = []string{"short"}
+				invalid = []string{"short"}
 			case v.Name == "GEO_DATABASE", v.Name == "DATACENTER_NETWORKS":
-				wrong = []string{"/no/such/file", "configuration_test.go"}
+				invalid = []string{"/no/such/file", "configuration_test.go"}
 			case v.Name == "TRUSTED_PROXY_HEADER":
-				wrong = []string{"not a header"}
+				invalid = []string{"not a header"}
 			case strings.Contains(v.Kind, "duration"):
-				wrong = []string{"5", "-5s", "soon"}
+				invalid = []string{"5", "-5s", "soon"}
 			case strings.Contains(v.Kind, "whole number"):
-				wrong = []string{"1.5", "-5", "many"}
+				invalid = []string{"1.5", "-5", "many"}
 			default:
-				t.Errorf("nobody knows what is wrong for %s of %s", v.Name, f.Name)
+				t.Errorf("the test has no invalid value for %s of %s", v.Name, f.Name)
 			}
-			for _, value := range wrong {
+			for _, value := range invalid {
 				t.Run(fmt.Sprintf("%s/%s=%s", f.Name, v.Name, value), func(t *testing.T) {
 					t.Parallel()
-					checkRefused(t, f, database, redis, v.Name, value)
+					checkInvalid(t, f, database, redis, v.Name, value)
 				})
 			}
 		}
 	}
 }
 
-func checkRefused(t *testing.T, f functions.Function, database, redis, name, value string) {
+func checkInvalid(t *testing.T, f functions.Function, database, redis, name, value string) {
 	t.Helper()
 	environment := map[string]string{
 		"ADMIN_TOKEN": strings.Repeat("token", 4), "DATABASE_URL": database, "REDIS_URL": redis, "TRUSTED_PROXY_HOPS": "1", name: value,
@@ -135,6 +136,6 @@ func checkRefused(t *testing.T, f functions.Function, database, redis, name, val
 	process := host.NewProcess(environment, slog.New(slog.DiscardHandler))
 	defer process.Close()
 	if _, err := host.Build(t.Context(), process.Env(f.Name), f.New); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(host.OneLine(f.Name, err), "\n") {
-		t.Errorf("%v", err)
+		t.Errorf("got error %v, want one line that names %s", err, name)
 	}
 }

@@ -1,6 +1,6 @@
-// Package functions knows all functions of the platform, for what runs several of
-// them or any one of them: `make run` and Knative's build. A deployed function
-// must never import it, lest every image has all of them.
+// Package functions lists all functions of the platform, for programs that run several of
+// them or an arbitrary one: `make run` and Knative's build. A deployed function must never
+// import it, since its image would then contain all functions.
 package functions
 
 import (
@@ -14,22 +14,22 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-// Function is one function of the platform.
+// Function is a function of the platform.
 type Function struct {
-	// Name is that of its folder, and of its URLs: /function/<Name>/.
+	// Name is the name of its folder, also used in its URLs: /function/<Name>/.
 	Name string
-	// New builds it.
+	// New builds the function.
 	New host.New
-	// Schedule is the cron expression by which a platform must POST / to it; empty
-	// when it only answers.
+	// Schedule is the cron expression for the platform's POST / to the function; empty for
+	// functions without a schedule.
 	Schedule string
 }
 
-// everyMinute is as often as cron can call.
+// everyMinute is the shortest interval of cron.
 const everyMinute = "* * * * *"
 
-// All returns the functions in the order in which they can be started on an empty
-// database: schema-guard makes the tables that the others want.
+// All returns the functions in an order in which they can start on an empty database:
+// schema-guard creates the tables that the others need.
 func All() []Function {
 	return []Function{
 		{Name: "schema-guard", New: schemaguard.New, Schedule: everyMinute},
@@ -42,7 +42,7 @@ func All() []Function {
 	}
 }
 
-// Find returns the function of that name.
+// Find returns the named function.
 func Find(name string) (Function, bool) {
 	for _, f := range All() {
 		if f.Name == name {

@@ -18,10 +18,10 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
-// coldStarts is how often each program is started.
+// coldStarts is the number of starts of each program.
 const coldStarts = 20
 
-// nothing is a program that answers as soon as a program can.
+// nothing is a minimal program that responds to requests.
 const nothing = `package main
 
 import (
@@ -34,10 +34,9 @@ func main() {
 }
 `
 
-// BenchmarkStart starts each function, as it is in its image, and reports the time from the
-// start of the process to its first good answer, of track to the 202 for an event, in the
-// middle of twenty; how many times as long that is as of a program that does nothing; and
-// how much memory it then has.
+// BenchmarkStart starts each function as in its image. It reports the median time from the
+// start of the process to the first successful response (for track, the 202 for an event),
+// the ratio to the time of a minimal program, and the memory that the process uses then.
 func BenchmarkStart(b *testing.B) {
 	dir := b.TempDir()
 	source := filepath.Join(dir, "nothing.go")
@@ -73,7 +72,7 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// measureStarts returns the middle one of the times.
+// measureStarts returns the median of the times.
 func measureStarts(b *testing.B, program string, environment []string, answered func(at string) bool, least time.Duration) time.Duration {
 	b.Helper()
 	var took []time.Duration
@@ -90,7 +89,7 @@ func measureStarts(b *testing.B, program string, environment []string, answered 
 			at := "http://127.0.0.1:" + port + "/"
 			for !answered(at) {
 				if time.Since(began) > 10*time.Second {
-					b.Fatal("it does not answer")
+					b.Fatal("the program does not respond")
 				}
 			}
 			took = append(took, time.Since(began))
@@ -112,8 +111,8 @@ func measureStarts(b *testing.B, program string, environment []string, answered 
 	return middle
 }
 
-// answers tells whether a function answers with a status yet; each time over a connection of
-// its own.
+// answers reports whether a function responds with a status. It uses a new connection for
+// each request.
 func answers(b *testing.B, method, url string, status int) bool {
 	b.Helper()
 	const view = `{"site":"example.com","type":"view","url":"https://example.com/"}`
@@ -134,7 +133,7 @@ func answers(b *testing.B, method, url string, status int) bool {
 	return response.StatusCode == status
 }
 
-// residentMegabytes is how much memory a process has.
+// residentMegabytes returns the resident memory of a process.
 func residentMegabytes(b *testing.B, process int) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", process))

@@ -1,6 +1,5 @@
-// Package dashboard is the function that serves the web pages of the dashboard and
-// signs people in. It touches neither database nor queue: the pages ask the other
-// functions.
+// Package dashboard is the function that serves the web pages of the dashboard and manages
+// sessions. It uses neither the database nor the queue; the pages call the other functions.
 package dashboard
 
 import (
@@ -16,16 +15,16 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-// assets are the pages as `make build` makes them from packages/dashboard. A
-// fresh checkout has none.
+// assets are the pages that `make build` builds from packages/dashboard. They are missing
+// in a fresh checkout.
 //
 //go:embed all:assets
 var assets embed.FS
 
-// maxBody is how many bytes a request may have.
+// maxBody is the maximum size of a request body in bytes.
 const maxBody = 4 << 10
 
-// Config is what the function can be told.
+// Config is the configuration of the function.
 type Config struct {
 	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 16 characters"`
 }
@@ -35,7 +34,7 @@ type function struct {
 	log  *slog.Logger
 }
 
-// New makes the function.
+// New returns the function.
 func New(_ context.Context, env *host.Env) (*host.Function, error) {
 	pages, err := fs.Sub(assets, "assets")
 	if err != nil {
@@ -44,7 +43,7 @@ func New(_ context.Context, env *host.Env) (*host.Function, error) {
 	return build(env, pages)
 }
 
-// build makes the function with other pages than its own.
+// build returns the function with the given pages.
 func build(env *host.Env, pages fs.FS) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
@@ -67,12 +66,12 @@ func build(env *host.Env, pages fs.FS) (*host.Function, error) {
 	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: maxBody}, nil
 }
 
-// credentials is the body that signs in.
+// credentials is the body of a request that starts a session.
 type credentials struct {
 	Token string `json:"token"`
 }
 
-// identity says who is signed in.
+// identity is the document of a session.
 type identity struct {
 	Role string `json:"role"`
 }

@@ -27,7 +27,7 @@ func serve(t *testing.T, build host.New) http.Handler {
 	return instance
 }
 
-// with builds the function with pages of the test's.
+// with returns a host.New that builds the function with the given pages.
 func with(pages fstest.MapFS) host.New {
 	return func(_ context.Context, env *host.Env) (*host.Function, error) { return build(env, pages) }
 }
@@ -72,10 +72,10 @@ func TestFiles(t *testing.T) {
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			answer := get(t, handler, path, nil)
-			h := answer.Header
-			if answer.StatusCode != want.status || h.Get("Content-Type") != want.media || h.Get("Cache-Control") != want.cache {
-				t.Errorf("status %d, Content-Type %q, Cache-Control %q, want %+v", answer.StatusCode, h.Get("Content-Type"), h.Get("Cache-Control"), want)
+			response := get(t, handler, path, nil)
+			h := response.Header
+			if response.StatusCode != want.status || h.Get("Content-Type") != want.media || h.Get("Cache-Control") != want.cache {
+				t.Errorf("status %d, Content-Type %q, Cache-Control %q, want %+v", response.StatusCode, h.Get("Content-Type"), h.Get("Cache-Control"), want)
 			}
 			policy := h.Get("Content-Security-Policy")
 			for _, part := range []string{"default-src 'none'", "script-src 'self';", "frame-ancestors 'none'"} {
@@ -84,13 +84,13 @@ func TestFiles(t *testing.T) {
 				}
 			}
 			if strings.Contains(policy, "unsafe") || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "same-origin" {
-				t.Errorf("headers are %v", h)
+				t.Errorf("got headers %v", h)
 			}
 		})
 	}
 }
 
-func TestFilesAreSentOnce(t *testing.T) {
+func TestETag(t *testing.T) {
 	t.Parallel()
 	handler := serve(t, with(pages()))
 	for name, encoding := range map[string]string{"plain": "identity", "compressed": "gzip, br"} {
@@ -100,7 +100,7 @@ func TestFilesAreSentOnce(t *testing.T) {
 			var body io.Reader = first.Body
 			if name == "compressed" {
 				if got := first.Header.Get("Content-Encoding"); got != "gzip" {
-					t.Fatalf("Content-Encoding is %q", got)
+					t.Fatalf("got Content-Encoding %q, want gzip", got)
 				}
 				var err error
 				if body, err = gzip.NewReader(body); err != nil {
@@ -109,36 +109,36 @@ func TestFilesAreSentOnce(t *testing.T) {
 			}
 			content, err := io.ReadAll(body)
 			if err != nil || string(content) != string(pages()["static/app-3f2a.js"].Data) {
-				t.Errorf("got %d bytes: %v", len(content), err)
+				t.Errorf("got %d bytes and error %v, want the file", len(content), err)
 			}
 			again := get(t, handler, "/static/app-3f2a.js", map[string]string{
 				"Accept-Encoding": encoding, "If-None-Match": first.Header.Get("ETag"),
 			})
 			if again.StatusCode != http.StatusNotModified {
-				t.Errorf("status %d for the tag %s, want 304", again.StatusCode, first.Header.Get("ETag"))
+				t.Errorf("got status %d for ETag %s, want 304", again.StatusCode, first.Header.Get("ETag"))
 			}
 		})
 	}
 	if other := get(t, handler, "/", map[string]string{"If-None-Match": `"another"`}); other.StatusCode != http.StatusOK {
-		t.Errorf("status %d for another tag, want 200", other.StatusCode)
+		t.Errorf("got status %d for another ETag, want 200", other.StatusCode)
 	}
 }
 
 func TestNotBuilt(t *testing.T) {
 	t.Parallel()
 	handler := serve(t, with(fstest.MapFS{".gitkeep": {}}))
-	answer := get(t, handler, "/", nil)
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "make build") {
-		t.Errorf("status %d: %s (%v)", answer.StatusCode, body, err)
+	response := get(t, handler, "/", nil)
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "make build") {
+		t.Errorf("status %d: %s (%v)", response.StatusCode, body, err)
 	}
 }
 
-func TestOwnPages(t *testing.T) {
+func TestEmbeddedPages(t *testing.T) {
 	t.Parallel()
 	handler := serve(t, New)
 	if status := get(t, handler, "/", nil).StatusCode; status != 200 && status != 503 {
-		t.Errorf("status %d, want 200, or 503 before the pages are built", status)
+		t.Errorf("got status %d, want 200, or 503 if the pages are not built", status)
 	}
 }
 
@@ -159,7 +159,7 @@ func TestSession(t *testing.T) {
 	t.Parallel()
 	handler := serve(t, with(pages()))
 	if status := session(handler, "GET", "", nil).StatusCode; status != 401 {
-		t.Errorf("nobody is signed in: status %d, want 401", status)
+		t.Errorf("without a session: got status %d, want 401", status)
 	}
 	in := session(handler, "POST", `{"token":"`+token+`"}`, nil)
 	if in.StatusCode != http.StatusNoContent || len(in.Cookies()) != 1 {
@@ -167,7 +167,7 @@ func TestSession(t *testing.T) {
 	}
 	cookie := in.Cookies()[0]
 	if cookie.Name != "analytics_session" || cookie.Path != "/" || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode {
-		t.Errorf("the cookie is %s", cookie)
+		t.Errorf("got cookie %s", cookie)
 	}
 	who := session(handler, "GET", "", nil, cookie)
 	body, err := io.ReadAll(who.Body)
@@ -180,7 +180,7 @@ func TestSession(t *testing.T) {
 	}
 }
 
-func TestBadSessions(t *testing.T) {
+func TestSessionErrors(t *testing.T) {
 	t.Parallel()
 	handler := serve(t, with(pages()))
 	crossSite := map[string]string{"Sec-Fetch-Site": "cross-site"}
@@ -192,18 +192,18 @@ func TestBadSessions(t *testing.T) {
 		"a wrong token":          {"POST", `{"token":"wrong"}`, nil, 401},
 		"no token":               {"POST", `{}`, nil, 401},
 		"an unknown field":       {"POST", `{"token":"wrong","remember":true}`, nil, 400},
-		"no JSON":                {"POST", `token=wrong`, nil, 400},
+		"not JSON":               {"POST", `token=wrong`, nil, 400},
 		"a form":                 {"POST", `token=wrong`, map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, 415},
-		"too much":               {"POST", strings.Repeat(" ", 5000), nil, 413},
-		"from another site":      {"POST", `{"token":"` + token + `"}`, crossSite, 403},
-		"out, from another site": {"DELETE", "", crossSite, 403},
+		"a large body":           {"POST", strings.Repeat(" ", 5000), nil, 413},
+		"sign in, another site":  {"POST", `{"token":"` + token + `"}`, crossSite, 403},
+		"sign out, another site": {"DELETE", "", crossSite, 403},
 		"another method":         {"PUT", "", nil, 405},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer := session(handler, test.method, test.body, test.headers)
-			if answer.StatusCode != test.status || answer.Header.Get("Content-Type") != "application/problem+json" || len(answer.Cookies()) > 0 {
-				t.Errorf("status %d, want %d: %v", answer.StatusCode, test.status, answer.Header)
+			response := session(handler, test.method, test.body, test.headers)
+			if response.StatusCode != test.status || response.Header.Get("Content-Type") != "application/problem+json" || len(response.Cookies()) > 0 {
+				t.Errorf("status %d, want %d: %v", response.StatusCode, test.status, response.Header)
 			}
 		})
 	}

@@ -19,14 +19,14 @@ import (
 
 const (
 	indexPage = "index.html"
-	// hashed is the folder of files that have a hash of their content in their name.
-	hashed = "static/"
+	// hashedDir is the directory of files whose names contain a hash of their content.
+	hashedDir = "static/"
 
-	// compressed ends the tag of a file in compressed form.
-	compressed = "-gzip"
+	// gzipSuffix is the suffix of the ETag of a gzipSuffix file.
+	gzipSuffix = "-gzip"
 
-	// contentPolicy lets pages load nothing but what this function serves, and talk
-	// to nobody but the installation they come from.
+	// contentPolicy allows pages to load only what this function serves and to connect only
+	// to their own origin.
 	contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; " +
 		"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -43,8 +43,8 @@ type file struct {
 	cache   string
 }
 
-// newFiles reads all pages. None of them being there is no error: the function
-// then says so.
+// newFiles returns a handler that serves the pages. If there are none, it responds that the
+// dashboard is not built.
 func newFiles(pages fs.FS) (http.Handler, error) {
 	f := &files{byPath: map[string]file{}}
 	err := fs.WalkDir(pages, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -59,9 +59,9 @@ func newFiles(pages fs.FS) (http.Handler, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the pages of the dashboard: %w", err)
+		return nil, fmt.Errorf("read dashboard pages: %w", err)
 	}
-	wrap, err := gzhttp.NewWrapper(gzhttp.SuffixETag(compressed), gzhttp.EnableZstd(false))
+	wrap, err := gzhttp.NewWrapper(gzhttp.SuffixETag(gzipSuffix), gzhttp.EnableZstd(false))
 	if err != nil {
 		return nil, fmt.Errorf("set up compression: %w", err)
 	}
@@ -71,7 +71,7 @@ func newFiles(pages fs.FS) (http.Handler, error) {
 func newFile(name string, content []byte) file {
 	sum := sha256.Sum256(content)
 	out := file{content: content, etag: `"` + hex.EncodeToString(sum[:16]) + `"`, cache: "no-cache"}
-	if strings.HasPrefix(name, hashed) {
+	if strings.HasPrefix(name, hashedDir) {
 		out.cache = "public, max-age=31536000, immutable"
 	}
 	if out.media = mediaOf(path.Ext(name)); out.media == "" {
@@ -80,8 +80,8 @@ func newFile(name string, content []byte) file {
 	return out
 }
 
-// mediaOf is the media type of files with an extension. What the system has to say
-// is asked last: a wrong word there must not break the dashboard.
+// mediaOf returns the media type for a file extension. It uses the system's types only for
+// extensions that it does not know, since a wrong type there would break the dashboard.
 func mediaOf(extension string) string {
 	switch extension {
 	case ".html":
@@ -121,15 +121,14 @@ func (f *files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, unsuffixed(r), "", time.Time{}, bytes.NewReader(found.content))
 }
 
-// unsuffixed is a request that asks after the file itself, where the browser has
-// it in compressed form.
+// unsuffixed returns the request without the suffix of compressed files in If-None-Match.
 func unsuffixed(r *http.Request) *http.Request {
 	match := r.Header.Get("If-None-Match")
-	if !strings.Contains(match, compressed+`"`) {
+	if !strings.Contains(match, gzipSuffix+`"`) {
 		return r
 	}
 	r = r.Clone(r.Context())
-	r.Header.Set("If-None-Match", strings.ReplaceAll(match, compressed+`"`, `"`))
+	r.Header.Set("If-None-Match", strings.ReplaceAll(match, gzipSuffix+`"`, `"`))
 	return r
 }
 
@@ -151,10 +150,10 @@ const notBuiltPage = `<!doctype html>
 </html>
 `
 
-// notBuilt answers for a program that was built before its pages.
+// notBuilt responds for a program that was built without its pages.
 func notBuilt(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = w.Write([]byte(notBuiltPage)) // a client that has gone away is nobody's error
+	_, _ = w.Write([]byte(notBuiltPage)) // fails only if the client has disconnected
 }

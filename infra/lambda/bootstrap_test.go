@@ -295,11 +295,11 @@ func (i installation) breaksOff(t *testing.T, database *postgres.Server) {
 	if err := database.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := io.Copy(io.Discard, answer.Body); err == nil || !strings.Contains(err.Error(), "the answer broke off") {
+	if n, err := io.Copy(io.Discard, answer.Body); err == nil || !strings.Contains(err.Error(), "the response was aborted") {
 		t.Errorf("after %d bytes the file ends with %v", n, err)
 	}
 	// With the database away the schedule's call fails, and Lambda is told.
-	if failure := i.call(t, "aggregate"); !strings.Contains(failure, "the call was answered with 500") {
+	if failure := i.call(t, "aggregate"); !strings.Contains(failure, "the scheduled call failed with status 500") {
 		t.Errorf("without a database aggregate says %q", failure)
 	}
 }

@@ -23,57 +23,57 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// arnSuffix ends the variables that name a secret kept by AWS. On Lambda there are no
-// files, and a value in the environment would stand in Lambda's configuration.
+// arnSuffix is the suffix of variables with the ARN of a secret. Lambda has no files for
+// secrets, and the values of its environment variables are visible in its configuration.
 const arnSuffix = "_ARN"
 
 const (
-	// fetchTimeout bounds reading all secrets: a function on Lambda has ten seconds to
-	// start.
+	// fetchTimeout is the time limit for reading all secrets. A function on Lambda must
+	// start within ten seconds.
 	fetchTimeout = 5 * time.Second
-	// fetchRetry is how soon AWS is asked again that was too busy, and then later.
+	// fetchRetry is the initial delay before a request is retried.
 	fetchRetry = 50 * time.Millisecond
-	// maxSecret is how large an answer with a secret may be: AWS allows 64 kB.
+	// maxSecret is the maximum size of a response in bytes. A secret has at most 64 kB.
 	maxSecret = 128 << 10
 )
 
-// vault is one of the services of AWS that keep secrets.
+// vault is an AWS service that stores secrets.
 type vault struct {
-	service  string // as an ARN and a signature name it
-	endpoint string // the variable that names another address, as AWS's own clients read it
-	target   string // what is called
+	service  string // name in ARNs and signatures
+	endpoint string // variable that overrides the endpoint, as in the AWS SDKs
+	target   string // name of the operation
 	request  func(name string) any
-	value    func(answer []byte) (string, error)
+	value    func(response []byte) (string, error)
 }
 
 func vaults() []vault {
 	return []vault{{
 		service: "secretsmanager", endpoint: "AWS_ENDPOINT_URL_SECRETS_MANAGER", target: "secretsmanager.GetSecretValue",
 		request: func(name string) any { return map[string]any{"SecretId": name} },
-		value: func(answer []byte) (string, error) {
+		value: func(response []byte) (string, error) {
 			var a struct{ SecretString *string }
-			err := json.Unmarshal(answer, &a)
+			err := json.Unmarshal(response, &a)
 			if err != nil || a.SecretString == nil {
-				return "", errors.New("it is no text")
+				return "", errors.New("the secret is not text")
 			}
 			return *a.SecretString, nil
 		},
 	}, {
 		service: "ssm", endpoint: "AWS_ENDPOINT_URL_SSM", target: "AmazonSSM.GetParameter",
 		request: func(name string) any { return map[string]any{"Name": name, "WithDecryption": true} },
-		value: func(answer []byte) (string, error) {
+		value: func(response []byte) (string, error) {
 			var a struct{ Parameter struct{ Value *string } }
-			err := json.Unmarshal(answer, &a)
+			err := json.Unmarshal(response, &a)
 			if err != nil || a.Parameter.Value == nil {
-				return "", errors.New("it is no text")
+				return "", errors.New("the secret is not text")
 			}
 			return *a.Parameter.Value, nil
 		},
 	}}
 }
 
-// fetchSecrets reads the secrets that variables such as ADMIN_TOKEN_ARN name, at once, by
-// those variables.
+// fetchSecrets reads the secrets to which variables such as ADMIN_TOKEN_ARN refer, all at
+// the same time. It returns them by the name of the variable.
 func fetchSecrets(variables map[string]string) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
@@ -94,7 +94,7 @@ func fetchSecrets(variables map[string]string) (map[string]string, error) {
 		all.Go(func() error {
 			secret, err := vaults()[at].fetch(ctx, variables, parsed.Region, value)
 			if err != nil {
-				return fmt.Errorf("%s: read a secret from %s: %w", variable, parsed.Service, err)
+				return fmt.Errorf("%s: read secret from %s: %w", variable, parsed.Service, err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -108,7 +108,7 @@ func fetchSecrets(variables map[string]string) (map[string]string, error) {
 	return fetched, nil
 }
 
-// fetch reads one secret, with the credentials that Lambda puts into the environment.
+// fetch reads a secret with the credentials that Lambda sets in the environment.
 func (v vault) fetch(ctx context.Context, variables map[string]string, region, name string) (value string, err error) {
 	body, err := json.Marshal(v.request(name))
 	if err != nil {
@@ -134,40 +134,40 @@ func (v vault) fetch(ctx context.Context, variables map[string]string, region, n
 		if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(hash[:]), v.service, region, time.Now()); err != nil {
 			return err
 		}
-		answer, again, err := send(r)
-		if again {
+		response, temporary, err := send(r)
+		if temporary {
 			return retry.RetryableError(err)
 		}
 		if err != nil {
 			return err
 		}
-		value, err = v.value(answer)
+		value, err = v.value(response)
 		return err
 	})
 	return value, err
 }
 
-// send returns the answer to a request to AWS, or an error and whether it is worth to try
-// again.
-func send(r *http.Request) (answer []byte, again bool, err error) {
+// send returns the body of the response to a request, or an error and whether it is
+// temporary.
+func send(r *http.Request) (body []byte, temporary bool, err error) {
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return nil, true, errors.New(reason(err)) // without the address, which says nothing more
+		return nil, true, errors.New(reason(err)) // without the URL
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, err = io.ReadAll(io.LimitReader(response.Body, maxSecret))
+	body, err = io.ReadAll(io.LimitReader(response.Body, maxSecret))
 	if err != nil {
 		return nil, true, err
 	}
 	if response.StatusCode == http.StatusOK {
-		return answer, false, nil
+		return body, false, nil
 	}
-	var refusal struct {
+	var failure struct {
 		Type    string `json:"__type"`
 		Message string `json:"message"` // or Message, depending on the service
 	}
-	_ = json.Unmarshal(answer, &refusal) // what is no JSON says nothing
-	kind := refusal.Type[strings.LastIndexByte(refusal.Type, '#')+1:]
-	again = response.StatusCode >= http.StatusInternalServerError || response.StatusCode == http.StatusTooManyRequests || strings.HasPrefix(kind, "Throttling")
-	return nil, again, fmt.Errorf("%s %s: %s", response.Status, kind, refusal.Message)
+	_ = json.Unmarshal(body, &failure) // leave it empty if the body is not JSON
+	kind := failure.Type[strings.LastIndexByte(failure.Type, '#')+1:]
+	temporary = response.StatusCode >= http.StatusInternalServerError || response.StatusCode == http.StatusTooManyRequests || strings.HasPrefix(kind, "Throttling")
+	return nil, temporary, fmt.Errorf("%s %s: %s", response.Status, kind, failure.Message)
 }

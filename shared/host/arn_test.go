@@ -18,8 +18,8 @@ const (
 	refusedARN = "arn:aws:ssm:eu-west-1:123456789012:parameter/analytics/other"
 )
 
-// vaults is a stand-in for Secrets Manager and SSM, as their documentation tells. The
-// first call is one too many.
+// vaults is a fake of Secrets Manager and SSM after their documentation. It throttles the
+// first call.
 func vaults(t *testing.T) (address string, calls *atomic.Int64) {
 	t.Helper()
 	calls = new(atomic.Int64)
@@ -67,7 +67,7 @@ type vaultConfig struct {
 	Pin   int    `env:"PIN,secret"`
 }
 
-func TestSecretsComeFromAWS(t *testing.T) {
+func TestAWSSecrets(t *testing.T) {
 	t.Parallel()
 	address, calls := vaults(t)
 	process := newProcess(t, map[string]string{
@@ -85,11 +85,11 @@ func TestSecretsComeFromAWS(t *testing.T) {
 		}
 	}
 	if n := calls.Load(); n != 3 {
-		t.Errorf("%d calls, want one for each secret and one again", n)
+		t.Errorf("got %d calls, want one for each secret and one retry", n)
 	}
 }
 
-func TestSecretsOfAWSThatCannotBeRead(t *testing.T) {
+func TestAWSSecretErrors(t *testing.T) {
 	t.Parallel()
 	address, _ := vaults(t)
 	tests := map[string]struct {
@@ -98,13 +98,13 @@ func TestSecretsOfAWSThatCannotBeRead(t *testing.T) {
 	}{
 		"refused": {
 			map[string]string{"ADMIN_TOKEN_ARN": refusedARN},
-			"ADMIN_TOKEN_ARN: read a secret from ssm: 400 Bad Request AccessDeniedException: not authorized",
+			"ADMIN_TOKEN_ARN: read secret from ssm: 400 Bad Request AccessDeniedException: not authorized",
 		},
-		"no ARN of a secret": {
+		"not an ARN": {
 			map[string]string{"ADMIN_TOKEN_ARN": "admin-token"},
 			`ADMIN_TOKEN_ARN: "admin-token" is not the ARN of a secret of Secrets Manager or a parameter of SSM`,
 		},
-		"there twice": {
+		"set twice": {
 			map[string]string{"ADMIN_TOKEN_ARN": tokenARN, "ADMIN_TOKEN": "secret"},
 			"ADMIN_TOKEN and ADMIN_TOKEN_ARN are both set: keep one of them",
 		},
@@ -123,13 +123,13 @@ func TestSecretsOfAWSThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestSecretsOfAWSAreReadAlone checks that a start asks no one when nothing is kept there.
-func TestSecretsOfAWSAreReadAlone(t *testing.T) {
+// TestAWSSecretsUnused checks that AWS is not called if no secret is stored there.
+func TestAWSSecretsUnused(t *testing.T) {
 	t.Parallel()
 	address, calls := vaults(t)
 	var got vaultConfig
 	err := newProcess(t, map[string]string{"AWS_ENDPOINT_URL": address, "ADMIN_TOKEN": "a", "OTHER_ARN": tokenARN}).Env("test").Parse(&got)
 	if err != nil || calls.Load() != 0 {
-		t.Errorf("%v after %d calls", err, calls.Load())
+		t.Errorf("got error %v and %d calls, want no calls", err, calls.Load())
 	}
 }

@@ -15,32 +15,36 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// secretFolders are where platforms put secrets as files: OpenFaaS, Docker, and
-// the mounts of Kubernetes secrets (which puts its own below /run/secrets).
+// secretFolders returns the folders in which platforms mount secrets: those of OpenFaaS,
+// Docker and Kubernetes (which uses /run/secrets for its own).
 func secretFolders() []string {
 	return []string{"/var/openfaas/secrets", "/run/secrets", "/etc/secrets"}
 }
 
-// Variables turns a list such as os.Environ's into a map.
+// Variables converts a list such as the result of os.Environ to a map.
 func Variables(environ []string) map[string]string { return env.ToMap(environ) }
 
-// Parse fills the struct that config points to from the environment. Its fields
-// are tagged as caarlos0/env wants it:
+// Parse sets the struct to which config points from the environment. Its fields have tags
+// for caarlos0/env:
 //
 //	Interval time.Duration `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"how often a run may start"`
 //	Token    string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token"`
 //
-// envDoc says, in errors, what the variable is. A field with the option "secret"
-// is looked for in the variable itself, in the file that the variable with
-// "_FILE" added names, in AWS's Secrets Manager or SSM under the ARN that the variable
-// with "_ARN" added has, and in the files ADMIN_TOKEN and admin-token of
-// /var/openfaas/secrets, /run/secrets and /etc/secrets. The end of line isn't part of the
-// secret.
+// envDoc describes the variable in errors and in the documentation. The value of a field
+// with the option "secret", here ADMIN_TOKEN, comes from the first of these that exists:
+//
+//   - the file that ADMIN_TOKEN_FILE names
+//   - the secret in AWS Secrets Manager or SSM whose ARN is in ADMIN_TOKEN_ARN
+//   - the variable ADMIN_TOKEN
+//   - the file ADMIN_TOKEN or admin-token in /var/openfaas/secrets, /run/secrets or
+//     /etc/secrets
+//
+// Setting two of the variables is an error. Line breaks at the end are not part of a secret.
 //
 // A number or a duration must not be negative, and with the option "positive" not 0.
 //
-// The error is one line that names each wrong variable, says what it is and what
-// would be right. It never has the value of a secret.
+// The error is one line that names each invalid variable, describes it and says which
+// values are valid. It never contains the value of a secret.
 func (e *Env) Parse(config any) error {
 	fields, err := fieldsOf(config)
 	if err != nil {
@@ -50,7 +54,7 @@ func (e *Env) Parse(config any) error {
 		*e.described = append(*e.described, fields...)
 		return errDescribed
 	}
-	if err := e.misspelt(fields); err != nil {
+	if err := e.checkSpelling(fields); err != nil {
 		return err
 	}
 	values := make(map[string]string, len(fields))
@@ -69,7 +73,7 @@ func (e *Env) Parse(config any) error {
 	}
 	all, ok := errors.AsType[env.AggregateError](err)
 	if !ok {
-		return fmt.Errorf("read the configuration: %w", err)
+		return fmt.Errorf("read configuration: %w", err)
 	}
 	var lines []string
 	for _, err := range all.Errors {
@@ -78,18 +82,18 @@ func (e *Env) Parse(config any) error {
 	return errors.New(strings.Join(lines, "; "))
 }
 
-// field is one field of a configuration.
+// field is a field of a configuration.
 type field struct {
 	reflect.StructField
 	variable string
 	options  []string
 }
 
-// is tells whether the field has an option.
-func (f field) is(option string) bool { return slices.Contains(f.options, option) }
+// has reports whether the field has an option.
+func (f field) has(option string) bool { return slices.Contains(f.options, option) }
 
-// about says what the variable is, in brackets.
-func (f field) about() string {
+// description returns the description of the variable in parentheses.
+func (f field) description() string {
 	if doc := f.Tag.Get("envDoc"); doc != "" {
 		return " (" + doc + ")"
 	}
@@ -99,7 +103,7 @@ func (f field) about() string {
 func fieldsOf(config any) ([]field, error) {
 	pointer := reflect.TypeOf(config)
 	if pointer == nil || pointer.Kind() != reflect.Pointer || pointer.Elem().Kind() != reflect.Struct {
-		return nil, fmt.Errorf("read the configuration: into a pointer to a struct, not %T", config)
+		return nil, fmt.Errorf("read configuration: the target must be a pointer to a struct, not %T", config)
 	}
 	var fields []field
 	for f := range pointer.Elem().Fields() {
@@ -109,31 +113,31 @@ func fieldsOf(config any) ([]field, error) {
 	return fields, nil
 }
 
-// withoutOwnOptions is config as the library understands it: a pointer to the
-// same struct, in a type whose tags lack the option "secret".
+// withoutOwnOptions returns config as a pointer to a type whose tags lack the options of
+// this package, which the library does not know.
 func withoutOwnOptions(config any, fields []field) any {
 	plain := make([]reflect.StructField, len(fields))
 	for i, f := range fields {
 		plain[i] = f.StructField
-		if f.is("secret") || f.is("positive") {
+		if f.has("secret") || f.has("positive") {
 			options := slices.DeleteFunc(slices.Clone(f.options), func(o string) bool { return o == "secret" || o == "positive" })
-			own := strings.Join(append([]string{f.variable}, options...), ",")
-			plain[i].Tag = reflect.StructTag(strings.Replace(string(f.Tag), f.Tag.Get("env"), own, 1))
+			tag := strings.Join(append([]string{f.variable}, options...), ",")
+			plain[i].Tag = reflect.StructTag(strings.Replace(string(f.Tag), f.Tag.Get("env"), tag, 1))
 		}
 	}
 	return reflect.ValueOf(config).Convert(reflect.PointerTo(reflect.StructOf(plain))).Interface()
 }
 
-// lookup finds the value of a variable.
+// lookup returns the value of a variable.
 func (e *Env) lookup(f field) (value string, found bool, err error) {
-	if f.is("secret") {
+	if f.has("secret") {
 		return e.secret(f.variable)
 	}
 	value, found = e.variables[f.variable]
 	return value, found, nil
 }
 
-// secret finds a secret where platforms put them.
+// secret returns the value of a secret, see Parse.
 func (e *Env) secret(variable string) (value string, found bool, err error) {
 	value = e.variables[variable]
 	if file := e.variables[variable+"_FILE"]; file != "" {
@@ -146,7 +150,7 @@ func (e *Env) secret(variable string) (value string, found bool, err error) {
 		return value, true, nil
 	}
 	if arn := e.variables[variable+arnSuffix]; arn != "" {
-		return e.fetched(variable, arn, value)
+		return e.secretByARN(variable, arn, value)
 	}
 	if value != "" {
 		return value, true, nil
@@ -166,8 +170,8 @@ func (e *Env) secret(variable string) (value string, found bool, err error) {
 	return "", false, nil
 }
 
-// fetched finds a secret that AWS keeps.
-func (e *Env) fetched(variable, arn, value string) (string, bool, error) {
+// secretByARN returns a secret that is stored in AWS.
+func (e *Env) secretByARN(variable, arn, value string) (string, bool, error) {
 	if value != "" {
 		return "", false, fmt.Errorf("%s and %s%s are both set: keep one of them", variable, variable, arnSuffix)
 	}
@@ -182,7 +186,7 @@ func (e *Env) fetched(variable, arn, value string) (string, bool, error) {
 	return value, true, nil
 }
 
-// kebab is how a secret is named where capitals aren't allowed: admin-token.
+// kebab returns the name of a secret on platforms without capital letters: admin-token.
 func kebab(variable string) string {
 	return strings.ToLower(strings.ReplaceAll(variable, "_", "-"))
 }
@@ -190,17 +194,17 @@ func kebab(variable string) string {
 func readSecret(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("read a secret: %w", err)
+		return "", fmt.Errorf("read secret: %w", err)
 	}
 	return strings.TrimRight(string(text), "\r\n"), nil
 }
 
-// explain turns an error of the library into what the operator should know.
+// explain returns the message for an error of the library.
 func explain(err error, fields []field, values map[string]string) string {
-	if wrong, ok := errors.AsType[env.ParseError](err); ok {
+	if invalid, ok := errors.AsType[env.ParseError](err); ok {
 		for _, f := range fields {
-			if f.Name == wrong.Name {
-				return explainValue(wrong, f, values)
+			if f.Name == invalid.Name {
+				return explainValue(invalid, f, values)
 			}
 		}
 	}
@@ -213,25 +217,25 @@ func explain(err error, fields []field, values map[string]string) string {
 	return err.Error()
 }
 
-func explainValue(wrong env.ParseError, f field, values map[string]string) string {
+func explainValue(invalid env.ParseError, f field, values map[string]string) string {
 	value := "its value"
-	if !f.is("secret") {
+	if !f.has("secret") {
 		value = fmt.Sprintf("%q", values[f.variable])
 	}
-	if wanted := f.wanted(); wanted != "" {
-		return fmt.Sprintf("%s: %s is not %s%s", f.variable, value, wanted, f.about())
+	if valid := f.validValues(); valid != "" {
+		return fmt.Sprintf("%s: %s is not %s%s", f.variable, value, valid, f.description())
 	}
-	if f.is("secret") { // the reason may quote it
-		return fmt.Sprintf("%s: %s is not valid%s", f.variable, value, f.about())
+	if f.has("secret") { // the error may quote the value
+		return fmt.Sprintf("%s: %s is not valid%s", f.variable, value, f.description())
 	}
-	return fmt.Sprintf("%s: %s is not valid: %v%s", f.variable, value, wrong.Err, f.about())
+	return fmt.Sprintf("%s: %s is not valid: %v%s", f.variable, value, invalid.Err, f.description())
 }
 
-// wanted says what a value of the field looks like; nothing for a type that explains
-// itself in its errors.
-func (f field) wanted() string {
+// validValues describes the valid values of the field; "" for texts and for types whose
+// errors describe them.
+func (f field) validValues() string {
 	least := ", 0 or more"
-	if f.is("positive") {
+	if f.has("positive") {
 		least = ", more than 0"
 	}
 	switch {
@@ -254,12 +258,12 @@ func (f field) wanted() string {
 	}
 }
 
-// outOfRange is an error when a number is less than it may be.
+// outOfRange returns an error if a number is too small.
 func outOfRange(config any, fields []field, values map[string]string) error {
 	var lines []string
 	for _, f := range fields {
 		text, set := values[f.variable]
-		if !set { // its default is right, and 0 may stand for one that is found out later
+		if !set { // a default is valid, and 0 may mean that the function chooses one
 			continue
 		}
 		value := reflect.ValueOf(config).Elem().FieldByIndex(f.Index)
@@ -274,8 +278,8 @@ func outOfRange(config any, fields []field, values map[string]string) error {
 		default:
 			continue
 		}
-		if sign < 0 || sign == 0 && f.is("positive") {
-			lines = append(lines, fmt.Sprintf("%s: %q is not %s%s", f.variable, text, f.wanted(), f.about()))
+		if sign < 0 || sign == 0 && f.has("positive") {
+			lines = append(lines, fmt.Sprintf("%s: %q is not %s%s", f.variable, text, f.validValues(), f.description()))
 		}
 	}
 	if len(lines) > 0 {
@@ -289,11 +293,11 @@ func explainMissing(variable string, fields []field) string {
 		if f.variable != variable {
 			continue
 		}
-		if f.is("secret") {
+		if f.has("secret") {
 			return fmt.Sprintf("%s is not set%s: set it, or %s_FILE, or mount the secret %s",
-				variable, f.about(), variable, kebab(variable))
+				variable, f.description(), variable, kebab(variable))
 		}
-		return fmt.Sprintf("%s is not set%s", variable, f.about())
+		return fmt.Sprintf("%s is not set%s", variable, f.description())
 	}
 	return variable + " is not set"
 }

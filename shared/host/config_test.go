@@ -78,7 +78,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseErrorsAreOneClearLine(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing")
 	tests := map[string]struct {
@@ -102,58 +102,58 @@ func TestParseErrorsAreOneClearLine(t *testing.T) {
 			map[string]string{"RUN_BATCH": "many", "TRUST": "perhaps"}, &config{},
 			`RUN_BATCH: "many" is not a whole number, 0 or more; TRUST: "perhaps" is not true or false (whether to trust)`,
 		},
-		"a secret's value isn't shown": {
+		"a secret": {
 			map[string]string{"PIN": "12x4"}, &struct {
 				Pin int `env:"PIN,secret" envDoc:"the code"`
 			}{},
 			`PIN: its value is not a whole number, 0 or more (the code)`,
 		},
-		"negative ones": {
+		"negative values": {
 			map[string]string{"RUN_BATCH": "-1", "RUN_INTERVAL": "-1s"}, &config{},
 			`RUN_INTERVAL: "-1s" is not a duration such as 30s or 5m, 0 or more (how often a run may start); RUN_BATCH: "-1" is not a whole number, 0 or more`,
 		},
-		"nothing where there must be something": {
+		"zero values that must be positive": {
 			map[string]string{"LIMIT": "0s", "SIZE": "0"}, &struct {
 				Limit time.Duration `env:"LIMIT,positive" envDefault:"5s" envDoc:"how long"`
 				Size  uint          `env:"SIZE,positive"`
 			}{},
 			`LIMIT: "0s" is not a duration such as 30s or 5m, more than 0 (how long); SIZE: "0" is not a whole number, more than 0`,
 		},
-		"a name that is nearly right": {
+		"a misspelled variable": {
 			map[string]string{"RUN_INTERVALL": "5s"}, &config{},
-			`RUN_INTERVALL is not a variable: RUN_INTERVAL is`,
+			`unknown variable RUN_INTERVALL: did you mean RUN_INTERVAL?`,
 		},
-		"a name that all functions have, nearly": {
+		"a misspelled common variable": {
 			map[string]string{"database_urk": "5s"}, &config{},
-			`database_urk is not a variable: DATABASE_URL is`,
+			`unknown variable database_urk: did you mean DATABASE_URL?`,
 		},
-		"a name of a file, nearly": {
+		"a misspelled file variable": {
 			map[string]string{"REDIS_URL_FILES": "5s"}, &config{},
-			`REDIS_URL_FILES is not a variable: REDIS_URL_FILE is`,
+			`unknown variable REDIS_URL_FILES: did you mean REDIS_URL_FILE?`,
 		},
-		"a secret is missing": {
+		"a missing secret": {
 			nil, &struct {
 				Token string `env:"ADMIN_TOKEN,required,secret" envDoc:"the owner's token"`
 			}{},
 			`ADMIN_TOKEN is not set (the owner's token): set it, or ADMIN_TOKEN_FILE, or mount the secret admin-token`,
 		},
-		"a variable is empty": {
+		"an empty variable": {
 			map[string]string{"SITE": ""}, &struct {
 				Site string `env:"SITE,notEmpty" envDoc:"the site's domain"`
 			}{},
 			`SITE is not set (the site's domain)`,
 		},
-		"a secret is there twice": {
+		"a secret that is set twice": {
 			map[string]string{"ADMIN_TOKEN": "a", "ADMIN_TOKEN_FILE": "b"}, &config{},
 			`ADMIN_TOKEN and ADMIN_TOKEN_FILE are both set: keep one of them`,
 		},
-		"a secret's file is missing": {
+		"a missing secret file": {
 			map[string]string{"ADMIN_TOKEN_FILE": missing}, &config{},
-			`ADMIN_TOKEN_FILE: read a secret: open ` + missing + `: no such file or directory`,
+			`ADMIN_TOKEN_FILE: read secret: open ` + missing + `: no such file or directory`,
 		},
 		"not a struct": {
 			nil, config{},
-			`read the configuration: into a pointer to a struct, not host_test.config`,
+			`read configuration: the target must be a pointer to a struct, not host_test.config`,
 		},
 	}
 	for name, test := range tests {
@@ -170,19 +170,19 @@ func TestParseErrorsAreOneClearLine(t *testing.T) {
 	}
 }
 
-func TestSecretsComeFromFiles(t *testing.T) {
+func TestSecretFiles(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		file      string // FOLDER in variables stands for the folder that it is in
+		file      string // FOLDER in variables is replaced by its folder
 		variables map[string]string
 		want      string
 	}{
-		"OpenFaaS, by its own name":           {"openfaas/admin-token", nil, "from a file "},
-		"OpenFaaS, by the variable's":         {"openfaas/ADMIN_TOKEN", nil, "from a file "},
-		"Docker":                              {"docker/admin-token", nil, "from a file "},
-		"a file that is named":                {"elsewhere/x", map[string]string{"ADMIN_TOKEN_FILE": "FOLDER/elsewhere/x"}, "from a file "},
-		"the variable goes before the mounts": {"openfaas/admin-token", map[string]string{"ADMIN_TOKEN": "variable"}, "variable"},
-		"an empty variable does not":          {"openfaas/admin-token", map[string]string{"ADMIN_TOKEN": ""}, "from a file "},
+		"OpenFaaS, kebab case":           {"openfaas/admin-token", nil, "from a file "},
+		"OpenFaaS, name of the variable": {"openfaas/ADMIN_TOKEN", nil, "from a file "},
+		"Docker":                         {"docker/admin-token", nil, "from a file "},
+		"a file variable":                {"elsewhere/x", map[string]string{"ADMIN_TOKEN_FILE": "FOLDER/elsewhere/x"}, "from a file "},
+		"the variable overrides mounts":  {"openfaas/admin-token", map[string]string{"ADMIN_TOKEN": "variable"}, "variable"},
+		"an empty variable":              {"openfaas/admin-token", map[string]string{"ADMIN_TOKEN": ""}, "from a file "},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

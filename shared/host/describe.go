@@ -15,23 +15,23 @@ import (
 // Variable is an environment variable that configures a function.
 type Variable struct {
 	Name     string
-	Kind     string // what its values are, such as "a whole number, 0 or more"; "" of a text
-	Default  string // "" when there is none
+	Kind     string // the valid values, such as "a whole number, 0 or more"; "" for a text
+	Default  string // "" for none
 	About    string
-	Secret   bool // it can come as a file, too; see Env.Parse
+	Secret   bool // see Env.Parse
 	Required bool
 }
 
-// common are the variables that every function has, or every function that needs a
-// database or Redis.
+// common are the variables of all functions, including those for the database and Redis,
+// which some functions do not need.
 type common struct {
-	LogLevel    string `env:"LOG_LEVEL" envDefault:"info" envDoc:"from which level on there is a log: debug, info, warn or error"`
-	DatabaseURL string `env:"DATABASE_URL,secret" envDoc:"the PostgreSQL database, such as postgres://user:password@host:5432/analytics"`
-	RedisURL    string `env:"REDIS_URL,secret" envDoc:"the Redis server, such as redis://host:6379/0, or servers of a Redis Cluster: redis://one:6379?addr=two:6379"`
+	LogLevel    string `env:"LOG_LEVEL" envDefault:"info" envDoc:"minimum level of log messages: debug, info, warn or error"`
+	DatabaseURL string `env:"DATABASE_URL,secret" envDoc:"PostgreSQL database, such as postgres://user:password@host:5432/analytics"`
+	RedisURL    string `env:"REDIS_URL,secret" envDoc:"Redis server, such as redis://host:6379/0, or servers of a Redis Cluster: redis://one:6379?addr=two:6379"`
 	settings
 }
 
-// Common are the variables of all functions.
+// Common returns the variables of all functions.
 func Common() []Variable {
 	var c common
 	fields, _ := fieldsOf(&c)
@@ -39,16 +39,16 @@ func Common() []Variable {
 	return variablesOf(append(slices.DeleteFunc(fields, func(f field) bool { return f.Anonymous }), own...))
 }
 
-// errDescribed ends the building of a function that has only been asked for its variables.
-var errDescribed = errors.New("its variables are known")
+// errDescribed stops the building of a function whose variables are requested.
+var errDescribed = errors.New("the variables are known")
 
-// Describe returns the variables of a function besides those of all. The function must
-// read its configuration before all else.
+// Describe returns the variables of a function, without those of all functions. The
+// function must read its configuration before anything else.
 func Describe(ctx context.Context, build New) ([]Variable, error) {
 	env := NewProcess(nil, slog.New(slog.DiscardHandler)).Env("described")
 	env.described = &[]field{}
 	if _, err := build(ctx, env); !errors.Is(err, errDescribed) {
-		return nil, fmt.Errorf("it does not read its configuration first: %w", err)
+		return nil, fmt.Errorf("the function does not read its configuration first: %w", err)
 	}
 	return variablesOf(*env.described), nil
 }
@@ -57,19 +57,19 @@ func variablesOf(fields []field) []Variable {
 	variables := make([]Variable, len(fields))
 	for i, f := range fields {
 		variables[i] = Variable{
-			Name: f.variable, Kind: f.wanted(), Default: f.Tag.Get("envDefault"), About: f.Tag.Get("envDoc"),
-			Secret: f.is("secret"), Required: f.is("required"),
+			Name: f.variable, Kind: f.validValues(), Default: f.Tag.Get("envDefault"), About: f.Tag.Get("envDoc"),
+			Secret: f.has("secret"), Required: f.has("required"),
 		}
 	}
 	return variables
 }
 
-// minSimilar is how long a name must be for others to look like it.
-const minSimilar = 8
+// minSpelling is the minimum length of names whose spelling is checked.
+const minSpelling = 8
 
-// misspelt is an error when a variable is set whose name is that of one of the fields but for
-// a single letter, while that one is not set: it would be passed over, and nobody would know.
-func (e *Env) misspelt(fields []field) error {
+// checkSpelling returns an error if an unknown variable differs by one letter from a
+// variable that is not set. A misspelled variable would otherwise be silently ignored.
+func (e *Env) checkSpelling(fields []field) error {
 	known := map[string]bool{}
 	for _, v := range append(variablesOf(fields), Common()...) {
 		known[v.Name] = true
@@ -82,8 +82,8 @@ func (e *Env) misspelt(fields []field) error {
 			continue
 		}
 		for _, right := range slices.Sorted(maps.Keys(known)) {
-			if _, set := e.variables[right]; !set && len(right) >= minSimilar && levenshtein.ComputeDistance(strings.ToUpper(name), right) <= 1 {
-				return fmt.Errorf("%s is not a variable: %s is", name, right)
+			if _, set := e.variables[right]; !set && len(right) >= minSpelling && levenshtein.ComputeDistance(strings.ToUpper(name), right) <= 1 {
+				return fmt.Errorf("unknown variable %s: did you mean %s?", name, right)
 			}
 		}
 	}

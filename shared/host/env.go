@@ -19,12 +19,12 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// Process is what the functions of one process share: the environment, the
-// connections to the database and to Redis, the log.
+// Process holds what the functions of a process share: environment, connections to the
+// database and to Redis, and log.
 type Process struct {
 	variables     map[string]string
 	secretFolders []string
-	arns          func() (map[string]string, error) // the secrets that AWS keeps, read when the first is wanted
+	arns          func() (map[string]string, error) // secrets from AWS, fetched on first use
 	log           *slog.Logger
 
 	mu       sync.Mutex
@@ -32,7 +32,7 @@ type Process struct {
 	redis    redis.UniversalClient
 }
 
-// NewProcess returns a process with these environment variables.
+// NewProcess returns a process with the given environment variables.
 func NewProcess(variables map[string]string, log *slog.Logger) *Process {
 	arns := sync.OnceValues(func() (map[string]string, error) { return fetchSecrets(variables) })
 	return &Process{variables: variables, secretFolders: secretFolders(), arns: arns, log: log}
@@ -47,22 +47,22 @@ func (p *Process) Close() {
 		p.database = nil
 	}
 	if p.redis != nil {
-		_ = p.redis.Close() // it only tells that it was closed already
+		_ = p.redis.Close() // fails only if it is already closed
 		p.redis = nil
 	}
 }
 
-// Env is the surroundings of one function.
+// Env is the environment of a function.
 type Env struct {
 	*Process
 	name    string
 	log     *slog.Logger
 	metrics *prometheus.Registry
 
-	described *[]field // see Describe; else nil
+	described *[]field // set by Describe, otherwise nil
 }
 
-// Env returns the surroundings for the function of that name.
+// Env returns the environment of the named function.
 func (p *Process) Env(name string) *Env {
 	return &Env{
 		Process: p,
@@ -72,17 +72,17 @@ func (p *Process) Env(name string) *Env {
 	}
 }
 
-// Name is the function's name.
+// Name returns the name of the function.
 func (e *Env) Name() string { return e.name }
 
-// Logger is the function's log. No address, user agent, subject, query or secret
-// may get there.
+// Logger returns the log of the function. It must never contain an address, a user agent,
+// a subject, a query or a secret.
 func (e *Env) Logger() *slog.Logger { return e.log }
 
-// Metrics is the function's own registry, which GET /metrics shows.
+// Metrics returns the function's registry, which GET /metrics serves.
 func (e *Env) Metrics() *prometheus.Registry { return e.metrics }
 
-// checkTimeout bounds the first contact with the database and with Redis.
+// checkTimeout is the time limit of the first connection to the database or to Redis.
 const checkTimeout = 10 * time.Second
 
 const (
@@ -91,9 +91,9 @@ const (
 	exampleRedis    = "set REDIS_URL, e.g. redis://localhost:6379/0"
 )
 
-// Database returns the pool of connections to DATABASE_URL that all functions of
-// the process share, after a first contact. The error is one line that says what
-// to set. Close belongs to the host.
+// Database returns the pool of connections to DATABASE_URL, which all functions of the
+// process share, after it has connected. The error is one line that says what to set. Only
+// the host closes the pool.
 func (e *Env) Database(ctx context.Context) (*pgxpool.Pool, error) {
 	pool, err := e.LazyDatabase()
 	if err != nil {
@@ -109,8 +109,8 @@ func (e *Env) Database(ctx context.Context) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// LazyDatabase is Database without the first contact, for functions that can
-// start while the database is away.
+// LazyDatabase is like Database but does not connect, for functions that can start while
+// the database is unavailable.
 func (e *Env) LazyDatabase() (*pgxpool.Pool, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -125,13 +125,13 @@ func (e *Env) LazyDatabase() (*pgxpool.Pool, error) {
 		return nil, errors.New("DATABASE_URL is not set: " + exampleDatabase)
 	}
 	config, err := pgxpool.ParseConfig(address)
-	if err != nil { // which quotes the URL
+	if err != nil { // it quotes the URL
 		return nil, errors.New("DATABASE_URL is not the URL of a PostgreSQL database: " + exampleDatabase)
 	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "analytics"
 	}
-	pool, err := pgxpool.NewWithConfig(context.Background(), config) // the context is for connecting, which it doesn't do yet
+	pool, err := pgxpool.NewWithConfig(context.Background(), config) // it does not connect yet
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
@@ -139,9 +139,9 @@ func (e *Env) LazyDatabase() (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// Redis returns the client for REDIS_URL that all functions of the process share,
-// after a first contact. The error is one line that says what to set. Close
-// belongs to the host.
+// Redis returns the client for REDIS_URL, which all functions of the process share, after
+// it has connected. The error is one line that says what to set. Only the host closes the
+// client.
 func (e *Env) Redis(ctx context.Context) (redis.UniversalClient, error) {
 	client, err := e.LazyRedis()
 	if err != nil {
@@ -150,7 +150,7 @@ func (e *Env) Redis(ctx context.Context) (redis.UniversalClient, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if err := client.Ping(ctx).Err(); err != nil {
-		at := "its cluster"
+		at := "the cluster"
 		if single, ok := client.(*redis.Client); ok {
 			at = single.Options().Addr
 		}
@@ -159,9 +159,9 @@ func (e *Env) Redis(ctx context.Context) (redis.UniversalClient, error) {
 	return client, nil
 }
 
-// LazyRedis is Redis without the first contact, for functions that can start
-// while Redis is away. A URL that names other addresses in its query, as in
-// redis://one:6379?addr=two:6379, is that of a Redis Cluster.
+// LazyRedis is like Redis but does not connect, for functions that can start while Redis is
+// unavailable. A URL with further addresses in its query, such as
+// redis://one:6379?addr=two:6379, is the URL of a Redis Cluster.
 func (e *Env) LazyRedis() (redis.UniversalClient, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -177,7 +177,7 @@ func (e *Env) LazyRedis() (redis.UniversalClient, error) {
 	}
 	if parsed, err := url.Parse(address); err == nil && parsed.Query().Has("addr") {
 		options, err := redis.ParseClusterURL(address)
-		if err != nil { // which quotes parts of the URL
+		if err != nil { // it quotes parts of the URL
 			return nil, errors.New("REDIS_URL is not the URL of a Redis Cluster: set it, e.g. redis://one:6379?addr=two:6379&addr=three:6379")
 		}
 		options.ContextTimeoutEnabled = true
@@ -187,18 +187,17 @@ func (e *Env) LazyRedis() (redis.UniversalClient, error) {
 		return e.redis, nil
 	}
 	options, err := redis.ParseURL(address)
-	if err != nil { // which quotes parts of the URL
+	if err != nil { // it quotes parts of the URL
 		return nil, errors.New("REDIS_URL is not the URL of a Redis server: " + exampleRedis)
 	}
 	options.ContextTimeoutEnabled = true
-	options.Protocol = 2 // of the third nothing is used, and every answer would be looked through for its notifications
+	options.Protocol = 2 // nothing needs version 3, whose notifications cost time in every response
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	e.redis = redis.NewClient(options)
 	return e.redis, nil
 }
 
-// reason is why a server could not be used, in a few words and without what was
-// in its URL.
+// reason returns why a server could not be used, in a few words and without its URL.
 func reason(err error) string {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return refused.Message
@@ -213,7 +212,7 @@ func reason(err error) string {
 		return errno.Error()
 	}
 	if timeout, ok := errors.AsType[net.Error](err); errors.Is(err, context.DeadlineExceeded) || ok && timeout.Timeout() {
-		return "no answer in time"
+		return "timeout"
 	}
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner

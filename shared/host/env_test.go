@@ -8,7 +8,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
-func TestDatabaseAndRedisAreShared(t *testing.T) {
+func TestSharedConnections(t *testing.T) {
 	t.Parallel()
 	process := newProcess(t, map[string]string{
 		"DATABASE_URL": localtest.Postgres(t) + "&pool_max_conns=1",
@@ -20,7 +20,7 @@ func TestDatabaseAndRedisAreShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again, err := other.LazyDatabase(); err != nil || again != pool {
-		t.Errorf("another function has another pool, %v", err)
+		t.Errorf("another function gets another pool (%v)", err)
 	}
 	var name string
 	if err := pool.QueryRow(t.Context(), `SHOW application_name`).Scan(&name); err != nil || name != "analytics" {
@@ -31,14 +31,14 @@ func TestDatabaseAndRedisAreShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again, err := other.LazyRedis(); err != nil || again != client {
-		t.Errorf("another function has another Redis client, %v", err)
+		t.Errorf("another function gets another Redis client (%v)", err)
 	}
 	if one.Metrics() == other.Metrics() {
-		t.Error("two functions have one registry of metrics")
+		t.Error("two functions share a metrics registry")
 	}
 }
 
-func TestNothingIsContactedByTheLazyOnes(t *testing.T) {
+func TestLazyConnections(t *testing.T) {
 	t.Parallel()
 	env := newProcess(t, map[string]string{
 		"DATABASE_URL": "postgres://localhost:1/analytics", "REDIS_URL": "redis://localhost:1/0",
@@ -51,7 +51,7 @@ func TestNothingIsContactedByTheLazyOnes(t *testing.T) {
 	}
 }
 
-func TestMissingServersAreOneLine(t *testing.T) {
+func TestConnectionErrors(t *testing.T) {
 	t.Parallel()
 	const (
 		setDatabase = "set DATABASE_URL, e.g. postgres://user:password@localhost:5432/analytics"
@@ -69,21 +69,21 @@ func TestMissingServersAreOneLine(t *testing.T) {
 			"DATABASE_URL is not the URL of a PostgreSQL database: " + setDatabase,
 			"REDIS_URL is not the URL of a Redis server: " + setRedis,
 		},
-		"not a URL of a cluster": {
+		"not a cluster URL": {
 			"", "redis://:hunter2@one:6379?addr=one:two:three",
 			"DATABASE_URL is not set: " + setDatabase,
 			"REDIS_URL is not the URL of a Redis Cluster: set it, e.g. redis://one:6379?addr=two:6379&addr=three:6379",
 		},
-		"a cluster where nobody listens": {
+		"an unreachable cluster": {
 			"", "redis://:hunter2@" + closed + "?addr=" + closed,
-			"DATABASE_URL is not set: " + setDatabase, "REDIS_URL: cannot use Redis at its cluster (connection refused): " + setRedis,
+			"DATABASE_URL is not set: " + setDatabase, "REDIS_URL: cannot use Redis at the cluster (connection refused): " + setRedis,
 		},
-		"nobody listens": {
+		"unreachable": {
 			"postgres://u:hunter2@" + closed + "/x", "redis://u:hunter2@" + closed + "/0",
 			"DATABASE_URL: cannot use PostgreSQL at " + closed + " (connection refused): " + setDatabase,
 			"REDIS_URL: cannot use Redis at " + closed + " (connection refused): " + setRedis,
 		},
-		"no such database, and a user that Redis doesn't know": {
+		"an unknown database and an unknown Redis user": {
 			"postgres://analytics:hunter2@" + host + "/nowhere", strings.Replace(localtest.Redis(t), "redis://", "redis://u:hunter2@", 1),
 			"DATABASE_URL: cannot use PostgreSQL at " + host + ` (database "nowhere" does not exist): ` + setDatabase,
 			"(WRONGPASS invalid username-password pair or user is disabled.): " + setRedis,
@@ -111,7 +111,7 @@ func TestMissingServersAreOneLine(t *testing.T) {
 func checkLine(t *testing.T, err error, want string) {
 	t.Helper()
 	if err == nil {
-		t.Errorf("no error, want %s", want)
+		t.Errorf("got no error, want %s", want)
 		return
 	}
 	got := err.Error()
@@ -119,11 +119,11 @@ func checkLine(t *testing.T, err error, want string) {
 		t.Errorf("error %q, want %q", got, want)
 	}
 	if strings.Contains(got, "\n") || strings.Contains(got, "hunter2") {
-		t.Errorf("error has more than one line, or a password: %q", got)
+		t.Errorf("the error has several lines or contains a password: %q", got)
 	}
 }
 
-// closedPort is an address at which nobody listens.
+// closedPort returns an address that refuses connections.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,4 +1,4 @@
 package host
 
-// SetSecretFolders makes tests independent of the machine's own secrets.
+// SetSecretFolders makes tests independent of the secrets of the machine.
 func (p *Process) SetSecretFolders(folders ...string) { p.secretFolders = folders }

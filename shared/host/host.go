@@ -1,28 +1,29 @@
-// Package host is how a function is run: as plain HTTP (containers, OpenFaaS),
-// on AWS Lambda, by Knative's func, or beside the others in one process. It
-// gives every function the same configuration, secrets, health, metrics, logs and
-// end, so that a function holds its HTTP surface and nothing else.
+// Package host runs functions: as plain HTTP servers (containers, OpenFaaS), on AWS Lambda,
+// with Knative's func, or several in one process. It provides configuration, secrets,
+// health checks, metrics, logs and shutdown, so that a function consists only of its HTTP
+// handler.
 //
-// Addresses that every function has:
+// Every function has these paths:
 //
-//   - GET /_/health: 200 while the process lives.
-//   - GET /_/ready: 200 when the function can do its work, else a 503 problem.
+//   - GET /_/health: 200 while the process runs.
+//   - GET /_/ready: 200 if the function is ready, otherwise a 503 problem.
 //   - GET /metrics: Prometheus metrics.
 //
-// What Main itself reads from the environment:
+// Main reads these environment variables:
 //
-//   - PORT (8080): the TCP port to listen on.
+//   - PORT (8080): TCP port to listen on.
 //   - LOG_LEVEL (info): debug, info, warn or error.
-//   - SHUTDOWN_GRACE (25s): how long requests may go on after SIGTERM.
+//   - SHUTDOWN_GRACE (25s): how long requests may continue after SIGTERM.
 //   - DATABASE_URL, REDIS_URL: secrets, for the functions that need them.
-//   - AWS_LAMBDA_RUNTIME_API: set by Lambda, and then its protocol is spoken.
-//   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: set by Lambda, for the
-//     secrets that are kept there; AWS_ENDPOINT_URL_SECRETS_MANAGER, AWS_ENDPOINT_URL_SSM,
-//     AWS_ENDPOINT_URL: where they are, if not at AWS's own address.
+//   - AWS_LAMBDA_RUNTIME_API: set by Lambda; selects the Lambda protocol.
+//   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: set by Lambda; used to
+//     read secrets from AWS.
+//   - AWS_ENDPOINT_URL_SECRETS_MANAGER, AWS_ENDPOINT_URL_SSM, AWS_ENDPOINT_URL: endpoints
+//     of AWS services, if not the default ones.
 //
-// Logs go to standard error, as JSON, or as text on a terminal. Host must never
-// log or count by an address, a user agent, a path, a query or a body: requests are
-// named by method and route pattern only.
+// Logs are written to standard error as JSON, or as text if it is a terminal. Logs and
+// metrics must never contain an address, a user agent, a path, a query or a body. They
+// identify requests only by method and route pattern.
 package host
 
 import (
@@ -38,38 +39,36 @@ import (
 	"time"
 )
 
-// Function is a function that has been built and can answer requests.
+// Function is a function that can handle requests.
 type Function struct {
-	// Handler answers every request but those that all functions have in common.
-	// To stream, it clears its deadlines with KeepOpen.
+	// Handler handles all requests except those for the paths of every function. To
+	// stream, it calls KeepOpen.
 	Handler http.Handler
-	// BodyLimit is the size, in bytes, that a request's body may have; 0 stands for
-	// DefaultBodyLimit. What is over it is answered with a 413 problem.
+	// BodyLimit is the maximum size of a request body in bytes; 0 for DefaultBodyLimit.
+	// The response to a larger body is a 413 problem.
 	BodyLimit int64
-	// Ready tells whether the function can do its work now: nil when it can. It is
-	// called often, and has two seconds. A problem.Problem is shown to whoever asks,
-	// of any other error only that there is one. Nil stands for: ready once built.
+	// Ready returns nil if the function can do its work. It is called often and has two
+	// seconds. The response contains the error if it is a problem.Problem; otherwise it
+	// does not. A nil Ready means always ready.
 	Ready func(context.Context) error
-	// Drain is called when the end begins: it ends open streams. Nil: nothing to do.
+	// Drain ends open streams when a shutdown begins. It may be nil.
 	Drain func()
-	// Close is called after the last request. Nil: nothing to do.
+	// Close is called after the last request. It may be nil.
 	Close func(context.Context) error
 }
 
-// New builds a function. It returns once the function can be served; what it
-// starts beyond that ends with Close.
+// New builds a function. Everything that it starts must end with the function's Close.
 type New func(ctx context.Context, env *Env) (*Function, error)
 
-// DefaultBodyLimit is the size, in bytes, of the largest request body that a
-// function takes unless it says otherwise.
+// DefaultBodyLimit is the default maximum size of a request body in bytes.
 const DefaultBodyLimit = 1 << 20
 
-// Main runs a function until the platform ends the process, and exits: with 0
-// after a shutdown in good order, with 1 and one line on standard error when the
-// function could not be started or run.
+// Main runs a function until the process receives a signal, and exits. The status is 0
+// after a clean shutdown. It is 1 if the function could not be started or failed, after
+// one line on standard error.
 //
-// With the argument -health it asks the function that runs beside it, on the same PORT,
-// whether it is ready, and exits with 0 if so: images have no program that could ask.
+// With the argument -health it checks instead whether the function that listens on PORT is
+// ready, and exits with status 0 if so. Container images have no other program for this.
 func Main(name string, build New) {
 	if len(os.Args) > 1 {
 		if err := command(os.Args[1:], Variables(os.Environ())); err != nil {
@@ -78,7 +77,7 @@ func Main(name string, build New) {
 		}
 		os.Exit(0)
 	}
-	// The first signal begins the shutdown, the second one kills.
+	// The first signal starts the shutdown, the second one kills the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, name, build, Variables(os.Environ()), os.Stderr); err != nil {
@@ -88,10 +87,10 @@ func Main(name string, build New) {
 	os.Exit(0)
 }
 
-// settings are what Main itself is told.
+// settings are the variables that Main reads.
 type settings struct {
-	Port          uint16        `env:"PORT" envDefault:"8080" envDoc:"the TCP port to listen on"`
-	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"25s" envDoc:"how long requests may go on after SIGTERM"`
+	Port          uint16        `env:"PORT" envDefault:"8080" envDoc:"TCP port to listen on"`
+	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"25s" envDoc:"how long requests may continue after SIGTERM"`
 	LambdaAPI     string        `env:"AWS_LAMBDA_RUNTIME_API" envDoc:"set by AWS Lambda"`
 }
 
@@ -119,13 +118,13 @@ func run(ctx context.Context, name string, build New, variables map[string]strin
 	return Serve(ctx, instance, fmt.Sprintf(":%d", s.Port), s.ShutdownGrace)
 }
 
-// healthTimeout bounds -health.
+// healthTimeout is the time limit of -health.
 const healthTimeout = 5 * time.Second
 
-// command does what the arguments of the program say.
+// command executes the arguments of the program.
 func command(arguments []string, variables map[string]string) error {
 	if len(arguments) != 1 || arguments[0] != "-health" {
-		return fmt.Errorf("there is no argument %q: use -health, or none to run the function", strings.Join(arguments, " "))
+		return fmt.Errorf("unknown argument %q: use -health, or none to run the function", strings.Join(arguments, " "))
 	}
 	var s settings
 	if err := NewProcess(variables, slog.New(slog.DiscardHandler)).Env("").Parse(&s); err != nil {
@@ -137,19 +136,19 @@ func command(arguments []string, variables map[string]string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("PORT: nothing answers on port %d (%s)", s.Port, reason(err))
+		return fmt.Errorf("PORT: no response on port %d (%s)", s.Port, reason(err))
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("it is not ready: %s", answer.Status)
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the function is not ready: %s", response.Status)
 	}
 	return nil
 }
 
-// OneLine is an error as a program shows it before it exits: its name and what is
-// wrong, without line breaks.
+// OneLine returns the error message of a program: its name and the error, without line
+// breaks.
 func OneLine(name string, err error) string {
 	return name + ": " + strings.Join(strings.Fields(err.Error()), " ")
 }

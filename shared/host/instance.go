@@ -18,8 +18,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
-// Instance is a function with what all functions have in common around it. It is
-// an http.Handler.
+// Instance is a function together with what all functions have in common. It is an
+// http.Handler.
 type Instance struct {
 	function *Function
 	log      *slog.Logger
@@ -27,14 +27,14 @@ type Instance struct {
 	draining atomic.Bool
 
 	inFlight prometheus.Gauge
-	duration [6]prometheus.Observer // by the first digit of the status
+	duration [6]prometheus.Observer // by first digit of the status
 	failures failureLog
 }
 
-// readyTimeout bounds one call of a function's Ready.
+// readyTimeout is the time limit of a call of a function's Ready.
 const readyTimeout = 2 * time.Second
 
-// Build builds a function, in its surroundings.
+// Build builds a function and returns its instance.
 func Build(ctx context.Context, env *Env, build New) (*Instance, error) {
 	function, err := build(ctx, env)
 	if err != nil {
@@ -46,10 +46,10 @@ func Build(ctx context.Context, env *Env, build New) (*Instance, error) {
 	i := &Instance{function: function, log: env.Logger(), failures: failureLog{log: env.Logger()}}
 	labels := prometheus.Labels{"function": env.Name()}
 	i.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "analytics_requests_in_flight", Help: "Requests that are being answered.", ConstLabels: labels,
+		Name: "analytics_requests_in_flight", Help: "Requests in progress.", ConstLabels: labels,
 	})
 	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "analytics_request_duration_seconds", Help: "Time from a request's head to the end of its answer.",
+		Name: "analytics_request_duration_seconds", Help: "Time from the header of a request to the end of its response.",
 		ConstLabels: labels,
 		Buckets:     []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"status"})
@@ -68,7 +68,7 @@ func Build(ctx context.Context, env *Env, build New) (*Instance, error) {
 	return i, nil
 }
 
-// ServeHTTP answers a request.
+// ServeHTTP handles a request.
 func (i *Instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/_/health":
@@ -82,7 +82,7 @@ func (i *Instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve answers a request that is the function's own.
+// serve handles a request with the function's handler.
 func (i *Instance) serve(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	i.inFlight.Inc()
@@ -94,23 +94,23 @@ func (i *Instance) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		// The server's own writer, so that the connection ends with too large a body.
+		// Pass the server's writer, so that the connection is closed if the body is too large.
 		r.Body = http.MaxBytesReader(w, r.Body, i.function.BodyLimit)
 	}
 	i.function.Handler.ServeHTTP(rec, r)
 }
 
-// finish counts a request, and turns a panic into an answer.
+// finish measures a request and responds with a problem after a panic.
 func (i *Instance) finish(rec *recorder, r *http.Request, start time.Time) {
 	panicked := recover()
-	abort := panicked == http.ErrAbortHandler //nolint:errorlint // the very value, as net/http compares it
+	abort := panicked == http.ErrAbortHandler //nolint:errorlint // net/http compares it too
 	if panicked != nil && !abort {
 		i.log.Error("panic", "method", r.Method, "route", r.Pattern,
 			"panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
 		if rec.status == 0 {
 			problem.Write(rec, problem.Of(errPanic))
 		} else {
-			abort = true // half an answer must not look like a whole one
+			abort = true // an incomplete response must not look complete
 		}
 	}
 	status := rec.status
@@ -124,7 +124,7 @@ func (i *Instance) finish(rec *recorder, r *http.Request, start time.Time) {
 	}
 	switch {
 	case status >= 500 && panicked == nil:
-		i.failures.tell(rec, r, status, elapsed)
+		i.failures.add(rec, r, status, elapsed)
 	case i.log.Enabled(r.Context(), slog.LevelDebug):
 		i.log.Debug("request", "method", r.Method, "route", r.Pattern, "status", status, "seconds", elapsed.Seconds())
 	}
@@ -135,15 +135,15 @@ func (i *Instance) finish(rec *recorder, r *http.Request, start time.Time) {
 
 var errPanic = errors.New("panic")
 
-// failureLog tells of requests that failed, one in a second at most: when
-// something is down, every request fails in the same way.
+// failureLog logs at most one failed request per second. During an outage every request
+// fails in the same way.
 type failureLog struct {
 	log     *slog.Logger
-	last    atomic.Int64 // when it told last, in Unix nanoseconds
-	skipped atomic.Int64 // how many it did not tell since
+	last    atomic.Int64 // time of the last message, in Unix nanoseconds
+	skipped atomic.Int64 // number of failures since
 }
 
-func (f *failureLog) tell(rec *recorder, r *http.Request, status int, elapsed time.Duration) {
+func (f *failureLog) add(rec *recorder, r *http.Request, status int, elapsed time.Duration) {
 	now, last := time.Now().UnixNano(), f.last.Load()
 	if now-last < int64(time.Second) || !f.last.CompareAndSwap(last, now) {
 		f.skipped.Add(1)
@@ -162,7 +162,7 @@ func (f *failureLog) tell(rec *recorder, r *http.Request, status int, elapsed ti
 	f.log.LogAttrs(r.Context(), slog.LevelError, "request failed", attrs...)
 }
 
-// Ready tells whether the function can do its work now: nil when it can.
+// Ready returns nil if the function can do its work.
 func (i *Instance) Ready(ctx context.Context) error {
 	if i.draining.Load() {
 		return problem.New(http.StatusServiceUnavailable, "draining", "the function is shutting down")
@@ -175,14 +175,14 @@ func (i *Instance) Ready(ctx context.Context) error {
 	return i.function.Ready(ctx)
 }
 
-// Drain begins the end: the function is no longer ready, and its open streams end.
+// Drain starts the shutdown: the function is no longer ready, and its streams end.
 func (i *Instance) Drain() {
 	if !i.draining.Swap(true) && i.function.Drain != nil {
 		i.function.Drain()
 	}
 }
 
-// Close ends the function, after its last request.
+// Close ends the function. It must be called after the last request.
 func (i *Instance) Close(ctx context.Context) error {
 	i.Drain()
 	if i.function.Close == nil {
@@ -202,7 +202,7 @@ func (i *Instance) serveReady(w http.ResponseWriter, r *http.Request) {
 	p, ok := errors.AsType[problem.Problem](err)
 	if !ok {
 		i.log.Warn("not ready", "error", err.Error())
-		p = problem.New(http.StatusServiceUnavailable, "not_ready", "the function can't do its work now; its log says why")
+		p = problem.New(http.StatusServiceUnavailable, "not_ready", "the function is not ready; see its log")
 	}
 	p.Status = http.StatusServiceUnavailable
 	problem.Write(w, p)
@@ -211,7 +211,7 @@ func (i *Instance) serveReady(w http.ResponseWriter, r *http.Request) {
 func serveText(w http.ResponseWriter, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = io.WriteString(w, text) // a client that has gone away is nobody's error
+	_, _ = io.WriteString(w, text) // fails only if the client has disconnected
 }
 
 func readOnly(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {

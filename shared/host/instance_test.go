@@ -21,7 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-// logBuffer takes the log of a test.
+// logBuffer collects the log of a test.
 type logBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -52,7 +52,7 @@ func build(t *testing.T, function *host.Function) (*host.Instance, *logBuffer) {
 	return instance, &log
 }
 
-// mux is a function with an address for everything that can happen.
+// mux returns a handler with a path for each case.
 func mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/sites/{site}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
@@ -107,21 +107,21 @@ func TestReady(t *testing.T) {
 		code  int
 		body  string
 	}{
-		"once built": {nil, 200, "ready\n"},
-		"it says so": {func(context.Context) error { return nil }, 200, "ready\n"},
-		"a problem is shown": {
+		"without a check":    {nil, 200, "ready\n"},
+		"a successful check": {func(context.Context) error { return nil }, 200, "ready\n"},
+		"a problem": {
 			func(context.Context) error {
 				return fmt.Errorf("check: %w", problem.New(500, "schema_old", "the schema is being migrated"))
 			}, 503,
 			`{"type":"about:blank","title":"Service Unavailable","status":503,` +
 				`"detail":"the schema is being migrated","code":"schema_old"}` + "\n",
 		},
-		"another error is for the log": {
+		"another error": {
 			func(context.Context) error { return errors.New("dial 10.0.0.1") }, 503,
 			`{"type":"about:blank","title":"Service Unavailable","status":503,` +
-				`"detail":"the function can't do its work now; its log says why","code":"not_ready"}` + "\n",
+				`"detail":"the function is not ready; see its log","code":"not_ready"}` + "\n",
 		},
-		"it may not take for ever": {
+		"a check that hangs": {
 			func(ctx context.Context) error {
 				if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > 2*time.Second {
 					return errors.New("no deadline of two seconds")
@@ -141,7 +141,7 @@ func TestReady(t *testing.T) {
 	}
 }
 
-func TestDrainedIsNotReady(t *testing.T) {
+func TestDrain(t *testing.T) {
 	t.Parallel()
 	drains, closes := 0, 0
 	instance, _ := build(t, &host.Function{
@@ -154,7 +154,7 @@ func TestDrainedIsNotReady(t *testing.T) {
 		t.Errorf("%d %s", got.Code, got.Body)
 	}
 	if got := get(instance, "GET", "/_/health", ""); got.Code != 200 {
-		t.Errorf("health while draining: %d", got.Code)
+		t.Errorf("health while draining: got status %d", got.Code)
 	}
 	if err := instance.Close(t.Context()); err == nil || err.Error() != "not closed" {
 		t.Errorf("Close: %v", err)
@@ -183,11 +183,11 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	if strings.Contains(got, "private.example") {
-		t.Error("metrics have a path")
+		t.Error("the metrics contain a path")
 	}
 }
 
-func TestPanicIsAProblem(t *testing.T) {
+func TestPanic(t *testing.T) {
 	t.Parallel()
 	instance, log := build(t, &host.Function{Handler: mux()})
 	got := get(instance, "GET", "/panic", "")
@@ -201,7 +201,7 @@ func TestPanicIsAProblem(t *testing.T) {
 	}
 }
 
-func TestHalfAnAnswerIsNotAWholeOne(t *testing.T) {
+func TestAbortedResponse(t *testing.T) {
 	t.Parallel()
 	instance, log := build(t, &host.Function{Handler: mux()})
 	server := httptest.NewServer(instance)
@@ -213,11 +213,11 @@ func TestHalfAnAnswerIsNotAWholeOne(t *testing.T) {
 			_ = response.Body.Close()
 		}
 		if err == nil {
-			t.Errorf("%s: the client can't tell that the answer is cut", path)
+			t.Errorf("%s: the incomplete response looks complete", path)
 		}
 	}
 	if got := strings.Count(log.String(), `"msg":"panic"`); got != 1 {
-		t.Errorf("%d panics logged, want 1: http.ErrAbortHandler is none", got)
+		t.Errorf("%d panics logged, want 1 without http.ErrAbortHandler", got)
 	}
 }
 
@@ -230,8 +230,8 @@ func TestBodyLimit(t *testing.T) {
 	}{
 		"at the default":   {0, host.DefaultBodyLimit, 200},
 		"over the default": {0, host.DefaultBodyLimit + 1, 413},
-		"at its own":       {10, 10, 200},
-		"over its own":     {10, 11, 413},
+		"at its limit":     {10, 10, 200},
+		"over its limit":   {10, 11, 413},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -242,7 +242,7 @@ func TestBodyLimit(t *testing.T) {
 			for _, chunked := range []bool{false, true} {
 				var body io.Reader = strings.NewReader(strings.Repeat("x", test.size))
 				if chunked {
-					body = io.MultiReader(body) // whose length can't be told
+					body = io.MultiReader(body) // hide its length
 				}
 				response, err := http.Post(server.URL+"/echo", "text/plain", body)
 				if err != nil {
@@ -260,14 +260,14 @@ func TestBodyLimit(t *testing.T) {
 					t.Errorf("chunked %t: %s", chunked, text)
 				}
 				if test.want == 200 && len(text) != test.size {
-					t.Errorf("chunked %t: %d bytes came through", chunked, len(text))
+					t.Errorf("chunked %t: the handler read %d bytes", chunked, len(text))
 				}
 			}
 		})
 	}
 }
 
-func TestLogsTellOfFailuresAndOfNobody(t *testing.T) {
+func TestFailureLog(t *testing.T) {
 	t.Parallel()
 	instance, log := build(t, &host.Function{Handler: mux()})
 	for range 100 {
@@ -276,7 +276,7 @@ func TestLogsTellOfFailuresAndOfNobody(t *testing.T) {
 	get(instance, "GET", "/v1/sites/private.example?email=someone@example.com", "")
 	text := log.String()
 	if failures := strings.Count(text, `"msg":"request failed"`); failures == 0 || failures > 50 {
-		t.Errorf("%d lines for 100 failures in a moment, want about one", failures)
+		t.Errorf("%d lines for 100 consecutive failures, want about one", failures)
 	}
 	for _, want := range []string{`"route":"GET /unavailable"`, `"status":503`, `"route":"GET /v1/sites/{site}"`, `"function":"test"`} {
 		if !strings.Contains(text, want) {
@@ -285,7 +285,7 @@ func TestLogsTellOfFailuresAndOfNobody(t *testing.T) {
 	}
 	for _, secret := range []string{"Secretive", "someone", "192.0.2.1", "private.example"} { // httptest's address
 		if strings.Contains(text, secret) {
-			t.Errorf("the log has %s: %s", secret, text)
+			t.Errorf("the log contains %s: %s", secret, text)
 		}
 	}
 }
@@ -306,7 +306,7 @@ func TestStreams(t *testing.T) {
 			select {
 			case <-more:
 			case <-r.Context().Done():
-				t.Error("the stream was cut by the server's time limits")
+				t.Error("the server's time limits ended the stream")
 				return
 			}
 		}
@@ -322,7 +322,7 @@ func TestStreams(t *testing.T) {
 	})
 	instance, _ := build(t, &host.Function{Handler: streams})
 	server := httptest.NewUnstartedServer(instance)
-	server.Config.ReadTimeout, server.Config.WriteTimeout = time.Nanosecond, time.Nanosecond // over before the handler runs
+	server.Config.ReadTimeout, server.Config.WriteTimeout = time.Nanosecond, time.Nanosecond // they expire before the handler runs
 	server.Config.ReadHeaderTimeout = time.Hour
 	server.Start()
 	t.Cleanup(server.Close)
@@ -358,7 +358,7 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-// BenchmarkServe is what the host costs around a handler that does nothing.
+// BenchmarkServe measures the overhead of the host around an empty handler.
 func BenchmarkServe(b *testing.B) {
 	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
 	process := host.NewProcess(nil, slog.New(slog.NewJSONHandler(io.Discard, nil)))

@@ -9,8 +9,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
-// Invoke turns a handler with the signature of OpenFaaS's go-http template into
-// an http.Handler. An error is answered as problem.Of says, and logged.
+// Invoke converts a handler of OpenFaaS's go-http template to an http.Handler. After an
+// error it responds with problem.Of and logs the error.
 func Invoke(handle func(handler.Request) (handler.Response, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -40,6 +40,6 @@ func Invoke(handle func(handler.Request) (handler.Response, error)) http.Handler
 			response.StatusCode = http.StatusOK
 		}
 		w.WriteHeader(response.StatusCode)
-		_, _ = w.Write(response.Body) // a client that has gone away is nobody's error
+		_, _ = w.Write(response.Body) // fails only if the client has disconnected
 	})
 }

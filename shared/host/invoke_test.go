@@ -22,21 +22,21 @@ func TestInvoke(t *testing.T) {
 		body   string
 		log    string
 	}{
-		"request and response pass through": {
+		"a response": {
 			func(r handler.Request) (handler.Response, error) {
 				text := strings.Join([]string{r.Method, r.Host, r.QueryString, r.Header.Get("X-In"), string(r.Body)}, " ")
 				return handler.Response{StatusCode: 201, Header: http.Header{"X-Out": {"out"}}, Body: []byte(text)}, r.Context().Err()
 			}, 201, "POST example.com a=b in body", "",
 		},
-		"no status is 200": {
+		"without a status": {
 			func(handler.Request) (handler.Response, error) { return handler.Response{}, nil }, 200, "", "",
 		},
-		"a problem is answered": {
+		"a problem": {
 			func(handler.Request) (handler.Response, error) {
 				return handler.Response{}, problem.New(409, "busy", "a run is going on")
 			}, 409, `"code":"busy"`, "",
 		},
-		"another error is logged": {
+		"another error": {
 			func(handler.Request) (handler.Response, error) {
 				return handler.Response{}, errors.New("disk full")
 			}, 500, `"code":"internal"`, `"error":"disk full"`,
@@ -63,7 +63,7 @@ func TestInvoke(t *testing.T) {
 	}
 }
 
-func TestInvokeWithTooLargeABody(t *testing.T) {
+func TestInvokeLargeBody(t *testing.T) {
 	t.Parallel()
 	instance, _ := build(t, &host.Function{BodyLimit: 3, Handler: host.Invoke(func(handler.Request) (handler.Response, error) {
 		t.Error("the handler was called")

@@ -15,46 +15,46 @@ import (
 	"github.com/aws/aws-lambda-go/lambdaurl"
 )
 
-// serveLambda speaks the protocol of the AWS Lambda runtime, for a function URL
-// with the invoke mode RESPONSE_STREAM and for schedules. It returns only if that fails,
-// and usually Lambda freezes the process rather than end it.
+// serveLambda serves the AWS Lambda runtime API, for a function URL with the invoke mode
+// RESPONSE_STREAM and for schedules. It returns only on failure. Lambda usually freezes the
+// process instead of ending it.
 func serveLambda(instance *Instance) error {
 	lambda.StartWithOptions(onLambda(instance), lambda.WithEnableSIGTERM(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), lambdaGrace)
 		defer cancel()
 		if err := instance.Close(ctx); err != nil {
-			instance.log.Error("close", "error", err.Error())
+			instance.log.Error("close failed", "error", err.Error())
 		}
 	}))
 	return errors.New("the Lambda runtime has ended")
 }
 
 const (
-	// lambdaGrace is what Lambda leaves between SIGTERM and SIGKILL.
+	// lambdaGrace is the time between Lambda's SIGTERM and SIGKILL.
 	lambdaGrace = 500 * time.Millisecond
-	// lambdaMargin is how long before Lambda's timeout a request ends, so that a stream
-	// ends in good order and a failure is told, before Lambda kills the process.
+	// lambdaMargin is the time before Lambda's timeout at which a request ends. It leaves
+	// time to end a stream or report a failure before Lambda kills the process.
 	lambdaMargin = time.Second
-	// lambdaReason is how much of the answer to a failed call of a schedule is told.
+	// lambdaReason is the maximum length of the response in the error of a failed schedule.
 	lambdaReason = 4 << 10
 )
 
 type invocation = events.LambdaFunctionURLRequest
 
-type invocationAnswer = events.LambdaFunctionURLStreamingResponse
+type invocationResponse = events.LambdaFunctionURLStreamingResponse
 
-// onLambda answers what comes from a function URL as an HTTP server would. Whatever
-// else calls, such as EventBridge, is a schedule: it stands for a POST to /, and when that
-// fails, so does the call, for Lambda to count.
-func onLambda(handler http.Handler) func(context.Context, *invocation) (*invocationAnswer, error) {
-	return func(ctx context.Context, event *invocation) (*invocationAnswer, error) {
+// onLambda returns a Lambda handler that passes requests of a function URL to handler. It
+// treats events of other sources, such as EventBridge, as a schedule: it passes a POST to /
+// and fails if the response has an error status, so that Lambda counts the failure.
+func onLambda(handler http.Handler) func(context.Context, *invocation) (*invocationResponse, error) {
+	return func(ctx context.Context, event *invocation) (*invocationResponse, error) {
 		scheduled := event.RequestContext.HTTP.Method == ""
 		if scheduled {
 			*event = invocation{RawPath: "/"}
 			event.RequestContext.HTTP.Method = http.MethodPost
 			event.RequestContext.DomainName = "lambda"
 		}
-		if len(event.Cookies) > 0 { // which function URLs take out of the header
+		if len(event.Cookies) > 0 { // function URLs remove them from the headers
 			if event.Headers == nil {
 				event.Headers = map[string]string{}
 			}
@@ -65,34 +65,34 @@ func onLambda(handler http.Handler) func(context.Context, *invocation) (*invocat
 			ctx, cancel = context.WithDeadline(ctx, deadline.Add(-lambdaMargin))
 		}
 		body := &lambdaBody{cancel: cancel}
-		answer, err := lambdaurl.Wrap(body.noting(handler))(ctx, event)
+		response, err := lambdaurl.Wrap(body.recordAbort(handler))(ctx, event)
 		if err != nil {
 			cancel()
 			return nil, err
 		}
-		body.Reader = answer.Body
-		answer.Body = body
-		if scheduled && answer.StatusCode >= http.StatusBadRequest {
-			text, _ := io.ReadAll(io.LimitReader(body, lambdaReason)) // what can't be read says nothing
-			return nil, errors.Join(fmt.Errorf("the call was answered with %d: %s", answer.StatusCode, text), body.Close())
+		body.Reader = response.Body
+		response.Body = body
+		if scheduled && response.StatusCode >= http.StatusBadRequest {
+			text, _ := io.ReadAll(io.LimitReader(body, lambdaReason)) // report what can be read
+			return nil, errors.Join(fmt.Errorf("the scheduled call failed with status %d: %s", response.StatusCode, text), body.Close())
 		}
-		return answer, nil
+		return response, nil
 	}
 }
 
-// lambdaBody is the body of an answer. The Lambda library tells Lambda of an error of
-// Read, so that a part of an answer is not taken for the whole.
+// lambdaBody is the body of a response. The Lambda library reports an error of Read, so
+// that an incomplete response does not look complete.
 type lambdaBody struct {
 	io.Reader
 	cancel  context.CancelFunc
 	aborted atomic.Bool
 }
 
-var errBrokenOff = errors.New("the answer broke off")
+var errAborted = errors.New("the response was aborted")
 
-// noting notes when the handler aborts its answer. The Lambda library would take the
-// panic for the end of the process.
-func (b *lambdaBody) noting(handler http.Handler) http.Handler {
+// recordAbort returns a handler that records when handler aborts its response. Without it
+// the Lambda library would end the process because of the panic.
+func (b *lambdaBody) recordAbort(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			switch panicked := recover(); panicked {
@@ -110,12 +110,12 @@ func (b *lambdaBody) noting(handler http.Handler) http.Handler {
 func (b *lambdaBody) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if errors.Is(err, io.EOF) && b.aborted.Load() {
-		return n, errBrokenOff
+		return n, errAborted
 	}
 	return n, err
 }
 
-// Close is called when the answer has been sent, or can't be.
+// Close is called when the response has been sent or has failed.
 func (b *lambdaBody) Close() error {
 	b.cancel()
 	if closer, ok := b.Reader.(io.Closer); ok {

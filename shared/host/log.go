@@ -11,8 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// NewLogger returns a log that writes JSON, or text when w is a terminal, from
-// the level that the variable LOG_LEVEL names.
+// NewLogger returns a logger that writes JSON, or text if w is a terminal. The variable
+// LOG_LEVEL sets the minimum level.
 func NewLogger(w io.Writer, variables map[string]string) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{Level: slog.LevelInfo}
 	if text := variables["LOG_LEVEL"]; text != "" {
@@ -28,12 +28,12 @@ func NewLogger(w io.Writer, variables map[string]string) (*slog.Logger, error) {
 	return slog.New(slog.NewJSONHandler(w, options)), nil
 }
 
-// AdoptLibraryLogs sends what libraries log on their own to the process's log.
-// Theirs is one for the whole program, so only a program may do it, once.
+// AdoptLibraryLogs sends the logs of libraries to the process's log. It changes global
+// state of the libraries, so only a main function may call it, once.
 func (p *Process) AdoptLibraryLogs() { redis.SetLogger(redisLog{p.log}) }
 
-// redisLog takes the log of the Redis client, which tells of every failed try to
-// connect: for debugging only, the functions tell what came of it.
+// redisLog receives the log of the Redis client, which reports every failed connection.
+// It logs at the level debug, since functions log the errors that matter.
 type redisLog struct{ log *slog.Logger }
 
 func (l redisLog) Printf(ctx context.Context, format string, args ...any) {

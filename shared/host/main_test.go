@@ -22,17 +22,16 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-// TestMain makes this test binary a function, for the tests that start it as a
-// process of its own.
+// TestMain runs the test binary as a function for the tests that start it as a process.
 func TestMain(m *testing.M) {
 	if os.Getenv("HOST_TEST_FUNCTION") != "" {
 		host.Main("sample", sample)
-		os.Exit(0) // never the tests: they would start themselves without end
+		os.Exit(0) // running the tests would start processes without end
 	}
 	os.Exit(m.Run())
 }
 
-// sample is a function with a slow request and an endless stream.
+// sample is a function with a slow request and an infinite stream.
 func sample(ctx context.Context, env *host.Env) (*host.Function, error) {
 	var config struct {
 		Database bool `env:"SAMPLE_DATABASE"`
@@ -48,7 +47,7 @@ func sample(ctx context.Context, env *host.Env) (*host.Function, error) {
 	drained := make(chan struct{})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /slow", func(w http.ResponseWriter, _ *http.Request) {
-		_ = http.NewResponseController(w).Flush() // the client now knows that it has begun
+		_ = http.NewResponseController(w).Flush() // tells the client that the request has started
 		<-drained
 		_, _ = io.WriteString(w, "finished")
 	})
@@ -105,7 +104,7 @@ func sample(ctx context.Context, env *host.Env) (*host.Function, error) {
 	}, nil
 }
 
-// process is a sample function that runs.
+// process is a running sample function.
 type process struct {
 	cmd     *exec.Cmd
 	address string
@@ -146,7 +145,7 @@ func start(t *testing.T, variables ...string) *process {
 	return p
 }
 
-// logged reads the log up to a line with that message.
+// logged reads the log up to a line with the given message.
 func (p *process) logged(t *testing.T, message string) string {
 	t.Helper()
 	for p.log.Scan() {
@@ -168,7 +167,7 @@ func (p *process) get(t *testing.T, path string) *http.Response {
 	return response
 }
 
-func TestShutdownFinishesWhatHasBegun(t *testing.T) {
+func TestShutdown(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -194,7 +193,7 @@ func TestShutdownFinishesWhatHasBegun(t *testing.T) {
 	}
 }
 
-func TestShutdownCutsWhatDoesNotEnd(t *testing.T) {
+func TestShutdownTimeout(t *testing.T) {
 	t.Parallel()
 	p := start(t, "SHUTDOWN_GRACE=50ms")
 	stuck := p.get(t, "/stuck")
@@ -202,14 +201,14 @@ func TestShutdownCutsWhatDoesNotEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadAll(stuck.Body); err == nil {
-		t.Error("a request that was cut looks finished")
+		t.Error("an aborted request looks complete")
 	}
 	p.logged(t, "closed")
 	var last string
 	for p.log.Scan() {
 		last = p.log.Text()
 	}
-	if !strings.HasPrefix(last, "sample: requests did not end within SHUTDOWN_GRACE (50ms) and were cut") {
+	if !strings.HasPrefix(last, "sample: requests did not end within SHUTDOWN_GRACE (50ms) and were aborted") {
 		t.Errorf("last line %q", last)
 	}
 	if err := p.cmd.Wait(); p.cmd.ProcessState.ExitCode() != 1 {
@@ -217,7 +216,7 @@ func TestShutdownCutsWhatDoesNotEnd(t *testing.T) {
 	}
 }
 
-func TestWhatPreventsAStartIsOneLine(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", ":0")
 	if err != nil {
@@ -233,17 +232,17 @@ func TestWhatPreventsAStartIsOneLine(t *testing.T) {
 		variables []string
 		want      string
 	}{
-		"no port number": {
-			[]string{"PORT=http"}, `sample: PORT: "http" is not a whole number from 0 to 65535 (the TCP port to listen on)` + "\n",
+		"an invalid port": {
+			[]string{"PORT=http"}, `sample: PORT: "http" is not a whole number from 0 to 65535 (TCP port to listen on)` + "\n",
 		},
 		"a port in use": {
 			[]string{"PORT=" + taken}, "sample: PORT: cannot listen on port " + taken + " (address already in use): set PORT to a free one\n",
 		},
-		"no log level":      {[]string{"LOG_LEVEL=loud"}, `sample: LOG_LEVEL: "loud" is not debug, info, warn or error` + "\n"},
-		"a setting":         {[]string{"SAMPLE_DATABASE=maybe"}, `sample: SAMPLE_DATABASE: "maybe" is not true or false` + "\n"},
-		"no database":       {[]string{"SAMPLE_DATABASE=true"}, "sample: DATABASE_URL is not set" + setDatabase},
-		"a dead database":   {[]string{"SAMPLE_DATABASE=true", "DATABASE_URL=postgres://u:hunter2@127.0.0.1:1/x"}, "sample: DATABASE_URL: cannot use PostgreSQL at 127.0.0.1:1 (connection refused)" + setDatabase},
-		"a secret's folder": {[]string{"SAMPLE_DATABASE=true", "DATABASE_URL_FILE=/"}, "sample: DATABASE_URL_FILE: read a secret: read /: is a directory\n"},
+		"an invalid level":        {[]string{"LOG_LEVEL=loud"}, `sample: LOG_LEVEL: "loud" is not debug, info, warn or error` + "\n"},
+		"an invalid value":        {[]string{"SAMPLE_DATABASE=maybe"}, `sample: SAMPLE_DATABASE: "maybe" is not true or false` + "\n"},
+		"no database":             {[]string{"SAMPLE_DATABASE=true"}, "sample: DATABASE_URL is not set" + setDatabase},
+		"an unreachable database": {[]string{"SAMPLE_DATABASE=true", "DATABASE_URL=postgres://u:hunter2@127.0.0.1:1/x"}, "sample: DATABASE_URL: cannot use PostgreSQL at 127.0.0.1:1 (connection refused)" + setDatabase},
+		"a folder as a secret":    {[]string{"SAMPLE_DATABASE=true", "DATABASE_URL_FILE=/"}, "sample: DATABASE_URL_FILE: read secret: read /: is a directory\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -262,7 +261,7 @@ func TestWhatPreventsAStartIsOneLine(t *testing.T) {
 	}
 }
 
-// TestHealthArgument asks a function as a container's health check does.
+// TestHealthArgument checks a function like the health check of a container.
 func TestHealthArgument(t *testing.T) {
 	t.Parallel()
 	p := start(t)
@@ -275,15 +274,15 @@ func TestHealthArgument(t *testing.T) {
 		return stderr.String(), cmd.ProcessState.ExitCode()
 	}
 	if log, code := ask("-health"); code != 0 || log != "" {
-		t.Errorf("a function that runs: %d %s", code, log)
+		t.Errorf("a running function: %d %s", code, log)
 	}
-	if log, code := ask("-help"); code != 1 || !strings.HasPrefix(log, `sample: there is no argument "-help"`) {
-		t.Errorf("another argument: %d %s", code, log)
+	if log, code := ask("-help"); code != 1 || !strings.HasPrefix(log, `sample: unknown argument "-help"`) {
+		t.Errorf("an unknown argument: %d %s", code, log)
 	}
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
-	if log, code := ask("-health"); code != 1 || !strings.Contains(log, "nothing answers on port") {
-		t.Errorf("one that does not: %d %s", code, log)
+	if log, code := ask("-health"); code != 1 || !strings.Contains(log, "no response on port") {
+		t.Errorf("a stopped function: %d %s", code, log)
 	}
 }
 
@@ -309,7 +308,7 @@ func TestLambda(t *testing.T) {
 	encoded := lambdatest.Request("POST", "/echo", base64.StdEncoding.EncodeToString([]byte("\xff")))
 	encoded.IsBase64Encoded = true
 	if text := runtime.Invoke(encoded).Text(t); !strings.HasSuffix(text, "\n\xff\n") {
-		t.Errorf("a body in base64: %q", text)
+		t.Errorf("a base64 body: %q", text)
 	}
 	got = invoke("GET", "/_/ready", "")
 	if text := got.Text(t); got.StatusCode != http.StatusOK || text != "ready\n" {
@@ -330,8 +329,8 @@ func TestLambda(t *testing.T) {
 		t.Errorf("cookies: %q in, %q out", text, got.Cookies)
 	}
 	got = invoke("GET", "/broken", "")
-	if text, err := io.ReadAll(got.Body); string(text) != "a part" || err == nil || !strings.Contains(err.Error(), "the answer broke off") {
-		t.Errorf("a broken answer: %q, %v", text, err)
+	if text, err := io.ReadAll(got.Body); string(text) != "a part" || err == nil || !strings.Contains(err.Error(), "the response was aborted") {
+		t.Errorf("an aborted response: %q, %v", text, err)
 	}
 	for name, event := range map[string]string{
 		"EventBridge Scheduler": `{}`,
@@ -342,26 +341,26 @@ func TestLambda(t *testing.T) {
 			t.Errorf("%s: %d %q %s", name, got.StatusCode, text, got.Failure)
 		}
 	}
-	if failed := runtime.Invoke(json.RawMessage(`{}`)).Failure; !strings.Contains(failed, "the call was answered with 500") || !strings.Contains(failed, "internal") {
-		t.Errorf("a schedule's call that fails: %q", failed)
+	if failed := runtime.Invoke(json.RawMessage(`{}`)).Failure; !strings.Contains(failed, "the scheduled call failed with status 500") || !strings.Contains(failed, "internal") {
+		t.Errorf("a failed scheduled call: %q", failed)
 	}
 	text := ""
-	for limit := 1500 * time.Millisecond; text == ""; limit *= 2 { // a slow machine needs more to begin it
+	for limit := 1500 * time.Millisecond; text == ""; limit *= 2 { // a slow machine needs more time to start the stream
 		text = runtime.InvokeFor(limit, lambdatest.Request("GET", "/stream", "")).Text(t)
 	}
-	if text != "data: first\n" { // its context ends before Lambda ends it
-		t.Errorf("a stream when time is up: %q", text)
+	if text != "data: first\n" { // its context ends before Lambda's timeout
+		t.Errorf("a stream at the timeout: %q", text)
 	}
 
 	stream := bufio.NewReader(invoke("GET", "/stream", "").Body)
 	if line, err := stream.ReadString('\n'); line != "data: first\n" {
-		t.Errorf("the stream begins with %q, %v", line, err)
+		t.Errorf("first line of the stream: %q, %v", line, err)
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if rest, err := io.ReadAll(stream); string(rest) != "data: last\n" {
-		t.Errorf("the stream ends with %q, %v", rest, err)
+		t.Errorf("rest of the stream: %q, %v", rest, err)
 	}
 	p := &process{cmd: cmd, log: bufio.NewScanner(stderr)}
 	p.logged(t, "closed")

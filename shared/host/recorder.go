@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// recorder is a ResponseWriter that remembers the status. What the server's own
-// writer can do, it can do too: flush, hijack, set deadlines.
+// recorder is a ResponseWriter that records the status. It supports what the server's
+// writer supports: flushing, hijacking and deadlines.
 type recorder struct {
 	http.ResponseWriter
-	status int   // 0 until the head is sent
-	err    error // why the answer is a failure, for the log
+	status int   // 0 until the header is sent
+	err    error // cause of a failure, for the log
 }
 
 func (r *recorder) WriteHeader(status int) {
-	// Informational heads come before the real one, except for the switch.
+	// Informational headers precede the final one, except for 101.
 	if r.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		r.status = status
 	}
@@ -26,32 +26,32 @@ func (r *recorder) WriteHeader(status int) {
 }
 
 func (r *recorder) Write(p []byte) (int, error) {
-	r.sent()
+	r.headerSent()
 	return r.ResponseWriter.Write(p)
 }
 
-// ReadFrom lets io.Copy use the server's own buffers.
+// ReadFrom lets io.Copy use the server's buffers.
 func (r *recorder) ReadFrom(src io.Reader) (int64, error) {
-	r.sent()
+	r.headerSent()
 	return io.Copy(r.ResponseWriter, src)
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the server's writer for http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// Flush is for those who don't know http.ResponseController.
-func (r *recorder) Flush() { _ = r.FlushError() } // as http.Flusher can't tell
+// Flush implements http.Flusher, which returns no error.
+func (r *recorder) Flush() { _ = r.FlushError() }
 
-// FlushError sends what was written so far.
+// FlushError sends buffered data.
 func (r *recorder) FlushError() error {
 	err := http.NewResponseController(r.ResponseWriter).Flush()
 	if !errors.Is(err, http.ErrNotSupported) {
-		r.sent()
+		r.headerSent()
 	}
 	return err
 }
 
-// Hijack takes the connection over.
+// Hijack takes over the connection.
 func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(r.ResponseWriter).Hijack()
 	if err == nil && r.status == 0 {
@@ -60,14 +60,14 @@ func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// sent notes that the head has gone, with the status 200 if no other was given.
-func (r *recorder) sent() {
+// headerSent records that the header was sent, with status 200 if no other was set.
+func (r *recorder) headerSent() {
 	if r.status == 0 {
 		r.status = http.StatusOK
 	}
 }
 
-// fail notes, for the log, why the answer that is written to w is a failure.
+// fail records the cause of the failure that is written to w, for the log.
 func fail(w http.ResponseWriter, err error) {
 	for {
 		switch writer := w.(type) {
@@ -82,9 +82,8 @@ func fail(w http.ResponseWriter, err error) {
 	}
 }
 
-// KeepOpen lifts the server's time limits from a request that is answered with a
-// stream. Where a platform has no such limits, or none that can be lifted, it does
-// nothing.
+// KeepOpen removes the server's time limits from a request whose response is a stream. It
+// does nothing on platforms that have no such limits or do not allow removing them.
 func KeepOpen(w http.ResponseWriter) error {
 	controller := http.NewResponseController(w)
 	for _, set := range []func(time.Time) error{controller.SetReadDeadline, controller.SetWriteDeadline} {

@@ -10,12 +10,11 @@ import (
 	"time"
 )
 
-// RequestTimeout bounds a request that isn't a stream, from its head to the end of
-// its answer: a handler's context ends when the time for reading does. The longest
-// is a run of aggregate, below a minute.
+// RequestTimeout is the time limit of a request, except for streams, from its header to the
+// end of its response. The longest request is a run of aggregate, of less than a minute.
 const RequestTimeout = 2 * time.Minute
 
-// NewServer returns an HTTP server with the time limits that all functions have.
+// NewServer returns an HTTP server with the time limits of all functions.
 func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -28,9 +27,8 @@ func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// Serve serves a function at an address until ctx ends, and then ends it in good
-// order: it is no longer ready, its streams end, requests get grace to be
-// finished, and it is closed.
+// Serve serves a function at an address until ctx ends. Then it shuts the function down: it
+// is no longer ready, its streams end, its requests have grace to finish, and it is closed.
 func Serve(ctx context.Context, instance *Instance, address string, grace time.Duration) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -55,9 +53,9 @@ func Serve(ctx context.Context, instance *Instance, address string, grace time.D
 	defer cancel()
 	instance.Drain()
 	if shutdown := server.Shutdown(ending); shutdown != nil {
-		err = errors.Join(err, fmt.Errorf("requests did not end within SHUTDOWN_GRACE (%s) and were cut: %w", grace, shutdown), server.Close())
+		err = errors.Join(err, fmt.Errorf("requests did not end within SHUTDOWN_GRACE (%s) and were aborted: %w", grace, shutdown), server.Close())
 	}
-	// The rest is short, and has to happen even when requests took all the time.
+	// Closing has its own time limit, since requests may have used all of grace.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	if closed := instance.Close(closing); closed != nil {
@@ -66,5 +64,5 @@ func Serve(ctx context.Context, instance *Instance, address string, grace time.D
 	return err
 }
 
-// closeTimeout bounds a function's Close.
+// closeTimeout is the time limit of a function's Close.
 const closeTimeout = 5 * time.Second
