@@ -78,7 +78,7 @@ func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 		if r.Context().Err() != nil {
 			return // the client has disconnected
 		}
-		log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
+		log.ErrorContext(r.Context(), "handler failed", "route", r.Pattern, "error", err)
 		if isUnavailable(err) {
 			p = problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable, "the database is unavailable, try again")
 		}
