@@ -1,4 +1,4 @@
-// Package infra_test holds what all platforms have in common.
+// Package infra_test has the tests that concern all platforms.
 package infra_test
 
 import (
@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestNoSecretOnACommandLine: what the documents and the manifests say to do shows no secret
-// in a list of processes.
-func TestNoSecretOnACommandLine(t *testing.T) {
+// TestNoSecretOnCommandLine checks that no documented command has a secret as an argument,
+// where the list of processes would show it.
+func TestNoSecretOnCommandLine(t *testing.T) {
 	t.Parallel()
 	for _, folder := range []string{"README.md", "stack.yml", "docs", "infra", "template"} {
 		err := filepath.WalkDir(filepath.Join("..", folder), func(path string, entry fs.DirEntry, err error) error {
@@ -20,7 +20,7 @@ func TestNoSecretOnACommandLine(t *testing.T) {
 			}
 			text, err := os.ReadFile(path)
 			if strings.Contains(string(text), "--from-literal") {
-				t.Errorf("%s has a secret on a command line: take it from a file", path)
+				t.Errorf("%s passes a secret on a command line: read it from a file", path)
 			}
 			return err
 		})

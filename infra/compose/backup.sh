@@ -1,12 +1,12 @@
 #!/bin/sh
 # Backups of the database.
 #
-#   backup.sh daily          makes one each day at BACKUP_HOUR, UTC
-#   backup.sh now            makes one
-#   backup.sh list           lists them
-#   backup.sh restore FILE   puts one into the database, in the place of what is there
+#   backup.sh daily          makes a backup every day at BACKUP_HOUR, UTC
+#   backup.sh now            makes a backup
+#   backup.sh list           lists the backups
+#   backup.sh restore FILE   replaces the database with a backup
 #
-# Which database is told by PGHOST, PGUSER and PGDATABASE.
+# PGHOST, PGUSER and PGDATABASE select the database.
 set -eu
 folder=${BACKUP_FOLDER:-/backups}
 if [ -r /run/secrets/postgres-password ]; then
@@ -19,8 +19,8 @@ now() {
 	file=analytics-$(date -u +%Y%m%dT%H%M%SZ).dump
 	pg_dump --format=custom --file="$folder/$file.unfinished"
 	mv "$folder/$file.unfinished" "$folder/$file"
-	echo "made $file"
-	# Only after a new one was made, so that the last is never deleted.
+	echo "created $file"
+	# Deletes old backups only after a new one succeeds, so that the last is never deleted.
 	find "$folder" -name 'analytics-*.dump*' -mtime "+$((${BACKUP_DAYS:-14} - 1))" ! -name "$file" -exec rm -f {} +
 }
 
@@ -28,17 +28,17 @@ daily() {
 	while :; do
 		since=$(($(date +%s) - ${BACKUP_HOUR:-3} * 3600))
 		sleep $((86400 - since % 86400))
-		now || echo "no backup was made" >&2
+		now || echo "backup failed" >&2
 	done
 }
 
 restore() {
-	[ -r "$folder/$1" ] || { echo "there is no $folder/$1" >&2; exit 1; }
+	[ -r "$folder/$1" ] || { echo "$folder/$1 does not exist" >&2; exit 1; }
 	database=$PGDATABASE
-	# Nobody may be connected; functions that run come back by themselves.
+	# FORCE ends all connections; running functions reconnect by themselves.
 	psql -q -v ON_ERROR_STOP=1 -d postgres -c "DROP DATABASE IF EXISTS \"$database\" WITH (FORCE)" -c "CREATE DATABASE \"$database\" TEMPLATE template0"
-	# TimescaleDB holds still while its own tables are filled. It has to be the version that
-	# the backup was made with.
+	# TimescaleDB must be in restore mode while its catalog is filled, and must have the
+	# version with which the backup was made.
 	timescale=$(pg_restore --list "$folder/$1" | grep -c ' EXTENSION - timescaledb' || true)
 	if [ "$timescale" -gt 0 ]; then
 		psql -q -v ON_ERROR_STOP=1 -o /dev/null -c 'CREATE EXTENSION IF NOT EXISTS timescaledb' -c 'SELECT timescaledb_pre_restore()'
@@ -55,6 +55,6 @@ case ${1:-} in
 daily) daily ;;
 now) now ;;
 list) ls -l "$folder" ;;
-restore) restore "${2:?name the file}" ;;
+restore) restore "${2:?FILE is missing}" ;;
 *) echo "use daily, now, list or restore FILE" >&2; exit 1 ;;
 esac

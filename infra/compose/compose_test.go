@@ -1,5 +1,5 @@
-// Package compose_test runs what infra/compose has: the scripts with a real PostgreSQL and
-// Redis, and the proxy's configuration in the real Caddy.
+// Package compose_test tests infra/compose: the scripts with PostgreSQL and Redis, and the
+// configuration of the proxy with Caddy.
 package compose_test
 
 import (
@@ -32,8 +32,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// TestDockerfile holds the Dockerfile to the one of OpenFaaS's template, which gets the code
-// in a folder.
+// TestDockerfile checks that the Dockerfile equals that of the OpenFaaS template, except for
+// the directory of the code.
 func TestDockerfile(t *testing.T) {
 	t.Parallel()
 	template, err := os.ReadFile("../../template/analytics-go/Dockerfile")
@@ -46,11 +46,11 @@ func TestDockerfile(t *testing.T) {
 	}
 	want := strings.ReplaceAll(strings.ReplaceAll(string(template), "COPY function/ ", "COPY . "), "function/", "")
 	if string(own) != want {
-		t.Errorf("the Dockerfile should be:\n%s", want)
+		t.Errorf("the Dockerfile differs; want:\n%s", want)
 	}
 }
 
-// initialized is a folder in which init.sh was run.
+// initialized returns a directory in which init.sh was run.
 func initialized(t *testing.T) (folder string) {
 	t.Helper()
 	folder = t.TempDir()
@@ -103,27 +103,27 @@ func TestInit(t *testing.T) {
 		}
 	}
 	if info, err := os.Stat(filepath.Join(folder, "secrets")); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("the folder of the secrets: %v, %v", info.Mode(), err)
+		t.Errorf("directory of the secrets: %v, %v", info.Mode(), err)
 	}
 	if secrets, err := os.ReadDir(filepath.Join(folder, "secrets")); err != nil || len(secrets) != len(before) {
-		t.Errorf("there are %v, %v", secrets, err)
+		t.Errorf("secrets %v, %v", secrets, err)
 	}
 	password := read(t, filepath.Join(folder, "secrets/postgres-password"))
 	if got := read(t, filepath.Join(folder, "secrets/database-url")); got != "postgres://analytics:"+password+"@database:5432/analytics" {
-		t.Errorf("database-url is %s, and the password %s", got, password)
+		t.Errorf("database-url is %s, but the password is %s", got, password)
 	}
 	before[filepath.Join(folder, ".env")] = read(t, ".env.example")
 	if output := run(t, filepath.Join(folder, "init.sh")); output != "" {
-		t.Errorf("a second time it says %s", output)
+		t.Errorf("the second run prints %s", output)
 	}
 	for file, text := range before {
 		if read(t, file) != text {
-			t.Errorf("a second time it changes %s", file)
+			t.Errorf("the second run changes %s", file)
 		}
 	}
 }
 
-// TestRedis starts Redis as compose.yml says, and signs in as redis-url says.
+// TestRedis starts Redis as compose.yml does, and connects with redis-url.
 func TestRedis(t *testing.T) {
 	t.Parallel()
 	folder := initialized(t)
@@ -154,7 +154,7 @@ func TestRedis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.MaxRetries = 50 // until it has started
+	options.MaxRetries = 50 // until Redis has started
 	client := redis.NewClient(options)
 	t.Cleanup(func() { _ = client.Close() })
 	if err := client.Ping(t.Context()).Err(); err != nil {
@@ -169,12 +169,12 @@ func TestRedis(t *testing.T) {
 	stranger := redis.NewClient(options)
 	t.Cleanup(func() { _ = stranger.Close() })
 	if err := stranger.Ping(t.Context()).Err(); err == nil {
-		t.Error("anyone may sign in")
+		t.Error("a wrong password is accepted")
 	}
 }
 
-// TestBackup makes a backup by the script that the container runs, and restores it in the
-// place of a database that has changed since.
+// TestBackup makes a backup with the container's script, changes the database, and restores
+// the backup.
 func TestBackup(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
@@ -182,7 +182,7 @@ func TestBackup(t *testing.T) {
 			t.Parallel()
 			db := localtest.Record(t, database.URL)
 			fill(t, db)
-			before := counted(t, db)
+			before := summary(t, db)
 			folder := t.TempDir()
 			backup := func(arguments ...string) string {
 				at, err := url.Parse(database.URL)
@@ -211,35 +211,35 @@ func TestBackup(t *testing.T) {
 				}
 			}
 			backup("now")
-			made := names(t, folder)
-			if len(made) != 3 || made[0] != "analytics-20260110T030000Z.dump" || made[2] != "other" {
-				t.Fatalf("the folder has %v", made)
+			backups := names(t, folder)
+			if len(backups) != 3 || backups[0] != "analytics-20260110T030000Z.dump" || backups[2] != "other" {
+				t.Fatalf("backups %v", backups)
 			}
-			if info, err := os.Stat(filepath.Join(folder, made[1])); err != nil || info.Mode() != 0o600 || info.Size() == 0 {
-				t.Errorf("the backup: %v, %v", info, err)
+			if info, err := os.Stat(filepath.Join(folder, backups[1])); err != nil || info.Mode() != 0o600 || info.Size() == 0 {
+				t.Errorf("backup: %v, %v", info, err)
 			}
-			if listed := backup("list"); !strings.Contains(listed, made[1]) {
-				t.Errorf("listed are %s", listed)
+			if listed := backup("list"); !strings.Contains(listed, backups[1]) {
+				t.Errorf("list prints %s", listed)
 			}
 
 			if _, err := db.Exec(t.Context(), "DELETE FROM events; DROP TABLE rollup_day"); err != nil {
 				t.Fatal(err)
 			}
 			db.Close()
-			backup("restore", made[1])
+			backup("restore", backups[1])
 			restored := localtest.Record(t, database.URL)
-			if after := counted(t, restored); after != before {
-				t.Errorf("there are %s after, and were %s", after, before)
+			if after := summary(t, restored); after != before {
+				t.Errorf("restored: got %s, want %s", after, before)
 			}
 			if report, err := schema.Migrate(t.Context(), restored); err != nil || len(report.Applied) != 0 {
 				t.Errorf("migrations: %+v, %v", report, err)
 			}
-			fill(t, restored) // it takes events as ever
+			fill(t, restored) // the restored database accepts events
 		})
 	}
 }
 
-// fill adds a site with events of two weeks.
+// fill adds a site with two weeks of events.
 func fill(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
 	site, err := sites.Create(t.Context(), db, sites.Draft{Domain: uuid.NewString() + ".example", Timezone: "UTC"})
@@ -256,8 +256,8 @@ func fill(t *testing.T, db *pgxpool.Pool) {
 	}
 }
 
-// counted says what is there.
-func counted(t *testing.T, db *pgxpool.Pool) string {
+// summary returns the counts of the database's rows, tables and indexes.
+func summary(t *testing.T, db *pgxpool.Pool) string {
 	t.Helper()
 	var text string
 	const query = `SELECT format('%s events with the sum %s, %s sites, %s tables, %s indexes',
@@ -282,8 +282,8 @@ func names(t *testing.T, folder string) (names []string) {
 	return names
 }
 
-// TestSchedule runs the scheduler for two minutes that pass at once, with programs in the
-// place of wget and sleep.
+// TestSchedule runs the scheduler for two minutes, with stand-ins for wget and for sleep,
+// which returns at once.
 func TestSchedule(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -299,11 +299,11 @@ func TestSchedule(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "sh", "schedule.sh")
 	cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "CALLS="+calls)
 	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output // whose end is that of all calls
-	_ = cmd.Run()                             // it is killed
+	cmd.Stdout, cmd.Stderr = &output, &output // Run waits until all calls have closed it
+	_ = cmd.Run()                             // sleep kills it
 	lines := strings.Split(read(t, calls), "\n")
 	if lines[0] != "call http://schema-guard:8080/" {
-		t.Errorf("the first call is %s", lines[0])
+		t.Errorf("first call %s, want schema-guard", lines[0])
 	}
 	for _, f := range functions.All() {
 		want := 0
@@ -316,11 +316,11 @@ func TestSchedule(t *testing.T) {
 		}
 	}
 	if output.Len() > 0 {
-		t.Errorf("it says %s", output.String())
+		t.Errorf("output: %s", output.String())
 	}
 }
 
-// TestProxy runs Caddy with the Caddyfile, before a stub for each function.
+// TestProxy runs Caddy with the Caddyfile in front of a stub for each function.
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	localtest.Reads(t, ".", "../../tools/caddy")
@@ -380,24 +380,24 @@ func TestProxy(t *testing.T) {
 			t.Logf("%s", log.String())
 		}
 	})
-	awaitPort(t, port)
+	waitForPort(t, port)
 	host := "127.0.0.1:" + port
 	ask := func(method, path string) (*http.Response, string) {
 		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+host+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		request.Header.Set("X-Forwarded-For", "192.0.2.66") // what a client says is not passed on
-		answer, err := http.DefaultTransport.RoundTrip(request)
+		request.Header.Set("X-Forwarded-For", "192.0.2.66") // must not be forwarded
+		response, err := http.DefaultTransport.RoundTrip(request)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = answer.Body.Close() }()
-		text, err := io.ReadAll(answer.Body)
+		defer func() { _ = response.Body.Close() }()
+		text, err := io.ReadAll(response.Body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return answer, string(text)
+		return response, string(text)
 	}
 	for _, f := range functions.All() {
 		prefix, suffix := "/function/"+f.Name, " for 127.0.0.1 of "+host+" by http"
@@ -405,36 +405,36 @@ func TestProxy(t *testing.T) {
 			prefix + "/":                    f.Name + " GET /" + suffix,
 			prefix + "/v1/a%2Fb?q=1&empty=": f.Name + " GET /v1/a%2Fb?q=1&empty=" + suffix,
 		} {
-			if answer, text := ask("GET", path); answer.StatusCode != http.StatusOK || text != want {
-				t.Errorf("GET %s: %d %q, want %q", path, answer.StatusCode, text, want)
+			if response, text := ask("GET", path); response.StatusCode != http.StatusOK || text != want {
+				t.Errorf("GET %s: %d %q, want %q", path, response.StatusCode, text, want)
 			}
 		}
-		if answer, text := ask("POST", prefix); answer.StatusCode != http.StatusOK || text != f.Name+" POST /"+suffix {
-			t.Errorf("POST %s: %d %q", prefix, answer.StatusCode, text)
+		if response, text := ask("POST", prefix); response.StatusCode != http.StatusOK || text != f.Name+" POST /"+suffix {
+			t.Errorf("POST %s: %d %q", prefix, response.StatusCode, text)
 		}
-		if answer, _ := ask("GET", prefix); answer.StatusCode != http.StatusPermanentRedirect || answer.Header.Get("Location") != prefix+"/" {
-			t.Errorf("GET %s: %d to %q", prefix, answer.StatusCode, answer.Header.Get("Location"))
+		if response, _ := ask("GET", prefix); response.StatusCode != http.StatusPermanentRedirect || response.Header.Get("Location") != prefix+"/" {
+			t.Errorf("GET %s: %d to %q", prefix, response.StatusCode, response.Header.Get("Location"))
 		}
-		if answer, _ := ask("GET", prefix+"/metrics"); answer.StatusCode != http.StatusForbidden {
-			t.Errorf("anyone may read the metrics of %s: %d", f.Name, answer.StatusCode)
+		if response, _ := ask("GET", prefix+"/metrics"); response.StatusCode != http.StatusForbidden {
+			t.Errorf("the metrics of %s are public: %d", f.Name, response.StatusCode)
 		}
 	}
-	if answer, _ := ask("GET", "/"); answer.StatusCode != http.StatusFound || answer.Header.Get("Location") != "/function/dashboard/" {
-		t.Errorf("GET /: %d to %q", answer.StatusCode, answer.Header.Get("Location"))
+	if response, _ := ask("GET", "/"); response.StatusCode != http.StatusFound || response.Header.Get("Location") != "/function/dashboard/" {
+		t.Errorf("GET /: %d to %q", response.StatusCode, response.Header.Get("Location"))
 	}
 	for _, path := range []string{"/function/tracker/", "/function/", "/other"} {
-		if answer, _ := ask("GET", path); answer.StatusCode != http.StatusNotFound {
-			t.Errorf("GET %s: %d", path, answer.StatusCode)
+		if response, _ := ask("GET", path); response.StatusCode != http.StatusNotFound {
+			t.Errorf("GET %s: %d", path, response.StatusCode)
 		}
 	}
-	streams(t, "http://"+host+"/function/websocket-bridge/stream")
+	checkStream(t, "http://"+host+"/function/websocket-bridge/stream")
 	close(streaming)
 }
 
-// awaitPort waits until somebody listens.
-func awaitPort(t *testing.T, port string) {
+// waitForPort waits until a program listens on a port.
+func waitForPort(t *testing.T, port string) {
 	t.Helper()
-	localtest.Eventually(t, "somebody listens on port "+port, func() bool {
+	localtest.Eventually(t, "port "+port+" accepts connections", func() bool {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", "127.0.0.1:"+port)
 		if err == nil {
 			_ = conn.Close()
@@ -443,20 +443,20 @@ func awaitPort(t *testing.T, port string) {
 	})
 }
 
-// streams checks that the beginning of an answer comes before its end.
-func streams(t *testing.T, address string) {
+// checkStream checks that the proxy forwards the start of a response before its end.
+func checkStream(t *testing.T, address string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = answer.Body.Close() }()
+	defer func() { _ = response.Body.Close() }()
 	first := make([]byte, 5)
-	if _, err := io.ReadFull(answer.Body, first); err != nil || string(first) != "first" {
-		t.Errorf("a stream begins with %q, %v", first, err)
+	if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != "first" {
+		t.Errorf("the stream begins with %q, %v", first, err)
 	}
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Calls the functions that have a schedule: schema-guard first, which makes the tables, then
-# each minute.
+# Calls the scheduled functions: first schema-guard, which creates the tables, then all of them
+# every minute.
 call() {
-	wget -q -T 58 -O /dev/null --post-data '{}' "http://$1:8080/" || echo "$1 did not do its work: see its log" >&2
+	wget -q -T 58 -O /dev/null --post-data '{}' "http://$1:8080/" || echo "call of $1 failed: see its log" >&2
 }
 
 call schema-guard

@@ -23,7 +23,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// funcFile is all that a func.yaml may say here.
+// funcFile has all allowed keys of a func.yaml.
 type funcFile struct {
 	SpecVersion string    `yaml:"specVersion"`
 	Name        string    `yaml:"name"`
@@ -78,7 +78,7 @@ func TestKnativeFiles(t *testing.T) {
 	readFunc(t, filepath.Join(platformtest.Root(t), "func.yaml"))
 	found, err := filepath.Glob("*/func.yaml")
 	if err != nil || len(found) != len(functions.All()) {
-		t.Errorf("there is %v, %v", found, err)
+		t.Errorf("got %v, %v; want one per function", found, err)
 	}
 	for _, f := range functions.All() {
 		t.Run(f.Name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestKnativeFiles(t *testing.T) {
 	}
 }
 
-// pingSource is all that a PingSource may say here.
+// pingSource has all allowed keys of a PingSource.
 type pingSource struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind       string `yaml:"kind"`
@@ -146,7 +146,7 @@ func TestKnativeSchedules(t *testing.T) {
 	}
 }
 
-// knativeFunc is the real func in a folder that infra/knative/copy.sh has laid out.
+// knativeFunc is Knative's func with a directory prepared by infra/knative/copy.sh.
 type knativeFunc struct{ path, folder string }
 
 func newKnativeFunc(t *testing.T, function string) knativeFunc {
@@ -154,13 +154,13 @@ func newKnativeFunc(t *testing.T, function string) knativeFunc {
 	tree, folder := platformtest.Clone(t), filepath.Join(t.TempDir(), function)
 	platformtest.AddBuilt(t, tree)
 	platformtest.Run(t, tree, nil, "infra/knative/copy.sh", function, folder)
-	// func builds without tags.
+	// func builds without tags, so copy.sh replaces the sample database.
 	platformtest.Run(t, platformtest.Root(t), nil, "cmp", "shared/ingest/enrich/data/country.mmdb", filepath.Join(folder, "shared/ingest/enrich/data/sample.mmdb"))
 	return knativeFunc{platformtest.Tool(t, "func", "knative.dev/func/cmd/func"), folder}
 }
 
-// command is func with these arguments, with flags for the Go that it runs. What it makes
-// of go.mod is not what Go wants of it unless -mod=mod lets Go put it right.
+// command returns a func command, with flags for the Go commands that it runs. It leaves
+// go.mod in a state that Go rejects without -mod=mod.
 func (f knativeFunc) command(ctx context.Context, flags string, variables map[string]string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, f.path, args...)
 	cmd.Dir = f.folder
@@ -169,8 +169,8 @@ func (f knativeFunc) command(ctx context.Context, flags string, variables map[st
 	return cmd
 }
 
-// TestKnativeFunc builds the image of a function as `func build` does, and takes an event
-// through the function as `func run` runs it.
+// TestKnativeFunc builds an image with `func build`, and sends an event to a function
+// started by `func run`.
 func TestKnativeFunc(t *testing.T) {
 	t.Parallel()
 	f := newKnativeFunc(t, "track")
@@ -180,7 +180,7 @@ func TestKnativeFunc(t *testing.T) {
 	})
 	t.Run("build", func(t *testing.T) {
 		t.Parallel()
-		const secret = "told-to-nobody"
+		const secret = "must-not-be-printed"
 		build := f.command(t.Context(), "-trimpath -ldflags=-w", map[string]string{"REDIS_URL": secret}, "build", "--builder=host", "--registry=registry.example.com/us")
 		if output, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, output)
@@ -216,7 +216,7 @@ func runTrack(t *testing.T, f knativeFunc) {
 	}
 	lines := bufio.NewScanner(output)
 	t.Cleanup(func() {
-		_ = run.Process.Signal(syscall.SIGTERM) // one that has ended is found out below
+		_ = run.Process.Signal(syscall.SIGTERM) // Wait reports a process that has exited
 		for lines.Scan() {
 		}
 		var exit *exec.ExitError
@@ -226,27 +226,27 @@ func runTrack(t *testing.T, f knativeFunc) {
 	})
 	var at struct{ Address string }
 	for at.Address == "" && lines.Scan() {
-		_ = json.Unmarshal(lines.Bytes(), &at) // other lines are for people
+		_ = json.Unmarshal(lines.Bytes(), &at) // other lines are not JSON
 	}
 	if at.Address == "" {
 		text, _ := os.ReadFile(log.Name())
-		t.Fatalf("func run ended before the function was ready:\n%s", text)
+		t.Fatalf("func run exited before the function was ready:\n%s", text)
 	}
 	address := "http://" + strings.TrimPrefix(at.Address, "http://")
 	platformtest.Post(t, address, "", `{"site":"example.com","type":"view","url":"https://example.com/pricing"}`, http.StatusAccepted)
 	if n, err := localtest.Client(t, redis).Keys(t.Context(), "*").Result(); err != nil || len(n) == 0 {
-		t.Errorf("the queue has %v, %v", n, err)
+		t.Errorf("keys of the queue: %v, %v", n, err)
 	}
 }
 
-// descriptor is a part of an image in a folder of the OCI layout.
+// descriptor is a descriptor of an OCI image layout.
 type descriptor struct {
 	Digest   string
 	Platform struct{ OS, Architecture string }
 }
 
-// checkLayout reads the image that func has built: for which processors, as whom and with
-// what it runs.
+// checkLayout checks the platforms, the user and the configuration of the image built by
+// func.
 func checkLayout(t *testing.T, layout, secret string) {
 	t.Helper()
 	load := func(path string, into any) {
@@ -258,7 +258,7 @@ func checkLayout(t *testing.T, layout, secret string) {
 			t.Fatal(err)
 		}
 		if strings.Contains(string(text), secret) {
-			t.Errorf("%s has a secret: %s", path, text)
+			t.Errorf("%s contains a secret: %s", path, text)
 		}
 	}
 	blob := func(d descriptor) string { return "blobs/" + strings.ReplaceAll(d.Digest, ":", "/") }
@@ -285,15 +285,15 @@ func checkLayout(t *testing.T, layout, secret string) {
 		load(blob(manifest.Config), &image)
 		env := strings.Join(image.Config.Env, " ")
 		if image.Config.User != "1000:1000" || !strings.Contains(env, "FUNCTION=track") || len(image.Config.Cmd) != 1 {
-			t.Errorf("the image is %+v", image.Config)
+			t.Errorf("image config %+v", image.Config)
 		}
 		var size int64
 		for _, layer := range manifest.Layers {
 			size += layer.Size
 		}
-		t.Logf("%s/%s: %.1f MB, compressed", one.Platform.OS, one.Platform.Architecture, float64(size)/1e6)
+		t.Logf("%s/%s: %.1f MB compressed", one.Platform.OS, one.Platform.Architecture, float64(size)/1e6)
 	}
 	if !platforms["linux/amd64"] || !platforms["linux/arm64"] {
-		t.Errorf("the image is for %v", platforms)
+		t.Errorf("platforms %v, want linux/amd64 and linux/arm64", platforms)
 	}
 }

@@ -24,9 +24,9 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// TestDatabaseOfCloudNativePG has a database as CloudNativePG makes it: its owner may do
-// nothing else, and a replica can't be written to.
-func TestDatabaseOfCloudNativePG(t *testing.T) {
+// TestCloudNativePG uses a database as CloudNativePG creates it: its owner has no other
+// privileges, and replicas are read-only.
+func TestCloudNativePG(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
@@ -71,23 +71,23 @@ func TestDatabaseOfCloudNativePG(t *testing.T) {
 			record(t, db, events)
 			n, err := store.Compress(t.Context(), db, time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC))
 			if err != nil || (n > 0) != (database.Name != "plain") {
-				t.Errorf("%d chunks were compressed, %v", n, err)
+				t.Errorf("compressed %d chunks, error %v", n, err)
 			}
 			if report, err := schema.Migrate(t.Context(), db); err != nil || len(report.Applied) > 0 || (report.TimescaleDB != "") != (database.Name != "plain") {
-				t.Errorf("a second time: %+v, %v", report, err)
+				t.Errorf("second migration: %+v, %v", report, err)
 			}
 
-			_, key, err := sites.CreateKey(t.Context(), db, "a program", []sites.Scope{sites.ScopeQuery}, nil)
+			_, key, err := sites.CreateKey(t.Context(), db, "test", []sites.Scope{sites.ScopeQuery}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			at.RawQuery = "default_transaction_read_only=on"
-			asksReplica(t, at.String(), key)
+			queryReplica(t, at.String(), key)
 		})
 	}
 }
 
-// record stores events, each of another visitor, as aggregate does.
+// record stores events, each of a different visitor, as aggregate does.
 func record(t *testing.T, db *pgxpool.Pool, events []*event.Event) {
 	t.Helper()
 	rollups, changes := visit.NewRollups(), store.VisitChanges{}
@@ -102,10 +102,10 @@ func record(t *testing.T, db *pgxpool.Pool, events []*event.Event) {
 	}
 }
 
-// asksReplica asks a question that no rollup answers.
-func asksReplica(t *testing.T, database, key string) {
+// queryReplica runs a query that reads events, since no rollup can answer it.
+func queryReplica(t *testing.T, database, key string) {
 	t.Helper()
-	process := host.NewProcess(map[string]string{"DATABASE_URL": database, "ADMIN_TOKEN": "the owner's token"}, slog.New(slog.DiscardHandler))
+	process := host.NewProcess(map[string]string{"DATABASE_URL": database, "ADMIN_TOKEN": "token-of-the-owner"}, slog.New(slog.DiscardHandler))
 	defer process.Close()
 	instance, err := host.Build(t.Context(), process.Env("query"), query.New)
 	if err != nil {
@@ -115,9 +115,9 @@ func asksReplica(t *testing.T, database, key string) {
 		strings.NewReader(`{"site_id":"example.com","metrics":["events"],"date_range":["2026-03-02","2026-03-02"],"filters":[["contains","event:page",["/"]]]}`))
 	request.Header.Set("Authorization", "Bearer "+key)
 	request.Header.Set("Content-Type", "application/json")
-	answer := httptest.NewRecorder()
-	instance.ServeHTTP(answer, request)
-	if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), `"metrics":[100]`) {
-		t.Errorf("a replica answers %d %s", answer.Code, answer.Body)
+	response := httptest.NewRecorder()
+	instance.ServeHTTP(response, request)
+	if response.Code != http.StatusOK || !strings.Contains(response.Body.String(), `"metrics":[100]`) {
+		t.Errorf("query on a replica: %d %s", response.Code, response.Body)
 	}
 }

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Prints new secrets for the database and Redis of the overlays. Once:
+# Prints a manifest with new secrets for the database and Redis of the overlays. Run it once:
 #
 #   ./secrets.sh | kubectl apply -n analytics -f -
 #
-# A second time it would print others, which no one else knows.
+# A second run generates different secrets, which do not match the database and Redis.
 set -eu
 
 random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }

@@ -31,8 +31,8 @@ import (
 
 const adminToken = "the owner's token"
 
-// bundle builds functions as `make lambda` does, for this machine's processor, and unpacks
-// them.
+// bundle builds the functions as `make lambda` does, for this machine's architecture, and
+// unpacks them.
 func bundle(t *testing.T) (folder string) {
 	t.Helper()
 	folder = t.TempDir()
@@ -53,7 +53,7 @@ func bundle(t *testing.T) (folder string) {
 			t.Fatal(err)
 		}
 		if len(archive.File) != 1 || archive.File[0].Name != "bootstrap" || archive.File[0].Mode() != 0o755 {
-			t.Errorf("%s.zip has %v", f.Name, archive.File)
+			t.Errorf("%s.zip contains %v", f.Name, archive.File)
 		}
 		if err := os.CopyFS(filepath.Join(folder, f.Name), archive); err != nil {
 			t.Fatal(err)
@@ -65,15 +65,15 @@ func bundle(t *testing.T) (folder string) {
 	return folder
 }
 
-// parameters is a stand-in for SSM.
+// parameters starts a stand-in for SSM.
 func parameters(t *testing.T, secrets map[string]string) (address string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var asked struct{ Name string }
-		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+		var input struct{ Name string }
+		if err := json.NewDecoder(r.Body).Decode(&input); err != nil {
 			t.Error(err)
 		}
-		value, ok := secrets[asked.Name[strings.LastIndexByte(asked.Name, '/')+1:]]
+		value, ok := secrets[input.Name[strings.LastIndexByte(input.Name, '/')+1:]]
 		if !ok {
 			w.WriteHeader(http.StatusBadRequest)
 		}
@@ -83,14 +83,14 @@ func parameters(t *testing.T, secrets map[string]string) (address string) {
 	return server.URL
 }
 
-// configured is what main.tf has of a function, as tools/lambda tells it.
-type configured struct {
+// configuration is the part of a function in main.tf that tools/lambda prints.
+type configuration struct {
 	Secrets     []string
 	Environment map[string]string
 }
 
-// readFunctions is what main.tf has of each function.
-func readFunctions(t *testing.T) map[string]configured {
+// readFunctions returns the configuration of each function in main.tf.
+func readFunctions(t *testing.T) map[string]configuration {
 	t.Helper()
 	folder, err := filepath.Abs(".")
 	if err != nil {
@@ -103,20 +103,20 @@ func readFunctions(t *testing.T) map[string]configured {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all map[string]configured
+	var all map[string]configuration
 	if err := json.Unmarshal(output, &all); err != nil {
 		t.Fatal(err)
 	}
 	return all
 }
 
-// installation is all functions, as Lambda runs them.
+// installation is the runtimes of all functions, by name.
 type installation map[string]*lambdatest.Runtime
 
 func install(t *testing.T, secrets map[string]string) installation {
 	t.Helper()
 	folder, address := bundle(t), parameters(t, secrets)
-	configuration, all := readFunctions(t), installation{}
+	configurations, all := readFunctions(t), installation{}
 	for _, f := range functions.All() {
 		api := lambdatest.New(t)
 		all[f.Name] = api
@@ -124,19 +124,19 @@ func install(t *testing.T, secrets map[string]string) installation {
 			"AWS_LAMBDA_RUNTIME_API": api.Address, "AWS_ENDPOINT_URL_SSM": address, "AWS_REGION": "eu-central-1",
 			"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_SESSION_TOKEN": "session",
 		}
-		maps.Copy(variables, configuration[f.Name].Environment)
-		for _, secret := range configuration[f.Name].Secrets {
+		maps.Copy(variables, configurations[f.Name].Environment)
+		for _, secret := range configurations[f.Name].Secrets {
 			variables[strings.ToUpper(strings.ReplaceAll(secret, "-", "_"))+"_ARN"] = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/" + secret
 		}
 		start(t, f.Name, filepath.Join(folder, f.Name, "bootstrap"), variables, secrets)
-		if f.Schedule != "" { // the first of them makes the tables that the next ones want
+		if f.Schedule != "" { // the first one creates the tables for the others
 			all.run(t, f.Name)
 		}
 	}
 	return all
 }
 
-// start starts a program that may log no secret.
+// start starts a program, and checks at the end that it has not logged a secret.
 func start(t *testing.T, name, program string, variables, secrets map[string]string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program)
@@ -153,20 +153,20 @@ func start(t *testing.T, name, program string, variables, secrets map[string]str
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if strings.Contains(log.String(), enrich.NoCountries) {
-			t.Errorf("%s knows no countries", name)
+			t.Errorf("%s has no country database", name)
 		}
 		for secret, value := range secrets {
 			if strings.Contains(log.String(), value) {
-				t.Errorf("the log of %s has the %s in it", name, secret)
+				t.Errorf("the log of %s contains the %s", name, secret)
 			}
 		}
 		if t.Failed() {
-			t.Logf("the log of %s: %s", name, log.String())
+			t.Logf("log of %s: %s", name, log.String())
 		}
 	})
 }
 
-// run calls a function as its schedule does, until it isn't too soon after the call before.
+// run calls a function as its schedule does, again until the call is not skipped.
 func (i installation) run(t *testing.T, name string) {
 	t.Helper()
 	if failure := i.call(t, name); failure != "" {
@@ -174,7 +174,7 @@ func (i installation) run(t *testing.T, name string) {
 	}
 }
 
-// call is run for a call that may fail, and returns what Lambda is told then.
+// call is like run, but returns the failure that the function reports to Lambda, or "".
 func (i installation) call(t *testing.T, name string) (failure string) {
 	t.Helper()
 	for {
@@ -185,7 +185,7 @@ func (i installation) call(t *testing.T, name string) (failure string) {
 	}
 }
 
-// ask calls a function by its URL, as the owner, and returns the whole answer.
+// ask calls a function by its URL as the owner, and returns the complete body.
 func (i installation) ask(t *testing.T, want int, name, method, address, body string) string {
 	t.Helper()
 	answer := i[name].Invoke(lambdatest.Request(method, address, body, "Content-Type", "application/json", "Authorization", "Bearer "+adminToken))
@@ -196,7 +196,7 @@ func (i installation) ask(t *testing.T, want int, name, method, address, body st
 	return text
 }
 
-// view sends a page view from an address, as front.js passes it on.
+// view sends a page view from an address, as front.js forwards it.
 func (i installation) view(t *testing.T, page, address string) {
 	t.Helper()
 	body := fmt.Sprintf(`{"site":"example.com","type":"view","url":"https://example.com%s"}`, page)
@@ -207,8 +207,8 @@ func (i installation) view(t *testing.T, page, address string) {
 	}
 }
 
-// TestBootstraps runs every function as Lambda does: its program, built for Lambda, with
-// what Terraform tells it, secrets from SSM, and calls from URLs and schedules.
+// TestBootstraps runs every function as Lambda does: the program built for Lambda, with the
+// environment from Terraform, secrets from SSM, and calls from URLs and schedules.
 func TestBootstraps(t *testing.T) {
 	t.Parallel()
 	database, err := postgres.Start(t.Context(), t.TempDir(), postgres.Plain(), postgres.WithoutSync())
@@ -219,7 +219,7 @@ func TestBootstraps(t *testing.T) {
 		"database-url": database.URL(), "redis-url": localtest.Redis(t), "admin-token": adminToken, "subject-key": strings.Repeat("key", 11),
 	})
 	i.ask(t, http.StatusCreated, "admin", "POST", "/v1/sites", `{"domain":"example.com","timezone":"UTC"}`)
-	i.run(t, "aggregate") // which tells track of the site
+	i.run(t, "aggregate") // publishes the site for track
 
 	live := i["websocket-bridge"].Invoke(lambdatest.Request("GET", "/v1/live?site=example.com", "",
 		"Accept", "text/event-stream", "Authorization", "Bearer "+adminToken))
@@ -231,25 +231,25 @@ func TestBootstraps(t *testing.T) {
 	stream := bufio.NewScanner(live.Body)
 	for !strings.Contains(stream.Text(), "/pricing") {
 		if !stream.Scan() {
-			t.Fatalf("the stream ends without the event: %v", stream.Err())
+			t.Fatalf("the stream ended without the event: %v", stream.Err())
 		}
 	}
 
 	i.run(t, "aggregate")
 	numbers := i.ask(t, http.StatusOK, "query", "POST", "/api/v2/query", `{"site_id":"example.com","metrics":["visitors","pageviews"],"date_range":"day"}`)
 	if !strings.Contains(numbers, `"metrics":[2,2]`) {
-		t.Errorf("the numbers are %s", numbers)
+		t.Errorf("query: got %s, want 2 visitors and 2 page views", numbers)
 	}
-	whole := i.ask(t, http.StatusOK, "query", "POST", "/v1/export?format=csv", `{"site_id":"example.com","date_range":"day"}`)
-	if lines := strings.Count(whole, "\n"); lines != 3 {
-		t.Errorf("an export has %d lines: %s", lines, whole)
+	export := i.ask(t, http.StatusOK, "query", "POST", "/v1/export?format=csv", `{"site_id":"example.com","date_range":"day"}`)
+	if lines := strings.Count(export, "\n"); lines != 3 {
+		t.Errorf("export: got %d lines, want 3: %s", lines, export)
 	}
-	i.signsIn(t)
-	i.breaksOff(t, database)
+	i.checkSignIn(t)
+	i.checkAbort(t, database)
 }
 
-// signsIn signs in as a browser does, whose cookie comes outside of the headers.
-func (i installation) signsIn(t *testing.T) {
+// checkSignIn signs in as a browser does. Lambda passes cookies outside the headers.
+func (i installation) checkSignIn(t *testing.T) {
 	t.Helper()
 	request := func(method, body string) *lambdatest.Answer {
 		return i["dashboard"].Invoke(lambdatest.Request(method, "/session", body, "Content-Type", "application/json",
@@ -261,7 +261,7 @@ func (i installation) signsIn(t *testing.T) {
 	}
 	cookie, err := http.ParseSetCookie(answer.Cookies[0])
 	if err != nil || !cookie.Secure {
-		t.Fatalf("the cookie %q: %v", answer.Cookies[0], err)
+		t.Fatalf("cookie %q: %v", answer.Cookies[0], err)
 	}
 	event := lambdatest.Request("GET", "/session", "")
 	event.Cookies = []string{"other=1", cookie.Name + "=" + cookie.Value}
@@ -271,9 +271,9 @@ func (i installation) signsIn(t *testing.T) {
 	}
 }
 
-// breaksOff kills the database under an export: what came of it must not be taken for the
-// whole.
-func (i installation) breaksOff(t *testing.T, database *postgres.Server) {
+// checkAbort kills the database during an export, and checks that the partial response ends
+// with an error.
+func (i installation) checkAbort(t *testing.T, database *postgres.Server) {
 	t.Helper()
 	db := localtest.Record(t, database.URL())
 	start := time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC)
@@ -296,10 +296,10 @@ func (i installation) breaksOff(t *testing.T, database *postgres.Server) {
 		t.Fatal(err)
 	}
 	if n, err := io.Copy(io.Discard, answer.Body); err == nil || !strings.Contains(err.Error(), "the response was aborted") {
-		t.Errorf("after %d bytes the file ends with %v", n, err)
+		t.Errorf("after %d bytes the export ended with %v, want an error", n, err)
 	}
-	// With the database away the schedule's call fails, and Lambda is told.
+	// Without the database, a scheduled call fails, and Lambda must learn of it.
 	if failure := i.call(t, "aggregate"); !strings.Contains(failure, "the scheduled call failed with status 500") {
-		t.Errorf("without a database aggregate says %q", failure)
+		t.Errorf("aggregate without the database: failure %q", failure)
 	}
 }

@@ -1,5 +1,5 @@
-# One host for all functions, at /function/NAME/ as everywhere: the dashboard asks the
-# others there, and one domain can be put in front of it.
+# One host for all functions, at /function/NAME/ as on all platforms: the dashboard calls the
+# other functions there, and one domain suffices.
 resource "aws_cloudfront_function" "front" {
   name    = "${var.name}-front"
   runtime = "cloudfront-js-2.0"
@@ -9,8 +9,8 @@ resource "aws_cloudfront_function" "front" {
 
 locals {
   methods = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
-  # CloudFront's own policies: CachingDisabled, and AllViewerExceptHostHeader, since a
-  # function URL answers to its own name only.
+  # CloudFront's managed policies: CachingDisabled, and AllViewerExceptHostHeader, since a
+  # function URL accepts only its own host name.
   no_cache = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
   all_else = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 }
@@ -82,6 +82,6 @@ resource "aws_cloudfront_distribution" "front" {
 }
 
 output "url" {
-  description = "The dashboard's address; functions are below it at /function/NAME/."
+  description = "URL of the dashboard; the functions are below it at /function/NAME/."
   value       = "https://${length(var.domains) > 0 ? var.domains[0] : aws_cloudfront_distribution.front.domain_name}"
 }

@@ -1,4 +1,4 @@
-# A role for each function: its own log, its own secrets, and its network interfaces.
+# A role for each function, for its log, its secrets and its network interfaces.
 data "aws_iam_policy_document" "trust" {
   for_each = toset(["lambda", "scheduler"])
 
@@ -19,8 +19,8 @@ resource "aws_iam_role" "function" {
 }
 
 locals {
-  # Lambda makes a function's network interfaces with the function's role; these actions
-  # can't be limited to resources.
+  # Lambda creates a function's network interfaces with the function's role. These actions
+  # can't be restricted to resources.
   interfaces = [
     "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
     "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
@@ -63,7 +63,7 @@ data "aws_iam_policy_document" "function" {
     }
   }
 
-  # Lambda itself may do so, and the code of the function not.
+  # Only Lambda itself may use them, not the code of the function.
   dynamic "statement" {
     for_each = each.value.database ? [1] : []
     content {

@@ -10,9 +10,9 @@ terraform {
 }
 
 locals {
-  # secrets: as in stack.yml. database: whether it is in the VPC, to reach PostgreSQL and
-  # Redis. schedule: how often EventBridge calls it; then it has no URL.
-  # concurrency: how many requests it may answer at once, -1 for as many as there are.
+  # secrets: as in stack.yml. database: whether the function is in the VPC, to reach
+  # PostgreSQL and Redis. schedule: how often EventBridge calls it; it then has no URL.
+  # concurrency: maximum number of concurrent requests; -1 means no limit.
   functions = {
     track = {
       memory      = 512
@@ -21,11 +21,11 @@ locals {
       schedule    = ""
       concurrency = -1
       secrets     = ["redis-url", "database-url", "subject-key"]
-      # front.js sets it, and takes away what a client says.
+      # front.js sets it, and so overwrites the client's value.
       environment = { TRUSTED_PROXY_HOPS = "1", TRUSTED_PROXY_HEADER = "X-Viewer-Address" }
     }
     aggregate = {
-      memory      = 1769 # that of one whole processor
+      memory      = 1769 # corresponds to one CPU
       timeout     = 60
       database    = true
       schedule    = "rate(1 minute)"
@@ -47,7 +47,7 @@ locals {
       timeout     = 900
       database    = true
       schedule    = ""
-      concurrency = var.live_viewers # each takes one
+      concurrency = var.live_viewers # each viewer occupies one
       secrets     = ["redis-url", "database-url", "admin-token"]
       environment = {}
     }
@@ -99,7 +99,7 @@ resource "aws_lambda_function" "this" {
 
   environment {
     variables = merge(each.value.environment, {
-      # Where the secrets are, and not what they are: the function reads them when it starts.
+      # The ARNs of the secrets, not their values: the function reads those when it starts.
       for secret in each.value.secrets : "${upper(replace(secret, "-", "_"))}_ARN" => var.secrets[secret]
     })
   }
@@ -127,7 +127,7 @@ resource "aws_cloudwatch_log_group" "function" {
   retention_in_days = var.log_days
 }
 
-# Whoever may ask is decided by the functions themselves.
+# The functions authorize requests themselves.
 resource "aws_lambda_function_url" "served" {
   for_each = local.served
 

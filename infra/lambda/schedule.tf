@@ -14,13 +14,13 @@ resource "aws_scheduler_schedule" "this" {
     input    = "{}"
 
     retry_policy {
-      maximum_retry_attempts = 0 # the next minute is one
+      maximum_retry_attempts = 0 # the next minute's call is the retry
     }
   }
 }
 
-# A call that failed, or found the function busy, is not made again: the next one is due
-# anyway. Lambda counts it as an error.
+# A call that fails, or finds the function busy, is not retried, since the next one is due
+# soon. Lambda counts it as an error.
 resource "aws_lambda_function_event_invoke_config" "scheduled" {
   for_each = local.scheduled
 

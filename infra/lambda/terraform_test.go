@@ -15,7 +15,7 @@ import (
 
 var secretValue = regexp.MustCompile(`(postgres(ql)?|rediss?)://[^$]|(?i)(password|token|key)"?\s*=\s*"[^"]{8,}"`)
 
-func TestNoSecretIsWrittenDown(t *testing.T) {
+func TestNoSecrets(t *testing.T) {
 	t.Parallel()
 	for _, pattern := range []string{"*.tf", "tests/*.hcl", "*.js"} {
 		files, err := filepath.Glob(pattern)
@@ -36,12 +36,12 @@ func TestNoSecretIsWrittenDown(t *testing.T) {
 	}
 }
 
-// TestTerraform lets Terraform itself check and plan, with a stand-in for its provider of
-// AWS, which can't be built here.
+// TestTerraform validates and plans with Terraform, and with a stand-in for its AWS provider,
+// which would need a registry.
 func TestTerraform(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("terraform"); err != nil {
-		t.Skip("install terraform to run this: its licence (BUSL) keeps it out of what this project brings along; the test of tools/lambda reads the same files with its own parser")
+		t.Skip("install terraform to run this test: its licence (BUSL) does not allow us to depend on it; the test of tools/lambda parses the same files")
 	}
 	localtest.Reads(t, ".", "../../tools/terraform")
 	folder := t.TempDir()
@@ -78,7 +78,7 @@ func TestTerraform(t *testing.T) {
 	}
 }
 
-// TestFront runs what CloudFront does to a request.
+// TestFront runs the CloudFront function.
 func TestFront(t *testing.T) {
 	t.Parallel()
 	script, err := os.ReadFile("front.js")
@@ -88,7 +88,7 @@ func TestFront(t *testing.T) {
 	type value struct {
 		Value string `json:"value"`
 	}
-	type answer struct {
+	type result struct {
 		URI        string           `json:"uri"`
 		StatusCode int              `json:"statusCode"`
 		Headers    map[string]value `json:"headers"`
@@ -121,7 +121,7 @@ func TestFront(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got answer
+		var got result
 		if err := json.Unmarshal(output, &got); err != nil {
 			t.Fatalf("%s: %v", output, err)
 		}
@@ -133,7 +133,7 @@ func TestFront(t *testing.T) {
 				t.Errorf("%s %s becomes %+v", test.method, test.uri, got)
 			}
 		} else if got.Headers["location"].Value != test.want {
-			t.Errorf("%s %s leads to %q, want %q", test.method, test.uri, got.Headers["location"].Value, test.want)
+			t.Errorf("%s %s redirects to %q, want %q", test.method, test.uri, got.Headers["location"].Value, test.want)
 		}
 	}
 }

@@ -1,47 +1,47 @@
 variable "name" {
-  description = "Begins the name of everything that is made."
+  description = "Prefix of the names of all resources."
   type        = string
   default     = "analytics"
 }
 
 variable "secrets" {
-  description = "The ARN of each secret, of Secrets Manager or of a SecureString parameter of SSM. Their values never get here."
+  description = "ARN of each secret in Secrets Manager, or of each SecureString parameter in SSM. Terraform never sees their values."
   type        = map(string)
 
   validation {
     condition     = length(setsubtract(["admin-token", "database-url", "redis-url", "subject-key"], keys(var.secrets))) == 0
-    error_message = "There must be admin-token, database-url, redis-url and subject-key."
+    error_message = "Set admin-token, database-url, redis-url and subject-key."
   }
   validation {
     condition     = alltrue([for arn in values(var.secrets) : can(regex("^arn:[^:]+:(secretsmanager|ssm):[^:]+:[0-9]+:(secret:|parameter/)", arn))])
-    error_message = "Each must be the ARN of a secret of Secrets Manager or of a parameter of SSM, not the secret itself."
+    error_message = "Each must be the ARN of a secret in Secrets Manager or of a parameter in SSM, not the secret itself."
   }
 }
 
 variable "secret_key_arns" {
-  description = "Keys of KMS that the secrets are encrypted with, other than the account's own."
+  description = "KMS keys that encrypt the secrets, other than the account's default key."
   type        = list(string)
   default     = []
 }
 
 variable "subnet_ids" {
-  description = "Private subnets, from which PostgreSQL, Redis and the service that keeps the secrets can be reached."
+  description = "Private subnets with access to PostgreSQL, Redis and the service that stores the secrets."
   type        = list(string)
 }
 
 variable "security_group_ids" {
-  description = "Security groups that PostgreSQL and Redis let in."
+  description = "Security groups with access to PostgreSQL and Redis."
   type        = list(string)
 }
 
 variable "bundles" {
-  description = "The folder in which `make lambda` put the programs."
+  description = "Output directory of `make lambda`."
   type        = string
   default     = "../../bin/lambda"
 }
 
 variable "architecture" {
-  description = "The processors that the programs were built for: arm64 or x86_64."
+  description = "Architecture of the programs: arm64 or x86_64."
   type        = string
   default     = "arm64"
 
@@ -52,25 +52,25 @@ variable "architecture" {
 }
 
 variable "live_viewers" {
-  description = "How many people may follow live numbers at once: each occupies one Lambda."
+  description = "Maximum number of concurrent viewers of live numbers; each occupies one Lambda instance."
   type        = number
   default     = 20
 }
 
 variable "log_days" {
-  description = "How long logs are kept."
+  description = "Retention of logs in days."
   type        = number
   default     = 30
 }
 
 variable "domains" {
-  description = "Host names of the installation, such as stats.example.com. Without any it has CloudFront's."
+  description = "Host names of the installation, such as stats.example.com. The default is CloudFront's host name."
   type        = list(string)
   default     = []
 }
 
 variable "certificate_arn" {
-  description = "The certificate for these names, of ACM in us-east-1."
+  description = "ARN of the certificate for these names, in ACM in us-east-1."
   type        = string
   default     = null
 }

@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// confine makes a command one in a container, where this process may, and tells
-// whether it has.
+// confine makes a command run as in a container, and reports whether this process is
+// allowed to.
 func confine(cmd *exec.Cmd, root string) bool {
 	if os.Geteuid() != 0 {
 		return false

@@ -4,5 +4,5 @@ package openfaas_test
 
 import "os/exec"
 
-// confine does nothing where there are no containers.
+// confine does nothing: only Linux has containers.
 func confine(*exec.Cmd, string) bool { return false }

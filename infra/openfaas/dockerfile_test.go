@@ -22,16 +22,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/enrich"
 )
 
-// image is what a Dockerfile makes, by a small reader of Dockerfiles that knows what
-// the one here has and no more. It has a first stage, which is run on this machine,
-// and a last one from scratch.
+// image is the image of a Dockerfile, as built by buildImage.
 type image struct {
 	files      map[string]string // path in the image to path on this machine
 	user       string
 	entrypoint string
 }
 
-// instruction is one of a Dockerfile's, with its lines joined.
+// instruction is an instruction of a Dockerfile, with its lines joined.
 type instruction struct{ name, rest string }
 
 func readDockerfile(t *testing.T, file string) []instruction {
@@ -59,11 +57,12 @@ func readDockerfile(t *testing.T, file string) []instruction {
 
 var golang = regexp.MustCompile(`^--platform=\S+ golang:(1\.\d+)-alpine AS build$`)
 
-// buildImage carries out the Dockerfile in a folder that faas-cli has made. The base
-// image is this machine: its Go, and its certificates where it has them.
+// buildImage builds the Dockerfile in a directory of faas-cli. It supports only what our
+// Dockerfile uses: a build stage, which it runs on this machine with its Go and its
+// certificates, and a final stage from scratch.
 func buildImage(t *testing.T, folder string, args map[string]string) (image, error) {
 	t.Helper()
-	base, made := t.TempDir(), image{files: map[string]string{}}
+	base, built := t.TempDir(), image{files: map[string]string{}}
 	declared, workdir, last := map[string]string{}, "/", false
 	for _, i := range readDockerfile(t, filepath.Join(folder, "Dockerfile")) {
 		switch {
@@ -79,7 +78,7 @@ func buildImage(t *testing.T, folder string, args map[string]string) (image, err
 			paths := strings.Fields(i.rest)
 			for j, from := range paths[:len(paths)-1] {
 				if strings.HasSuffix(from, "/") {
-					from += "." // what is in it, not the folder
+					from += "." // copy the contents, not the directory
 				}
 				paths[j] = filepath.Clean(folder) + "/" + from
 			}
@@ -100,22 +99,23 @@ func buildImage(t *testing.T, folder string, args map[string]string) (image, err
 			if strings.HasSuffix(to, "/") {
 				to += path.Base(from)
 			}
-			if made.files[to] = filepath.Join(base, from); !strings.HasPrefix(from, workdir+"/") {
-				made.files[to] = from
+			if built.files[to] = filepath.Join(base, from); !strings.HasPrefix(from, workdir+"/") {
+				built.files[to] = from
 			}
 		case i.name == "USER" && last:
-			made.user = i.rest
+			built.user = i.rest
 		case i.name == "EXPOSE" && last && i.rest == "8080":
 		case i.name == "ENTRYPOINT" && last:
-			made.entrypoint = i.rest
+			built.entrypoint = i.rest
 		default:
-			t.Fatalf("the Dockerfile has %s %s, which this test does not know", i.name, i.rest)
+			t.Fatalf("this test does not support %s %s", i.name, i.rest)
 		}
 	}
-	return made, nil
+	return built, nil
 }
 
-// TestDockerfile: an image holds a program and certificates, and is nobody's in particular.
+// TestDockerfile checks that the final stage has only the program and the certificates, and
+// runs as an unprivileged user.
 func TestDockerfile(t *testing.T) {
 	t.Parallel()
 	root := platformtest.Root(t)
@@ -123,7 +123,7 @@ func TestDockerfile(t *testing.T) {
 	for _, i := range readDockerfile(t, filepath.Join(root, "template/analytics-go/Dockerfile")) {
 		if match := golang.FindStringSubmatch(i.rest); i.name == "FROM" && match != nil {
 			if goMod, err := os.ReadFile(filepath.Join(root, "go.mod")); err != nil || !strings.Contains(string(goMod), "\ngo "+match[1]+".") {
-				t.Errorf("it builds with Go %s, and go.mod says otherwise: %v", match[1], err)
+				t.Errorf("the Dockerfile has Go %s, unlike go.mod: %v", match[1], err)
 			}
 		}
 		if i.name == "FROM" {
@@ -140,13 +140,13 @@ func TestDockerfile(t *testing.T) {
 		`ENTRYPOINT ["/server"]`,
 	}
 	if !slices.Equal(last, want) {
-		t.Errorf("the last stage is %q", last)
+		t.Errorf("last stage: got %q, want %q", last, want)
 	}
 }
 
-// start runs the image with secrets where OpenFaaS mounts them. As root it does so as
-// a container would: as the image's user, in a root folder that holds the image and
-// the secrets alone, and that it can't write.
+// start runs the image with its secrets where OpenFaaS mounts them. Under root it runs as in
+// a container: as the image's user, in a read-only root directory with only the image and
+// the secrets.
 func (i image) start(t *testing.T, secrets, variables map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -180,8 +180,8 @@ func (i image) start(t *testing.T, secrets, variables map[string]string) string 
 	return serveLog(t, cmd)
 }
 
-// serveLog starts a function's program and returns its address once its log tells it.
-// It is asked to end when the test does, and must do so in good order.
+// serveLog starts a function's program and returns its address once it is logged. At the end
+// of the test the program must shut down cleanly.
 func serveLog(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	log, err := cmd.StderrPipe()
@@ -204,18 +204,18 @@ func serveLog(t *testing.T, cmd *exec.Cmd) string {
 		}
 	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // one that has ended already is found out next
+		_ = cmd.Process.Signal(syscall.SIGTERM) // Wait reports a program that has exited already
 		<-read
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s ended with %v:\n%s", cmd, err, output)
+			t.Errorf("%s exited with %v:\n%s", cmd, err, output)
 		}
 		if strings.Contains(output.String(), enrich.NoCountries) {
-			t.Errorf("%s knows no countries", cmd)
+			t.Errorf("%s has no country database", cmd)
 		}
 	})
 	select {
 	case <-read:
-		t.Fatalf("%s ended before it served:\n%s", cmd, output)
+		t.Fatalf("%s exited before it served:\n%s", cmd, output)
 		return ""
 	case url := <-address:
 		return url

@@ -22,11 +22,10 @@ import (
 	"github.com/analytics-platform/analytics/internal/platformtest"
 )
 
-// largestImage is what an image may have to be pulled, compressed as registries keep it.
-const largestImage = 20 << 20
+// maxImage is the maximum compressed size of an image in bytes.
+const maxImage = 20 << 20
 
-// faasCLI is the real faas-cli in a clean clone: the pinned one, or the one that the
-// variable FAAS_CLI names.
+// faasCLI is faas-cli in a clean clone: the pinned version, or the program in FAAS_CLI.
 type faasCLI struct{ path, tree string }
 
 func newFaasCLI(t *testing.T) faasCLI {
@@ -40,23 +39,23 @@ func newFaasCLI(t *testing.T) faasCLI {
 
 func (f faasCLI) run(t *testing.T, args ...string) string {
 	t.Helper()
-	// What it is told elsewhere must not matter, and what it knows must not be told.
+	// Settings of the user must have no effect, and secrets must not be printed.
 	variables := map[string]string{
 		"HOME": f.tree, "OPENFAAS_CONFIG": f.tree, "OPENFAAS_URL": "", "IMAGES": "registry.example.com/us", "VERSION": "1.2.3",
-		"ADMIN_TOKEN": "told-to-nobody", "DATABASE_URL": "told-to-nobody",
+		"ADMIN_TOKEN": "must-not-be-printed", "DATABASE_URL": "must-not-be-printed",
 	}
 	output := platformtest.Run(t, f.tree, variables, f.path, args...)
-	if strings.Contains(output, "told-to-nobody") {
-		t.Errorf("faas-cli %s tells secrets:\n%s", args[0], output)
+	if strings.Contains(output, "must-not-be-printed") {
+		t.Errorf("faas-cli %s prints secrets:\n%s", args[0], output)
 	}
 	return output
 }
 
-// folder is what faas-cli gives to the build of a function's image.
+// folder returns the build context of a function's image.
 func (f faasCLI) folder(function string) string { return filepath.Join(f.tree, "build", function) }
 
-// TestOpenFaaS does what `faas-cli up` does in a clean clone, as far as it goes without
-// a registry and a cluster, and takes an event through the images.
+// TestOpenFaaS does what `faas-cli up` does in a clean clone, as far as possible without a
+// registry and a cluster, and counts an event with the images.
 func TestOpenFaaS(t *testing.T) {
 	t.Parallel()
 	cli := newFaasCLI(t)
@@ -65,19 +64,19 @@ func TestOpenFaaS(t *testing.T) {
 	_, err := buildImage(t, cli.folder("dashboard"), map[string]string{"FUNCTION": "dashboard"})
 	const missing = "exit status 1: functions/dashboard/assets/index.html is missing: run make build, then build the images again\n"
 	if err == nil || err.Error() != missing {
-		t.Errorf("without pages an image builds: %v", err)
+		t.Errorf("build without the dashboard: got %v, want an error", err)
 	}
 
 	platformtest.AddBuilt(t, cli.tree)
 	cli.run(t, "build", "--shrinkwrap", "-f", "stack.yml")
 	images := map[string]image{}
-	for _, f := range functions.All() { // one after the other: the first one compiles for all
+	for _, f := range functions.All() { // not in parallel: the first build compiles for all
 		images[f.Name], err = buildImage(t, cli.folder(f.Name), map[string]string{"FUNCTION": f.Name, "TARGETOS": "linux", "TARGETARCH": "amd64"})
 		if err != nil {
 			t.Fatalf("%s: %v", f.Name, err)
 		}
-		if bytes := compressed(t, f.Name, images[f.Name]); bytes > largestImage {
-			t.Errorf("the image of %s has %d bytes, more than %d", f.Name, bytes, largestImage)
+		if bytes := compressed(t, f.Name, images[f.Name]); bytes > maxImage {
+			t.Errorf("the image of %s has %d bytes, more than %d", f.Name, bytes, maxImage)
 		}
 	}
 	t.Run("arm64", func(t *testing.T) {
@@ -86,7 +85,7 @@ func TestOpenFaaS(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("an event", func(t *testing.T) {
+	t.Run("event", func(t *testing.T) {
 		t.Parallel()
 		countEvent(t, images, platformtest.ReadStack(t))
 	})
@@ -96,7 +95,7 @@ func TestOpenFaaS(t *testing.T) {
 	})
 }
 
-// compressed is how many bytes a registry keeps for an image.
+// compressed returns the compressed size of an image in bytes.
 func compressed(t *testing.T, name string, i image) int64 {
 	t.Helper()
 	var size counter
@@ -126,7 +125,7 @@ type counter int64
 
 func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
 
-// countEvent starts the images as OpenFaaS does, sends an event and asks for it.
+// countEvent starts the images as OpenFaaS does, sends an event and queries it.
 func countEvent(t *testing.T, images map[string]image, s platformtest.Stack) {
 	t.Helper()
 	const token = "the-owner-of-this-installation"
@@ -145,13 +144,13 @@ func countEvent(t *testing.T, images map[string]image, s platformtest.Stack) {
 	platformtest.Post(t, urls["admin"]+"/v1/sites", token, `{"domain":"example.com","name":"Example","timezone":"Europe/Paris"}`, http.StatusCreated)
 	platformtest.Post(t, urls["track"], "", `{"site":"example.com","type":"view","url":"https://example.com/pricing"}`, http.StatusAccepted)
 	platformtest.Post(t, urls["aggregate"], token, `{}`, http.StatusOK)
-	answer := platformtest.Post(t, urls["query"]+"/api/v2/query", token, `{"site_id":"example.com","metrics":["pageviews"],"date_range":"all"}`, http.StatusOK)
-	if !strings.Contains(answer, `"metrics":[1]`) {
-		t.Errorf("the record has %s", answer)
+	result := platformtest.Post(t, urls["query"]+"/api/v2/query", token, `{"site_id":"example.com","metrics":["pageviews"],"date_range":"all"}`, http.StatusOK)
+	if !strings.Contains(result, `"metrics":[1]`) {
+		t.Errorf("query: got %s, want one page view", result)
 	}
 }
 
-// deployment is what faas-cli tells a gateway of a function.
+// deployment is a function as faas-cli sends it to a gateway.
 type deployment struct {
 	Service                string                 `json:"service"`
 	Image                  string                 `json:"image"`
@@ -167,7 +166,7 @@ type deployment struct {
 	Constraints            []string               `json:"constraints"`
 }
 
-// customResource is the same for Kubernetes.
+// customResource is a function as faas-cli generates it for Kubernetes.
 type customResource struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind       string `yaml:"kind"`
@@ -188,8 +187,8 @@ type customResource struct {
 	} `yaml:"spec"`
 }
 
-// checkManifests deploys to a gateway that only takes down what it is told, and makes
-// manifests for Kubernetes. Both must say what stack.yml says, and no more.
+// checkManifests deploys to a gateway that records the requests, and generates manifests for
+// Kubernetes. Both must have exactly the content of stack.yml.
 func checkManifests(t *testing.T, cli faasCLI, s platformtest.Stack) {
 	t.Helper()
 	want := map[string]deployment{}
@@ -225,7 +224,7 @@ func checkManifests(t *testing.T, cli faasCLI, s platformtest.Stack) {
 
 	generated := map[string]deployment{}
 	manifests := cli.run(t, "generate", "-f", "stack.yml")
-	// faas-cli of 2021 tells a gateway of this, but not Kubernetes.
+	// faas-cli of 2021 sends this to a gateway, but omits it from manifests.
 	readOnly := !strings.Contains(manifests, "readOnlyRootFilesystem:")
 	decoder := yaml.NewDecoder(bytes.NewReader([]byte(manifests)))
 	decoder.KnownFields(true)

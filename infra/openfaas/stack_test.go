@@ -21,7 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-func TestStackHasEveryFunction(t *testing.T) {
+func TestStack(t *testing.T) {
 	t.Parallel()
 	s := platformtest.ReadStack(t)
 	if s.Version != "1.0" || s.Provider.Name != "openfaas" || s.Provider.Gateway == "" {
@@ -52,15 +52,15 @@ func checkStackFunction(t *testing.T, f functions.Function, got platformtest.Sta
 		HandlerFolder string `yaml:"handler_folder"`
 	}
 	if got.Lang == "" {
-		t.Error("no lang: faas-cli would build nothing, without an error")
+		t.Error("no lang: faas-cli would silently build nothing")
 	} else if templates := platformtest.ReadYAML[template](t, filepath.Join(root, "template", got.Lang, "template.yml")); templates[0].Language != got.Lang || templates[0].HandlerFolder != "function" {
 		t.Errorf("the template of %s is %+v", got.Lang, templates[0])
 	}
-	for what, path := range map[string]string{
+	for name, path := range map[string]string{
 		"Dockerfile": filepath.Join(root, "template", got.Lang, "Dockerfile"), "program": filepath.Join(root, got.Handler, "cmd", "main.go"),
 	} {
 		if _, err := os.Stat(path); err != nil {
-			t.Errorf("the %s: %v", what, err)
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if got.Handler != "./functions/"+f.Name || got.BuildArgs["FUNCTION"] != f.Name || !strings.Contains(got.Image, "/"+f.Name+":") {
@@ -75,13 +75,13 @@ func checkStackFunction(t *testing.T, f functions.Function, got platformtest.Sta
 	got.Requests.Check(t)
 	got.Limits.Check(t)
 	if !got.ReadonlyRootFilesystem {
-		t.Error("its file system can be written")
+		t.Error("the root file system is writable")
 	}
 	checkTimes(t, got.Environment)
 }
 
-// checkTimes checks that a run fits into a shutdown, and that into what the
-// platform leaves for it.
+// checkTimes checks that a run is shorter than the grace period of a shutdown, and that the
+// platform's timeout is longer.
 func checkTimes(t *testing.T, environment map[string]string) {
 	t.Helper()
 	duration := func(name, missing string) time.Duration {
@@ -98,12 +98,12 @@ func checkTimes(t *testing.T, environment map[string]string) {
 	run := max(duration("AGGREGATE_DEADLINE", "0s"), duration("SCHEMA_GUARD_DEADLINE", "0s"))
 	grace, platform := duration("SHUTDOWN_GRACE", ""), duration("write_timeout", "")
 	if run >= grace || grace >= platform {
-		t.Errorf("a run may take %s, a shutdown %s, and the platform kills after %s", run, grace, platform)
+		t.Errorf("run deadline %s, shutdown grace %s, platform timeout %s: each must be longer than the one before", run, grace, platform)
 	}
 }
 
-// TestStackSecrets starts every function with the secrets that stack.yml gives to
-// it, as files, and with each of them missing.
+// TestStackSecrets starts every function with its secrets in stack.yml, as files, and then
+// without each of them.
 func TestStackSecrets(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
@@ -130,17 +130,17 @@ func TestStackSecrets(t *testing.T) {
 		return instance.Close(ctx)
 	}
 	s := platformtest.ReadStack(t)
-	for _, f := range functions.All() { // in this order: the first one migrates the database
+	for _, f := range functions.All() { // in order: the first function migrates the database
 		given := s.Functions[f.Name].Secrets
 		if err := start(t.Context(), f, given); err != nil {
 			t.Errorf("%s with the secrets %v: %v", f.Name, given, err)
 		}
 		for i, missing := range given {
-			if missing == "subject-key" { // without it subjects are refused
+			if missing == "subject-key" { // optional: without it subjects are rejected
 				continue
 			}
 			if err := start(t.Context(), f, slices.Delete(slices.Clone(given), i, i+1)); err == nil {
-				t.Errorf("%s starts without the secret %s: it need not have it", f.Name, missing)
+				t.Errorf("%s starts without the secret %s, so it should not have it", f.Name, missing)
 			}
 		}
 	}
@@ -149,9 +149,8 @@ func TestStackSecrets(t *testing.T) {
 	}
 }
 
-// TestStackCopiesAllThatIsBuilt lays out what faas-cli gives to a build and asks
-// Go whether anything is missing.
-func TestStackCopiesAllThatIsBuilt(t *testing.T) {
+// TestStackCopy checks that the files that stack.yml copies suffice to build the functions.
+func TestStackCopy(t *testing.T) {
 	t.Parallel()
 	root, source := platformtest.Root(t), t.TempDir()
 	for _, path := range platformtest.ReadStack(t).Configuration.Copy {
@@ -183,6 +182,6 @@ func TestStackCopiesAllThatIsBuilt(t *testing.T) {
 		t.Fatalf("%v: %s", err, output)
 	}
 	if bytes.Contains(output, []byte("/infra/")) {
-		t.Errorf("a deployed function has code of infra in it:\n%s", output)
+		t.Errorf("a function depends on a package of infra:\n%s", output)
 	}
 }

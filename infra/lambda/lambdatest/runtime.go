@@ -1,5 +1,4 @@
-// Package lambdatest is a stand-in for AWS Lambda: its Runtime API, as its documentation
-// tells, which hands out invocations and takes the answers as they come.
+// Package lambdatest provides a stand-in for AWS Lambda's Runtime API, for tests.
 package lambdatest
 
 import (
@@ -21,9 +20,9 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Runtime is the Runtime API of one function, which answers one invocation after another.
+// Runtime is the Runtime API for one function, which handles one invocation at a time.
 type Runtime struct {
-	// Address is what AWS_LAMBDA_RUNTIME_API says.
+	// Address is the value of AWS_LAMBDA_RUNTIME_API.
 	Address string
 
 	tb          testing.TB
@@ -37,19 +36,19 @@ type invocation struct {
 	deadline time.Time
 }
 
-// Answer is what a function sends back for an invocation.
+// Answer is a function's response to an invocation.
 type Answer struct {
 	StatusCode int
 	Headers    map[string]string
 	Cookies    []string
-	// Body ends with an error when the function tells that the answer broke off.
+	// Body ends with an error if the function reports one after the start of the response.
 	Body io.Reader `json:"-"`
-	// Failure is what the function says when the invocation failed, and then there is
-	// nothing else.
+	// Failure is the error that the function reports for the invocation. If it is set, the
+	// other fields are empty.
 	Failure string `json:"-"`
 }
 
-// Text is the whole body.
+// Text returns the complete body.
 func (a *Answer) Text(tb testing.TB) string {
 	tb.Helper()
 	text, err := io.ReadAll(a.Body)
@@ -59,7 +58,7 @@ func (a *Answer) Text(tb testing.TB) string {
 	return string(text)
 }
 
-// New starts a Runtime API, which lives as long as the test.
+// New starts a Runtime API that is stopped when the test ends.
 func New(tb testing.TB) *Runtime {
 	tb.Helper()
 	r := &Runtime{tb: tb, invocations: make(chan invocation), answers: make(chan *Answer)}
@@ -77,29 +76,30 @@ func New(tb testing.TB) *Runtime {
 	return r
 }
 
-// Invoke calls the function with an event that has as long as Lambda ever gives, and returns
-// when the answer begins.
+// Invoke calls the function with an event and Lambda's maximum timeout. It returns when the
+// response begins.
 func (r *Runtime) Invoke(event any) *Answer { return r.InvokeFor(15*time.Minute, event) }
 
-// InvokeFor calls the function with an event that has some time. The body of the answer
-// before must have been read.
+// InvokeFor calls the function with an event and a timeout. The body of the previous answer
+// must have been read.
 func (r *Runtime) InvokeFor(limit time.Duration, event any) *Answer {
 	r.tb.Helper()
 	select {
 	case r.invocations <- invocation{event, time.Now().Add(limit)}:
 	case <-r.tb.Context().Done():
-		r.tb.Fatal("nobody asks for an invocation")
+		r.tb.Fatal("the function does not request an invocation")
 	}
 	select {
 	case answer := <-r.answers:
 		return answer
 	case <-r.tb.Context().Done():
-		r.tb.Fatal("nobody answers the invocation")
+		r.tb.Fatal("the function does not respond to the invocation")
 		return nil
 	}
 }
 
-// Request is the event of a request to a function URL, with headers in pairs.
+// Request returns the event of a request to a function URL. headers are names and values in
+// turn.
 func Request(method, address, body string, headers ...string) *events.LambdaFunctionURLRequest {
 	path, query, _ := strings.Cut(address, "?")
 	event := &events.LambdaFunctionURLRequest{Version: "2.0", RawPath: path, RawQueryString: query, Body: body, Headers: map[string]string{}}
@@ -118,7 +118,7 @@ func (r *Runtime) next(w http.ResponseWriter, request *http.Request) {
 	case i := <-r.invocations:
 		body, err := json.Marshal(i.event)
 		if err != nil {
-			r.tb.Errorf("an event: %v", err)
+			r.tb.Errorf("encode an event: %v", err)
 		}
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", strconv.FormatInt(r.last.Add(1), 10))
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(i.deadline.UnixMilli(), 10))
@@ -127,27 +127,27 @@ func (r *Runtime) next(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// separator is between the head of a streamed answer and its body.
+// separator separates the metadata of a streamed response from its body.
 const separator = "\x00\x00\x00\x00\x00\x00\x00\x00"
 
 func (r *Runtime) response(w http.ResponseWriter, request *http.Request) {
 	r.checkID(request)
 	if got := request.Header.Get("Content-Type"); got != "application/vnd.awslambda.http-integration-response" {
-		r.tb.Errorf("content type %q is not that of a streamed answer", got)
+		r.tb.Errorf("Content-Type %q, want that of a streamed response", got)
 	}
 	answer := new(Answer)
 	decoder := json.NewDecoder(request.Body)
 	if err := decoder.Decode(answer); err != nil {
-		r.tb.Errorf("the head of the answer: %v", err)
+		r.tb.Errorf("decode the metadata of a response: %v", err)
 	}
 	body := io.MultiReader(decoder.Buffered(), request.Body)
 	between := make([]byte, len(separator))
 	if _, err := io.ReadFull(body, between); err != nil || !bytes.Equal(between, []byte(separator)) {
-		r.tb.Errorf("after the head comes %q, want eight zeros", between)
+		r.tb.Errorf("the separator is %q, want eight zeros", between)
 	}
 	reader, writer := io.Pipe()
 	answer.Body = reader
-	// What a test does not read to its end must not hold up the end of the test.
+	// A body that a test does not read to its end must not block the end of the test.
 	defer context.AfterFunc(r.tb.Context(), func() { _ = reader.Close() })()
 	r.answer(answer)
 	_, err := io.Copy(writer, body)
@@ -163,7 +163,7 @@ func (r *Runtime) failure(w http.ResponseWriter, request *http.Request) {
 	r.checkID(request)
 	text, err := io.ReadAll(request.Body)
 	if err != nil {
-		r.tb.Errorf("the failure of an invocation: %v", err)
+		r.tb.Errorf("read the error of an invocation: %v", err)
 	}
 	r.answer(&Answer{Body: http.NoBody, Failure: string(text)})
 	w.WriteHeader(http.StatusAccepted)
@@ -178,6 +178,6 @@ func (r *Runtime) answer(a *Answer) {
 
 func (r *Runtime) checkID(request *http.Request) {
 	if got, want := request.PathValue("id"), strconv.FormatInt(r.last.Load(), 10); got != want {
-		r.tb.Errorf("an answer to invocation %s, want %s", got, want)
+		r.tb.Errorf("response to invocation %s, want %s", got, want)
 	}
 }

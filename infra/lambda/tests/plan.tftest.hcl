@@ -1,4 +1,4 @@
-# `terraform test` makes a plan of everything without AWS.
+# `terraform test` plans everything without AWS.
 mock_provider "aws" {
   mock_resource "aws_lambda_function_url" {
     defaults = {
@@ -50,11 +50,11 @@ run "all" {
   }
   assert {
     condition     = toset(keys(aws_scheduler_schedule.this)) == toset(["aggregate", "schema-guard"])
-    error_message = "The schedules are for ${join(", ", keys(aws_scheduler_schedule.this))}."
+    error_message = "The scheduled functions are ${join(", ", keys(aws_scheduler_schedule.this))}."
   }
   assert {
     condition     = length(setintersection(keys(aws_lambda_function_url.served), keys(aws_scheduler_schedule.this))) == 0
-    error_message = "A function with a schedule has a URL."
+    error_message = "A scheduled function has a URL."
   }
   assert {
     condition     = alltrue([for url in aws_lambda_function_url.served : url.invoke_mode == "RESPONSE_STREAM"])
@@ -62,19 +62,19 @@ run "all" {
   }
   assert {
     condition     = aws_lambda_function.this["track"].environment[0].variables["SUBJECT_KEY_ARN"] == var.secrets["subject-key"]
-    error_message = "track is told ${jsonencode(aws_lambda_function.this["track"].environment[0].variables)}."
+    error_message = "The environment of track is ${jsonencode(aws_lambda_function.this["track"].environment[0].variables)}."
   }
   assert {
     condition     = aws_lambda_function.this["query"].vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"]) && length(aws_lambda_function.this["dashboard"].vpc_config) == 0
-    error_message = "The functions that need the database must be in the VPC, and no other."
+    error_message = "Exactly the functions that need the database must be in the VPC."
   }
   assert {
     condition     = data.aws_iam_policy_document.function["track"].statement[1].actions == toset(["secretsmanager:GetSecretValue"]) && data.aws_iam_policy_document.function["track"].statement[3].actions == toset(["ssm:GetParameter"])
-    error_message = "track may ${jsonencode(data.aws_iam_policy_document.function["track"].statement)}."
+    error_message = "The policy of track is ${jsonencode(data.aws_iam_policy_document.function["track"].statement)}."
   }
   assert {
     condition     = alltrue([for origin in aws_cloudfront_distribution.front.origin : origin.domain_name == "abc.lambda-url.eu-central-1.on.aws"])
-    error_message = "The front asks ${jsonencode(aws_cloudfront_distribution.front.origin)}."
+    error_message = "The origins of CloudFront are ${jsonencode(aws_cloudfront_distribution.front.origin)}."
   }
 }
 

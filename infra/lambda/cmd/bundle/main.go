@@ -1,6 +1,5 @@
-// Command bundle builds every function for AWS Lambda: a file NAME.zip for each, with
-// the program in it as "bootstrap", which is what the runtime provided.al2023 starts. The
-// same code gives the same bytes.
+// Command bundle builds functions for AWS Lambda: an archive NAME.zip for each, with the
+// program as "bootstrap", which the runtime provided.al2023 starts. Builds are reproducible.
 package main
 
 import (
@@ -17,8 +16,8 @@ import (
 )
 
 type options struct {
-	Arch      string   `enum:"arm64,amd64" default:"arm64" help:"Processors to build for: ${enum}."`
-	Into      string   `default:"bin/lambda" help:"Folder for the files."`
+	Arch      string   `enum:"arm64,amd64" default:"arm64" help:"Architecture to build for: ${enum}."`
+	Into      string   `default:"bin/lambda" help:"Output directory."`
 	Functions []string `arg:"" help:"Names of the functions."`
 }
 
@@ -30,7 +29,7 @@ func main() {
 
 func (o *options) run() error {
 	if err := os.MkdirAll(o.Into, 0o750); err != nil {
-		return fmt.Errorf("make the folder for the files: %w", err)
+		return fmt.Errorf("create the output directory: %w", err)
 	}
 	for _, function := range o.Functions {
 		if err := o.bundle(function); err != nil {
@@ -43,16 +42,16 @@ func (o *options) run() error {
 func (o *options) bundle(function string) (err error) {
 	program := filepath.Join(o.Into, function+".bootstrap")
 	defer func() { err = errors.Join(err, os.RemoveAll(program)) }()
-	// As in the images: time zones and countries are part of the program. lambda.norpc leaves out what
-	// only the runtime go1.x needed.
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=timetzdata,lambda.norpc,countries", "-o", program, "./functions/"+function+"/cmd") //nolint:noctx // it ends with this program
+	// As in the images, time zones and countries are embedded. lambda.norpc omits code that
+	// only the runtime go1.x needs.
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=timetzdata,lambda.norpc,countries", "-o", program, "./functions/"+function+"/cmd") //nolint:noctx // ends with this program
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+o.Arch)
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build: %w", err)
 	}
 	archive := filepath.Join(o.Into, function+".zip")
-	if err := pack(program, archive); err != nil {
+	if err := archiveProgram(program, archive); err != nil {
 		return err
 	}
 	info, err := os.Stat(archive)
@@ -63,8 +62,8 @@ func (o *options) bundle(function string) (err error) {
 	return nil
 }
 
-// pack puts a program into an archive, without its time.
-func pack(program, archive string) (err error) {
+// archiveProgram writes an archive of a program, without its modification time.
+func archiveProgram(program, archive string) (err error) {
 	in, err := os.Open(program)
 	if err != nil {
 		return err
