@@ -2,8 +2,8 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig(({ command }) => ({
-  // The built page is served under a prefix that only the platform knows. The development server
-  // takes the usual one, and leaves everything but the page itself to a platform on port 8080.
+  // The built page must work under any prefix. The development server uses the usual prefix, and
+  // forwards all other requests to the platform on port 8080.
   base: command === 'build' ? './' : '/function/dashboard/',
   server: {
     proxy: {
@@ -12,18 +12,18 @@ export default defineConfig(({ command }) => ({
   },
   plugins: [react()],
   build: {
-    // The dashboard function embeds this folder; public/.gitkeep keeps it in a fresh checkout.
+    // The dashboard function embeds this directory; public/.gitkeep keeps it in a fresh checkout.
     outDir: '../../functions/dashboard/assets',
     emptyOutDir: true,
     assetsDir: 'static',
-    // A strict Content-Security-Policy allows no data: addresses.
+    // The strict Content-Security-Policy forbids data: URLs.
     assetsInlineLimit: 0,
   },
   test: {
     name: 'dashboard',
     include: ['test/**/*.test.{ts,tsx}'],
     env: { TZ: 'UTC' },
-    // Only a test that hangs takes so long, on any machine.
+    // Only a test that hangs takes this long, on any machine.
     testTimeout: 10 * 60_000,
     hookTimeout: 10 * 60_000,
     restoreMocks: true,

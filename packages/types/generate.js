@@ -1,4 +1,4 @@
-/** Makes the types of `openapi.d.ts` from the document that the function `query` serves. */
+/** Generates `openapi.d.ts` from the document that the function `query` serves. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import ts from 'typescript';
 const document = new URL('../../functions/query/openapi.json', import.meta.url);
 const types = new URL('openapi.d.ts', import.meta.url);
 
-/** Texts with a pattern of which TypeScript knows more than that they are texts. */
+/** Strings with a pattern that TypeScript can express as a template literal type. */
 const templates = new Map([
   ['PropertyDimension', template('event:props:', ts.SyntaxKind.StringKeyword, '')],
   ['LastDays', template('', ts.SyntaxKind.NumberKeyword, 'd')],
@@ -29,17 +29,17 @@ function template(before, kind, after) {
   ]);
 }
 
-/** What `openapi.d.ts` must be. */
+/** Returns the expected content of `openapi.d.ts`. */
 export async function generate() {
   const ast = await openapiTS(document, {
     immutable: true,
     defaultNonNullable: false,
     transform: (_, { path }) => templates.get(path?.split('/').at(-1) ?? ''),
   });
-  return `/* Made from functions/query/openapi.json by generate.js. */\n\n${astToString(ast)}`;
+  return `/* Generated from functions/query/openapi.json by generate.js. */\n\n${astToString(ast)}`;
 }
 
-/** What it is. */
+/** Returns the current content of `openapi.d.ts`. */
 export function generated() {
   return readFile(types, 'utf8');
 }

@@ -1,6 +1,6 @@
 /**
- * What the function `query` is asked and what it answers, by name. Its document,
- * functions/query/openapi.json, says what each means.
+ * The types of the HTTP API of the function `query`, by name. They are documented in
+ * functions/query/openapi.json.
  */
 import type { components } from './openapi';
 

@@ -1,4 +1,4 @@
-/* Made from functions/query/openapi.json by generate.js. */
+/* Generated from functions/query/openapi.json by generate.js. */
 
 export interface paths {
     readonly "/api/v2/query": {

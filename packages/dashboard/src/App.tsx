@@ -7,7 +7,7 @@ import { SignIn } from './components/SignIn';
 import { UnknownSite } from './components/UnknownSite';
 import { useView } from './lib/view';
 
-/** `signInError` is why the token in the address was refused. */
+/** `signInError` is the reason why the token in the URL was rejected. */
 export function App({ signInError }: { readonly signInError?: unknown }) {
   const session = useSession();
   if (session.data) return <Sites />;

@@ -15,13 +15,13 @@ applyTheme(storedTheme());
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no element with the id root');
 
-// The address with the token may be opened while the page is open: then only the
-// fragment changes, and nothing loads by itself.
+// The URL with the token may be opened while the page is open. Then only the fragment
+// changes, and the browser does not reload the page.
 window.addEventListener('hashchange', () => {
   if (hasToken()) window.location.reload();
 });
 
-// Before anything is asked for, so that the first questions carry the session.
+// Before the first request, so that it has the session cookie.
 const token = takeToken();
 const refused =
   token === undefined ? undefined : await signIn(token).catch((error: unknown) => error);

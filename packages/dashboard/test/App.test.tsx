@@ -38,7 +38,7 @@ const values: Readonly<Record<Metric, number>> = {
   visit_duration: 98,
 };
 
-/** The last 28 days have twice the visitors of the days before them, and more bounces. */
+/** The last 28 days have twice the visitors of the previous period, and more bounces. */
 function visited(query: Question): Row[] {
   const row = (name: string | undefined, share: number): Row => ({
     dimensions: name === undefined ? [] : [name],
@@ -57,7 +57,7 @@ function visited(query: Question): Row[] {
       return [row('/', 0.6), row('/pricing', 0.2)];
     case 'visit:entry_page':
       return [row('/welcome', 1)];
-    case 'event:name': // but for the views
+    case 'event:name': // without the views
       return JSON.stringify(query.filters) === '[["is_not","event:name",["pageview"]]]'
         ? [row('Signup', 0.1)]
         : [row('pageview', 1), row('Signup', 0.1)];
@@ -69,7 +69,7 @@ function visited(query: Question): Row[] {
 }
 
 describe('signing in', () => {
-  it('says that a token is wrong, and takes the right one', async () => {
+  it('rejects a wrong token and accepts the right one', async () => {
     startPlatform({ signedIn: false, answer: visited });
     const user = open();
     await user.type(await screen.findByLabelText('Token'), 'a wrong token');
@@ -85,13 +85,13 @@ describe('signing in', () => {
     ).toBeInTheDocument();
   });
 
-  it('tells why the token in the address was refused', async () => {
+  it('shows why the token in the URL was rejected', async () => {
     startPlatform({ signedIn: false });
     open('', new ApiError(503, { title: 'Not ready', detail: 'ADMIN_TOKEN is not set' }));
     expect(await screen.findByRole('alert')).toHaveTextContent('ADMIN_TOKEN is not set');
   });
 
-  it('is asked for again when the session is over', async () => {
+  it('is required again when the session has expired', async () => {
     const platform = startPlatform({ answer: visited });
     const user = open();
     await screen.findByTestId('metric-visitors');
@@ -100,7 +100,7 @@ describe('signing in', () => {
     expect(await screen.findByLabelText('Token')).toBeInTheDocument();
   });
 
-  it('ends with signing out', async () => {
+  it('can be undone by signing out', async () => {
     const platform = startPlatform({ answer: visited });
     const user = open();
     await user.click(await screen.findByRole('button', { name: 'Menu' }));
@@ -111,7 +111,7 @@ describe('signing in', () => {
 });
 
 describe('sites', () => {
-  it('starts with the first one, and shows how to install it', async () => {
+  it('start with the first one, and its installation', async () => {
     const platform = startPlatform({ sites: [] });
     const user = open();
     const domain = await screen.findByLabelText('Domain');
@@ -133,7 +133,7 @@ describe('sites', () => {
     expect(window.location.search).toBe('?site=new.example');
   });
 
-  it('can be chosen', async () => {
+  it('can be selected', async () => {
     const other = { ...site, id: 's_2', domain: 'other.example' };
     const platform = startPlatform({ sites: [site, other], answer: visited });
     const user = open();
@@ -147,7 +147,7 @@ describe('sites', () => {
     });
   });
 
-  it('are not mixed up when the address names one that is not there', async () => {
+  it('are not confused if the URL names an unknown one', async () => {
     startPlatform({ answer: visited });
     open('?site=gone.example');
     expect(
@@ -158,7 +158,7 @@ describe('sites', () => {
 });
 
 describe('the overview', () => {
-  it('shows exact values and how they changed', async () => {
+  it('shows exact values and their changes', async () => {
     startPlatform({ answer: visited });
     open();
     const visitors = await screen.findByTestId('metric-visitors');
@@ -175,7 +175,7 @@ describe('the overview', () => {
     expect(screen.getByTestId('metric-visit_duration')).toHaveAttribute('data-value', '98');
   });
 
-  it('asks for the range, and for the one before it', async () => {
+  it('requests the range and the previous one', async () => {
     const platform = startPlatform({ answer: visited });
     const user = open();
     await user.click(await screen.findByRole('button', { name: 'Range: Last 28 days' }));
@@ -188,7 +188,7 @@ describe('the overview', () => {
     });
   });
 
-  it('charts the metric of the card that is pressed, with a table and for the keyboard', async () => {
+  it('charts the selected metric, with a table and keyboard support', async () => {
     startPlatform({ answer: visited });
     const user = open();
     await user.click(await screen.findByTestId('metric-pageviews'));
@@ -207,7 +207,7 @@ describe('the overview', () => {
     expect(chart).toHaveAttribute('aria-valuenow', '0');
   });
 
-  it('shows what the server says when it cannot answer, and tries again', async () => {
+  it('shows the error of the server, and can retry', async () => {
     const platform = startPlatform({
       answer: () => problem(500, 'Broken', 'The database is away'),
     });
@@ -252,7 +252,7 @@ describe('the reports', () => {
     expect(rows.map((row) => row.dataset.label)).toEqual(['France', 'Unknown']);
   });
 
-  it('count custom events, and how often each happened', async () => {
+  it('count custom events', async () => {
     startPlatform({ answer: visited });
     const user = open();
     const report = await screen.findByTestId('report-events');
@@ -264,7 +264,7 @@ describe('the reports', () => {
     expect(details).toHaveTextContent('Signup1,234.51,5004,100');
   });
 
-  it('have tabs that the arrow keys reach', async () => {
+  it('have tabs with arrow key navigation', async () => {
     startPlatform({ answer: visited });
     const user = open();
     const pages = await screen.findByRole('tab', { name: 'Pages' });
@@ -278,7 +278,7 @@ describe('the reports', () => {
     expect(screen.getByRole('tab', { name: 'Exit pages' })).toHaveFocus();
   });
 
-  it('have details to search and to page through, beyond the first batch', async () => {
+  it('have details with search and paging beyond the first batch', async () => {
     const all = Array.from({ length: 510 }, (_, i) => `/page-${i + 1}`);
     startPlatform({
       answer: (query) => {
@@ -327,7 +327,7 @@ describe('live', () => {
     device: 'Desktop',
   };
 
-  it('shows how many visitors there are and what they do', async () => {
+  it('shows the current visitors and their events', async () => {
     const platform = startPlatform({ answer: visited });
     open();
     const count = await screen.findByTestId('live-visitors');
@@ -347,7 +347,7 @@ describe('live', () => {
     expect(items[0]).toHaveTextContent('/pricingGoogle · France · Chrome · macOS');
   });
 
-  it('has the numbers asked for again soon while there are visitors', async () => {
+  it('makes the numbers refetch sooner while there are visitors', async () => {
     const platform = startPlatform();
     open();
     expect(await screen.findByRole('heading', { name: 'No visits yet' })).toBeInTheDocument();
@@ -360,7 +360,7 @@ describe('live', () => {
     expect(await screen.findByText('/pricing')).toBeInTheDocument();
   });
 
-  it('says that it is disconnected, and comes back when asked to', async () => {
+  it('shows that it is disconnected, and can reconnect', async () => {
     const platform = startPlatform({ answer: visited, live: false });
     const user = open();
     const retry = await screen.findByRole('button', { name: 'Retry now' });
@@ -375,7 +375,7 @@ describe('live', () => {
 });
 
 describe('menus', () => {
-  it('close with Escape, which gives the focus back', async () => {
+  it('close with Escape, which restores the focus', async () => {
     startPlatform({ answer: visited });
     const user = open();
     const button = await screen.findByRole('button', { name: 'Menu' });
@@ -388,7 +388,7 @@ describe('menus', () => {
     expect(screen.queryByRole('button', { name: 'Add site' })).not.toBeInTheDocument();
   });
 
-  it('open the snippet, which can be copied', async () => {
+  it('show the snippet, which can be copied', async () => {
     startPlatform({ answer: visited });
     const user = open();
     await user.click(await screen.findByRole('button', { name: 'Menu' }));
@@ -400,8 +400,8 @@ describe('menus', () => {
   });
 });
 
-describe('events that were left out', () => {
-  it('are told of with the reasons, those of other sites are not', async () => {
+describe('dropped events', () => {
+  it('are shown with their reasons, without those of other sites', async () => {
     startPlatform({
       answer: visited,
       drops: [
@@ -412,7 +412,7 @@ describe('events that were left out', () => {
       ],
     });
     const user = open();
-    const note = await screen.findByTestId('left-out');
+    const note = await screen.findByTestId('drops');
     expect(note.querySelector('summary')).toHaveTextContent(
       '1,314 events were left out in the last 30 days',
     );
@@ -426,7 +426,7 @@ describe('events that were left out', () => {
   });
 });
 
-it('keeps the theme that was chosen', async () => {
+it('remembers the selected theme', async () => {
   startPlatform({ signedIn: false });
   const user = open();
   await user.click(await screen.findByRole('button', { name: 'Theme: as the system' }));

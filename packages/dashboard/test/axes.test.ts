@@ -16,7 +16,7 @@ test.each<[Metric, number, number[]]>([
   expect(valueTicks(metric, highest)).toEqual(expected);
 });
 
-it('writes as many moments as have room', () => {
+it('shows as many time labels as fit', () => {
   expect(timeTicks(24, 1_000, 'time:hour')).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22]);
   expect(timeTicks(28, 300, 'time:day')).toEqual([0, 7, 14, 21]);
   expect(timeTicks(12, 2_000, 'time:month')).toHaveLength(12);
@@ -24,6 +24,6 @@ it('writes as many moments as have room', () => {
   expect(timeTicks(24, 0, 'time:hour')).toHaveLength(1);
 });
 
-it('places values between two positions', () => {
+it('maps values to positions', () => {
   expect(position(5, 10, 200, 100)).toBe(150);
 });

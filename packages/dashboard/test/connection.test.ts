@@ -3,7 +3,7 @@ import type { LiveMessage } from '../src/api/types';
 import { connect, openTimeout, type Clock, type LiveStatus } from '../src/live/connection';
 import type { Transport, TransportHandlers } from '../src/live/transports';
 
-/** A clock that stands until it is told to go on. */
+/** A clock that the test advances. */
 class ManualClock implements Clock {
   #now = 0;
   #alarms: { at: number; callback: () => void }[] = [];
@@ -16,7 +16,7 @@ class ManualClock implements Clock {
     };
   };
 
-  // The longest pause: the pauses of the tests are then the ones that they name.
+  // The maximum, so that delays are predictable.
   random = () => 1;
 
   advance(ms: number): void {
@@ -90,7 +90,7 @@ describe('connect', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('falls back to events at once when the socket is refused', () => {
+  it('falls back to events at once if the socket is rejected', () => {
     const { latest, names, statuses } = start();
     const socket = latest();
     socket.onClose();
@@ -100,7 +100,7 @@ describe('connect', () => {
     expect(statuses).toEqual(['connecting', 'live']);
   });
 
-  it('falls back when the socket hangs', () => {
+  it('falls back if the socket does not open in time', () => {
     const { clock, names, latest } = start();
     const socket = latest();
     clock.advance(openTimeout);
@@ -108,7 +108,7 @@ describe('connect', () => {
     expect(names()).toEqual(['socket', 'events']);
   });
 
-  it('comes back by the way that worked', () => {
+  it('reconnects with the transport that worked', () => {
     const { clock, latest, names, statuses } = start();
     latest().onClose();
     latest().onOpen();
@@ -120,7 +120,7 @@ describe('connect', () => {
     expect(statuses.at(-1)).toBe('live');
   });
 
-  it('waits longer each time, up to half a minute, until a message arrives', () => {
+  it('increases the delay up to half a minute until a message arrives', () => {
     const { clock, latest, names, refusals } = start();
     const refuse = () => {
       latest().onClose();
@@ -146,7 +146,7 @@ describe('connect', () => {
     expect(names()).toHaveLength(tried + 1);
   });
 
-  it('says so while a stream is being resumed', () => {
+  it('reports that a stream is being resumed', () => {
     const { latest, names, statuses } = start();
     latest().onClose();
     latest().onOpen();
@@ -157,7 +157,7 @@ describe('connect', () => {
     expect(names()).toEqual(['socket', 'events']);
   });
 
-  it('tries at once when asked to, but only in a pause', () => {
+  it('reconnects at once on request, but only during a delay', () => {
     const { connection, clock, latest, names, statuses } = start();
     connection.retry();
     expect(names()).toEqual(['socket']);
@@ -171,7 +171,7 @@ describe('connect', () => {
     expect(names()).toHaveLength(3);
   });
 
-  it('leaves nothing behind when it is closed', () => {
+  it('cleans up when it is closed', () => {
     const open = start();
     open.latest().onOpen();
     open.connection.close();

@@ -25,7 +25,7 @@ test.each([
   ['2026-02-28', 1, '2026-03-01'],
   ['2024-02-28', 1, '2024-02-29'],
   ['2026-01-01', -1, '2025-12-31'],
-  // Over both changes of the clocks in Europe.
+  // Across both clock changes in Europe.
   ['2026-03-28', 2, '2026-03-30'],
   ['2026-10-24', 2, '2026-10-26'],
 ])('%s and %d days is %s', (day, days, expected) => {
@@ -41,12 +41,12 @@ test.each([
   expect(addMonths(day, months)).toBe(expected);
 });
 
-it('counts the days of a period with both ends', () => {
+it('counts the days of a period inclusively', () => {
   expect(countDays('2026-03-01', '2026-03-01')).toBe(1);
   expect(countDays('2026-03-01', '2026-03-31')).toBe(31);
 });
 
-it('finds the first day of a month', () => {
+it('returns the first day of a month', () => {
   expect(startOfMonth('2026-03-17')).toBe('2026-03-01');
 });
 
@@ -63,7 +63,7 @@ describe('localTime', () => {
     expect(localTime(instant, timezone)).toEqual({ day, hour });
   });
 
-  it('calls midnight 00:00', () => {
+  it('formats midnight as 00:00', () => {
     expect(localTime(new Date('2026-03-01T00:00:00Z'), 'UTC').hour).toBe('00:00');
   });
 });
@@ -79,13 +79,13 @@ describe('hoursOfDay', () => {
     },
   );
 
-  it('leaves out the hour that is skipped', () => {
+  it('omits the skipped hour', () => {
     const hours = hoursOfDay('2026-03-29', 'Europe/Paris');
     expect(hours).toHaveLength(23);
     expect(hours).not.toContain('02:00');
   });
 
-  it('names the hour that comes twice once', () => {
+  it('lists the repeated hour once', () => {
     const hours = hoursOfDay('2026-10-25', 'Europe/Paris');
     expect(hours).toHaveLength(24);
     expect(hours.slice(1, 4)).toEqual(['01:00', '02:00', '03:00']);

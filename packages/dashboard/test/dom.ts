@@ -1,9 +1,9 @@
-/** What tests of components need of a browser and jsdom does not have: layout, and modal dialogs. */
+/** Stand-ins for browser features that jsdom lacks: layout and modal dialogs. */
 import '@testing-library/jest-dom/vitest';
 import { cleanup, configure } from '@testing-library/react';
 import { afterEach } from 'vitest';
 
-// As long as no machine needs, and within testTimeout.
+// Longer than any machine needs, and within testTimeout.
 configure({ asyncUtilTimeout: 5 * 60_000 });
 
 class FixedResizeObserver implements ResizeObserver {

@@ -21,11 +21,11 @@ test.each([
   expect(formatCompact(value)).toBe(expected);
 });
 
-it('writes counts in full', () => {
+it('formats counts in full', () => {
   expect(formatCount(1_234_567)).toBe('1,234,567');
 });
 
-it('writes percentages and fractions with few digits', () => {
+it('formats percentages and fractions with few digits', () => {
   expect(formatPercent(43.26)).toBe('43.3%');
   expect(formatPercent(100)).toBe('100%');
   expect(formatFraction(2.345)).toBe('2.35');
@@ -44,12 +44,12 @@ test.each([
   expect(formatDuration(seconds)).toBe(expected);
 });
 
-it('writes periods', () => {
+it('formats periods', () => {
   expect(formatPeriod('2026-02-01', '2026-02-28')).toBe('Feb 1\u2009–\u200928, 2026');
   expect(formatPeriod('2026-02-01', '2026-02-01')).toBe('Sun, Feb 1, 2026');
 });
 
-it('writes the points of a trend', () => {
+it('formats the points of a trend', () => {
   expect(formatTick('2026-02-01 13:00:00', 'time:hour')).toBe('13:00');
   expect(formatMoment('2026-02-01 13:00:00', 'time:hour')).toBe('Feb 1, 13:00');
   expect(formatTick('2026-02-01', 'time:day')).toBe('Feb 1');
@@ -59,11 +59,11 @@ it('writes the points of a trend', () => {
 });
 
 describe('formatCountry', () => {
-  it('names countries', () => {
+  it('returns the names of countries', () => {
     expect(formatCountry('FR')).toBe('France');
   });
 
-  it('leaves a code that nobody knows as it is', () => {
+  it('returns an unknown code unchanged', () => {
     expect(formatCountry('QX')).toBe('QX');
     expect(formatCountry('not a code')).toBe('not a code');
   });

@@ -1,14 +1,14 @@
 import { expect, it, test } from 'vitest';
 import { parseMessage } from '../src/live/messages';
 
-it('reads how many visitors there are', () => {
+it('decodes the number of visitors', () => {
   expect(parseMessage('{"type":"visitors","visitors":3}')).toEqual({
     type: 'visitors',
     visitors: 3,
   });
 });
 
-it('reads events, with nothing for what they leave out', () => {
+it('decodes events, with empty texts for missing fields', () => {
   const event = { time: '2026-03-14T12:00:00Z', type: 'view', page: '/pricing', country: 'FR' };
   expect(parseMessage(JSON.stringify({ type: 'event', event }))).toEqual({
     type: 'event',

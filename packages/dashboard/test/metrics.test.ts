@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { change, type Change, type OverviewMetric, type Totals } from '../src/lib/metrics';
 
-/** The totals of a period with some visits, of which one metric matters. */
+/** The totals of a period with visits and a value for one metric. */
 function period(values: Partial<Totals>): Totals {
   return {
     visitors: 1,
@@ -38,7 +38,7 @@ test.each<[string, OverviewMetric, number, number, Change | undefined]>([
   ).toEqual(expected);
 });
 
-test('a mean over visits is not compared with that of a period without visits', () => {
+test('a mean is not compared with that of a period without visits', () => {
   for (const metric of ['bounce_rate', 'views_per_visit', 'visit_duration'] as const) {
     expect(
       change(metric, period({ visits: 9, [metric]: 38 }), period({ visits: 0, [metric]: 0 })),

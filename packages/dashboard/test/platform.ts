@@ -1,7 +1,7 @@
-/** A platform of the tests' own: it answers `fetch` and carries the live feed. */
+/** A fake platform: it handles `fetch` and sends the live feed. */
 import { vi } from 'vitest';
 import type { Question, Row } from '@analytics-platform/types';
-import type { LeftOut, LiveMessage, Site } from '../src/api/types';
+import type { Drop, LiveMessage, Site } from '../src/api/types';
 
 export const site: Site = {
   id: 's_1',
@@ -14,18 +14,18 @@ export const site: Site = {
 
 export const secret = 'the right token';
 
-/** Answers a query with rows, or with a problem. */
+/** Returns the rows of a query, or a problem. */
 export type Answer = (query: Question) => readonly Row[] | Response;
 
 export interface Platform {
   signedIn: boolean;
   sites: Site[];
-  drops: readonly LeftOut[];
+  drops: readonly Drop[];
   answer: Answer;
   readonly queries: Question[];
   /** Whether the socket opens. */
   live: boolean;
-  /** Sends to the page's open live feed. */
+  /** Sends a message to the page's live feed. */
   readonly send: (message: LiveMessage) => void;
 }
 
@@ -39,7 +39,7 @@ export function problem(status: number, title: string, detail = '', field = ''):
   );
 }
 
-/** Starts a platform and puts it in place of the network. */
+/** Starts a fake platform that replaces the network. */
 export function startPlatform(options: Partial<Platform> = {}): Platform {
   const sockets = new Set<FakeSocket>();
   const platform: Platform = {
@@ -85,7 +85,7 @@ export function startPlatform(options: Partial<Platform> = {}): Platform {
     }
 
     close(): void {
-      // It never opened.
+      // It is never open.
     }
   }
 

@@ -8,7 +8,7 @@ function row(at: string, visitors: number): Row {
 }
 
 describe('toTotals', () => {
-  it('names the values of a row', () => {
+  it('returns the values of a row by name', () => {
     const metrics = [12, 15, 40, 2.67, 43.5, 98];
     expect(toTotals({ dimensions: [], metrics })).toEqual({
       visitors: 12,
@@ -20,7 +20,7 @@ describe('toTotals', () => {
     });
   });
 
-  it('counts what is missing as nothing', () => {
+  it('counts missing values as 0', () => {
     const nothing = Object.fromEntries(overviewMetrics.map((metric) => [metric, 0]));
     expect(toTotals(undefined)).toEqual(nothing);
     expect(toTotals({ dimensions: [], metrics: [0, 0, 0, null, null, null] })).toEqual(nothing);
@@ -30,7 +30,7 @@ describe('toTotals', () => {
 describe('toTrend', () => {
   const now = new Date('2026-03-14T11:20:00Z');
 
-  it('fills in the days that the answer leaves out', () => {
+  it('adds the days without data', () => {
     const period = { from: '2026-03-12', to: '2026-03-14' };
     const trend = toTrend(period, [row('2026-03-14', 3), row('2026-03-12', 7)], 'UTC', now);
     expect(trend.interval).toBe('time:day');
@@ -41,7 +41,7 @@ describe('toTrend', () => {
     ]);
   });
 
-  it('knows which hours of the day are still to come at the site', () => {
+  it('marks the hours that are in the future at the site', () => {
     const period = { from: '2026-03-14', to: '2026-03-14' };
     const { points } = toTrend(period, [row('2026-03-14 12:00:00', 5)], 'Europe/Paris', now);
     expect(points).toHaveLength(24);
@@ -51,7 +51,7 @@ describe('toTrend', () => {
     expect(points.filter(({ state }) => state === 'to-come')).toHaveLength(11);
   });
 
-  it('goes by whole months, also when the period begins inside one', () => {
+  it('has whole months even if the period begins inside one', () => {
     const period = { from: '2025-11-20', to: '2026-03-14' };
     const { interval, points } = toTrend(period, [row('2026-02-01', 9)], 'UTC', now);
     expect(interval).toBe('time:month');

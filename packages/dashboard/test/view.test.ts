@@ -20,7 +20,7 @@ test.each<[string, View]>([
   expect(formatView(view)).toBe(search);
 });
 
-it('leaves what it does not understand at the default', () => {
+it('uses the default for invalid values', () => {
   const view = parseView('?range=toString&metric=constructor&details=x&from=2026-02-01&to=soon');
   expect(view).toEqual({ range: '28d', metric: 'visitors' });
 });
@@ -30,7 +30,7 @@ describe('useView', () => {
     window.history.replaceState(null, '', '/function/dashboard/');
   });
 
-  it('follows what is shown and the back button', async () => {
+  it('follows changes and the back button', async () => {
     const { result } = renderHook(useView);
     act(() => {
       show({ range: '7d' });
@@ -51,7 +51,7 @@ describe('useView', () => {
     expect(result.current).toMatchObject({ range: '7d', site: undefined });
   });
 
-  it('does not fill the history with the same view', () => {
+  it('adds no history entry for the same view', () => {
     const length = window.history.length;
     show({ range: '28d' });
     expect(window.history).toHaveLength(length);

@@ -1,11 +1,11 @@
 /**
- * HTTP to the platform's functions, with the session cookie. Addresses are relative to the page,
+ * HTTP requests to the platform's functions, with the session cookie. URLs are relative to the page,
  * so that the dashboard works under any prefix. Every failure is an `ApiError`.
  */
 import type { Answer, Question } from '@analytics-platform/types';
 import type { NewSite, Problem, Session, Site, SiteList, Status } from './types';
 
-/** A request that was not answered as hoped. `status` is 0 when there was no answer at all. */
+/** A failed request. `status` is 0 if there was no response. */
 export class ApiError extends Error {
   readonly status: number;
   readonly problem: Problem;
@@ -18,7 +18,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The address of a path of one of the functions, for example `query` and `api/v2/query`. */
+/** The URL of a path of a function, for example of `api/v2/query` of `query`. */
 export function functionUrl(name: string, path: string): URL {
   return new URL(`../${name}/${path}`, document.baseURI);
 }

@@ -1,4 +1,4 @@
-/** The state that the server has, through TanStack Query: what is asked for and when again. */
+/** The server's state through TanStack Query: the requests and how often they are repeated. */
 import {
   QueryCache,
   QueryClient,
@@ -26,13 +26,13 @@ import {
   signIn,
   signOut,
 } from './client';
-import type { LeftOut, Session, Site } from './types';
+import type { Drop, Session, Site } from './types';
 
-/** After how many milliseconds a visible page asks again for what it shows. */
+/** How often a visible page refetches its data, in milliseconds. */
 export const refetchIntervals = {
-  /** When nothing tells that the numbers are changing. */
+  /** If nothing indicates that the numbers change. */
   quiet: 30_000,
-  /** When they are: a visit is in the reports some seconds, at most a minute, after it is live. */
+  /** If they change: a live visit appears in the reports within seconds, at most a minute. */
   busy: 5_000,
 } as const;
 
@@ -69,12 +69,12 @@ export function createQueryClient(): QueryClient {
   return client;
 }
 
-/** Who is signed in; null when nobody is. */
+/** The session; null if nobody is signed in. */
 export function useSession(): UseQueryResult<Session | null> {
   return useQuery(session);
 }
 
-/** Asks anew who is signed in, as when something was refused without a word. */
+/** Refetches the session, for example after a connection was rejected without a reason. */
 export function useCheckSession(): () => void {
   const client = useQueryClient();
   return () => {
@@ -138,7 +138,7 @@ export function useTotals(
   });
 }
 
-/** All metrics over the course of a period. */
+/** All metrics of a period over time. */
 export function useTrend(
   site: Site,
   period: Period,
@@ -200,7 +200,7 @@ export function useBreakdown(
         visitors: numberOf(row.metrics[0]),
       }));
     },
-    // The rows of another dimension must not be shown in its place.
+    // Rows of another dimension must not be shown meanwhile.
     placeholderData: (rows, query) => (query?.queryKey[3] === dimension ? rows : undefined),
     refetchInterval,
   });
@@ -212,7 +212,7 @@ export interface DetailRow {
   readonly metrics: readonly number[];
 }
 
-/** How many rows of details are asked for at a time. */
+/** The number of detail rows per request. */
 export const detailBatch = 500;
 
 /** All values of a dimension, by visitors, in batches of `detailBatch`. */
@@ -247,8 +247,8 @@ export function useDetails(
   });
 }
 
-/** Which events were left out in the last 30 days, of the site or of none that is known. */
-export function useLeftOut(site: Site): UseQueryResult<readonly LeftOut[]> {
+/** The events dropped in the last 30 days, of the site or of unknown sites. */
+export function useDrops(site: Site): UseQueryResult<readonly Drop[]> {
   return useQuery({
     queryKey: ['status'],
     queryFn: ({ signal }) => getStatus(signal),
@@ -258,7 +258,7 @@ export function useLeftOut(site: Site): UseQueryResult<readonly LeftOut[]> {
   });
 }
 
-/** Whether the site has ever been visited; asked only when it seems not to have been. */
+/** Whether the site has ever been visited. Requested only if it seems not to have been. */
 export function useEverVisited(site: Site, ask: boolean): UseQueryResult<boolean> {
   return useQuery({
     queryKey: ['stats', site.id, 'ever'],
@@ -278,7 +278,7 @@ export function isUnauthorized(error: unknown): boolean {
   return error instanceof ApiError && error.status === 401;
 }
 
-/** Whether the same request may well be answered in a moment. */
+/** Whether a retry of the request is likely to succeed. */
 function isPassing(error: unknown): boolean {
   return error instanceof ApiError && [0, 502, 503, 504].includes(error.status);
 }

@@ -1,11 +1,11 @@
 /**
- * What the platform's functions answer and ask for over HTTP, but for `query`, whose types are
- * those of @analytics-platform/types. Written by hand; nothing here has behaviour.
+ * The types of the HTTP API of the platform's functions, except for `query`, whose types are in
+ * @analytics-platform/types. Written by hand, without behaviour.
  */
 
 import type * as query from '@analytics-platform/types';
 
-/** A site whose visits are counted. Its days begin at midnight in its time zone, see `zoneOf`. */
+/** A site. Its days begin at midnight in its time zone, see `zoneOf`. */
 export interface Site {
   /** Public id, for example `s_7f3k`. */
   readonly id: string;
@@ -13,11 +13,11 @@ export interface Site {
   readonly name: string;
   /** IANA name, for example `Europe/Paris`. */
   readonly timezone: string;
-  /** While a change of the time zone waits: the zone that is in force until then. */
+  /** During a pending change of the time zone: the zone in force until then. */
   readonly previous_timezone?: string;
-  /** While a change of the time zone waits: when `timezone` takes effect, RFC 3339. */
+  /** During a pending change of the time zone: when `timezone` takes effect, RFC 3339. */
   readonly timezone_since?: string;
-  /** Anyone may read its reports. */
+  /** Whether its reports are public. */
   readonly public: boolean;
   /** RFC 3339. */
   readonly created_at: string;
@@ -29,26 +29,26 @@ export interface SiteList {
 
 export type NewSite = Pick<Site, 'domain' | 'timezone'>;
 
-/** How many events of a site were left out for a reason in the last 30 days. */
-export interface LeftOut {
-  /** Domain; empty when the events named no site of the installation. */
+/** The number of events of a site that were dropped for a reason in the last 30 days. */
+export interface Drop {
+  /** Domain; empty if the events named no site of the installation. */
   readonly site: string;
-  /** Such as `consent`; docs/rules.md says what each means. */
+  /** For example `consent`; see docs/rules.md. */
   readonly reason: string;
   readonly events: number;
 }
 
-/** Facts of the installation: what of them is shown. */
+/** The part of the installation's status that the dashboard shows. */
 export interface Status {
-  readonly drops: readonly LeftOut[];
+  readonly drops: readonly Drop[];
 }
 
-/** Who is signed in. */
+/** The session of a signed-in user. */
 export interface Session {
   readonly role: string;
 }
 
-/** An RFC 9457 problem document. `field` names the input that is to blame. */
+/** An RFC 9457 problem document. `field` names the invalid input. */
 export interface Problem {
   readonly title: string;
   readonly detail?: string;
@@ -69,10 +69,10 @@ export type Metric = Extract<
   | 'visit_duration'
 >;
 
-/** The periods that it shows trends by. */
+/** The intervals of trends. */
 export type TimeDimension = Extract<query.TimeDimension, 'time:hour' | 'time:day' | 'time:month'>;
 
-/** One event as the live feed shows it. Texts that are not known are empty. */
+/** An event of the live feed. Unknown texts are empty. */
 export interface LiveEvent {
   /** RFC 3339. */
   readonly time: string;
@@ -87,7 +87,7 @@ export interface LiveEvent {
   readonly device: string;
 }
 
-/** What `websocket-bridge/v1/live` sends. */
+/** A message of `websocket-bridge/v1/live`. */
 export type LiveMessage =
   | { readonly type: 'visitors'; readonly visitors: number }
   | { readonly type: 'event'; readonly event: LiveEvent };

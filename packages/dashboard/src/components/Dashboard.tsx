@@ -17,7 +17,7 @@ import { useLive } from '../live/useLive';
 import { DetailsDialog } from './DetailsDialog';
 import { Header } from './Header';
 import { Install } from './Install';
-import { LeftOutNote } from './LeftOutNote';
+import { DropsNote } from './DropsNote';
 import { LiveCount } from './LiveCount';
 import { LivePanel } from './LivePanel';
 import { Overview } from './Overview';
@@ -30,7 +30,7 @@ interface Props {
   readonly view: View;
 }
 
-/** Everything about one site. */
+/** The dashboard of a site. */
 export function Dashboard({ site, sites, view }: Props) {
   const now = useNow(30_000);
   const today = localTime(now, zoneOf(site, now)).day;
@@ -89,7 +89,7 @@ export function Dashboard({ site, sites, view }: Props) {
           )}
           <LivePanel live={live} />
         </div>
-        <LeftOutNote site={site} />
+        <DropsNote site={site} />
       </main>
       {details && (
         <DetailsDialog

@@ -18,7 +18,7 @@ interface Props {
   readonly onClose: () => void;
 }
 
-/** All values of a dimension with their metrics, to search and to page through. */
+/** All values of a dimension with their metrics, with search and paging. */
 export function DetailsDialog({ breakdown, site, period, onClose }: Props) {
   const details = useDetails(site, period, breakdown);
   const [search, setSearch] = useState('');

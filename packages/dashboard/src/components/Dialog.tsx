@@ -8,13 +8,13 @@ interface Props {
   readonly children: ReactNode;
 }
 
-/** A modal dialog, open while it is mounted: the browser's own, with its focus trap and Escape. */
+/** A native modal dialog with focus trap and Escape. It is open while it is mounted. */
 export function Dialog({ title, wide = false, onClose, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
 
-  // As a layout effect it closes the dialog while that is still in the page, so that the browser
-  // gives the focus back to where it was.
+  // The cleanup of a layout effect runs while the dialog is still in the page, so the browser
+  // restores the focus.
   useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
@@ -24,7 +24,7 @@ export function Dialog({ title, wide = false, onClose, children }: Props) {
   }, []);
 
   return (
-    // A press on the backdrop closes it too; for the keyboard there is Escape.
+    // A press on the backdrop closes the dialog; Escape does so for the keyboard.
     // eslint-disable-next-line jsx-a11y-x/no-noninteractive-element-interactions, jsx-a11y-x/click-events-have-key-events
     <dialog
       ref={dialog}

@@ -6,7 +6,7 @@ interface Props {
   readonly onRetry?: () => unknown;
 }
 
-/** What went wrong, in the words of the server, and a way to try again. */
+/** The server's error message, with a button to retry. */
 export function ErrorNote({ error, onRetry }: Props) {
   const { title, detail } = describe(error);
   return (

@@ -3,7 +3,7 @@ import { SignOutButton } from './SignOutButton';
 import { SiteForm } from './SiteForm';
 import { ThemeButton } from './ThemeButton';
 
-/** What a new installation shows first. */
+/** The first page of a new installation. */
 export function FirstSite() {
   return (
     <main className="centered">

@@ -11,10 +11,10 @@ import { SiteForm } from './SiteForm';
 import { ThemeButton } from './ThemeButton';
 
 interface Props {
-  /** The chosen site, if any. */
+  /** The selected site, if any. */
   readonly site?: Site;
   readonly sites: readonly Site[];
-  /** What belongs to the chosen site: the live count and the range. */
+  /** The controls of the selected site: the live count and the range. */
   readonly children?: ReactNode;
 }
 

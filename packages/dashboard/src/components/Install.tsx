@@ -1,7 +1,7 @@
 import type { Site } from '../api/types';
 import { Snippet } from './Snippet';
 
-/** How a site begins to be counted. */
+/** Instructions to install the tracker on a site. */
 export function Install({ site }: { readonly site: Site }) {
   return (
     <div className="stack">

@@ -1,7 +1,7 @@
 import { formatCount } from '../lib/format';
 import type { Live } from '../live/useLive';
 
-/** How many visitors there are now, or that this is not known. */
+/** The number of current visitors, or a note that it is unknown. */
 export function LiveCount({ status, visitors }: Pick<Live, 'status' | 'visitors'>) {
   const known = status === 'live' ? visitors : undefined;
   return (

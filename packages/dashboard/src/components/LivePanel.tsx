@@ -3,7 +3,7 @@ import { formatAgo, formatCountry } from '../lib/format';
 import { useNow } from '../lib/useNow';
 import type { FeedEvent, Live } from '../live/useLive';
 
-/** What happens on the site right now. */
+/** The current activity on the site. */
 export function LivePanel({ live }: { readonly live: Live }) {
   const now = useNow(5_000);
   return (

@@ -1,19 +1,19 @@
 import { useCallback, useEffect, useId, useRef, useState, type ReactNode } from 'react';
 
 interface Props {
-  /** What the button shows. */
+  /** The content of the button. */
   readonly button: ReactNode;
-  /** The button's name, where what it shows is not one. */
+  /** The accessible name of the button, if its content is not a name. */
   readonly label?: string;
   readonly className?: string;
   readonly align?: 'start' | 'end';
-  /** What the panel shows; it gets the way to close it. */
+  /** The content of the panel, given a function that closes it. */
   readonly children: (close: () => void) => ReactNode;
 }
 
 /**
- * A button that discloses a panel. Tab walks through the panel; Escape, a press elsewhere, and
- * focus moving on close it.
+ * A button that opens a panel. Tab moves through the panel. Escape, a press outside, and moving the
+ * focus out close it.
  */
 export function Menu({ button, label, className = 'button', align = 'start', children }: Props) {
   const [open, setOpen] = useState(false);
@@ -22,7 +22,7 @@ export function Menu({ button, label, className = 'button', align = 'start', chi
 
   const close = useCallback(() => {
     setOpen(false);
-    // What had the focus in the panel is about to go.
+    // The focused element in the panel is about to be removed.
     document.getElementById(id)?.focus();
   }, [id]);
 

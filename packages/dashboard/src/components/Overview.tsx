@@ -16,10 +16,10 @@ import { ErrorNote } from './ErrorNote';
 import { TrendChart } from './TrendChart';
 
 interface Props {
-  /** The metric that is charted. */
+  /** The metric in the chart. */
   readonly metric: OverviewMetric;
   readonly period: Period;
-  /** The period that it is compared with. */
+  /** The period to compare with. */
   readonly before: Period;
   readonly totals: UseQueryResult<Totals>;
   readonly totalsBefore: UseQueryResult<Totals>;
@@ -27,7 +27,7 @@ interface Props {
   readonly trendBefore: UseQueryResult<Trend>;
 }
 
-/** The metric cards and, below them, the course of the chosen one. */
+/** The metric cards and, below them, the chart of the selected metric. */
 export function Overview(props: Props) {
   const { metric, period, before, totals, totalsBefore, trend, trendBefore } = props;
   const failed = [totals, trend].find((query) => query.isError && !query.data);

@@ -8,7 +8,7 @@ import { Menu } from './Menu';
 
 interface Props {
   readonly range: Range;
-  /** The day that it is at the site. */
+  /** The current day in the site's time zone. */
   readonly today: Day;
 }
 

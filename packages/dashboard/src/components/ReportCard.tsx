@@ -15,12 +15,12 @@ interface Props {
   readonly report: Report;
   readonly site: Site;
   readonly period: Period;
-  /** All visitors of the period, of whom each row is a share; undefined until known. */
+  /** All visitors of the period, for the share of each row; undefined until known. */
   readonly visitors: number | undefined;
   readonly refetchInterval: number;
 }
 
-/** A report: the most visited values of one of its dimensions. */
+/** A report: the top values of one of its dimensions. */
 export function ReportCard({ report, ...about }: Props) {
   const [selected, setSelected] = useState<string>(report.breakdowns[0].dimension);
   const breakdown =

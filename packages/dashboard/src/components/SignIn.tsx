@@ -27,7 +27,7 @@ export function SignIn({ initialError }: { readonly initialError?: unknown }) {
           <h1>Sign in to analytics</h1>
           <p className="muted">With the owner’s token of this installation.</p>
         </div>
-        {/* Password managers want a name to keep the token under. */}
+        {/* Password managers need a user name to store the token. */}
         <input
           className="visually-hidden"
           type="text"

@@ -5,7 +5,7 @@ import { timezones } from '../lib/timezones';
 import { show } from '../lib/view';
 import { ErrorNote } from './ErrorNote';
 
-/** Adds a site and goes to it. */
+/** A form that adds a site and then shows it. */
 export function SiteForm({ submit }: { readonly submit: string }) {
   const createSite = useCreateSite();
   const id = useId();

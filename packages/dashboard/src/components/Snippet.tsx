@@ -3,7 +3,7 @@ import { useRef, useState } from 'react';
 import { functionUrl } from '../api/client';
 import type { Site } from '../api/types';
 
-/** The line that a site's pages need, with a button that copies it. */
+/** The script tag for a site's pages, with a button that copies it. */
 export function Snippet({ site }: { readonly site: Site }) {
   const code = useRef<HTMLElement>(null);
   const [copied, setCopied] = useState(false);

@@ -10,7 +10,7 @@ interface Props {
   readonly tabs: readonly Tab[];
   readonly selected: string;
   readonly onSelect: (id: string) => void;
-  /** What stands before the tabs, in one line with them. */
+  /** Content before the tabs on the same line. */
   readonly heading: ReactNode;
   /** The panel of the selected tab. */
   readonly children: ReactNode;

@@ -8,7 +8,7 @@ const themes = {
   dark: { name: 'dark', Icon: Moon, next: 'system' },
 } as const satisfies Record<Theme, { name: string; Icon: typeof Sun; next: Theme }>;
 
-/** Goes from the system's theme to light to dark. */
+/** A button that cycles through the system's theme, light and dark. */
 export function ThemeButton() {
   const [theme, setTheme] = useState(storedTheme);
   const { name, Icon, next } = themes[theme];

@@ -8,7 +8,7 @@ import { useWidth } from '../lib/useWidth';
 
 interface Props {
   readonly trend: Trend;
-  /** The trend of the period before, drawn point by point under the other. */
+  /** The trend of the previous period, drawn point by point behind the other. */
   readonly before: Trend | undefined;
   readonly metric: OverviewMetric;
 }
@@ -17,8 +17,8 @@ const height = 264;
 const margin = { top: 12, right: 12, bottom: 28, left: 48 };
 
 /**
- * A metric over time. The pointer or the arrow keys choose a point, whose exact values are then
- * shown; the same numbers are there as a table for those who do not see the chart.
+ * A metric over time. The pointer or the arrow keys select a point to show its exact values. The
+ * same numbers are in a table for screen readers.
  */
 export function TrendChart({ trend, before, metric }: Props) {
   const box = useRef<HTMLDivElement>(null);
@@ -29,12 +29,12 @@ export function TrendChart({ trend, before, metric }: Props) {
   const { points, interval } = trend;
   const past = points.filter(({ state }) => state !== 'to-come');
   const over = points.filter(({ state }) => state === 'over');
-  // Periods can differ in length, as February and March do: what has no counterpart is left out.
+  // Periods can differ in length, as February and March do. Points without a counterpart are omitted.
   const pointsBefore = before?.interval === interval ? before.points.slice(0, points.length) : [];
   const valueOf = ({ totals }: Point) => totals[metric];
 
   const ticks = valueTicks(metric, Math.max(0, ...[...past, ...pointsBefore].map(valueOf)));
-  // What is not over yet is not a fall: the way to it is drawn differently.
+  // The running point is incomplete, not a fall, so the line to it looks different.
   const running = lastStep(over, past);
   const highest = ticks.at(-1) ?? 1;
   const last = points.length - 1;
@@ -51,7 +51,7 @@ export function TrendChart({ trend, before, metric }: Props) {
     (point) => y(valueOf(point)),
   ).curve(curveMonotoneX);
 
-  // The range may have become shorter since a point was chosen.
+  // The range may have become shorter since the point was selected.
   const active = chosen === undefined ? undefined : Math.min(chosen, last);
 
   const onPointer = ({ clientX, currentTarget }: PointerEvent) => {
@@ -210,7 +210,7 @@ export function TrendChart({ trend, before, metric }: Props) {
   }
 }
 
-/** The step from the last point that is over to the running one. */
+/** The segment from the last complete point to the running one. */
 function lastStep(over: readonly Point[], past: readonly Point[]) {
   const from = over.at(-1);
   const to = past[over.length];

@@ -6,7 +6,7 @@ interface Props {
   readonly sites: readonly Site[];
 }
 
-/** The address names a site that is not there: say so instead of showing another one. */
+/** Shown if the URL names an unknown site, instead of another site's numbers. */
 export function UnknownSite({ asked, sites }: Props) {
   return (
     <>

@@ -1,6 +1,6 @@
 /**
- * Calendar days as `YYYY-MM-DD` texts, and the one question that needs a time zone: which day and
- * hour it is somewhere. Arithmetic is done in UTC, where each day has 24 hours.
+ * Calendar days as `YYYY-MM-DD` strings. Only the current day and hour need a time zone; arithmetic
+ * is done in UTC, where each day has 24 hours.
  */
 
 const dayMs = 86_400_000;
@@ -18,7 +18,7 @@ export function addDays(day: Day, days: number): Day {
   return toDay(utcMs(day) + days * dayMs);
 }
 
-/** The same day of another month, or that month's last day when it is shorter. */
+/** The same day of another month, or the last day of that month if it is shorter. */
 export function addMonths(day: Day, months: number): Day {
   const date = new Date(utcMs(day));
   const month = date.getUTCMonth() + months;
@@ -30,17 +30,17 @@ export function startOfMonth(day: Day): Day {
   return `${day.slice(0, 7)}-01`;
 }
 
-/** The number of days from the first to the last, both included. */
+/** The number of days from the first to the last, inclusive. */
 export function countDays(from: Day, to: Day): number {
   return Math.round((utcMs(to) - utcMs(from)) / dayMs) + 1;
 }
 
-/** The day as a date at midnight UTC, for a formatter that is set to UTC. */
+/** The day as a date at midnight UTC, for a formatter in UTC. */
 export function toDate(day: Day): Date {
   return new Date(utcMs(day));
 }
 
-/** What the clocks of a time zone show at an instant: the day, and the hour as `13:00`. */
+/** The local time in a time zone at an instant: the day, and the hour as `13:00`. */
 export function localTime(instant: Date, timezone: string): { day: Day; hour: string } {
   const parts = Object.fromEntries(
     clock(timezone)
@@ -54,12 +54,12 @@ export function localTime(instant: Date, timezone: string): { day: Day; hour: st
 }
 
 /**
- * The hours that the clocks of a time zone show on a day, as `13:00`. When the clocks go forward
- * one is missing; when they go back, the hour that comes twice is named once.
+ * The local hours of a day in a time zone, as `13:00`. An hour that is skipped when the clocks go
+ * forward is missing; an hour that is repeated when they go back is listed once.
  */
 export function hoursOfDay(day: Day, timezone: string): string[] {
   const hours = new Set<string>();
-  // Zones are between UTC-12 and UTC+14, and some are a quarter of an hour off.
+  // Offsets are between UTC-12 and UTC+14, in steps of a quarter of an hour.
   const end = utcMs(day) + 36 * 3_600_000;
   for (let ms = utcMs(day) - 14 * 3_600_000; ms <= end; ms += 900_000) {
     const local = localTime(new Date(ms), timezone);

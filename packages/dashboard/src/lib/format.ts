@@ -1,8 +1,8 @@
-/** Numbers, durations, days and places as texts, through Intl. */
+/** Formats numbers, durations, days and places with Intl. */
 import type { TimeDimension } from '../api/types';
 import { toDate, type Day } from './days';
 
-// The texts of the dashboard are English, so dates and numbers follow the reader's kind of it.
+// The dashboard is in English, so dates and numbers use the user's variant of English.
 const own = new Intl.NumberFormat().resolvedOptions().locale;
 const locale = own.startsWith('en') ? own : 'en';
 
@@ -55,7 +55,7 @@ export function formatPeriod(from: Day, to: Day): string {
     : dayMonthYear.formatRange(toDate(from), toDate(to));
 }
 
-/** A point of a trend on its axis. `at` is as the query function names it. */
+/** The label of a point on the axis of a trend. `at` has the format of the query function. */
 export function formatTick(at: string, interval: TimeDimension): string {
   switch (interval) {
     case 'time:hour':
@@ -67,7 +67,7 @@ export function formatTick(at: string, interval: TimeDimension): string {
   }
 }
 
-/** A point of a trend in full. */
+/** The full label of a point of a trend. */
 export function formatMoment(at: string, interval: TimeDimension): string {
   const day = toDate(at.slice(0, 10));
   switch (interval) {
@@ -86,7 +86,7 @@ function dates(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
 
 const regions = new Intl.DisplayNames(locale, { type: 'region', fallback: 'none' });
 
-/** The name of a country, or the code itself when nobody knows it. */
+/** The name of a country, or the code itself if it is unknown. */
 export function formatCountry(code: string): string {
   try {
     return regions.of(code) ?? code;
@@ -97,7 +97,7 @@ export function formatCountry(code: string): string {
 
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'narrow' });
 
-/** How long ago something was, for example `12s ago`. */
+/** The time since an instant, for example `12s ago`. */
 export function formatAgo(time: Date, now: Date): string {
   const seconds = Math.max(0, Math.round((now.getTime() - time.getTime()) / 1000));
   if (seconds < 5) return 'now';

@@ -1,4 +1,4 @@
-/** The metrics on the dashboard: their names, how their values read, and which way is good. */
+/** The metrics of the dashboard: their names, formats, and good direction. */
 import type { Value } from '@analytics-platform/types';
 import type { Metric } from '../api/types';
 import {
@@ -15,11 +15,11 @@ export interface MetricInfo {
   readonly format: (value: number) => string;
   /** Exact form, for titles and tooltips. */
   readonly exact: (value: number) => string;
-  /** Whether a fall is good news. */
+  /** Whether a decrease is good. */
   readonly lowerIsBetter: boolean;
-  /** Whether changes are told in percentage points, because the value is itself a percentage. */
+  /** Whether changes are in percentage points, because the value is a percentage. */
   readonly inPoints: boolean;
-  /** Whether the value is a mean over visits, which says nothing where there are none. */
+  /** Whether the value is a mean over visits, which is undefined without visits. */
   readonly mean: boolean;
 }
 
@@ -60,7 +60,7 @@ export const metrics: Readonly<Record<Metric, MetricInfo>> = {
   },
 };
 
-/** The metrics that have a card and can be charted, in their order. */
+/** The metrics with a card and a chart, in order. */
 export const overviewMetrics = [
   'visitors',
   'visits',
@@ -76,7 +76,7 @@ export function isOverviewMetric(text: string): text is OverviewMetric {
   return overviewMetrics.some((metric) => metric === text);
 }
 
-/** The value of a metric that is no money; what is not known counts as 0. */
+/** The value of a metric that is not an amount of money. Unknown values count as 0. */
 export function numberOf(value: Value | undefined): number {
   return typeof value === 'number' ? value : 0;
 }
@@ -91,7 +91,7 @@ export interface Change {
 /** The values of the metrics over one period. */
 export type Totals = Readonly<Record<OverviewMetric, number>>;
 
-/** How a value changed from one period to the next, or undefined when there is nothing to compare. */
+/** The change of a value between two periods, or undefined if they can't be compared. */
 export function change(
   metric: OverviewMetric,
   current: Totals,

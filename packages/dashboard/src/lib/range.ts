@@ -1,4 +1,4 @@
-/** The ranges of days that the dashboard offers, and the period that each is compared with. */
+/** The date ranges of the dashboard, and the periods to compare them with. */
 import type { TimeDimension } from '../api/types';
 import { addDays, addMonths, countDays, isDay, startOfMonth, type Day } from './days';
 
@@ -14,13 +14,13 @@ export const rangeNames = {
 
 export type RangeName = keyof typeof rangeNames;
 
-/** First and last day, both included. */
+/** First and last day, inclusive. */
 export interface Period {
   readonly from: Day;
   readonly to: Day;
 }
 
-/** A range by its name, which moves with the calendar, or two days, which do not. */
+/** A named range relative to today, or a fixed range of two days. */
 export type Range = RangeName | Period;
 
 export const defaultRange: RangeName = '28d';
@@ -29,12 +29,12 @@ export function isRangeName(text: string): text is RangeName {
   return Object.hasOwn(rangeNames, text);
 }
 
-/** The range from two texts, or undefined when they are not two days in order. */
+/** Parses a range of two days. Returns undefined unless they are days in order. */
 export function customRange(from: string, to: string): Period | undefined {
   return isDay(from) && isDay(to) && from <= to ? { from, to } : undefined;
 }
 
-/** The days that a range means when it is `today` at the site. */
+/** The days of a range, given the current day at the site. */
 export function resolve(range: Range, today: Day): Period {
   switch (range) {
     case 'today':
@@ -57,8 +57,8 @@ export function resolve(range: Range, today: Day): Period {
 }
 
 /**
- * The period before one, of the same length. For twelve months it is the same months of the year
- * before, since months differ in length.
+ * The previous period of the same length. For twelve months it is the same months of the previous
+ * year, since months differ in length.
  */
 export function previous(range: Range, today: Day): Period {
   const { from, to } = resolve(range, today);
@@ -67,7 +67,7 @@ export function previous(range: Range, today: Day): Period {
   return { from: addDays(from, -days), to: addDays(from, -1) };
 }
 
-/** How finely a trend over a period is drawn: hours of a day, days of a quarter, else months. */
+/** The interval of a period's trend: hours for a day, days up to a quarter, or else months. */
 export function intervalOf({ from, to }: Period): TimeDimension {
   const days = countDays(from, to);
   if (days === 1) return 'time:hour';

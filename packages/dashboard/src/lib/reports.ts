@@ -1,21 +1,21 @@
-/** The reports on the dashboard: which dimensions each breaks visits down by, and how they read. */
+/** The reports of the dashboard: their dimensions and labels. */
 import type { Dimension, Filters } from '@analytics-platform/types';
 import type { Metric } from '../api/types';
 import { formatCountry } from './format';
 
-/** What answers call a value that is not known, of most dimensions. */
+/** The unknown value in results, for most dimensions. */
 const notSet = '(not set)';
 
 export interface Breakdown {
   readonly dimension: Dimension;
-  /** Which events count; all do without. */
+  /** Filters of events; all count by default. */
   readonly filters?: Filters;
   readonly name: string;
-  /** What one row is, as the head of the column that names it. */
+  /** The heading of the column with the values. */
   readonly heading: string;
-  /** What is shown for a value that is not known. */
+  /** The label of an unknown value. */
   readonly unknown: string;
-  /** The metrics of its details, the one that the rows are ordered by first. */
+  /** The metrics of the details. Rows are sorted by the first one. */
   readonly metrics: readonly Metric[];
 }
 
@@ -139,14 +139,14 @@ export const reports: readonly Report[] = [
   },
 ];
 
-/** The breakdown by a dimension, by the dimension's name. */
+/** The breakdowns, by the names of their dimensions. */
 export function breakdownBy(dimension: string): Breakdown | undefined {
   return reports
     .flatMap((report) => report.breakdowns)
     .find((breakdown) => breakdown.dimension === dimension);
 }
 
-/** The value of a dimension as a person reads it. */
+/** The label of a dimension's value. */
 export function labelOf({ dimension, unknown }: Breakdown, value: string): string {
   if (value === '' || value === notSet) return unknown;
   return dimension === 'visit:country' ? formatCountry(value) : value;

@@ -1,4 +1,4 @@
-/** Light, dark, or as the system says; the choice is kept in this browser. */
+/** Light, dark, or the system's theme. The choice is stored in this browser. */
 export type Theme = 'system' | 'light' | 'dark';
 
 const key = 'analytics-theme';
@@ -8,7 +8,7 @@ export function storedTheme(): Theme {
     const theme = localStorage.getItem(key);
     return theme === 'light' || theme === 'dark' ? theme : 'system';
   } catch {
-    // Storage can be forbidden; the theme is then the system's on each visit.
+    // Storage may be blocked. Then every visit starts with the system's theme.
     return 'system';
   }
 }

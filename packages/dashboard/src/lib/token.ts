@@ -1,4 +1,4 @@
-/** Whether the address holds a token, as in `#token=...`. */
+/** Whether the URL has a token, as in `#token=...`. */
 export function hasToken(): boolean {
   return tokenInAddress() !== null;
 }
@@ -8,8 +8,8 @@ function tokenInAddress(): string | null {
 }
 
 /**
- * The token in `#token=...`, as the platform prints it when it starts. It is taken out of the
- * address, so that it stays neither on the screen nor in the history.
+ * Takes the token in `#token=...`, which the platform prints when it starts. It removes the token
+ * from the URL, so that it stays neither on the screen nor in the history.
  */
 export function takeToken(): string | undefined {
   const token = tokenInAddress();

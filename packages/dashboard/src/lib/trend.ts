@@ -1,4 +1,4 @@
-/** A trend: the answer of a query by time, with the points that the answer leaves out. */
+/** A trend: the result of a query by time, completed by the points without data. */
 import type { Row } from '@analytics-platform/types';
 import type { TimeDimension } from '../api/types';
 import { addDays, addMonths, hoursOfDay, localTime, startOfMonth, type Day } from './days';
@@ -6,10 +6,10 @@ import { numberOf, overviewMetrics, type OverviewMetric, type Totals } from './m
 import { intervalOf, type Period } from './range';
 
 export interface Point {
-  /** As the query function names it: `YYYY-MM-DD`, or `YYYY-MM-DD HH:00:00`, local. */
+  /** Local time in the format of the query function: `YYYY-MM-DD`, or `YYYY-MM-DD HH:00:00`. */
   readonly at: string;
   readonly totals: Totals;
-  /** The running hour, day or month is not over yet, and what is to come has no value at all. */
+  /** Whether the point is complete, the running one, or in the future, without values. */
   readonly state: 'over' | 'running' | 'to-come';
 }
 
@@ -18,14 +18,14 @@ export interface Trend {
   readonly points: readonly Point[];
 }
 
-/** The metrics of a row that was asked for `overviewMetrics`; what is not known counts as 0. */
+/** The metrics of a row of a query for `overviewMetrics`. Unknown values count as 0. */
 export function toTotals(row: Row | undefined): Totals {
   return Object.fromEntries(
     overviewMetrics.map((metric, i) => [metric, numberOf(row?.metrics[i])]),
   ) as Record<OverviewMetric, number>;
 }
 
-/** The trend over a period from the rows of a query for `overviewMetrics` by `intervalOf(period)`. */
+/** The trend of a period, from the rows of a query for `overviewMetrics` by `intervalOf(period)`. */
 export function toTrend(period: Period, rows: readonly Row[], timezone: string, now: Date): Trend {
   const interval = intervalOf(period);
   const byMoment = new Map(rows.map((row) => [row.dimensions[0], row]));

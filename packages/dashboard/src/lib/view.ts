@@ -1,6 +1,6 @@
 /**
- * What is being looked at, kept in the search part of the address: a reload shows the same, the
- * address can be shared, and the back button goes back.
+ * The current view, stored in the query of the URL, so that reloading, sharing the URL and the back
+ * button work.
  */
 import { useSyncExternalStore } from 'react';
 import type { Dimension } from '@analytics-platform/types';
@@ -9,10 +9,10 @@ import { customRange, defaultRange, isRangeName, type Range } from './range';
 import { breakdownBy } from './reports';
 
 export interface View {
-  /** The domain of the chosen site; undefined for the first one. */
+  /** The domain of the selected site; undefined for the first one. */
   readonly site?: string | undefined;
   readonly range: Range;
-  /** The metric that is charted. */
+  /** The metric in the chart. */
   readonly metric: OverviewMetric;
   /** The dimension whose details are open. */
   readonly details?: Dimension | undefined;
@@ -20,7 +20,7 @@ export interface View {
 
 const defaultMetric: OverviewMetric = 'visitors';
 
-/** The view that an address asks for; what it does not understand is left at the default. */
+/** Parses the view of a URL. Invalid values become the default. */
 export function parseView(search: string): View {
   const params = new URLSearchParams(search);
   const metric = params.get('metric') ?? '';
@@ -38,7 +38,7 @@ function parseRange(params: URLSearchParams): Range {
   return custom ?? (isRangeName(name) ? name : defaultRange);
 }
 
-/** The search part of the address of a view, without what is the default. */
+/** The query of a view's URL, without default values. */
 export function formatView({ site, range, metric, details }: View): string {
   const params = new URLSearchParams();
   if (site !== undefined) params.set('site', site);
@@ -64,7 +64,7 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** Changes part of the view, as a new entry of the history. */
+/** Changes a part of the view, with a new history entry. */
 export function show(change: Partial<View>): void {
   const search = formatView({ ...parseView(window.location.search), ...change });
   if (search === window.location.search) return;

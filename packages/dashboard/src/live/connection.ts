@@ -1,6 +1,6 @@
 /**
- * Keeps a connection to the live feed: the first transport that opens is used, and when it breaks
- * it is tried again with growing pauses. Time, chance and the transports come in as values.
+ * Maintains a connection to the live feed. It uses the first transport that opens, and reconnects
+ * with increasing delays. Time, randomness and transports are passed in.
  */
 import type { LiveMessage } from '../api/types';
 import { parseMessage } from './messages';
@@ -9,21 +9,21 @@ import type { Transport } from './transports';
 export type LiveStatus = 'connecting' | 'live' | 'disconnected';
 
 export interface Clock {
-  /** Calls back after a number of milliseconds; what it returns cancels that. */
+  /** Calls back after a number of milliseconds. Returns a function that cancels the callback. */
   readonly after: (ms: number, callback: () => void) => () => void;
-  /** A number from 0 up to 1, so that many pages do not come back in the same moment. */
+  /** A random number in [0, 1), so that pages do not reconnect at the same time. */
   readonly random: () => number;
 }
 
 export interface LiveHandlers {
   readonly onMessage: (message: LiveMessage) => void;
   readonly onStatus: (status: LiveStatus) => void;
-  /** No transport could be opened: perhaps the session is over. */
+  /** No transport could be opened; the session may have expired. */
   readonly onRefused: () => void;
 }
 
 export interface LiveConnection {
-  /** Tries now instead of at the end of a pause. */
+  /** Reconnects now instead of after the delay. */
   readonly retry: () => void;
   readonly close: () => void;
 }
@@ -40,9 +40,9 @@ export function connect(
   clock: Clock,
   handlers: LiveHandlers,
 ): LiveConnection {
-  // The transport to begin with: the last one that opened.
+  // The transport to try first: the last one that opened.
   let preferred = 0;
-  // Connections that were refused or broke since the last message.
+  // The number of connections that failed since the last message.
   let failures = 0;
   let cancel: () => void = () => undefined;
   let paused = false;

@@ -1,7 +1,7 @@
-/** Reads what the live feed sends. */
+/** Decodes messages of the live feed. */
 import type { LiveEvent, LiveMessage } from '../api/types';
 
-/** The message in a frame, or undefined when it is of a kind that this page does not know. */
+/** The message in a frame, or undefined if its type is unknown. */
 export function parseMessage(data: string): LiveMessage | undefined {
   let message: unknown;
   try {

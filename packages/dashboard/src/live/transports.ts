@@ -1,15 +1,15 @@
-/** The two ways to the live feed, in one shape. They hold no policy: see connection.ts. */
+/** The two transports of the live feed. They have no policy: see connection.ts. */
 
 export interface TransportHandlers {
   readonly onOpen: () => void;
   readonly onData: (data: string) => void;
-  /** The stream broke, and the transport itself is about to resume it. */
+  /** The stream broke, and the transport will resume it. */
   readonly onInterrupted: () => void;
-  /** It is over, or never began. Called at most once, and not after the transport was closed. */
+  /** The stream ended or never started. Called at most once, and not after closing the transport. */
   readonly onClose: () => void;
 }
 
-/** Opens a stream; what it returns closes it. */
+/** Opens a stream, and returns a function that closes it. */
 export type Transport = (url: URL, handlers: TransportHandlers) => () => void;
 
 export const webSocket: Transport = (url, handlers) => {
@@ -46,8 +46,8 @@ export const eventSource: Transport = (url, handlers) => {
   source.addEventListener('visitors', onData);
   source.addEventListener('event', onData);
   source.addEventListener('error', () => {
-    // A gateway cuts streams at its timeout: the browser resumes such a one after the event it
-    // saw last, which a new EventSource could not. One that never opened is not worth waiting for.
+    // A gateway cuts streams at its timeout. The browser resumes the stream after the last event,
+    // which a new EventSource could not. A stream that never opened is given up.
     if (opened && source.readyState === EventSource.CONNECTING) {
       handlers.onInterrupted();
       return;

@@ -10,10 +10,10 @@ import {
 } from './connection';
 import { eventSource, webSocket } from './transports';
 
-/** How many of the last events are kept. */
+/** The number of latest events to show. */
 export const feedLength = 20;
 
-/** An event of the feed, with a key that is its own. */
+/** An event of the feed with a unique key. */
 export interface FeedEvent extends LiveEvent {
   readonly key: number;
 }
@@ -22,7 +22,7 @@ export interface Live {
   readonly status: LiveStatus;
   /** Visitors in the last five minutes; undefined until known. */
   readonly visitors: number | undefined;
-  /** The last events, newest first. */
+  /** The latest events, newest first. */
   readonly events: readonly FeedEvent[];
   readonly retry: () => void;
 }
@@ -57,7 +57,7 @@ const clock: Clock = {
   random: Math.random,
 };
 
-/** Follows the live feed of a site for as long as the component that calls it is mounted. */
+/** Follows the live feed of a site while the component is mounted. */
 export function useLive(site: string, on: Pick<LiveHandlers, 'onRefused'>): Live {
   const [state, dispatch] = useReducer(reduce, {
     status: 'connecting',

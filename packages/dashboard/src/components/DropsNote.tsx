@@ -1,23 +1,23 @@
 import { ChevronDown, FilterX } from 'lucide-react';
-import { useLeftOut } from '../api/queries';
+import { useDrops } from '../api/queries';
 import type { Site } from '../api/types';
 import { formatCount } from '../lib/format';
 
-/** Says which events are not in the numbers, so that nobody has to guess why one is low. */
-export function LeftOutNote({ site }: { readonly site: Site }) {
-  const leftOut = useLeftOut(site);
-  const rows = [...(leftOut.data ?? [])].sort((a, b) => b.events - a.events);
+/** A note about the dropped events, which explain a number that seems low. */
+export function DropsNote({ site }: { readonly site: Site }) {
+  const drops = useDrops(site);
+  const rows = [...(drops.data ?? [])].sort((a, b) => b.events - a.events);
   if (rows.length === 0) return null;
   const all = rows.reduce((sum, { events }) => sum + events, 0);
   return (
-    <details className="card left-out" data-testid="left-out">
+    <details className="card drops" data-testid="drops">
       <summary>
         <FilterX size={16} aria-hidden="true" />
         <span>
           <strong>{formatCount(all)}</strong> {all === 1 ? 'event was' : 'events were'} left out in
           the last 30 days
         </span>
-        <ChevronDown className="left-out-more" size={16} aria-hidden="true" />
+        <ChevronDown className="drops-more" size={16} aria-hidden="true" />
       </summary>
       <dl>
         {rows.map(({ reason, events }) => (
@@ -31,7 +31,7 @@ export function LeftOutNote({ site }: { readonly site: Site }) {
   );
 }
 
-/** The reasons of docs/rules.md in a reader's words. */
+/** The reasons of docs/rules.md, in words for users. */
 const reasons: Readonly<Record<string, string>> = {
   consent: 'The visitor asked not to be counted, or has not agreed',
   bot_user_agent: 'Sent by a program, as its user agent says',
