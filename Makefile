@@ -1,4 +1,4 @@
-# `make` says what there is.
+# `make` lists the targets.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -8,30 +8,30 @@ DASHBOARD := functions/dashboard/assets/index.html
 MODULES   := node_modules/.package-lock.json
 LINT      := bin/golangci-lint
 FUNCTIONS := track aggregate query websocket-bridge schema-guard admin dashboard
-# Modules of their own, for what only building and deploying need.
+# Separate modules for tools that only building and deploying need.
 TOOLS     := $(sort $(dir $(wildcard tools/*/*_test.go)))
-# How long one package's tests may take: only a test that hangs takes so long, on any machine.
-PATIENCE  := 6h
-# Tests that compile much, one after the other: what one has compiled the next need not.
+# Timeout of a package's tests. Only a test that hangs takes so long, on any machine.
+TEST_TIMEOUT  := 6h
+# Tests that compile a lot. They run one after the other, to share the build cache.
 COMPILING := ^(TestOpenFaaS|TestKnativeFunc|TestProxy)$$
-# Packages whose tests start no servers.
+# Packages whose tests start no server.
 PURE      = $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | grep -v infra/local | cut -d ' ' -f 1)
-# A stage says in the end how long it took.
+# Prints the duration of a target.
 TIMED     = TIMEFORMAT='$@ took %lR'; time
 
-# Programs have the countries, see shared/ingest/enrich/data.
+# Embeds the country database, see shared/ingest/enrich/data.
 export GOFLAGS := $(filter-out -tags=countries,$(GOFLAGS)) -tags=countries
 
 .PHONY: help
-help: ## Say what there is
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: build ## Start everything on this machine: prints the dashboard's address and a token
+run: build ## Start everything on this machine; print the dashboard's URL and a token
 	@exec bin/local
 
 .PHONY: demo
-demo: build ## The same, with a month of made-up traffic
+demo: build ## Like run, with a month of generated traffic
 	@exec bin/local demo
 
 .PHONY: build
@@ -46,12 +46,12 @@ lambda: $(DASHBOARD) $(COUNTRIES) ## Build every function for AWS Lambda, into b
 	go run ./infra/lambda/cmd/bundle $(FUNCTIONS)
 
 .PHONY: test
-test: need build ## Every check of the project; installs what is missing
+test: need build ## Run every check; install missing programs
 	@$(TIMED) $(MAKE) --no-print-directory -j2 --output-sync=target lint test-go test-tools test-browser test-web
 
 .PHONY: check
 check: GOFLAGS := $(filter-out -tags=countries,$(GOFLAGS))
-check: $(LINT) ## The quick checks, which need Go alone: vet, lint of what has changed, tests without servers
+check: $(LINT) ## Run the quick checks, which need only Go: vet, lint of changed packages, tests without servers
 	@$(TIMED) { \
 	  go vet ./...; \
 	  changed=$$(tools/changed.sh); if [ -n "$$changed" ]; then $(LINT) run $$changed; fi; \
@@ -65,14 +65,14 @@ need:
 
 .PHONY: test-go
 test-go: $(DASHBOARD) $(COUNTRIES)
-	@$(TIMED) go test -race -timeout $(PATIENCE) -skip '$(COMPILING)' ./... | tools/slowest.sh
+	@$(TIMED) go test -race -timeout $(TEST_TIMEOUT) -skip '$(COMPILING)' ./... | tools/slowest.sh
 
 .PHONY: test-tools
 test-tools: $(DASHBOARD) $(COUNTRIES)
-	@# -count=1, since Go does not know of the files outside of a module that its tests read.
+	@# -count=1: Go's test cache does not track files outside a module.
 	@$(TIMED) { \
-	  go test -timeout $(PATIENCE) -p 1 -parallel 1 -run '$(COMPILING)' ./infra/openfaas ./infra/knative ./infra/compose; \
-	  for module in $(TOOLS); do (cd $$module && go test -count=1 -timeout $(PATIENCE) ./...); done; \
+	  go test -timeout $(TEST_TIMEOUT) -p 1 -parallel 1 -run '$(COMPILING)' ./infra/openfaas ./infra/knative ./infra/compose; \
+	  for module in $(TOOLS); do (cd $$module && go test -count=1 -timeout $(TEST_TIMEOUT) ./...); done; \
 	} | tools/slowest.sh
 
 .PHONY: test-web
@@ -84,7 +84,7 @@ test-browser: build
 	@$(TIMED) npx playwright test --config e2e
 
 .PHONY: bench
-bench: $(DASHBOARD) $(COUNTRIES) ## Measure; benchmarks print their own baseline beside them
+bench: $(DASHBOARD) $(COUNTRIES) ## Run the benchmarks, which also print their baselines
 	go test -run '^$$' -bench . ./...
 
 .PHONY: lint
@@ -99,7 +99,7 @@ lint: $(LINT) $(MODULES) $(DASHBOARD) $(COUNTRIES) ## Check the style of Go and 
 assets: $(DASHBOARD) $(COUNTRIES)
 
 .PHONY: images
-images: ## Build the images and push them to IMAGES, tagged VERSION; elsewhere with BUILD_HOST=NAME
+images: ## Build the images and push them to IMAGES with the tag VERSION; BUILD_HOST=NAME builds on another machine
 	@tools/images.sh
 
 .PHONY: format
@@ -108,16 +108,16 @@ format: $(LINT) $(MODULES) ## Format Go and TypeScript
 	npm run format
 
 .PHONY: generate
-generate: $(MODULES) ## Write what follows from the catalogue of fields: Go, OpenAPI, TypeScript
+generate: $(MODULES) ## Generate code from the catalogue of fields: Go, OpenAPI, TypeScript
 	go generate ./...
 	node packages/types/generate.js
 
 .PHONY: data
-data: $(MODULES) ## Take crawlers and referrers from their pinned packages again
+data: $(MODULES) ## Update the lists of crawlers and referrers from their pinned packages
 	node tools/data.js
 
 .PHONY: clean
-clean: ## Remove what was built, and keep .data
+clean: ## Remove everything that was built, but keep .data
 	rm -rf bin node_modules packages/*/node_modules packages/*/dist test-results $(COUNTRIES)
 	find functions/dashboard/assets -mindepth 1 ! -name .gitkeep -delete
 

@@ -1,6 +1,5 @@
-// Package analytics is what Knative's func builds: whichever function of the
-// platform the environment variable FUNCTION names. Other platforms build the
-// programs in functions/<name>/cmd instead.
+// Package analytics is the package that Knative's func builds: the function that the
+// environment variable FUNCTION names. Other platforms build functions/<name>/cmd instead.
 package analytics
 
 import (
@@ -19,24 +18,24 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-// Function is a function as Knative's func-go runs it: it starts while the port is
-// open already, and stops when the server has been shut down.
+// Function implements the interface of Knative's func-go, which starts it after the port is
+// open, and stops it after the server has shut down.
 type Function struct {
 	instance atomic.Pointer[host.Instance] // nil until started
 	process  *host.Process
 	onDrain  sync.Once
 }
 
-// New returns the function, not yet started.
+// New returns a function that is not started yet.
 func New() *Function { return &Function{} }
 
-// Start builds the function that FUNCTION names. The variables are the
-// environment, and what func adds to it.
+// Start builds the function that FUNCTION names. The variables are the environment and func's
+// additions.
 func (f *Function) Start(ctx context.Context, variables map[string]string) error {
 	name := variables["FUNCTION"]
 	function, ok := functions.Find(name)
 	if !ok {
-		return fmt.Errorf("FUNCTION: %q is no function: use %s", name, strings.Join(names(), ", "))
+		return fmt.Errorf("FUNCTION: %q is not a function: use %s", name, strings.Join(names(), ", "))
 	}
 	log, err := host.NewLogger(os.Stderr, variables)
 	if err != nil {
@@ -61,17 +60,17 @@ func names() []string {
 	return all
 }
 
-// Ready tells whether the function can do its work now. Why it can't is in its
-// log: func shows an error to whoever asks.
+// Ready reports whether the function is ready. The reason is only logged, since func would
+// show an error to any client.
 func (f *Function) Ready(ctx context.Context) (bool, error) {
 	instance := f.instance.Load()
 	return instance != nil && instance.Ready(ctx) == nil, nil
 }
 
-// Alive is true while the process answers.
+// Alive reports true as long as the process responds.
 func (f *Function) Alive(context.Context) (bool, error) { return true, nil }
 
-// Stop ends the function, after the last request.
+// Stop stops the function after the last request.
 func (f *Function) Stop(ctx context.Context) error {
 	instance := f.instance.Load()
 	if instance == nil {
@@ -81,7 +80,7 @@ func (f *Function) Stop(ctx context.Context) error {
 	return instance.Close(ctx)
 }
 
-// Handle answers a request.
+// Handle handles a request.
 func (f *Function) Handle(w http.ResponseWriter, r *http.Request) {
 	instance := f.instance.Load()
 	if instance == nil {
@@ -94,20 +93,20 @@ func (f *Function) Handle(w http.ResponseWriter, r *http.Request) {
 	instance.ServeHTTP(w, r)
 }
 
-// drainWithServer ends the function's streams when the server begins to shut
-// down: func calls Stop only when all requests are over.
+// drainWithServer ends the function's streams when the server begins to shut down, since func
+// calls Stop only after all requests have ended.
 func drainWithServer(r *http.Request, instance *host.Instance) {
 	if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok {
 		server.RegisterOnShutdown(instance.Drain)
 	}
 }
 
-// extend gives a request the time that it has on other platforms. func's server
-// cuts it, and ends its context, after 30 seconds.
+// extend sets the timeout of other platforms for a request. func's server would abort it, and
+// cancel its context, after 30 seconds.
 func extend(w http.ResponseWriter) {
 	controller := http.NewResponseController(w)
 	limit := time.Now().Add(host.RequestTimeout)
-	// Where the server can't set limits it has none.
+	// A server that does not support deadlines has none.
 	_ = controller.SetReadDeadline(limit)
 	_ = controller.SetWriteDeadline(limit)
 }

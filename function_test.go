@@ -13,7 +13,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
-// knative is what func-go v0.21 wants of an instance.
+// knative is the interface of an instance in func-go v0.21.
 type knative interface {
 	Start(ctx context.Context, cfg map[string]string) error
 	Stop(ctx context.Context) error
@@ -88,15 +88,15 @@ func TestKnative(t *testing.T) {
 	}
 }
 
-func TestKnativeErrorsAreOneLine(t *testing.T) {
+func TestKnativeErrors(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		variables map[string]string
 		want      string
 	}{
-		"no function": {nil, `FUNCTION: "" is no function: use schema-guard, admin, track, aggregate, query, websocket-bridge, dashboard`},
+		"no function": {nil, `FUNCTION: "" is not a function: use schema-guard, admin, track, aggregate, query, websocket-bridge, dashboard`},
 		"no token":    {map[string]string{"FUNCTION": "dashboard"}, "dashboard: ADMIN_TOKEN is not set"},
-		"a log level": {map[string]string{"FUNCTION": "dashboard", "LOG_LEVEL": "loud"}, `LOG_LEVEL: "loud" is not debug, info, warn or error`},
+		"log level":   {map[string]string{"FUNCTION": "dashboard", "LOG_LEVEL": "loud"}, `LOG_LEVEL: "loud" is not debug, info, warn or error`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

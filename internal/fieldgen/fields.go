@@ -9,16 +9,16 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/catalogue"
 )
 
-// fields is the catalogue as the templates use it.
+// fields is the catalogue in the form that the templates need.
 type fields struct {
-	Event  []catalogue.Field // stored, in the order of SQL
-	Visit  []catalogue.Field // stored, in the order of SQL
+	Event  []catalogue.Field // stored, in the order of the SQL columns
+	Visit  []catalogue.Field // stored, in the order of the SQL columns
 	Inputs []catalogue.Input
 
-	Queue          []catalogue.Field // of an event, in the order of the queue form; the version is the zero Field
+	Queue          []catalogue.Field // of an event, in the order of the queue form; the zero Field is the version
 	QueueVersion   int
 	QueueVersionAt int
-	FirstQueue     int // how many elements the first version of all had
+	FirstQueue     int // number of elements in version 1
 
 	ArchiveVersion int
 }
@@ -33,9 +33,9 @@ func load() (fields, error) {
 	for _, field := range f.Event {
 		switch {
 		case field.Queue >= len(f.Queue) || field.Queue == catalogue.QueueVersionAt || f.Queue[field.Queue].Go != "":
-			return f, fmt.Errorf("the field %s can't have position %d of the queue form: positions are dense, and each is of one field", field.Go, field.Queue)
+			return f, fmt.Errorf("the field %s can't have position %d in the queue form: positions must be unique and without gaps", field.Go, field.Queue)
 		case field.Column.Since > catalogue.ArchiveVersion:
-			return f, fmt.Errorf("the column of %s begins with version %d: raise ArchiveVersion", field.Go, field.Column.Since)
+			return f, fmt.Errorf("the column of %s is new in version %d: raise ArchiveVersion", field.Go, field.Column.Since)
 		}
 		f.Queue[field.Queue] = field
 	}
@@ -49,17 +49,17 @@ func load() (fields, error) {
 	return f, nil
 }
 
-// EventOnly are the fields of an event that a visit has not.
+// EventOnly returns the fields of an event that a visit does not have.
 func (f fields) EventOnly() []catalogue.Field {
 	return slices.DeleteFunc(slices.Clone(f.Event), func(field catalogue.Field) bool { return field.Attribute })
 }
 
-// Attributes are the fields that a visit takes from its first event.
+// Attributes returns the fields that a visit takes from its first event.
 func (f fields) Attributes() []catalogue.Field {
 	return slices.DeleteFunc(slices.Clone(f.Event), func(field catalogue.Field) bool { return !field.Attribute })
 }
 
-// StoredVisit are the fields of a visit that the database has.
+// StoredVisit returns the fields of a visit that the database stores.
 func (f fields) StoredVisit() []catalogue.Field {
 	return slices.DeleteFunc(slices.Clone(f.Visit), func(field catalogue.Field) bool { return field.Derived })
 }
@@ -69,11 +69,11 @@ type column struct {
 	catalogue.Column
 	Numbers bool
 	OfVisit bool
-	Value   string // the Go expression for a row
+	Value   string // Go expression for the value in a row
 	Doc     string
 }
 
-// Columns are all columns of an archived day, those of events first.
+// Columns returns all columns of an archived day, first those of events.
 func (f fields) Columns() (all []column) {
 	add := func(field catalogue.Field, ofVisit bool, member string) {
 		if field.Column.Go == "" {
@@ -108,24 +108,24 @@ func (f fields) Columns() (all []column) {
 	return all
 }
 
-// Predicted are the columns that are predicted from others, and those by a rule alone.
+// Predicted returns the columns that are predicted, from another column or by a rule alone.
 func (f fields) Predicted() []column {
 	return slices.DeleteFunc(f.Columns(), func(c column) bool { return c.Predict == "" })
 }
 
-// NewColumns are the columns that the first version of the archive form has not.
+// NewColumns returns the columns that are not in version 1 of the archive form.
 func (f fields) NewColumns() []column {
 	return slices.DeleteFunc(f.Columns(), func(c column) bool { return c.Since == 1 })
 }
 
-// columnNamed is the Go name of a column.
+// ColumnNamed returns the Go name of a column.
 func (f fields) ColumnNamed(name string) (string, error) {
 	for _, c := range f.Columns() {
 		if c.Name == name {
 			return c.Go, nil
 		}
 	}
-	return "", fmt.Errorf("there is no column %q", name)
+	return "", fmt.Errorf("unknown column %q", name)
 }
 
 // rollup is a dimension of the rollups.
@@ -135,7 +135,7 @@ type rollup struct {
 	Value   string
 }
 
-// Rollups are the dimensions of the rollups, in the order of their numbers.
+// Rollups returns the dimensions of the rollups, in the order of their numbers.
 func (f fields) Rollups() (all []rollup) {
 	add := func(field catalogue.Field, ofVisit bool, member string) {
 		if field.Rollup == 0 {
@@ -162,7 +162,8 @@ type dimension struct {
 	Column, Rollup string // Go names
 }
 
-// Dimensions are the dimensions of events, in the order of their rollups, or of visits.
+// Dimensions returns the dimensions of visits, or those of events in the order of their
+// rollups.
 func (f fields) Dimensions(ofVisit bool) (all []dimension) {
 	list := f.Visit
 	if !ofVisit {
@@ -186,7 +187,7 @@ func (f fields) Dimensions(ofVisit bool) (all []dimension) {
 	return all
 }
 
-// SQL is the names of fields as SQL lists them, in lines of readable length.
+// SQL returns a list of SQL expressions for fields, in lines of readable length.
 func SQL(list []catalogue.Field, expression func(catalogue.Field) string) string {
 	var out strings.Builder
 	length := 0
@@ -206,12 +207,12 @@ func SQL(list []catalogue.Field, expression func(catalogue.Field) string) string
 	return out.String()
 }
 
-// InsertColumns are the columns of a table.
+// InsertColumns returns the columns of a table.
 func (f fields) InsertColumns(list []catalogue.Field) string {
 	return SQL(list, func(field catalogue.Field) string { return field.Name })
 }
 
-// Parameters are arrays of all fields, as unnest takes them.
+// Parameters returns the array parameters of all fields for unnest.
 func (f fields) Parameters(list []catalogue.Field) string {
 	n := 0
 	return SQL(list, func(field catalogue.Field) string {
@@ -220,12 +221,12 @@ func (f fields) Parameters(list []catalogue.Field) string {
 	})
 }
 
-// Updates sets all columns but those of the key to what an upsert would have inserted.
+// Updates returns the assignments of an upsert for all columns after those of the key.
 func (f fields) Updates(list []catalogue.Field, keys int) string {
 	return SQL(list[keys:], func(field catalogue.Field) string { return field.Name + " = excluded." + field.Name })
 }
 
-// SelectColumns are fields as they are read: texts where there may be none.
+// SelectColumns returns the expressions to read fields: optional ones as text, "" if NULL.
 func (f fields) SelectColumns(list []catalogue.Field) string {
 	return SQL(list, func(field catalogue.Field) string {
 		if field.Type == catalogue.Amount || field.Type == catalogue.Props {
@@ -235,25 +236,25 @@ func (f fields) SelectColumns(list []catalogue.Field) string {
 	})
 }
 
-// Folded are the fields that package visit needs.
+// Folded returns the fields that package visit needs.
 func (f fields) Folded() []catalogue.Field {
 	return slices.DeleteFunc(slices.Clone(f.Event), func(field catalogue.Field) bool { return !field.Folded })
 }
 
-// scanned is a field of which columns are made when a day is scanned.
-type scanned struct {
+// scannedField is a field that a scan reads, and the columns made from it.
+type scannedField struct {
 	catalogue.Field
 	SQL     string
 	Columns []string // Go names
 }
 
-// Scanned are the texts of an event that a scan reads only when a column needs them.
-func (f fields) Scanned() (all []scanned) {
+// Scanned returns the texts of an event that a scan reads only if a column needs them.
+func (f fields) Scanned() (all []scannedField) {
 	for _, field := range f.Event {
 		if field.Column.Go == "" || field.Type != catalogue.Text && field.Type != catalogue.Amount {
 			continue
 		}
-		s := scanned{Field: field, SQL: f.SelectColumns([]catalogue.Field{field}), Columns: []string{field.Column.Go}}
+		s := scannedField{Field: field, SQL: f.SelectColumns([]catalogue.Field{field}), Columns: []string{field.Column.Go}}
 		for _, c := range f.Predicted() {
 			if c.From == field.Name && (c.Predict == catalogue.FirstEvent || c.Predict == catalogue.LastEvent) {
 				s.Columns = append(s.Columns, c.Go)
@@ -264,24 +265,24 @@ func (f fields) Scanned() (all []scanned) {
 	return all
 }
 
-// Exported are the fields of an event that an export lists after its type, but for the
-// subject, which stands beside the visitor.
+// Exported returns the fields that an export lists after the type of an event, except the
+// subject, which is next to the visitor.
 func (f fields) Exported() []catalogue.Field {
 	after := slices.IndexFunc(f.Event, func(field catalogue.Field) bool { return field.Type == catalogue.Kind })
 	return slices.DeleteFunc(slices.Clone(f.Event[after+1:]), func(field catalogue.Field) bool { return field.Type == catalogue.OptionID })
 }
 
-// Limited are the texts of a client whose length is limited.
+// Limited returns the inputs with a maximum length.
 func (f fields) Limited() []catalogue.Input {
 	return slices.DeleteFunc(slices.Clone(f.Inputs), func(in catalogue.Input) bool { return in.Max == 0 })
 }
 
-// Copied are the members of a client's object that become fields as they are.
+// Copied returns the inputs that are copied to fields unchanged.
 func (f fields) Copied() []catalogue.Input {
 	return slices.DeleteFunc(slices.Clone(f.Inputs), func(in catalogue.Input) bool { return !in.Copy })
 }
 
-// InputNames are the names of the members of a client's object.
+// InputNames returns the names of the inputs.
 func (f fields) InputNames() string {
 	var names []string
 	for _, in := range f.Inputs {

@@ -1,5 +1,5 @@
-// Fieldgen writes what follows from package catalogue: Go files, and parts of the OpenAPI
-// document. Its argument is the root of the repository.
+// Command fieldgen generates Go files and parts of the OpenAPI document from package
+// catalogue. Its argument is the root of the repository.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// outputs are the generated Go files, by template.
+// outputs returns the generated Go files, by template.
 func outputs() map[string]string {
 	return map[string]string{
 		"event.go.tmpl":    "shared/model/event/fields_gen.go",
@@ -40,7 +40,7 @@ func main() {
 		log.Fatal(err)
 	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(os.Args[1], name), content, 0o644); err != nil { //nolint:gosec // source code is for everybody
+		if err := os.WriteFile(filepath.Join(os.Args[1], name), content, 0o644); err != nil { //nolint:gosec // source code is public
 			log.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func generate(root string) (map[string][]byte, error) {
 			return nil, fmt.Errorf("%s: %w\n%s", file, err, out.Bytes())
 		}
 	}
-	document, err := os.ReadFile(filepath.Join(root, openAPI)) //nolint:gosec // the root is the developer's choice
+	document, err := os.ReadFile(filepath.Join(root, openAPI)) //nolint:gosec // the developer chooses the root
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func sqlType(t catalogue.Type) string {
 	panic("no SQL type for " + t)
 }
 
-// appender is the statement that appends a field to the queue form.
+// appender returns the statement that appends a field to the queue form.
 func appender(f catalogue.Field) string {
 	member := "e." + f.Go
 	switch f.Type {
@@ -156,7 +156,7 @@ func appender(f catalogue.Field) string {
 	panic("no queue form for " + f.Type)
 }
 
-// reader is the expression that reads a field from the queue form.
+// reader returns the expression that reads a field from the queue form.
 func reader(f catalogue.Field) string {
 	switch f.Type {
 	case catalogue.Text, catalogue.Amount:
@@ -175,7 +175,7 @@ func reader(f catalogue.Field) string {
 	panic("no queue form for " + f.Type)
 }
 
-// tableKind is the kind of table column that holds a field.
+// tableKind returns the kind of the table column for a field.
 func tableKind(t catalogue.Type) string {
 	switch t {
 	case catalogue.Text:

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestGenerated holds the generated files to what the catalogue says today.
+// TestGenerated checks that the generated files are up to date.
 func TestGenerated(t *testing.T) {
 	t.Parallel()
 	const root = "../.."
@@ -22,7 +22,7 @@ func TestGenerated(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s is not what package catalogue says, run `make generate`:\n%s", name, diff)
+			t.Errorf("%s is out of date, run `make generate`:\n%s", name, diff)
 		}
 	}
 }
@@ -49,6 +49,6 @@ func TestReplace(t *testing.T) {
 		t.Error(err, diff)
 	}
 	if _, err := replace([]byte(document), "/a/absent", "text"); err == nil {
-		t.Error("a value that is not there is replaced")
+		t.Error("replace accepts a pointer without a value")
 	}
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// openAPI is the document that function query serves.
+// openAPI is the path of the document that function query serves.
 const openAPI = "functions/query/openapi.json"
 
-// lineWidth is how wide the formatter of the document lets a line be.
+// lineWidth is the maximum line width of the document's formatter.
 const lineWidth = 100
 
-// patch puts what follows from the catalogue into the OpenAPI document, and leaves all
-// other bytes as they are.
+// patch updates the parts of the OpenAPI document that depend on the catalogue. It changes no
+// other byte.
 func patch(document []byte, f fields) ([]byte, error) {
 	names := func(ofVisit bool) (names []string) {
 		for _, d := range f.Dimensions(ofVisit) {
@@ -41,7 +41,7 @@ func patch(document []byte, f fields) ([]byte, error) {
 	return document, nil
 }
 
-// replace writes a text or a list of texts in the place of the value at a pointer.
+// replace replaces the value at a pointer with a string or a list of strings.
 func replace(document []byte, at jsontext.Pointer, value any) ([]byte, error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(document))
 	for dec.StackPointer() != at {
@@ -62,14 +62,14 @@ func replace(document []byte, at jsontext.Pointer, value any) ([]byte, error) {
 		return nil, err
 	}
 	if list, ok := value.([]string); ok {
-		text = layOut(list, len(line), indent)
+		text = formatList(list, len(line), indent)
 	}
 	return bytes.Join([][]byte{document[:start], text, document[end:]}, nil), nil
 }
 
-// layOut writes a list as the formatter does: in one line where it fits behind what the
-// line has already, else in a line for each.
-func layOut(list []string, used int, indent string) []byte {
+// formatList formats a list as the formatter does: on the rest of the line, of which used
+// bytes are taken, if it fits, or else with one element per line.
+func formatList(list []string, used int, indent string) []byte {
 	quoted := make([]string, len(list))
 	for i, text := range list {
 		quoted[i] = fmt.Sprintf("%q", text)

@@ -1,5 +1,5 @@
-// Package platformtest helps to test what a platform does with this repository: how it
-// copies the tree, builds the functions and starts them.
+// Package platformtest provides helpers for tests of platforms: to copy the tree, and to
+// build and call the functions.
 package platformtest
 
 import (
@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// Root is the root folder of this repository.
+// Root returns the root directory of this repository.
 func Root(t *testing.T) string {
 	t.Helper()
 	folder, err := os.Getwd()
@@ -29,13 +29,13 @@ func Root(t *testing.T) string {
 		}
 		parent := filepath.Dir(folder)
 		if parent == folder {
-			t.Fatal("no folder above the test's has a stack.yml")
+			t.Fatal("no parent directory has a stack.yml")
 		}
 		folder = parent
 	}
 }
 
-// Tool builds a program that a module in tools pins, and returns its path.
+// Tool builds a program whose version a module in tools pins, and returns its path.
 func Tool(t *testing.T, module, program string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), filepath.Base(program))
@@ -43,8 +43,8 @@ func Tool(t *testing.T, module, program string) string {
 	return path
 }
 
-// Run runs a program in a folder, with variables added to this process's own, and returns
-// what it printed.
+// Run runs a program in a directory, with variables added to the environment of this process,
+// and returns its output.
 func Run(t *testing.T, folder string, variables map[string]string, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
@@ -56,7 +56,7 @@ func Run(t *testing.T, folder string, variables map[string]string, program strin
 	return string(output)
 }
 
-// Environment returns variables as a process takes them, in the order of their names.
+// Environment returns variables in the form of exec.Cmd.Env, sorted by name.
 func Environment(variables map[string]string) []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
@@ -65,7 +65,7 @@ func Environment(variables map[string]string) []string {
 	return all
 }
 
-// Clone returns a copy of the files of this repository that Git has, or will have.
+// Clone returns a copy of the files of this repository that Git tracks or does not ignore.
 func Clone(t *testing.T) string {
 	t.Helper()
 	root, tree := Root(t), t.TempDir()
@@ -76,7 +76,7 @@ func Clone(t *testing.T) string {
 	return tree
 }
 
-// copyFile copies a file. One that is none, or that is there no more, is passed over.
+// copyFile copies a regular file. It ignores other files and files that do not exist.
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	info, err := os.Lstat(from)
@@ -91,27 +91,27 @@ func copyFile(t *testing.T, from, to string) {
 		err = os.MkdirAll(filepath.Dir(to), 0o750)
 	}
 	if err == nil {
-		err = os.WriteFile(to, text, info.Mode().Perm()) //nolint:gosec // the path is a name that Git has, in a temporary folder
+		err = os.WriteFile(to, text, info.Mode().Perm()) //nolint:gosec // the path is a file of Git in a temporary directory
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// AddBuilt adds to a clone what `make build` makes and Git has not.
+// AddBuilt adds the files that `make build` generates to a clone.
 func AddBuilt(t *testing.T, tree string) {
 	t.Helper()
-	for _, made := range []string{"functions/dashboard/assets", "shared/ingest/enrich/data"} {
-		if err := os.RemoveAll(filepath.Join(tree, made)); err != nil {
+	for _, folder := range []string{"functions/dashboard/assets", "shared/ingest/enrich/data"} {
+		if err := os.RemoveAll(filepath.Join(tree, folder)); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.CopyFS(filepath.Join(tree, made), os.DirFS(filepath.Join(Root(t), made))); err != nil {
+		if err := os.CopyFS(filepath.Join(tree, folder), os.DirFS(filepath.Join(Root(t), folder))); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// Post sends JSON and returns the answer, which must have the status.
+// Post posts JSON and returns the body of the response, which must have the status.
 func Post(t *testing.T, url, token, body string, status int) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
@@ -128,12 +128,12 @@ func Post(t *testing.T, url, token, body string, status int) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(response.Body)
+	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if response.StatusCode != status {
-		t.Fatalf("POST %s: %s %s", url, response.Status, answer)
+		t.Fatalf("POST %s: %s %s", url, response.Status, text)
 	}
-	return string(answer)
+	return string(text)
 }

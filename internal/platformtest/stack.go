@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Stack is all that stack.yml may say. faas-cli itself ignores what it doesn't
-// know, and builds nothing, without an error, for a function without a lang.
+// Stack has all allowed keys of stack.yml. faas-cli ignores unknown keys, and silently builds
+// nothing for a function without a lang.
 type Stack struct {
 	Version  string `yaml:"version"`
 	Provider struct {
@@ -26,7 +26,7 @@ type Stack struct {
 	Functions map[string]StackFunction `yaml:"functions"`
 }
 
-// StackFunction is what stack.yml says of a function.
+// StackFunction is a function in stack.yml.
 type StackFunction struct {
 	Lang                   string            `yaml:"lang"`
 	Handler                string            `yaml:"handler"`
@@ -41,7 +41,7 @@ type StackFunction struct {
 	Limits                 Resources         `yaml:"limits"`
 }
 
-// Resources is an amount of processors and of memory.
+// Resources is an amount of CPU and memory.
 type Resources struct {
 	CPU    string `yaml:"cpu" json:"cpu"`
 	Memory string `yaml:"memory" json:"memory"`
@@ -49,17 +49,17 @@ type Resources struct {
 
 var quantity = regexp.MustCompile(`^[1-9][0-9]*(m|Mi)?$`)
 
-// Check fails the test unless both are quantities as Kubernetes writes them.
+// Check fails the test unless both are quantities of Kubernetes.
 func (r Resources) Check(t *testing.T) {
 	t.Helper()
 	for _, q := range []string{r.CPU, r.Memory} {
 		if !quantity.MatchString(q) {
-			t.Errorf("%q is no quantity", q)
+			t.Errorf("%q is not a quantity", q)
 		}
 	}
 }
 
-// ReadYAML reads the documents of a YAML file, with no key that into lacks.
+// ReadYAML decodes the documents of a YAML file. It rejects unknown keys.
 func ReadYAML[T any](t *testing.T, file string) []T {
 	t.Helper()
 	text, err := os.ReadFile(file)
