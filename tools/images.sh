@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds the images of all functions and pushes them, and says their names with their
-# digests: on this machine, or with BUILD_HOST=NAME on the one that ssh knows by the name,
-# which needs Go, Node.js, make, and to be logged in at the registry.
+# Builds the images of all functions, pushes them, and prints their names with digests. With
+# BUILD_HOST=NAME it builds on that ssh host, which needs Go, Node.js, make, and credentials
+# for the registry.
 set -eu
 
 fail() {
@@ -9,16 +9,16 @@ fail() {
   exit 1
 }
 
-[ -n "${IMAGES:-}" ] || fail 'set IMAGES to what the names of the images begin with, such as ghcr.io/example'
+[ -n "${IMAGES:-}" ] || fail 'set IMAGES to the prefix of the image names, such as ghcr.io/example'
 VERSION=${VERSION:-latest}
 if [ -z "${REVISION:-}" ]; then
-  [ -z "$(git status --porcelain)" ] || fail 'there are changes that are not committed: the images would not be of the commit that they name'
+  [ -z "$(git status --porcelain)" ] || fail 'there are uncommitted changes: the images would not match their commit'
   REVISION=$(git rev-parse HEAD)
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 fi
 for value in "$IMAGES" "$VERSION" "$REVISION" "${BUILD_HOST:-local}"; do
   case $value in
-  *[!A-Za-z0-9._/:@-]* | -*) fail "\"$value\" has characters that no name of an image, version or machine has" ;;
+  *[!A-Za-z0-9._/:@-]* | -*) fail "\"$value\" has characters that are not allowed in the name of an image, version or machine" ;;
   esac
 done
 
@@ -28,8 +28,7 @@ if [ "${BUILD_HOST:-local}" = local ]; then
   export IMAGES VERSION REVISION SOURCE_DATE_EPOCH
   exec bin/image
 fi
-# What is committed goes there, and nothing else; the words that the shell there is to
-# replace have a backslash.
+# Only committed files are copied. The remote shell expands the escaped words.
 git archive --format=tar "$REVISION" | ssh -- "$BUILD_HOST" "
   set -eu
   dir=\$(mktemp -d)

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Sees to it that programs are there: tools/need.sh PROGRAM=PACKAGE...
-# Installs the Debian packages of those that are missing where it may, and says
-# which package is missing where it may not.
+# Checks that programs are installed: tools/need.sh PROGRAM=PACKAGE...
+# Under root it installs the missing Debian packages; otherwise it prints their names.
 set -eu
 
 missing=

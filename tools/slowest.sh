@@ -1,5 +1,5 @@
 #!/bin/sh
-# Passes on what go test prints, and then tells which packages took longest:
+# Prints the output of go test, and then the slowest packages:
 # go test ./... | tools/slowest.sh
 exec awk '
   { print; fflush() }

@@ -1,4 +1,4 @@
-// Command caddy is Caddy with the modules that infra/compose/Caddyfile needs, for tests.
+// Command caddy is Caddy with only the modules that infra/compose/Caddyfile needs, for tests.
 package main
 
 import (

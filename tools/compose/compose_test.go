@@ -1,4 +1,4 @@
-// Package compose holds infra/compose/compose.yml to Compose's own reader.
+// Package compose checks infra/compose/compose.yml with Compose's own loader.
 package compose
 
 import (
@@ -18,7 +18,7 @@ import (
 
 const folder = "../../infra/compose"
 
-// load reads the project as `docker compose` does, with these variables.
+// load loads the project as `docker compose` does, with environment variables.
 func load(t *testing.T, environment ...string) *types.Project {
 	t.Helper()
 	options, err := cli.NewProjectOptions([]string{filepath.Join(folder, "compose.yml")},
@@ -33,7 +33,7 @@ func load(t *testing.T, environment ...string) *types.Project {
 	return project
 }
 
-// stack is what stack.yml says of each function, which other tests check.
+// stack returns the functions of stack.yml, which other tests check.
 func stack(t *testing.T) map[string]struct{ Secrets []string } {
 	t.Helper()
 	text, err := os.ReadFile("../../stack.yml")
@@ -69,7 +69,7 @@ func TestEveryFunction(t *testing.T) {
 			t.Error(err)
 		}
 		if got := secrets(f); !slices.Equal(got, want.Secrets) {
-			t.Errorf("%s has the secrets %v, and in stack.yml %v", name, got, want.Secrets)
+			t.Errorf("%s has the secrets %v, but %v in stack.yml", name, got, want.Secrets)
 		}
 		if !slices.Equal(f.HealthCheck.Test, []string{"CMD", "/server", "-health"}) {
 			t.Errorf("%s: health check %v", name, f.HealthCheck.Test)
@@ -77,7 +77,7 @@ func TestEveryFunction(t *testing.T) {
 		for secret, store := range map[string]string{"database-url": "database", "redis-url": "redis"} {
 			_, waits := f.DependsOn[store]
 			if needs := slices.Contains(want.Secrets, secret); needs != waits {
-				t.Errorf("%s has %s: %t, and waits for %s: %t", name, secret, needs, store, waits)
+				t.Errorf("%s has %s: %t, but waits for %s: %t", name, secret, needs, store, waits)
 			}
 		}
 		grace := 25 * time.Second // the default
@@ -87,7 +87,7 @@ func TestEveryFunction(t *testing.T) {
 			}
 		}
 		if time.Duration(*f.StopGracePeriod) <= grace {
-			t.Errorf("%s is killed after %s, and takes %s to end", name, f.StopGracePeriod, grace)
+			t.Errorf("%s is killed after %s, but its shutdown may take %s", name, f.StopGracePeriod, grace)
 		}
 	}
 	for port, name := range map[string]string{"4001": "track", "4002": "aggregate", "4003": "query", "4004": "websocket-bridge"} {
@@ -119,7 +119,7 @@ func TestEveryService(t *testing.T) {
 			t.Errorf("%s: privileged %t, network %q", name, s.Privileged, s.NetworkMode)
 		}
 		if _, tag, ok := strings.Cut(s.Image, ":"); !ok || s.Build == nil && tag == "latest" {
-			t.Errorf("%s: the image %q isn't pinned", name, s.Image)
+			t.Errorf("%s: the image %q is not pinned", name, s.Image)
 		}
 		for _, secret := range s.Secrets {
 			if project.Secrets[secret.Source].File == "" {
@@ -128,7 +128,7 @@ func TestEveryService(t *testing.T) {
 		}
 		for variable, value := range s.Environment {
 			if value != nil && secret.MatchString(variable+"="+*value) {
-				t.Errorf("%s: %s may be a secret, and is in the environment", name, variable)
+				t.Errorf("%s: %s looks like a secret in the environment", name, variable)
 			}
 		}
 		for other, how := range s.DependsOn {
@@ -138,7 +138,7 @@ func TestEveryService(t *testing.T) {
 		}
 		for _, port := range s.Ports {
 			if name != "proxy" && port.HostIP != "127.0.0.1" {
-				t.Errorf("%s can be reached from outside at port %s", name, port.Published)
+				t.Errorf("%s is public at port %s", name, port.Published)
 			}
 		}
 		for _, volume := range s.Volumes {
@@ -158,7 +158,7 @@ func TestEveryService(t *testing.T) {
 
 var secret = regexp.MustCompile(`(?i)(password|token|key|secret)=|://[^/]*:[^/]*@`)
 
-// TestSettings sets each variable that .env.example names, and looks whether it matters.
+// TestSettings checks that every variable of .env.example has an effect.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(folder, ".env.example"))
@@ -173,14 +173,14 @@ func TestSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, found := range names {
-		name := string(found[1])
+	for _, match := range names {
+		name := string(match[1])
 		changed, err := load(t, name+"=7777").MarshalYAML()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(changed), "7777") && !strings.Contains(string(changed), "8154775552") || string(changed) == string(plain) { // 7777 MiB
-			t.Errorf("%s changes nothing", name)
+			t.Errorf("%s has no effect", name)
 		}
 	}
 	if site := *load(t, "DOMAIN=").Services["proxy"].Environment["SITE"]; site != ":80" {

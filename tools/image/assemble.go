@@ -19,11 +19,11 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// user is who the program runs as: nobody, by a number, so that Kubernetes can tell that it
-// is not root.
+// user is the unprivileged user that runs the program. It is numeric, so that Kubernetes can
+// verify that it is not root.
 const user = "65532:65532"
 
-// assemble makes the image of a program.
+// assemble returns the image of a program.
 func assemble(program string, platform v1.Platform, created time.Time, labels map[string]string) (v1.Image, error) {
 	files, err := archive(program, created)
 	if err != nil {
@@ -32,7 +32,7 @@ func assemble(program string, platform v1.Platform, created time.Time, labels ma
 	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files)), nil },
 		tarball.WithCompressionLevel(gzip.BestCompression), tarball.WithMediaType(types.OCILayer))
 	if err != nil {
-		return nil, fmt.Errorf("make a layer: %w", err)
+		return nil, fmt.Errorf("create a layer: %w", err)
 	}
 	image := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
 	image = mutate.ConfigMediaType(image, types.OCIConfigJSON)
@@ -45,13 +45,13 @@ func assemble(program string, platform v1.Platform, created time.Time, labels ma
 		image, err = mutate.Append(image, mutate.Addendum{Layer: layer, History: v1.History{Created: v1.Time{Time: created}, CreatedBy: "tools/image"}})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("make an image: %w", err)
+		return nil, fmt.Errorf("create an image: %w", err)
 	}
 	return image, nil
 }
 
-// archive is the files of an image: the program, and the authorities whose certificates it
-// trusts, as Mozilla lists them.
+// archive returns a tar archive of an image's files: the program, and the root certificates
+// of Mozilla's list.
 func archive(program string, created time.Time) ([]byte, error) {
 	text, err := os.ReadFile(program)
 	if err != nil {
@@ -82,7 +82,7 @@ func archive(program string, created time.Time) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// sizeOf is how many bytes are fetched of an image.
+// sizeOf returns the download size of an image in bytes.
 func sizeOf(image v1.Image) (size int64, err error) {
 	manifest, err := image.Manifest()
 	if err != nil {
@@ -95,20 +95,20 @@ func sizeOf(image v1.Image) (size int64, err error) {
 	return size, nil
 }
 
-// together is the index of a function's images for its platforms.
-func together(images []v1.Image, platforms []v1.Platform, labels map[string]string) (v1.ImageIndex, error) {
+// indexOf returns the index of a function's images for all platforms.
+func indexOf(images []v1.Image, platforms []v1.Platform, labels map[string]string) (v1.ImageIndex, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for i, image := range images {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &platforms[i]}})
 	}
 	annotated, ok := mutate.Annotations(index, labels).(v1.ImageIndex)
 	if !ok {
-		return nil, fmt.Errorf("an index with annotations is a %T", annotated)
+		return nil, fmt.Errorf("unexpected type %T of an annotated index", annotated)
 	}
 	return annotated, nil
 }
 
-// attach is a document about an image, as what the registry lists as its referrer.
+// attach returns a document about an image, in the form of an OCI referrer.
 func attach(to partial.Describable, kind types.MediaType, text []byte) (v1.Image, error) {
 	subject, err := partial.Descriptor(to)
 	if err != nil {
@@ -121,7 +121,7 @@ func attach(to partial.Describable, kind types.MediaType, text []byte) (v1.Image
 	}
 	referrer, ok := mutate.Subject(image, v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size}).(v1.Image)
 	if !ok {
-		return nil, fmt.Errorf("an image with a subject is a %T", referrer)
+		return nil, fmt.Errorf("unexpected type %T of an image with a subject", referrer)
 	}
 	return referrer, nil
 }

@@ -15,26 +15,26 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// tags and flags are those of the template's Dockerfile: an image is the same program,
-// whoever builds it.
+// The build tags and linker flags are those of the template's Dockerfile, so that every build
+// gives the same program.
 const (
 	tags        = "timetzdata,lambda.norpc,countries"
 	linkerFlags = "-s -w"
 )
 
-// compile builds a function's program for a platform, and returns how many bytes of memory
-// that took; 0 where this can't be known.
+// compile builds a function's program for a platform. It returns the peak memory of the build
+// in bytes, or 0 if it is unknown.
 func compile(ctx context.Context, root, name string, platform v1.Platform, program string) (memory int64, err error) {
 	if missing := asset(root, name); missing != "" {
-		return 0, fmt.Errorf("%s is missing: make it first, with make build", missing)
+		return 0, fmt.Errorf("%s is missing: run make build first", missing)
 	}
 	out, err := filepath.Abs(program)
 	if err != nil {
-		return 0, fmt.Errorf("find the place for the program: %w", err)
+		return 0, fmt.Errorf("find the path of the program: %w", err)
 	}
-	var said bytes.Buffer
+	var output bytes.Buffer
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags", linkerFlags, "-o", out, "./functions/"+name+"/cmd")
-	build.Dir, build.Stdout, build.Stderr = root, &said, &said
+	build.Dir, build.Stdout, build.Stderr = root, &output, &output
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+platform.OS, "GOARCH="+platform.Architecture, "GOFLAGS=")
 	build.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	build.Cancel = func() error { return syscall.Kill(-build.Process.Pid, syscall.SIGKILL) }
@@ -47,7 +47,7 @@ func compile(ctx context.Context, root, name string, platform v1.Platform, progr
 		select {
 		case err := <-ended:
 			if err != nil {
-				return memory, fmt.Errorf("go build for %s: %w: %s", platform.String(), err, strings.TrimSpace(said.String()))
+				return memory, fmt.Errorf("go build for %s: %w: %s", platform.String(), err, strings.TrimSpace(output.String()))
 			}
 			return memory, nil
 		case <-time.After(50 * time.Millisecond):
@@ -56,7 +56,7 @@ func compile(ctx context.Context, root, name string, platform v1.Platform, progr
 	}
 }
 
-// asset is what the function has built in and the checkout lacks; "" when it lacks nothing.
+// asset returns an embedded file of the function that the checkout lacks, or "".
 func asset(root, name string) string {
 	needed := map[string]string{"dashboard": "functions/dashboard/assets/index.html", "track": "shared/ingest/enrich/data/country.mmdb"}[name]
 	if needed == "" {
@@ -68,7 +68,7 @@ func asset(root, name string) string {
 	return ""
 }
 
-// resident is how many bytes of memory the processes of a group have.
+// resident returns the resident memory of a process group in bytes.
 func resident(group int) (bytes int64) {
 	processes, err := procfs.AllProcs()
 	if err != nil {

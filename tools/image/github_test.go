@@ -17,7 +17,7 @@ func glob(t *testing.T, pattern string) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(root, pattern))
 	if err != nil || len(found) == 0 {
-		t.Fatalf("there is no %s: %v", pattern, err)
+		t.Fatalf("no file matches %s: %v", pattern, err)
 	}
 	return found
 }
@@ -31,8 +31,8 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// strictly reads a YAML file with no key that into lacks.
-func strictly(t *testing.T, file string, into any) {
+// readStrict decodes a YAML file. It rejects unknown keys.
+func readStrict(t *testing.T, file string, into any) {
 	t.Helper()
 	decoder := yaml.NewDecoder(bytes.NewReader([]byte(read(t, file))))
 	decoder.KnownFields(true)
@@ -46,7 +46,7 @@ var (
 	called = regexp.MustCompile(`(?m)run: (?:sudo )?make (?:-s )?([a-z-]+)`)
 )
 
-// TestWorkflows holds the workflows to what GitHub takes, and what they make to the Makefile.
+// TestWorkflows lints the workflows, and checks that the Makefile has the targets they use.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	linter, err := actionlint.NewLinter(os.Stderr, &actionlint.LinterOptions{})
@@ -63,30 +63,30 @@ func TestWorkflows(t *testing.T) {
 		}
 		for _, match := range called.FindAllStringSubmatch(read(t, file), -1) {
 			if !slices.Contains(targets, match[1]) {
-				t.Errorf("%s makes %s, which the Makefile lacks", file, match[1])
+				t.Errorf("%s runs make %s, but the Makefile has no such target", file, match[1])
 			}
 		}
 	}
 }
 
-// TestEveryCheck: what `make test` makes, a job of pull requests does too.
-func TestEveryCheck(t *testing.T) {
+// TestChecks checks that CI runs every target of `make test`.
+func TestChecks(t *testing.T) {
 	t.Parallel()
 	_, rest, _ := strings.Cut(read(t, filepath.Join(root, "Makefile")), "\ntest:")
 	recipe, _, _ := strings.Cut(rest, "\n\n")
 	workflow := read(t, filepath.Join(root, ".github/workflows/ci.yml"))
 	checks := regexp.MustCompile(`\b(lint|test-[a-z]+)\b`).FindAllString(recipe, -1)
 	if len(checks) < 2 {
-		t.Fatalf("make test makes %v", checks)
+		t.Fatalf("targets of make test: %v", checks)
 	}
 	for _, check := range checks {
 		if !strings.Contains(workflow, "run: make "+check+"\n") {
-			t.Errorf("no job makes %s", check)
+			t.Errorf("no job runs make %s", check)
 		}
 	}
 }
 
-// form is all that an issue form may say here.
+// form has all allowed keys of an issue form.
 type form struct {
 	Name, Description string
 	Labels            []string
@@ -108,7 +108,7 @@ func TestIssueForms(t *testing.T) {
 			continue
 		}
 		var f form
-		strictly(t, file, &f)
+		readStrict(t, file, &f)
 		if f.Name == "" || f.Description == "" {
 			t.Errorf("%s has no name or no description", file)
 		}
@@ -118,7 +118,7 @@ func TestIssueForms(t *testing.T) {
 			switch part.Type {
 			case "markdown":
 				if about.Value == "" {
-					t.Errorf("%s: an empty text", file)
+					t.Errorf("%s: empty markdown", file)
 				}
 				continue
 			case "dropdown":
@@ -127,17 +127,18 @@ func TestIssueForms(t *testing.T) {
 				}
 			case "input", "textarea":
 			default:
-				t.Errorf("%s: a part of type %q", file, part.Type)
+				t.Errorf("%s: unknown type %q", file, part.Type)
 			}
 			if about.Label == "" || part.ID == "" || ids[part.ID] {
-				t.Errorf("%s: the label %q, the id %q", file, about.Label, part.ID)
+				t.Errorf("%s: label %q, id %q: want a label and a unique id", file, about.Label, part.ID)
 			}
 			ids[part.ID] = true
 		}
 	}
 }
 
-// TestDependabot: every folder that it is to look into has something for it.
+// TestDependabot checks that every directory of Dependabot's configuration has a file to
+// update.
 func TestDependabot(t *testing.T) {
 	t.Parallel()
 	var settings struct {
@@ -150,7 +151,7 @@ func TestDependabot(t *testing.T) {
 			Groups      map[string]struct{ Patterns []string }
 		}
 	}
-	strictly(t, filepath.Join(root, ".github/dependabot.yml"), &settings)
+	readStrict(t, filepath.Join(root, ".github/dependabot.yml"), &settings)
 	files := map[string]string{
 		"gomod": "go.mod", "npm": "package.json", "github-actions": ".github/workflows/*.yml", "docker": "Dockerfile", "docker-compose": "compose.yml",
 	}

@@ -25,11 +25,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// root is the checkout that is tested.
+// root is the checkout to test.
 const root = "../.."
 
-// maxProgram and maxImage are how many bytes a program has at most, and what is fetched of
-// its image.
+// The maximum size of a program, and of the download of its image, in bytes.
 const (
 	maxProgram = 30_000_000
 	maxImage   = 12_000_000
@@ -42,7 +41,7 @@ func newRegistry(t *testing.T) string {
 	return strings.TrimPrefix(server.URL, "http://") + "/analytics"
 }
 
-func some(prefix string) *options {
+func testOptions(prefix string) *options {
 	return &options{
 		Root: root, Platforms: []string{"linux/amd64"}, Prefix: prefix, Version: "v1.2.3", Created: 1_790_000_000,
 		Revision: strings.Repeat("ab", 20), Source: "https://example.com/source", Builder: "https://example.com/builder",
@@ -58,18 +57,18 @@ func build(t *testing.T, o *options) (references []string, progress string) {
 	return strings.Fields(out.String()), said.String()
 }
 
-// TestImages builds all functions, pushes them to a registry and looks at what is there.
+// TestImages builds the images of all functions, pushes them to a registry and checks them.
 func TestImages(t *testing.T) {
 	t.Parallel()
-	o := some(newRegistry(t))
+	o := testOptions(newRegistry(t))
 	references, progress := build(t, o)
 	t.Log(progress)
 	all, err := functions(root)
 	if err != nil || len(references) != len(all) {
 		t.Fatal(references, err)
 	}
-	if !strings.Contains(progress, "MB of memory at most") {
-		t.Errorf("nobody says how much memory it took: %s", progress)
+	if !strings.Contains(progress, "MB peak memory") {
+		t.Errorf("the progress lacks the memory: %s", progress)
 	}
 	for i, reference := range references {
 		t.Run(all[i], func(t *testing.T) {
@@ -87,14 +86,14 @@ func TestImages(t *testing.T) {
 			}
 			tagged, err := remote.Head(digest.Tag(o.Version))
 			if err != nil || tagged.Digest.String() != digest.DigestStr() {
-				t.Errorf("the tag is of %v, %v", tagged, err)
+				t.Errorf("tag: %v, %v", tagged, err)
 			}
 			manifest, err := index.IndexManifest()
 			if err != nil || len(manifest.Manifests) != 1 || manifest.Manifests[0].Platform.String() != "linux/amd64" {
 				t.Fatalf("%+v, %v", manifest, err)
 			}
 			if revision := manifest.Annotations["org.opencontainers.image.revision"]; revision != o.Revision {
-				t.Errorf("it says that it is of the commit %q", revision)
+				t.Errorf("revision %q", revision)
 			}
 			image, err := index.Image(manifest.Manifests[0].Digest)
 			if err != nil {
@@ -118,13 +117,13 @@ func TestImages(t *testing.T) {
 			}
 			attached(t, digest, provenanceType, &statement)
 			if "sha256:"+statement.Subject[0].Digest["sha256"] != digest.DigestStr() || statement.Predicate.BuildDefinition.ResolvedDependencies[0].Digest["gitCommit"] != o.Revision {
-				t.Errorf("the provenance is of another image or commit: %+v", statement)
+				t.Errorf("the provenance has another image or commit: %+v", statement)
 			}
 		})
 	}
 }
 
-// checkImage checks that an image is small, has two files, and runs as nobody.
+// checkImage checks that an image is small, has two files, and runs as an unprivileged user.
 func checkImage(t *testing.T, image v1.Image) {
 	t.Helper()
 	config, err := image.ConfigFile()
@@ -132,10 +131,10 @@ func checkImage(t *testing.T, image v1.Image) {
 		t.Fatal(err)
 	}
 	if config.Config.User != "65532:65532" || !slices.Equal(config.Config.Entrypoint, []string{"/server"}) || len(config.Config.Env)+len(config.Config.Volumes)+len(config.Config.Cmd) > 0 {
-		t.Errorf("it is configured as %+v", config.Config)
+		t.Errorf("config %+v", config.Config)
 	}
 	if size, err := sizeOf(image); err != nil || size > maxImage {
-		t.Errorf("%d bytes of it are fetched (%v)", size, err)
+		t.Errorf("download size %d bytes (%v)", size, err)
 	}
 	layers, err := image.Layers()
 	if err != nil || len(layers) != 1 {
@@ -170,30 +169,30 @@ func checkImage(t *testing.T, image v1.Image) {
 		}
 	}
 	if names := slices.Sorted(maps.Keys(files)); !slices.Equal(names, []string{"etc/ssl/certs/ca-certificates.crt", "server"}) {
-		t.Fatalf("it has the files %v", names)
+		t.Fatalf("files %v", names)
 	}
 	if n := strings.Count(string(certificates), "BEGIN CERTIFICATE"); n < 100 {
-		t.Errorf("it trusts %d authorities", n)
+		t.Errorf("%d root certificates", n)
 	}
 	if size := files["server"].Size; size > maxProgram || files["server"].Mode != 0o755 {
-		t.Errorf("the program has %d bytes and the mode %o", size, files["server"].Mode)
+		t.Errorf("program of %d bytes, mode %o", size, files["server"].Mode)
 	}
-	// With nothing but itself it says in one line what it lacks.
+	// Without configuration, the program prints one line about what is missing.
 	start := func() ([]byte, error) {
 		start := exec.CommandContext(t.Context(), program)
 		start.Env = []string{}
 		return start.CombinedOutput()
 	}
-	said, err := start()
-	for errors.Is(err, syscall.ETXTBSY) { // a process that was forked meanwhile still has it open, for a moment
-		said, err = start()
+	output, err := start()
+	for errors.Is(err, syscall.ETXTBSY) { // a process forked by another test may still have the file open
+		output, err = start()
 	}
-	if failed, ok := errors.AsType[*exec.ExitError](err); !ok || failed.ExitCode() != 1 || strings.Count(string(said), "\n") != 1 || !strings.Contains(string(said), " is not set") {
-		t.Errorf("started with no configuration it says %q, %v", said, err)
+	if failed, ok := errors.AsType[*exec.ExitError](err); !ok || failed.ExitCode() != 1 || strings.Count(string(output), "\n") != 1 || !strings.Contains(string(output), " is not set") {
+		t.Errorf("without configuration: output %q, %v", output, err)
 	}
 }
 
-// attached reads what a registry says is attached to an image.
+// attached decodes the document that is attached to an image in a registry.
 func attached(t *testing.T, to name.Digest, kind types.MediaType, into any) {
 	t.Helper()
 	referrers, err := remote.Referrers(to)
@@ -222,11 +221,11 @@ func attached(t *testing.T, to name.Digest, kind types.MediaType, into any) {
 	}
 }
 
-// checkParts checks that what is known to be in a program is listed, and what is not, isn't.
+// checkParts checks that the SBOM lists known components, and no foreign ones.
 func checkParts(t *testing.T, function string, bom *cyclonedx.BOM) {
 	t.Helper()
 	if bom.Components == nil {
-		t.Fatal("nothing is listed")
+		t.Fatal("the SBOM has no components")
 	}
 	for _, test := range []struct {
 		part      string
@@ -239,17 +238,17 @@ func checkParts(t *testing.T, function string, bom *cyclonedx.BOM) {
 		want := test.functions == nil || slices.Contains(test.functions, function)
 		got := slices.ContainsFunc(*bom.Components, func(c cyclonedx.Component) bool { return strings.HasPrefix(c.PackageURL, test.part) })
 		if got != want {
-			t.Errorf("%s is listed: %t", test.part, got)
+			t.Errorf("%s in the SBOM: %t", test.part, got)
 		}
 	}
 }
 
-// TestSameBytes builds one commit in two places, for two kinds of processors.
-func TestSameBytes(t *testing.T) {
+// TestReproducible builds the same files in two directories, for two platforms.
+func TestReproducible(t *testing.T) {
 	t.Parallel()
-	elsewhere := t.TempDir()
+	copied := t.TempDir()
 	for _, path := range []string{"go.mod", "go.sum", "functions", "shared", "migrations"} {
-		from, to := filepath.Join(root, path), filepath.Join(elsewhere, path)
+		from, to := filepath.Join(root, path), filepath.Join(copied, path)
 		info, err := os.Stat(from)
 		if err != nil {
 			t.Fatal(err)
@@ -267,8 +266,8 @@ func TestSameBytes(t *testing.T) {
 		}
 	}
 	var all [2][]string
-	for i, place := range []string{root, elsewhere} {
-		o := some("example.com/analytics")
+	for i, place := range []string{root, copied} {
+		o := testOptions("example.com/analytics")
 		o.Root, o.Functions, o.Platforms, o.Layout = place, []string{"aggregate"}, []string{"linux/amd64", "linux/arm64"}, t.TempDir()
 		all[i], _ = build(t, o)
 		if _, err := os.Stat(filepath.Join(o.Layout, "aggregate", "index.json")); err != nil {
@@ -276,11 +275,11 @@ func TestSameBytes(t *testing.T) {
 		}
 	}
 	if !slices.Equal(all[0], all[1]) {
-		t.Errorf("%v is %v when it is built elsewhere", all[0], all[1])
+		t.Errorf("digests differ between directories: %v and %v", all[0], all[1])
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestErrors(t *testing.T) {
 	t.Parallel()
 	bare := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(bare, "functions", "dashboard", "cmd"), 0o700); err != nil {
@@ -288,30 +287,30 @@ func TestRefusals(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		change func(*options)
-		says   string
+		want   string
 	}{
-		"no such function":    {func(o *options) { o.Functions = []string{"tracks"} }, "there is no function tracks: there are admin, aggregate"},
-		"no platform":         {func(o *options) { o.Platforms = []string{"arm64"} }, `"arm64" is no platform`},
-		"no checkout":         {func(o *options) { o.Root = t.TempDir() }, "has no functions/*/cmd"},
-		"no pages":            {func(o *options) { o.Root = bare }, "functions/dashboard/assets/index.html is missing: make it first, with make build"},
-		"what does not build": {func(o *options) { o.Functions, o.Platforms = []string{"aggregate"}, []string{"linux/none"} }, "aggregate: go build for linux/none"},
-		"no name for images":  {func(o *options) { o.Functions, o.Prefix = []string{"aggregate"}, "Not A Name" }, "IMAGES"},
-		"no registry listens": {func(o *options) { o.Functions, o.Prefix = []string{"aggregate"}, "127.0.0.1:1/a" }, "push the image"},
+		"unknown function":     {func(o *options) { o.Functions = []string{"tracks"} }, "there is no function tracks; the functions are admin, aggregate"},
+		"invalid platform":     {func(o *options) { o.Platforms = []string{"arm64"} }, `"arm64" is not a platform`},
+		"no checkout":          {func(o *options) { o.Root = t.TempDir() }, "has no functions/*/cmd"},
+		"no dashboard":         {func(o *options) { o.Root = bare }, "functions/dashboard/assets/index.html is missing: run make build first"},
+		"build error":          {func(o *options) { o.Functions, o.Platforms = []string{"aggregate"}, []string{"linux/none"} }, "aggregate: go build for linux/none"},
+		"invalid image name":   {func(o *options) { o.Functions, o.Prefix = []string{"aggregate"}, "Not A Name" }, "IMAGES"},
+		"unreachable registry": {func(o *options) { o.Functions, o.Prefix = []string{"aggregate"}, "127.0.0.1:1/a" }, "push the image"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := some("example.com/analytics")
+			o := testOptions("example.com/analytics")
 			test.change(o)
 			var out strings.Builder
-			if err := o.run(t.Context(), &out, io.Discard); err == nil || !strings.Contains(err.Error(), test.says) || out.Len() > 0 {
-				t.Errorf("%v, and %q", err, out.String())
+			if err := o.run(t.Context(), &out, io.Discard); err == nil || !strings.Contains(err.Error(), test.want) || out.Len() > 0 {
+				t.Errorf("error %v, output %q; want error %q", err, out.String(), test.want)
 			}
 		})
 	}
 }
 
-// TestAsTheDockerfile: both make the same program.
-func TestAsTheDockerfile(t *testing.T) {
+// TestDockerfile checks that the Dockerfile builds with the same settings.
+func TestDockerfile(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root, "template", "analytics-go", "Dockerfile"))
 	if err != nil {

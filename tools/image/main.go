@@ -1,10 +1,9 @@
-// Command image builds the images of functions: without a container engine, for several
-// processors, the same bytes from the same commit, each with a list of what is in it (SBOM)
-// and a statement of how it was made (provenance). It pushes them by digest, or writes them
-// into a folder.
+// Command image builds the images of functions for several platforms, without a container
+// engine. Builds are reproducible. Each image has an SBOM and a provenance statement. The
+// command pushes the images by digest, or writes them into a directory.
 //
-// An image has two files, the program and the certificates of authorities. It must never
-// have more, and nothing that differs between two builds of one commit.
+// An image has two files, the program and the root certificates. It must never have more, or
+// anything that differs between two builds of a commit.
 package main
 
 import (
@@ -25,18 +24,18 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// options are what the command is told.
+// options are the flags of the command.
 type options struct {
-	Root      string   `default:"." type:"existingdir" help:"The checkout to build."`
+	Root      string   `default:"." type:"existingdir" help:"Checkout to build."`
 	Functions []string `help:"Functions to build; all by default."`
 	Platforms []string `default:"linux/amd64,linux/arm64" help:"Platforms to build for."`
-	Prefix    string   `env:"IMAGES" required:"" help:"What the names of the images begin with: a registry and a path, such as ghcr.io/example."`
-	Version   string   `env:"VERSION" default:"latest" help:"Tag of the images, which they have beside their digests."`
-	Revision  string   `env:"REVISION" required:"" help:"Commit that is built."`
-	Created   int64    `env:"SOURCE_DATE_EPOCH" required:"" help:"When that was made, in seconds since 1970: the time of all that is in the images."`
-	Source    string   `env:"SOURCE" default:"https://github.com/analytics-platform/analytics" help:"Where the source is."`
-	Builder   string   `env:"BUILDER" default:"https://github.com/analytics-platform/analytics/tools/image" help:"Who builds, as the provenance names it."`
-	Layout    string   `placeholder:"DIR" help:"Write the images there, as OCI image layouts, and push nothing."`
+	Prefix    string   `env:"IMAGES" required:"" help:"Prefix of the image names: a registry and a path, such as ghcr.io/example."`
+	Version   string   `env:"VERSION" default:"latest" help:"Tag of the images."`
+	Revision  string   `env:"REVISION" required:"" help:"Commit of the checkout."`
+	Created   int64    `env:"SOURCE_DATE_EPOCH" required:"" help:"Time of the commit, in seconds since 1970; it becomes the time of the images and their files."`
+	Source    string   `env:"SOURCE" default:"https://github.com/analytics-platform/analytics" help:"URL of the source."`
+	Builder   string   `env:"BUILDER" default:"https://github.com/analytics-platform/analytics/tools/image" help:"Id of the builder in the provenance."`
+	Layout    string   `placeholder:"DIR" help:"Write the images to this directory as OCI image layouts, instead of pushing them."`
 }
 
 func main() {
@@ -51,8 +50,8 @@ func main() {
 	}
 }
 
-// run builds all images and publishes each. What it made is said on out, a name with its
-// digest a line; how it goes on progress.
+// run builds and publishes the images. It prints the names of the images with their digests
+// to out, one per line, and its progress to progress.
 func (o *options) run(ctx context.Context, out, progress io.Writer) error {
 	all, err := functions(o.Root)
 	if err != nil {
@@ -64,54 +63,53 @@ func (o *options) run(ctx context.Context, out, progress io.Writer) error {
 	}
 	for _, name := range names {
 		if !slices.Contains(all, name) {
-			return fmt.Errorf("there is no function %s: there are %s", name, strings.Join(all, ", "))
+			return fmt.Errorf("there is no function %s; the functions are %s", name, strings.Join(all, ", "))
 		}
 	}
 	var platforms []v1.Platform
 	for _, name := range o.Platforms {
 		platform, err := v1.ParsePlatform(name)
 		if err != nil || platform.OS == "" || platform.Architecture == "" {
-			return fmt.Errorf("%q is no platform: say, for instance, linux/arm64", name)
+			return fmt.Errorf("%q is not a platform: use, for example, linux/arm64", name)
 		}
 		platforms = append(platforms, *platform)
 	}
 	scratch, err := os.MkdirTemp("", "image-")
 	if err != nil {
-		return fmt.Errorf("make a folder for programs: %w", err)
+		return fmt.Errorf("create a directory for programs: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
 	var peak int64
 	for _, name := range names {
-		made, memory, err := o.build(ctx, name, platforms, scratch, progress)
+		built, memory, err := o.build(ctx, name, platforms, scratch, progress)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		peak = max(peak, memory)
-		reference, err := o.publish(ctx, made)
+		reference, err := o.publish(ctx, built)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		if _, err := fmt.Fprintln(out, reference); err != nil {
-			return fmt.Errorf("say what was made: %w", err)
+			return fmt.Errorf("print the name of an image: %w", err)
 		}
 	}
-	if peak == 0 { // it can't be known here
+	if peak == 0 { // unknown on this system
 		return nil
 	}
-	_, err = fmt.Fprintf(progress, "building took %d MB of memory at most\n", peak>>20)
+	_, err = fmt.Fprintf(progress, "building took %d MB peak memory\n", peak>>20)
 	return err
 }
 
-// made is an image for all platforms, with what is attached to it.
-type made struct {
+// multiImage is an image for all platforms, with the attached documents.
+type multiImage struct {
 	name     string
 	index    v1.ImageIndex
 	attached []v1.Image
 }
 
-// build builds a function for each platform, one after the other: so it takes the least
-// memory.
-func (o *options) build(ctx context.Context, name string, platforms []v1.Platform, scratch string, progress io.Writer) (m made, memory int64, err error) {
+// build builds a function for each platform, one after the other to save memory.
+func (o *options) build(ctx context.Context, name string, platforms []v1.Platform, scratch string, progress io.Writer) (m multiImage, memory int64, err error) {
 	m.name = path.Join(o.Prefix, name)
 	created := time.Unix(o.Created, 0).UTC()
 	var images []v1.Image
@@ -136,11 +134,11 @@ func (o *options) build(ctx context.Context, name string, platforms []v1.Platfor
 			return m, memory, err
 		}
 		m.attached = append(m.attached, attachment)
-		if err := tell(progress, name, platform, program, image); err != nil {
+		if err := printSizes(progress, name, platform, program, image); err != nil {
 			return m, memory, err
 		}
 	}
-	if m.index, err = together(images, platforms, o.labels(name)); err != nil {
+	if m.index, err = indexOf(images, platforms, o.labels(name)); err != nil {
 		return m, memory, err
 	}
 	statement, err := provenance(m, o, platforms)
@@ -153,7 +151,7 @@ func (o *options) build(ctx context.Context, name string, platforms []v1.Platfor
 }
 
 // tell says how large a program and its image are.
-func tell(progress io.Writer, name string, platform v1.Platform, program string, image v1.Image) error {
+func printSizes(progress io.Writer, name string, platform v1.Platform, program string, image v1.Image) error {
 	info, err := os.Stat(program)
 	if err != nil {
 		return fmt.Errorf("measure the program: %w", err)
@@ -168,7 +166,7 @@ func tell(progress io.Writer, name string, platform v1.Platform, program string,
 
 func megabytes(bytes int64) float64 { return float64(bytes) / 1_000_000 }
 
-// functions are the names of all functions of a checkout.
+// functions returns the names of all functions of a checkout.
 func functions(root string) ([]string, error) {
 	programs, err := filepath.Glob(filepath.Join(root, "functions", "*", "cmd"))
 	if err != nil || len(programs) == 0 {
@@ -181,7 +179,7 @@ func functions(root string) ([]string, error) {
 	return names, nil
 }
 
-// labels are what an image says of itself, as OCI names it.
+// labels returns the OCI annotations of an image.
 func (o *options) labels(name string) map[string]string {
 	const prefix = "org.opencontainers.image."
 	return map[string]string{
@@ -190,11 +188,11 @@ func (o *options) labels(name string) map[string]string {
 	}
 }
 
-// document is v as JSON.
+// document encodes v as JSON.
 func document(v any) ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("write as JSON: %w", err)
+		return nil, fmt.Errorf("encode JSON: %w", err)
 	}
 	return text, nil
 }

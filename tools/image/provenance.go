@@ -18,12 +18,12 @@ const provenanceType types.MediaType = "application/vnd.in-toto+json"
 
 const predicateType = "https://slsa.dev/provenance/v1"
 
-// provenance states from which commit an image was made, by whom and how, as SLSA has it
-// (https://slsa.dev/spec/v1.0/provenance). It is not signed: who publishes signs.
-func provenance(m made, o *options, platforms []v1.Platform) ([]byte, error) {
+// provenance returns the SLSA provenance of an image: its commit, its builder and the build
+// parameters (https://slsa.dev/spec/v1.0/provenance). It is unsigned; the publisher signs it.
+func provenance(m multiImage, o *options, platforms []v1.Platform) ([]byte, error) {
 	digest, err := m.index.Digest()
 	if err != nil {
-		return nil, fmt.Errorf("find the digest: %w", err)
+		return nil, fmt.Errorf("compute the digest: %w", err)
 	}
 	names := make([]any, len(platforms))
 	for i := range platforms {
@@ -33,7 +33,7 @@ func provenance(m made, o *options, platforms []v1.Platform) ([]byte, error) {
 		"image": m.name, "platforms": names, "tags": tags, "ldflags": linkerFlags, "SOURCE_DATE_EPOCH": o.Created,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("write the provenance: %w", err)
+		return nil, fmt.Errorf("encode the provenance: %w", err)
 	}
 	slsa := &provenancev1.Provenance{
 		BuildDefinition: &provenancev1.BuildDefinition{
@@ -47,25 +47,25 @@ func provenance(m made, o *options, platforms []v1.Platform) ([]byte, error) {
 	}
 	text, err := protojson.Marshal(slsa)
 	if err != nil {
-		return nil, fmt.Errorf("write the provenance: %w", err)
+		return nil, fmt.Errorf("encode the provenance: %w", err)
 	}
 	predicate := new(structpb.Struct)
 	if err := protojson.Unmarshal(text, predicate); err != nil {
-		return nil, fmt.Errorf("write the provenance: %w", err)
+		return nil, fmt.Errorf("encode the provenance: %w", err)
 	}
 	statement := &intoto.Statement{
 		Type: intoto.StatementTypeUri, PredicateType: predicateType, Predicate: predicate,
 		Subject: []*intoto.ResourceDescriptor{{Name: m.name, Digest: map[string]string{digest.Algorithm: digest.Hex}}},
 	}
 	if err := statement.Validate(); err != nil {
-		return nil, fmt.Errorf("write the provenance: %w", err)
+		return nil, fmt.Errorf("encode the provenance: %w", err)
 	}
 	if text, err = protojson.Marshal(statement); err != nil {
-		return nil, fmt.Errorf("write the provenance: %w", err)
+		return nil, fmt.Errorf("encode the provenance: %w", err)
 	}
 	var out bytes.Buffer
-	if err := json.Compact(&out, text); err != nil { // protojson adds spaces at random
-		return nil, fmt.Errorf("write the provenance: %w", err)
+	if err := json.Compact(&out, text); err != nil { // protojson adds random spaces
+		return nil, fmt.Errorf("encode the provenance: %w", err)
 	}
 	return out.Bytes(), nil
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// publish pushes an image and what is attached to it, and last the tag: so it names nothing
-// that is not whole. It returns the image's name with its digest. Who may push is known from
-// the configuration of Docker, where docker login writes it.
-func (o *options) publish(ctx context.Context, m made) (reference string, err error) {
+// publish pushes an image, the attached documents and finally the tag, so that the tag never
+// names an incomplete image. It returns the image's name with its digest. The credentials are
+// those of docker login.
+func (o *options) publish(ctx context.Context, m multiImage) (reference string, err error) {
 	digest, err := m.index.Digest()
 	if err != nil {
-		return "", fmt.Errorf("find the digest: %w", err)
+		return "", fmt.Errorf("compute the digest: %w", err)
 	}
 	reference = m.name + "@" + digest.String()
 	if o.Layout != "" {
@@ -38,7 +38,7 @@ func (o *options) publish(ctx context.Context, m made) (reference string, err er
 			err = remote.Write(repository.Digest(digest.String()), attached, to...)
 		}
 		if err != nil {
-			return "", fmt.Errorf("push what is attached to the image: %w", err)
+			return "", fmt.Errorf("push a document of the image: %w", err)
 		}
 	}
 	if err := remote.Tag(repository.Tag(o.Version), m.index, to...); err != nil {
@@ -47,8 +47,8 @@ func (o *options) publish(ctx context.Context, m made) (reference string, err er
 	return reference, nil
 }
 
-// write writes them into a folder.
-func (o *options) write(m made) error {
+// write writes the image and the attached documents into a directory.
+func (o *options) write(m multiImage) error {
 	folder, err := layout.Write(filepath.Join(o.Layout, filepath.Base(m.name)), empty.Index)
 	if err == nil {
 		err = folder.AppendIndex(m.index)

@@ -21,63 +21,63 @@ import (
 
 const sbomType types.MediaType = "application/vnd.cyclonedx+json"
 
-// geography is the package that the table of countries is from, which track has built in.
+// geography is the npm package with the country database, which track embeds.
 const geography = "@ip-location-db/geo-whois-asn-country-mmdb"
 
-// sbom lists what a program is made of: the modules that Go says are in it, Go itself, and
-// the packages of npm whose files it has built in.
+// sbom returns the SBOM of a program: its Go modules, Go itself, and the npm packages whose
+// files it embeds.
 func sbom(root, name, version, program string, created time.Time) ([]byte, error) {
 	info, err := buildinfo.ReadFile(program)
 	if err != nil {
-		return nil, fmt.Errorf("read what the program is made of: %w", err)
+		return nil, fmt.Errorf("read the build info of the program: %w", err)
 	}
-	components := []cyclonedx.Component{part("golang", "std", strings.TrimPrefix(info.GoVersion, "go"), cyclonedx.ComponentTypeLibrary)}
+	components := []cyclonedx.Component{component("golang", "std", strings.TrimPrefix(info.GoVersion, "go"), cyclonedx.ComponentTypeLibrary)}
 	for _, module := range info.Deps {
 		if module.Replace != nil {
 			module = module.Replace
 		}
-		components = append(components, part("golang", module.Path, module.Version, cyclonedx.ComponentTypeLibrary))
+		components = append(components, component("golang", module.Path, module.Version, cyclonedx.ComponentTypeLibrary))
 	}
 	packages, err := npm(root, name)
 	if err != nil {
 		return nil, err
 	}
 	components = append(components, packages...)
-	about := part("golang", info.Main.Path+"/functions/"+name, version, cyclonedx.ComponentTypeApplication)
+	about := component("golang", info.Main.Path+"/functions/"+name, version, cyclonedx.ComponentTypeApplication)
 	bom := cyclonedx.NewBOM()
 	bom.Metadata = &cyclonedx.Metadata{Timestamp: created.Format(time.RFC3339), Component: &about}
 	bom.Components = &components
 	return document(bom)
 }
 
-func part(kind, name, version string, is cyclonedx.ComponentType) cyclonedx.Component {
+func component(kind, name, version string, componentType cyclonedx.ComponentType) cyclonedx.Component {
 	steps := strings.Split(name, "/")
 	for i := range steps {
 		steps[i] = strings.ReplaceAll(url.PathEscape(steps[i]), "@", "%40")
 	}
 	purl := "pkg:" + kind + "/" + strings.Join(steps, "/") + "@" + url.PathEscape(version)
-	return cyclonedx.Component{BOMRef: purl, Type: is, Name: name, Version: version, PackageURL: purl}
+	return cyclonedx.Component{BOMRef: purl, Type: componentType, Name: name, Version: version, PackageURL: purl}
 }
 
-// locked is a package in package-lock.json, by its folder.
-type locked struct {
+// lockedPackage is a package in package-lock.json.
+type lockedPackage struct {
 	Version      string            `json:"version"`
 	Link         bool              `json:"link"`
-	Resolved     string            `json:"resolved"` // of a link, its folder
+	Resolved     string            `json:"resolved"` // for a link, its directory
 	Dependencies map[string]string `json:"dependencies"`
 }
 
-// npm are the packages of npm that a function has files of.
+// npm returns the npm packages whose files a function embeds.
 func npm(root, name string) ([]cyclonedx.Component, error) {
 	if name != "dashboard" && name != "track" {
 		return nil, nil
 	}
 	text, err := os.ReadFile(filepath.Join(root, "package-lock.json"))
 	if err != nil {
-		return nil, fmt.Errorf("read which packages there are: %w", err)
+		return nil, fmt.Errorf("read the npm packages: %w", err)
 	}
 	var lock struct {
-		Packages map[string]locked `json:"packages"`
+		Packages map[string]lockedPackage `json:"packages"`
 	}
 	if err := json.Unmarshal(text, &lock); err != nil {
 		return nil, fmt.Errorf("read package-lock.json: %w", err)
@@ -85,13 +85,13 @@ func npm(root, name string) ([]cyclonedx.Component, error) {
 	found := map[string]cyclonedx.Component{}
 	var add func(from, dependency string)
 	add = func(from, dependency string) {
-		for folder := from; ; folder = path.Dir(folder) { // as Node.js looks for it
+		for folder := from; ; folder = path.Dir(folder) { // in the order of Node.js
 			at := path.Join(folder, "node_modules", dependency)
 			if p, ok := lock.Packages[at]; ok {
 				if _, ok := found[at]; ok || p.Link {
 					return
 				}
-				found[at] = part("npm", dependency, p.Version, cyclonedx.ComponentTypeLibrary)
+				found[at] = component("npm", dependency, p.Version, cyclonedx.ComponentTypeLibrary)
 				for next := range p.Dependencies {
 					add(at, next)
 				}
@@ -111,7 +111,7 @@ func npm(root, name string) ([]cyclonedx.Component, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("package-lock.json has none of the packages that are in %s", name)
+		return nil, fmt.Errorf("package-lock.json has no package of %s", name)
 	}
 	var components []cyclonedx.Component
 	for _, at := range slices.Sorted(maps.Keys(found)) {
@@ -120,8 +120,8 @@ func npm(root, name string) ([]cyclonedx.Component, error) {
 	return components, nil
 }
 
-// pemOf is an authority as a file of certificates has it; nothing of one that is trusted
-// under conditions, which such a file can't say.
+// pemOf returns a root certificate in PEM. It returns nothing for a certificate with a
+// constraint, which PEM can't express.
 func pemOf(root bundle.Root) []byte {
 	if root.Constraint != nil {
 		return nil

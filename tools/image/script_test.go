@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// checkout is a repository with the script and, in the place of the rest, a Makefile that
-// says what it was called with.
+// checkout is a repository with the script, and a Makefile that prints its variables.
 type checkout struct{ dir, path string }
 
 func newCheckout(t *testing.T) checkout {
@@ -21,7 +20,7 @@ func newCheckout(t *testing.T) checkout {
 	c := checkout{dir: t.TempDir(), path: t.TempDir()}
 	c.write(t, filepath.Join(c.dir, "images.sh"), string(script))
 	c.write(t, filepath.Join(c.dir, "Makefile"), "images:\n\t@echo $(IMAGES)/track:$(VERSION)@$(REVISION)+$(SOURCE_DATE_EPOCH) on $(BUILD_HOST); pwd >&2; ls >&2\n")
-	// It stands for ssh, and runs here what is to run there.
+	// A stand-in for ssh runs the remote command on this machine.
 	c.write(t, filepath.Join(c.path, "ssh"), "#!/bin/sh\necho \"ssh $1 $2\" >&2\nexec env -i PATH=\"$PATH\" sh -c \"$3\"\n")
 	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "a", "--date", "@1790000000"}} {
 		c.git(t, args...)
@@ -47,8 +46,8 @@ func (c checkout) git(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// run runs the script with some variables.
-func (c checkout) run(t *testing.T, variables ...string) (out, said string, err error) {
+// run runs the script with variables.
+func (c checkout) run(t *testing.T, variables ...string) (out, log string, err error) {
 	t.Helper()
 	var stdout, stderr strings.Builder
 	run := exec.CommandContext(t.Context(), "./images.sh")
@@ -58,37 +57,37 @@ func (c checkout) run(t *testing.T, variables ...string) (out, said string, err 
 	return stdout.String(), stderr.String(), err
 }
 
-// TestElsewhere builds on another machine: what is committed goes there, the names and
-// digests come back, and nothing is left.
-func TestElsewhere(t *testing.T) {
+// TestBuildHost builds on another machine: it gets the committed files, the names and digests
+// come back, and no file remains there.
+func TestBuildHost(t *testing.T) {
 	t.Parallel()
 	c := newCheckout(t)
 	revision := c.git(t, "rev-parse", "HEAD")
-	out, said, err := c.run(t, "IMAGES=registry.example:5000/team", "VERSION=v1.2.3", "BUILD_HOST=builder")
+	out, log, err := c.run(t, "IMAGES=registry.example:5000/team", "VERSION=v1.2.3", "BUILD_HOST=builder")
 	if err != nil || out != "registry.example:5000/team/track:v1.2.3@"+revision+"+1790000000 on local\n" {
-		t.Errorf("%q, %s, %v", out, said, err)
+		t.Errorf("%q, %s, %v", out, log, err)
 	}
-	lines := strings.Split(strings.TrimSpace(said), "\n")
+	lines := strings.Split(strings.TrimSpace(log), "\n")
 	if len(lines) != 4 || lines[0] != "ssh -- builder" || lines[2] != "Makefile" || lines[3] != "images.sh" {
-		t.Fatalf("it says %q", lines)
+		t.Fatalf("log %q", lines)
 	}
 	if _, err := os.Stat(lines[1]); !os.IsNotExist(err) {
-		t.Errorf("%s is still there: %v", lines[1], err)
+		t.Errorf("%s still exists: %v", lines[1], err)
 	}
 }
 
-func TestElsewhereRefused(t *testing.T) {
+func TestScriptErrors(t *testing.T) {
 	t.Parallel()
 	const images = "IMAGES=registry.example/team"
 	for name, test := range map[string]struct {
 		variables []string
 		dirty     bool
-		says      string
+		want      string
 	}{
 		"no name":             {nil, false, "set IMAGES"},
-		"uncommitted changes": {[]string{images}, true, "not committed"},
-		"a command":           {[]string{images, "VERSION=v1'; touch /x; '", "BUILD_HOST=builder"}, false, "characters"},
-		"an option of ssh":    {[]string{images, "BUILD_HOST=-oProxyCommand=x"}, false, "characters"},
+		"uncommitted changes": {[]string{images}, true, "uncommitted"},
+		"injected command":    {[]string{images, "VERSION=v1'; touch /x; '", "BUILD_HOST=builder"}, false, "characters"},
+		"injected ssh option": {[]string{images, "BUILD_HOST=-oProxyCommand=x"}, false, "characters"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -96,8 +95,8 @@ func TestElsewhereRefused(t *testing.T) {
 			if test.dirty {
 				c.write(t, filepath.Join(c.dir, "new"), "")
 			}
-			if out, said, err := c.run(t, test.variables...); err == nil || !strings.Contains(said, test.says) || strings.Count(said, "\n") != 1 || out != "" {
-				t.Errorf("%q, %q, %v", out, said, err)
+			if out, log, err := c.run(t, test.variables...); err == nil || !strings.Contains(log, test.want) || strings.Count(log, "\n") != 1 || out != "" {
+				t.Errorf("%q, %q, %v", out, log, err)
 			}
 		})
 	}

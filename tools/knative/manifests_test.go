@@ -1,5 +1,4 @@
-// Package knative_test holds the manifests of infra/knative to what Knative takes, by its
-// own types and rules.
+// Package knative_test validates the manifests of infra/knative with Knative's own types.
 package knative_test
 
 import (
@@ -26,7 +25,7 @@ import (
 
 const root = "../.."
 
-// functions are the folders of those that there are.
+// functions returns the names of all functions.
 func functions(t *testing.T) []string {
 	t.Helper()
 	programs, err := filepath.Glob(filepath.Join(root, "functions/*/cmd"))
@@ -40,15 +39,15 @@ func functions(t *testing.T) []string {
 	return names
 }
 
-// object is what Knative's types can do.
+// object is the common interface of Knative's types.
 type object interface {
 	SetDefaults(context.Context)
 	Validate(context.Context) *apis.FieldError
 }
 
-// accept reads a manifest with no key that Knative doesn't know, and does with it what
-// Knative's webhooks do. Warnings don't count.
-func accept(t *testing.T, manifest []byte, into object) {
+// decodeValid decodes a manifest, rejects unknown keys, and applies defaults and validation
+// as Knative's webhooks do. It ignores warnings.
+func decodeValid(t *testing.T, manifest []byte, into object) {
 	t.Helper()
 	if err := yaml.UnmarshalStrict(manifest, into); err != nil {
 		t.Fatalf("%v in\n%s", err, manifest)
@@ -60,7 +59,7 @@ func accept(t *testing.T, manifest []byte, into object) {
 	}
 }
 
-// manifests are what `kubectl apply -k infra/knative` applies, by kind.
+// manifests returns the objects that `kubectl apply -k infra/knative` applies, by kind.
 func manifests(t *testing.T) (services []*serving.Service, pings []*sources.PingSource) {
 	t.Helper()
 	all, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(root, "infra/knative"))
@@ -75,19 +74,19 @@ func manifests(t *testing.T) (services []*serving.Service, pings []*sources.Ping
 		switch kind := one.GetKind(); kind {
 		case "Service":
 			services = append(services, new(serving.Service))
-			accept(t, text, services[len(services)-1])
+			decodeValid(t, text, services[len(services)-1])
 		case "PingSource":
 			pings = append(pings, new(sources.PingSource))
-			accept(t, text, pings[len(pings)-1])
+			decodeValid(t, text, pings[len(pings)-1])
 		default:
-			t.Errorf("a %s", kind)
+			t.Errorf("unexpected kind %s", kind)
 		}
 	}
 	return services, pings
 }
 
-// elsewhere is what stack.yml and a func.yaml say of a function.
-type elsewhere struct {
+// functionConfig is the configuration of a function in stack.yml or a func.yaml.
+type functionConfig struct {
 	Secrets []string
 	Deploy  struct {
 		Annotations map[string]string
@@ -114,7 +113,7 @@ func read(t *testing.T, file string, into any) {
 
 func TestServices(t *testing.T) {
 	t.Parallel()
-	var stack struct{ Functions map[string]elsewhere }
+	var stack struct{ Functions map[string]functionConfig }
 	read(t, "stack.yml", &stack)
 	services, pings := manifests(t)
 	var names []string
@@ -122,7 +121,7 @@ func TestServices(t *testing.T) {
 		names = append(names, service.Name)
 		t.Run(service.Name, func(t *testing.T) {
 			t.Parallel()
-			var function elsewhere
+			var function functionConfig
 			read(t, "infra/knative/"+service.Name+"/func.yaml", &function)
 			function.Secrets = stack.Functions[service.Name].Secrets
 			checkService(t, service, function)
@@ -130,19 +129,19 @@ func TestServices(t *testing.T) {
 	}
 	slices.Sort(names)
 	if want := functions(t); !slices.Equal(names, want) {
-		t.Errorf("there are services %v, want %v", names, want)
+		t.Errorf("services %v, want %v", names, want)
 	}
 	for _, ping := range pings {
 		if to := ping.Spec.Sink.Ref; to == nil || to.APIVersion != "serving.knative.dev/v1" || to.Kind != "Service" || !slices.Contains(names, to.Name) {
-			t.Errorf("%s calls %+v", ping.Name, to)
+			t.Errorf("%s has the sink %+v", ping.Name, to)
 		}
 	}
 	if len(pings) != 2 {
-		t.Errorf("there are %d schedules", len(pings))
+		t.Errorf("%d schedules, want 2", len(pings))
 	}
 }
 
-func checkService(t *testing.T, service *serving.Service, function elsewhere) {
+func checkService(t *testing.T, service *serving.Service, function functionConfig) {
 	t.Helper()
 	template := service.Spec.Template
 	container, spec := template.Spec.Containers[0], template.Spec
@@ -151,47 +150,47 @@ func checkService(t *testing.T, service *serving.Service, function elsewhere) {
 	}
 	if scale := function.Deploy.Options.Scale; template.Annotations["autoscaling.knative.dev/min-scale"] != strconv.Itoa(scale.Min) ||
 		template.Annotations["autoscaling.knative.dev/max-scale"] != strconv.Itoa(scale.Max) {
-		t.Errorf("annotations %v, and func.yaml says %+v", template.Annotations, scale)
+		t.Errorf("annotations %v, but func.yaml has %+v", template.Annotations, scale)
 	}
 	for name, value := range function.Deploy.Annotations {
 		if template.Annotations[name] != value {
-			t.Errorf("annotations %v, and func.yaml says %s: %s", template.Annotations, name, value)
+			t.Errorf("annotations %v, but func.yaml has %s: %s", template.Annotations, name, value)
 		}
 	}
 	want := function.Deploy.Options.Resources
 	if got := container.Resources; got.Requests.Cpu().String() != want.Requests.CPU || !got.Requests.Memory().Equal(resource.MustParse(want.Requests.Memory)) ||
 		got.Limits.Cpu().String() != want.Limits.CPU || !got.Limits.Memory().Equal(resource.MustParse(want.Limits.Memory)) {
-		t.Errorf("resources %v, and func.yaml says %+v", got, want)
+		t.Errorf("resources %v, but func.yaml has %+v", got, want)
 	}
 
-	// Variables are those of func.yaml, but for the function's name, which the image has,
-	// and for what depends on how long Knative waits. No secret is among them.
-	told := map[string]string{}
+	// The variables are those of func.yaml, except for the function's name, which the
+	// image has, and for the grace period. None is a secret.
+	variables := map[string]string{}
 	for _, env := range container.Env {
-		told[env.Name] = env.Value
+		variables[env.Name] = env.Value
 	}
-	delete(told, "SHUTDOWN_GRACE")
+	delete(variables, "SHUTDOWN_GRACE")
 	for _, env := range function.Run.Envs {
-		if env.Name != "FUNCTION" && told[env.Name] != env.Value {
-			t.Errorf("%s is %q, and func.yaml says %q", env.Name, told[env.Name], env.Value)
+		if env.Name != "FUNCTION" && variables[env.Name] != env.Value {
+			t.Errorf("%s is %q, but func.yaml has %q", env.Name, variables[env.Name], env.Value)
 		}
-		delete(told, env.Name)
+		delete(variables, env.Name)
 	}
-	if len(told) > 0 {
-		t.Errorf("func.yaml lacks %v", told)
+	if len(variables) > 0 {
+		t.Errorf("func.yaml lacks %v", variables)
 	}
 	var secrets []string
 	for _, item := range spec.Volumes[0].Secret.Items {
 		secrets = append(secrets, item.Path)
 		if item.Key != item.Path {
-			t.Errorf("the secret %+v", item)
+			t.Errorf("secret %+v", item)
 		}
 	}
 	if !slices.Equal(secrets, function.Secrets) {
-		t.Errorf("secrets %v, and stack.yml says %v", secrets, function.Secrets)
+		t.Errorf("secrets %v, but stack.yml has %v", secrets, function.Secrets)
 	}
 	if mount := container.VolumeMounts[0]; mount.MountPath != "/etc/secrets" || !mount.ReadOnly || spec.Volumes[0].Secret.SecretName != "analytics" {
-		t.Errorf("the secrets are at %+v, of %s", mount, spec.Volumes[0].Secret.SecretName)
+		t.Errorf("secrets mounted at %+v from %s", mount, spec.Volumes[0].Secret.SecretName)
 	}
 
 	if ready, alive := container.ReadinessProbe, container.LivenessProbe; ready.HTTPGet.Path != "/_/ready" || alive.HTTPGet.Path != "/_/health" {
@@ -205,9 +204,9 @@ func checkService(t *testing.T, service *serving.Service, function elsewhere) {
 	}
 }
 
-// TestTrustedProxies: a request passes the ingress, which adds the client to
-// X-Forwarded-For, and Knative's queue proxy, which adds the ingress. So two are to be
-// trusted; and the activator must stay away, which would be a third.
+// TestTrustedProxies checks the number of trusted proxies. A request passes the ingress, which
+// adds the client to X-Forwarded-For, and Knative's queue proxy, which adds the ingress. The
+// activator would be a third proxy, so it must be bypassed.
 func TestTrustedProxies(t *testing.T) {
 	t.Parallel()
 	function := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -220,14 +219,14 @@ func TestTrustedProxies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("X-Forwarded-For", "203.0.113.9") // the client, says the ingress
+	request.Header.Set("X-Forwarded-For", "203.0.113.9") // the client, added by the ingress
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	if seen, err := io.ReadAll(response.Body); err != nil || string(seen) != "203.0.113.9, 127.0.0.1" {
-		t.Errorf("the function sees %s, %v", seen, err)
+	if got, err := io.ReadAll(response.Body); err != nil || string(got) != "203.0.113.9, 127.0.0.1" {
+		t.Errorf("the function gets %s, %v", got, err)
 	}
 	services, _ := manifests(t)
 	track := services[slices.IndexFunc(services, func(s *serving.Service) bool { return s.Name == "track" })].Spec.Template

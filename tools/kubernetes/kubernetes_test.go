@@ -1,5 +1,4 @@
-// Package kubernetes builds infra/kubernetes with Kustomize and holds every object to its
-// own type.
+// Package kubernetes builds infra/kubernetes with Kustomize and checks the objects.
 package kubernetes
 
 import (
@@ -27,8 +26,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// cluster is what is used of CloudNativePG's Cluster: the module with its types is one with
-// the operator.
+// cluster has the used fields of CloudNativePG's Cluster. The module with the original type
+// includes the whole operator.
 type cluster struct {
 	meta.TypeMeta   `json:",inline"`
 	meta.ObjectMeta `json:"metadata"`
@@ -58,7 +57,7 @@ type cluster struct {
 	}
 }
 
-// installation is all objects of an overlay.
+// installation has all objects of an overlay, by name.
 type installation struct {
 	text        string
 	deployments map[string]*apps.Deployment
@@ -74,7 +73,7 @@ type installation struct {
 	clusters    map[string]*cluster
 }
 
-// add reads an object into a map of its kind, with no field that the kind lacks.
+// add decodes an object into the map of its kind. It rejects unknown fields.
 func add[T any](t *testing.T, all *map[string]*T, name string, text []byte) {
 	t.Helper()
 	if *all == nil {
@@ -85,7 +84,7 @@ func add[T any](t *testing.T, all *map[string]*T, name string, text []byte) {
 		t.Errorf("%T %s: %v", object, name, err)
 	}
 	if (*all)[name] != nil {
-		t.Errorf("%T %s is there twice", object, name)
+		t.Errorf("duplicate %T %s", object, name)
 	}
 	(*all)[name] = object
 }
@@ -130,13 +129,13 @@ func build(t *testing.T, overlay string) *installation {
 		case "postgresql.cnpg.io/v1 Cluster":
 			add(t, &i.clusters, name, text)
 		default:
-			t.Errorf("%s %s has no type here", kind, name)
+			t.Errorf("unexpected kind %s of %s", kind, name)
 		}
 	}
 	return i
 }
 
-// stackFunction is what stack.yml says of a function, which other tests check.
+// stackFunction is a function in stack.yml, which other tests check.
 type stackFunction struct {
 	Secrets     []string          `json:"secrets"`
 	Annotations map[string]string `json:"annotations"`
@@ -173,7 +172,7 @@ func TestEveryFunction(t *testing.T) {
 		t.Helper()
 		want := stack(t)
 		if got := slices.Sorted(maps.Keys(i.deployments)); !slices.Equal(got, slices.Sorted(maps.Keys(want))) {
-			t.Errorf("the deployments are %v", got)
+			t.Errorf("deployments %v", got)
 		}
 		for name, d := range i.deployments {
 			pod := d.Spec.Template
@@ -199,7 +198,7 @@ func TestEveryFunction(t *testing.T) {
 					wantKey = "database-read-url"
 				}
 				if item.Key != wantKey {
-					t.Errorf("%s gets %s as %s", name, item.Key, item.Path)
+					t.Errorf("%s has the key %s as %s", name, item.Key, item.Path)
 				}
 			}
 			if slices.Sort(secrets); !slices.Equal(secrets, slices.Sorted(slices.Values(want[name].Secrets))) {
@@ -230,14 +229,14 @@ func TestEveryFunction(t *testing.T) {
 	})
 }
 
-// checkPod checks what every pod must be.
+// checkPod checks the requirements for every pod.
 func checkPod(t *testing.T, name string, pod core.PodSpec) {
 	t.Helper()
 	if c := pod.SecurityContext; c == nil || !*c.RunAsNonRoot || *c.RunAsUser == 0 || c.SeccompProfile.Type != core.SeccompProfileTypeRuntimeDefault {
 		t.Errorf("%s: security context %+v", name, c)
 	}
 	if pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken {
-		t.Errorf("%s gets a token of the cluster", name)
+		t.Errorf("%s has a service account token", name)
 	}
 	for _, container := range pod.Containers {
 		c := container.SecurityContext
@@ -249,7 +248,7 @@ func checkPod(t *testing.T, name string, pod core.PodSpec) {
 			t.Errorf("%s: resources %+v", name, r)
 		}
 		if r.Limits.Memory().Cmp(*r.Requests.Memory()) < 0 || r.Limits.Cpu().Cmp(*r.Requests.Cpu()) < 0 {
-			t.Errorf("%s asks for more than it may have: %+v", name, r)
+			t.Errorf("%s requests more than its limits: %+v", name, r)
 		}
 		for _, variable := range container.Env {
 			if strings.HasSuffix(variable.Name, "_URL") || strings.HasSuffix(variable.Name, "_TOKEN") || strings.HasSuffix(variable.Name, "_KEY") || variable.ValueFrom != nil {
@@ -259,7 +258,7 @@ func checkPod(t *testing.T, name string, pod core.PodSpec) {
 	}
 }
 
-// checkService checks that a service leads to a pod's port.
+// checkService checks that a service targets a port of a pod.
 func checkService(t *testing.T, s *core.Service, pod core.PodTemplateSpec) {
 	t.Helper()
 	if s == nil {
@@ -271,18 +270,18 @@ func checkService(t *testing.T, s *core.Service, pod core.PodTemplateSpec) {
 	}
 	for _, port := range s.Spec.Ports {
 		if !slices.ContainsFunc(pod.Spec.Containers[0].Ports, func(p core.ContainerPort) bool { return p.Name == port.TargetPort.StrVal }) {
-			t.Errorf("the service %s leads to port %s", s.Name, port.TargetPort.StrVal)
+			t.Errorf("the service %s targets the unknown port %s", s.Name, port.TargetPort.StrVal)
 		}
 	}
 }
 
-func selects(t *testing.T, selector *meta.LabelSelector, of map[string]string) bool {
+func selects(t *testing.T, selector *meta.LabelSelector, podLabels map[string]string) bool {
 	t.Helper()
 	s, err := meta.LabelSelectorAsSelector(selector)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return !s.Empty() && s.Matches(labels.Set(of))
+	return !s.Empty() && s.Matches(labels.Set(podLabels))
 }
 
 func TestSchedules(t *testing.T) {
@@ -292,7 +291,7 @@ func TestSchedules(t *testing.T) {
 		for name, f := range stack(t) {
 			job := i.cron[name]
 			if (job != nil) != (f.Annotations["schedule"] != "") {
-				t.Errorf("%s has the schedule %q, and a CronJob: %t", name, f.Annotations["schedule"], job != nil)
+				t.Errorf("%s has the schedule %q, but a CronJob: %t", name, f.Annotations["schedule"], job != nil)
 			}
 			if job == nil {
 				continue
@@ -306,7 +305,7 @@ func TestSchedules(t *testing.T) {
 			}
 			checkPod(t, "the schedule of "+name, pod.Spec)
 			if selects(t, i.deployments[name].Spec.Selector, pod.Labels) {
-				t.Errorf("the pods of the schedule of %s get requests", name)
+				t.Errorf("the Deployment %s selects the pods of its CronJob", name)
 			}
 		}
 	})
@@ -324,7 +323,7 @@ func TestScaling(t *testing.T) {
 			if s.Spec.ScaleTargetRef.Kind != "Deployment" || target == nil {
 				t.Errorf("%s scales %+v", name, s.Spec.ScaleTargetRef)
 			} else if target.Spec.Replicas != nil {
-				t.Errorf("%s has replicas, which its scaler would be set back to by each deployment", name)
+				t.Errorf("%s sets replicas, to which every apply would reset the autoscaler", name)
 			}
 			if *s.Spec.MinReplicas < 1 || s.Spec.MaxReplicas <= *s.Spec.MinReplicas {
 				t.Errorf("%s: from %d to %d", name, *s.Spec.MinReplicas, s.Spec.MaxReplicas)
@@ -334,17 +333,17 @@ func TestScaling(t *testing.T) {
 			return
 		}
 		for name, d := range i.deployments {
-			if name == "schema-guard" { // nobody waits for it
+			if name == "schema-guard" { // no request waits for it
 				continue
 			}
 			if s := i.scalers[name]; s == nil && (d.Spec.Replicas == nil || *d.Spec.Replicas < 2) || s != nil && *s.Spec.MinReplicas < 2 {
-				t.Errorf("%s is alone", name)
+				t.Errorf("%s has a single replica", name)
 			}
 		}
 	})
 }
 
-// TestRoutes follows addresses from outside to services.
+// TestRoutes checks that the routes lead to services.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	overlays(t, func(t *testing.T, _ string, i *installation) {
@@ -356,7 +355,7 @@ func TestRoutes(t *testing.T) {
 				name := string(backend.Name)
 				service := i.services[name]
 				if service == nil || service.Spec.Ports[0].Port != *backend.Port {
-					t.Errorf("a route leads to %s:%d", name, *backend.Port)
+					t.Errorf("a route leads to the unknown port %s:%d", name, *backend.Port)
 				}
 				path := rule.Matches[0].Path
 				rewrite := rule.Filters[0].URLRewrite
@@ -367,26 +366,26 @@ func TestRoutes(t *testing.T) {
 				continue
 			}
 			if len(rule.Filters) != 1 || *rule.Filters[0].RequestRedirect.Path.ReplaceFullPath != "/function/dashboard/" {
-				t.Errorf("a rule without a service: %+v", rule)
+				t.Errorf("rule without a service: %+v", rule)
 			}
 			for _, match := range rule.Matches {
 				if *match.Path.Type != gateway.PathMatchExact {
-					t.Errorf("%s and all below it is redirected", *match.Path.Value)
+					t.Errorf("%s is redirected with all paths below it", *match.Path.Value)
 				}
 			}
 		}
 		for name := range i.deployments {
 			if !strips[name] {
-				t.Errorf("no route to %s takes off its prefix", name)
+				t.Errorf("no route to %s strips its prefix", name)
 			}
 			if !strings.Contains(i.text, "value: /function/"+name+"/metrics\n") {
-				t.Errorf("anyone may read the metrics of %s", name)
+				t.Errorf("the metrics of %s are public", name)
 			}
 		}
 	})
 }
 
-// TestNetwork checks who may talk to whom.
+// TestNetwork checks which connections are allowed.
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	overlays(t, func(t *testing.T, _ string, i *installation) {
@@ -398,26 +397,26 @@ func TestNetwork(t *testing.T) {
 		for name, c := range i.cron {
 			pods["schedule "+name] = c.Spec.JobTemplate.Spec.Template.Labels
 		}
-		for name, of := range pods {
-			if !selects(t, &i.policies["nothing"].Spec.PodSelector, of) {
-				t.Errorf("%s may go anywhere", name)
+		for name, podLabels := range pods {
+			if !selects(t, &i.policies["nothing"].Spec.PodSelector, podLabels) {
+				t.Errorf("%s may connect to anything", name)
 			}
 		}
 		for name, p := range i.policies {
 			if p.Spec.PodSelector.MatchLabels["cnpg.io/cluster"] == "database" {
-				continue // whose pods the operator makes
+				continue // the operator creates these pods
 			}
-			if !slices.ContainsFunc(slices.Collect(maps.Values(pods)), func(of map[string]string) bool { return selects(t, &p.Spec.PodSelector, of) }) {
-				t.Errorf("the policy %s is for no pod", name)
+			if !slices.ContainsFunc(slices.Collect(maps.Values(pods)), func(podLabels map[string]string) bool { return selects(t, &p.Spec.PodSelector, podLabels) }) {
+				t.Errorf("the policy %s selects no pod", name)
 			}
 		}
-		for name, of := range pods {
+		for name, podLabels := range pods {
 			uses := i.policies["redis"].Spec.Ingress[0].From[0].PodSelector
-			if got, want := selects(t, uses, of), of["analytics/uses-redis"] == "true"; got != want {
-				t.Errorf("%s may talk to Redis: %t", name, got)
+			if got, want := selects(t, uses, podLabels), podLabels["analytics/uses-redis"] == "true"; got != want {
+				t.Errorf("%s may connect to Redis: %t", name, got)
 			}
 			calls := i.policies["schedules"]
-			if got, want := selects(t, &calls.Spec.PodSelector, of), strings.HasPrefix(name, "schedule "); got != want {
+			if got, want := selects(t, &calls.Spec.PodSelector, podLabels), strings.HasPrefix(name, "schedule "); got != want {
 				t.Errorf("%s may call functions: %t", name, got)
 			}
 		}
@@ -442,7 +441,7 @@ func TestStores(t *testing.T) {
 		}
 		database := i.clusters["database"]
 		if !slices.Contains(database.Spec.Postgresql.SharedPreloadLibraries, "timescaledb") || database.Spec.Bootstrap.Initdb.Secret.Name != "database-user" {
-			t.Errorf("the database is %+v", database.Spec)
+			t.Errorf("database %+v", database.Spec)
 		}
 		if want := map[string]int{"small": 1, "large": 3}[overlay]; database.Spec.Instances != want {
 			t.Errorf("the database has %d instances, want %d", database.Spec.Instances, want)
@@ -450,12 +449,12 @@ func TestStores(t *testing.T) {
 		if overlay == "large" {
 			for name, d := range i.deployments {
 				if !selects(t, &i.monitors["analytics"].Spec.Selector, i.services[name].Labels) || d.Labels["app.kubernetes.io/component"] != "function" {
-					t.Errorf("nobody asks %s for its metrics", name)
+					t.Errorf("no monitor scrapes %s", name)
 				}
 			}
 			for _, endpoint := range i.monitors["analytics"].Spec.Endpoints {
 				if endpoint.Port != "http" || endpoint.Path != "/metrics" {
-					t.Errorf("metrics are asked for at %+v", endpoint)
+					t.Errorf("metrics endpoint %+v", endpoint)
 				}
 			}
 		}
@@ -464,7 +463,7 @@ func TestStores(t *testing.T) {
 
 var secret = regexp.MustCompile(`(postgres(ql)?|rediss?)://|(?i)(password|token|key):\s*["']?[^\s"'{]{12,}|kind: Secret\b`)
 
-func TestNoSecretIsWrittenDown(t *testing.T) {
+func TestNoSecrets(t *testing.T) {
 	t.Parallel()
 	overlays(t, func(t *testing.T, _ string, i *installation) {
 		t.Helper()
@@ -477,7 +476,7 @@ func TestNoSecretIsWrittenDown(t *testing.T) {
 	})
 }
 
-// TestSecrets reads what secrets.sh prints, and looks for all that is asked for.
+// TestSecrets checks that secrets.sh prints all required secrets.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	output, err := exec.CommandContext(t.Context(), "../../infra/kubernetes/secrets.sh").Output()
@@ -502,14 +501,14 @@ func TestSecrets(t *testing.T) {
 		for _, pod := range pods {
 			for _, item := range pod.Volumes[0].Secret.Items {
 				if len(values[item.Key]) < 32 {
-					t.Errorf("secrets.sh does not make %s", item.Key)
+					t.Errorf("secrets.sh does not print %s", item.Key)
 				}
 			}
 		}
 		if user := secrets[i.clusters["database"].Spec.Bootstrap.Initdb.Secret.Name]; user == nil || user.Type != core.SecretTypeBasicAuth ||
 			!strings.Contains(values["database-url"], user.StringData["username"]+":"+user.StringData["password"]+"@database-rw:") ||
 			values["database-read-url"] != strings.Replace(values["database-url"], "-rw", "-ro", 1) {
-			t.Error("secrets.sh makes another password for the database than for the functions")
+			t.Error("secrets.sh prints different passwords for the database and the functions")
 		}
 	})
 }

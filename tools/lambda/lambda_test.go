@@ -17,7 +17,7 @@ const (
 	folder = root + "/infra/lambda"
 )
 
-// schedules are EventBridge's words for those of cron.
+// schedules maps cron schedules to those of EventBridge.
 var schedules = map[string]string{"": "", "* * * * *": "rate(1 minute)"}
 
 func TestEveryFunction(t *testing.T) {
@@ -49,13 +49,13 @@ func TestEveryFunction(t *testing.T) {
 			continue
 		}
 		if !slices.Equal(f.Secrets, got.Secrets) {
-			t.Errorf("%s has the secrets %v, and in stack.yml %v", name, got.Secrets, f.Secrets)
+			t.Errorf("%s has the secrets %v, but %v in stack.yml", name, got.Secrets, f.Secrets)
 		}
 		if want, ok := schedules[f.Annotations["schedule"]]; !ok || got.Schedule != want {
 			t.Errorf("%s: schedule %q, want %q", name, got.Schedule, want)
 		}
 		if got.Schedule != "" && (got.Concurrency < 1 || got.Concurrency > 2) {
-			t.Errorf("%s may run %d times at once", name, got.Concurrency)
+			t.Errorf("%s has the concurrency %d, want 1 or 2", name, got.Concurrency)
 		}
 		if needs := slices.ContainsFunc(got.Secrets, func(s string) bool { return strings.HasSuffix(s, "-url") }); got.Database != needs {
 			t.Errorf("%s: database = %t, with the secrets %v", name, got.Database, got.Secrets)
@@ -91,7 +91,7 @@ func TestResources(t *testing.T) {
 			if want, ok := forEach[name]; ok {
 				delete(forEach, name)
 				if got := block.Body.Attributes["for_each"]; got == nil || path(got.Expr) != want {
-					t.Errorf("%s is not for each of %s", name, want)
+					t.Errorf("%s: for_each is not %s", name, want)
 				}
 			}
 			for attribute, want := range values[name] {
@@ -103,11 +103,11 @@ func TestResources(t *testing.T) {
 		}
 	}
 	for missing := range forEach {
-		t.Errorf("there is no %s", missing)
+		t.Errorf("%s is missing", missing)
 	}
 }
 
-// path is a reference as it is written.
+// path returns the path of a reference.
 func path(expression hclsyntax.Expression) string {
 	var names []string
 	for _, traversal := range expression.Variables() {

@@ -1,9 +1,9 @@
-// Command lambda says, as JSON, what infra/lambda has of each function:
+// Command lambda prints the configuration of each function in infra/lambda as JSON:
 //
-//	lambda FOLDER
+//	lambda DIRECTORY
 //
-// The tests of infra/lambda start the functions with that. Only this module knows how to read
-// Terraform's files.
+// The tests of infra/lambda start the functions with it. Only this module depends on the
+// parser of Terraform's files.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 
 func main() {
 	if len(os.Args) != 2 {
-		log.Fatal("usage: lambda FOLDER")
+		log.Fatal("usage: lambda DIRECTORY")
 	}
 	all, err := functions(os.Args[1])
 	if err != nil {
@@ -34,8 +34,8 @@ func main() {
 	}
 }
 
-// configured is a function as main.tf has it.
-type configured struct {
+// function is the configuration of a function in main.tf.
+type function struct {
 	Memory      int               `cty:"memory"`
 	Timeout     int               `cty:"timeout"`
 	Database    bool              `cty:"database"`
@@ -45,11 +45,11 @@ type configured struct {
 	Environment map[string]string `cty:"environment"`
 }
 
-// bodies are those of all Terraform files in a folder.
+// bodies returns the bodies of all Terraform files in a directory.
 func bodies(folder string) ([]*hclsyntax.Body, error) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.tf"))
 	if err != nil {
-		return nil, fmt.Errorf("look for Terraform's files: %w", err)
+		return nil, fmt.Errorf("list Terraform's files: %w", err)
 	}
 	parser := hclparse.NewParser()
 	var all []*hclsyntax.Body
@@ -60,15 +60,15 @@ func bodies(folder string) ([]*hclsyntax.Body, error) {
 		}
 		body, ok := file.Body.(*hclsyntax.Body)
 		if !ok {
-			return nil, fmt.Errorf("%s is not in HCL's own syntax", name)
+			return nil, fmt.Errorf("%s is not in HCL's native syntax", name)
 		}
 		all = append(all, body)
 	}
 	return all, nil
 }
 
-// functions is what the folder's locals.functions has, by name.
-func functions(folder string) (map[string]configured, error) {
+// functions returns the functions in locals.functions of a directory, by name.
+func functions(folder string) (map[string]function, error) {
 	all, err := bodies(folder)
 	if err != nil {
 		return nil, err
@@ -80,21 +80,21 @@ func functions(folder string) (map[string]configured, error) {
 			}
 		}
 	}
-	return nil, errors.New("there is no locals.functions")
+	return nil, errors.New("locals.functions is missing")
 }
 
-func decode(expression hclsyntax.Expression) (map[string]configured, error) {
+func decode(expression hclsyntax.Expression) (map[string]function, error) {
 	context := &hcl.EvalContext{Variables: map[string]cty.Value{
 		"var": cty.ObjectVal(map[string]cty.Value{"live_viewers": cty.NumberIntVal(20)}),
 	}}
 	object, ok := expression.(*hclsyntax.ObjectConsExpr)
 	if !ok {
-		return nil, errors.New("locals.functions is no object")
+		return nil, errors.New("locals.functions is not an object")
 	}
-	all := map[string]configured{}
+	all := map[string]function{}
 	for _, pair := range object.Items {
 		name, problems := pair.KeyExpr.Value(context)
-		var f configured
+		var f function
 		problems = append(problems, gohcl.DecodeExpression(pair.ValueExpr, context, &f)...)
 		if problems.HasErrors() {
 			return nil, problems

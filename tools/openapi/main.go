@@ -1,9 +1,9 @@
-// Command openapi holds requests and their answers to an OpenAPI document:
+// Command openapi validates requests and responses against an OpenAPI document:
 //
 //	openapi DOCUMENT
 //
-// It reads exchanges from its standard input, and writes a verdict on each to its standard
-// output; both are JSON, one after the other.
+// It reads a stream of JSON exchanges from standard input, and writes a JSON verdict for each
+// to standard output.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/pb33f/libopenapi/datamodel/high/base"
 )
 
-// exchange is a request and its answer.
+// exchange is a request and its response.
 type exchange struct {
 	Method, URL string
 	Asked       http.Header
@@ -35,14 +35,14 @@ type exchange struct {
 	Answer      []byte // the body
 }
 
-// verdict says what of an exchange the document has not; nothing is "".
+// verdict has the violations in the request and in the response of an exchange; "" for none.
 type verdict struct{ Request, Answer string }
 
 func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: openapi DOCUMENT")
 	}
-	text, err := os.ReadFile(os.Args[1]) //nolint:gosec // the one who runs it names the file
+	text, err := os.ReadFile(os.Args[1]) //nolint:gosec // the user chooses the file
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -58,22 +58,22 @@ func main() {
 func newValidator(document []byte) (validator.Validator, error) {
 	parsed, err := libopenapi.NewDocument(document)
 	if err != nil {
-		return nil, fmt.Errorf("read the document: %w", err)
+		return nil, fmt.Errorf("parse the document: %w", err)
 	}
 	v, errs := validator.NewValidator(parsed, config.WithFormatAssertions(), config.WithContentParameterDecoder(readContent))
 	if len(errs) > 0 {
-		return nil, fmt.Errorf("read the document: %w", errors.Join(errs...))
+		return nil, fmt.Errorf("parse the document: %w", errors.Join(errs...))
 	}
 	return v, nil
 }
 
-// readContent reads a parameter that is a JSON document.
+// readContent decodes a parameter that is a JSON document.
 func readContent(_ context.Context, in *config.ContentParameterInput) (value any, schema *base.Schema, err error) {
 	err = json.Unmarshal([]byte(in.RawValues[0]), &value)
 	return value, in.DefaultSchema, err
 }
 
-// serve gives a verdict on each exchange of in.
+// serve writes a verdict for each exchange in in.
 func serve(v validator.Validator, in io.Reader, out io.Writer) error {
 	exchanges, verdicts := json.NewDecoder(in), json.NewEncoder(out)
 	for {
@@ -85,17 +85,17 @@ func serve(v validator.Validator, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("read an exchange: %w", err)
 		}
-		found, err := judge(v, e)
+		result, err := judge(v, e)
 		if err != nil {
 			return err
 		}
-		if err := verdicts.Encode(found); err != nil {
+		if err := verdicts.Encode(result); err != nil {
 			return fmt.Errorf("write a verdict: %w", err)
 		}
 	}
 }
 
-func judge(v validator.Validator, e exchange) (found verdict, err error) {
+func judge(v validator.Validator, e exchange) (result verdict, err error) {
 	request := func() *http.Request {
 		var r *http.Request
 		if r, err = http.NewRequestWithContext(context.Background(), e.Method, e.URL, bytes.NewReader(e.Request)); err == nil {
@@ -108,7 +108,7 @@ func judge(v validator.Validator, e exchange) (found verdict, err error) {
 		return verdict{}, fmt.Errorf("make a request: %w", err)
 	}
 	if ok, errs := v.ValidateHttpRequest(asked); !ok {
-		found.Request = lines(errs)
+		result.Request = lines(errs)
 	}
 	response := &http.Response{
 		StatusCode: e.Status, Header: e.Answered, Body: io.NopCloser(bytes.NewReader(e.Answer)), ContentLength: int64(len(e.Answer)),
@@ -116,9 +116,9 @@ func judge(v validator.Validator, e exchange) (found verdict, err error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if ok, errs := v.ValidateHttpResponse(again, response); !ok {
-		found.Answer = lines(errs)
+		result.Answer = lines(errs)
 	}
-	return found, nil
+	return result, nil
 }
 
 func lines(errs []*problems.ValidationError) string {

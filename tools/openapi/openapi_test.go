@@ -10,7 +10,7 @@ import (
 	validator "github.com/pb33f/libopenapi-validator"
 )
 
-// document is the one that query serves.
+// document returns a validator for the document that query serves.
 func document(t *testing.T) validator.Validator {
 	t.Helper()
 	text, err := os.ReadFile("../../functions/query/openapi.json")
@@ -24,7 +24,7 @@ func document(t *testing.T) validator.Validator {
 	return v
 }
 
-// TestDocument holds the document to OpenAPI itself.
+// TestDocument validates the document against OpenAPI's schema.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	if ok, errs := document(t).ValidateDocument(); !ok {
@@ -32,7 +32,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestServe: what is wrong with an exchange is told, of the request and of the answer.
+// TestServe checks the verdicts on requests and responses.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	const query = `{"site_id":"example.com","metrics":["visitors"],"date_range":["2026-03-01","2026-03-31"]}`
@@ -47,20 +47,20 @@ func TestServe(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		exchange        exchange
-		request, answer bool // that it fits
+		request, answer bool // whether it is valid
 	}{
-		"as it is":              {present, true, true},
-		"a header less":         {with(func(e *exchange) { e.Answered = http.Header{"Content-Type": {"application/json"}} }), true, false},
-		"another path":          {with(func(e *exchange) { e.URL = "/api/v1/stats" }), false, false},
-		"a parameter less":      {with(func(e *exchange) { e.URL = "/api/v1/stats/realtime/visitors" }), false, true},
-		"another kind of value": {with(func(e *exchange) { e.Answer = []byte(`"three"`) }), true, false},
-		"an unknown status":     {with(func(e *exchange) { e.Status = http.StatusTeapot }), true, false},
-		"a wrong question": {with(func(e *exchange) {
+		"valid":             {present, true, true},
+		"missing header":    {with(func(e *exchange) { e.Answered = http.Header{"Content-Type": {"application/json"}} }), true, false},
+		"unknown path":      {with(func(e *exchange) { e.URL = "/api/v1/stats" }), false, false},
+		"missing parameter": {with(func(e *exchange) { e.URL = "/api/v1/stats/realtime/visitors" }), false, true},
+		"wrong type":        {with(func(e *exchange) { e.Answer = []byte(`"three"`) }), true, false},
+		"unknown status":    {with(func(e *exchange) { e.Status = http.StatusTeapot }), true, false},
+		"invalid query": {with(func(e *exchange) {
 			e.Method, e.URL, e.Status, e.Answered = http.MethodPost, "/api/v2/query", http.StatusTeapot, http.Header{}
 			e.Asked = http.Header{"Authorization": {"Bearer token"}, "Content-Type": {"application/json"}}
 			e.Request = []byte(strings.Replace(query, "visitors", "people", 1))
 		}), false, false},
-		"a question in the address": {with(func(e *exchange) {
+		"query in the URL": {with(func(e *exchange) {
 			e.URL, e.Status = "/api/v2/query?query="+strings.NewReplacer(`"`, "%22", `{`, "%7B", `}`, "%7D", `[`, "%5B", `]`, "%5D").Replace(query), http.StatusTeapot
 		}), true, false},
 	} {
@@ -79,7 +79,7 @@ func TestServe(t *testing.T) {
 				t.Fatal(err)
 			}
 			if (got.Request == "") != test.request || (got.Answer == "") != test.answer {
-				t.Errorf("the request fits: %t, want %t: %s\nthe answer fits: %t, want %t: %s",
+				t.Errorf("request valid: %t, want %t: %s\nresponse valid: %t, want %t: %s",
 					got.Request == "", test.request, got.Request, got.Answer == "", test.answer, got.Answer)
 			}
 		})

@@ -1,8 +1,7 @@
-// Command terraform-provider-aws is a stand-in for Terraform's provider of AWS, which
-// needs a registry to be had from. It knows those resources that infra/lambda has, with
-// their attributes as the provider's documentation names them, and does nothing: enough for
-// `terraform validate`, and for `terraform test`, which plans with a mock of it. That the
-// values are what AWS takes it can't tell.
+// Command terraform-provider-aws is a stand-in for Terraform's AWS provider, which must be
+// downloaded from a registry. It has the schemas of the resources in infra/lambda, from the
+// provider's documentation, and does nothing. This suffices for `terraform validate`, and for
+// `terraform test`, which plans with a mock. It does not check values.
 package main
 
 import (
@@ -22,12 +21,12 @@ func main() {
 	}
 }
 
-// attributes are names, of texts but for those in others: "name!" must be set, "name" may
-// be, "name<" is known only after it was made.
+// block is the schema of a block. attributes are names: "name!" is required, "name" is
+// optional, and "name<" is computed. They are strings, except those in others.
 type block struct {
 	attributes string
 	others     map[string]tftypes.Type
-	blocks     map[string]block // as often as one likes
+	blocks     map[string]block // repeatable
 }
 
 func resources() map[string]block {
@@ -147,7 +146,7 @@ func schemas(blocks map[string]block) map[string]*tfprotov5.Schema {
 	return all
 }
 
-// provider answers what is asked before anything is made.
+// provider implements the calls that validating and planning need.
 type provider struct{ tfprotov5.ProviderServer }
 
 func (provider) GetMetadata(context.Context, *tfprotov5.GetMetadataRequest) (*tfprotov5.GetMetadataResponse, error) {
