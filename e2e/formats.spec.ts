@@ -6,14 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { expect } from '@playwright/test';
 import { Analytics } from '@segment/analytics-node';
 
-import { patience, Platform, test } from './platform.js';
+import { testTimeout, Platform, test } from './platform.js';
 
-// Trackers of others, as they are published, send to the platform, and what they sent
-// is looked for in the record.
+// Published third-party trackers send events to the platform, and the tests query the results.
 
 const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0';
 
-/** Serves a page whose script is a module, and Plausible's tracker beside it. */
+/** Serves a page with a module script, and Plausible's tracker. */
 async function serve(script: string): Promise<{ url: string; stop: () => Promise<void> }> {
   const tracker = await readFile(
     fileURLToPath(import.meta.resolve('@plausible-analytics/tracker')),
@@ -44,7 +43,7 @@ async function serve(script: string): Promise<{ url: string; stop: () => Promise
   };
 }
 
-test.describe('trackers of others', () => {
+test.describe('third-party trackers', () => {
   let platform: Platform;
 
   test.beforeAll(async ({ gateway }) => {
@@ -55,7 +54,7 @@ test.describe('trackers of others', () => {
     expect(await platform.stop()).toBe(0);
   });
 
-  /** Stores what was sent, and returns how often each value of a dimension is in the record. */
+  /** Stores the queued events, and returns a metric by the values of a dimension. */
   async function counted(dimension: string, metric: string): Promise<Record<string, number>> {
     await platform.aggregate();
     const { results } = await platform.query({
@@ -69,7 +68,7 @@ test.describe('trackers of others', () => {
     );
   }
 
-  test('the npm package of Plausible counts views, events and engagement', async ({ page }) => {
+  test('Plausible’s npm package tracks views, events and engagement', async ({ page }) => {
     const website = await serve(`
       import { init, track } from '/plausible.js';
       init({ domain: '${platform.site}', endpoint: '${platform.function('track')}api/event', captureOnLocalhost: true });
@@ -94,7 +93,7 @@ test.describe('trackers of others', () => {
       history.pushState({}, '', '/plausible/next');
     });
     await expect.poll(() => sent.filter((name) => name === 'pageview').length).toBe(2);
-    await expect // in whatever order the answers come
+    await expect // responses may arrive in any order
       .poll(() => new Set(sent))
       .toEqual(new Set(['pageview', 'Order', 'Tagged', 'engagement']));
     expect(new Set(statuses.map(String))).toEqual(new Set(['202,']));
@@ -106,10 +105,10 @@ test.describe('trackers of others', () => {
     expect([names.Order, names.Tagged]).toEqual([1, 1]);
   });
 
-  test('what Umami’s script sends from a page is counted', async ({ page }) => {
+  test('Umami’s script tracks views and events', async ({ page }) => {
     const website = await serve('');
     await page.goto(`${website.url}/umami`);
-    // As Umami 3.1 sends it; its script is not on the npm registry.
+    // The request of Umami 3.1, whose script is not on the npm registry.
     const answers = await page.evaluate(
       async ({ endpoint, site }) => {
         let cache: string | undefined;
@@ -153,7 +152,7 @@ test.describe('trackers of others', () => {
     expect((await counted('event:name', 'events'))['Umami event']).toBe(1);
   });
 
-  test('the Node.js library of Segment counts in the name of clients', async () => {
+  test('Segment’s Node.js library tracks on behalf of clients', async () => {
     const track = new URL(platform.function('track'));
     const analytics = new Analytics({
       writeKey: platform.site,
@@ -175,7 +174,7 @@ test.describe('trackers of others', () => {
       context,
     });
     analytics.identify({ userId: 'someone', traits: { plan: 'pro' } });
-    await analytics.closeAndFlush({ timeout: patience });
+    await analytics.closeAndFlush({ timeout: testTimeout });
     expect(failed).toEqual([]);
 
     expect((await counted('event:page', 'pageviews'))['/segment']).toBe(1);

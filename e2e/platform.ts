@@ -11,39 +11,39 @@ import { fileURLToPath } from 'node:url';
 
 import { test as base } from '@playwright/test';
 
-/** How long a test may take, in milliseconds: only one that hangs takes so long, on any machine. */
-export const patience = 30 * 60_000;
+/** The timeout of a test in milliseconds. Only a test that hangs takes this long, on any machine. */
+export const testTimeout = 30 * 60_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
 
-/** Waits for lines on a program's output, in whatever order, and returns what follows each prefix. */
+/** Waits for output lines with the prefixes, in any order, and returns the rest of each line. */
 async function lines(child: Child, prefixes: string[]): Promise<string[]> {
-  const found = new Map<string, string>();
+  const values = new Map<string, string>();
   for await (const line of createInterface({ input: child.stdout })) {
     const prefix = prefixes.find((p) => line.startsWith(p));
-    if (prefix !== undefined) found.set(prefix, line.slice(prefix.length).trim());
-    if (found.size === prefixes.length) {
+    if (prefix !== undefined) values.set(prefix, line.slice(prefix.length).trim());
+    if (values.size === prefixes.length) {
       child.stdout.resume();
-      return prefixes.map((p) => found.get(p) ?? '');
+      return prefixes.map((p) => values.get(p) ?? '');
     }
   }
-  throw new Error(`the program ended before it printed ${prefixes.join(' and ')}`);
+  throw new Error(`the program exited before it printed ${prefixes.join(' and ')}`);
 }
 
-async function stopped(child: Child): Promise<number | null> {
+async function waitForExit(child: Child): Promise<number | null> {
   if (child.exitCode !== null) return child.exitCode;
   return new Promise((resolve) => child.once('exit', resolve));
 }
 
-/** The database that the platform runs on: its own plain PostgreSQL, or TimescaleDB in WebAssembly. */
+/** The database of the platform: its own plain PostgreSQL, or TimescaleDB in WebAssembly. */
 export type Database = 'plain' | 'timescaledb';
 
-/** How requests get to the functions: see GATEWAY in infra/local; or an installation that is there. */
+/** The gateway in front of the functions, see GATEWAY in infra/local; or an existing installation. */
 export type Gateway = 'direct' | 'openfaas' | 'given';
 
-/** What a project of the tests says. */
+/** The options of a test project. */
 export interface Options {
   gateway: Gateway;
 }
@@ -52,20 +52,20 @@ export const test = base.extend<object, Options>({
   gateway: ['direct', { option: true, scope: 'worker' }],
 });
 
-/** What the query function answers. */
-export interface Answer {
+/** The response of the query function. */
+export interface QueryResult {
   results: { dimensions: string[]; metrics: number[] }[];
 }
 
 /**
- * The whole platform, as `make run` starts it, with its data in a temporary folder; or the
- * one at OPENFAAS_URL, whose owner's token is ADMIN_TOKEN, with a site that is there as long.
+ * The whole platform, as `make run` starts it, with its data in a temporary directory; or the
+ * installation at OPENFAAS_URL, with the owner token ADMIN_TOKEN and a temporary site.
  */
 export class Platform {
   private constructor(
     readonly dashboard: string,
     readonly token: string,
-    /** The site to send events of. */
+    /** The site of the events. */
     readonly site: string,
     private readonly end: () => Promise<number | null>,
   ) {}
@@ -92,10 +92,10 @@ export class Platform {
     const [dashboard = '', token = ''] = await lines(child, ['dashboard:', 'token:']);
     return new Platform(dashboard, token, 'localhost', async () => {
       child.kill('SIGTERM');
-      const code = await stopped(child);
+      const code = await waitForExit(child);
       if (timescale) {
         timescale.stdin.end();
-        await stopped(timescale);
+        await waitForExit(timescale);
       }
       await rm(data, { recursive: true, force: true });
       return code;
@@ -108,35 +108,42 @@ export class Platform {
     const site = `e2e-${randomUUID()}.example`;
     const dashboard = new URL(`/function/dashboard/?site=${site}`, OPENFAAS_URL).href;
     const platform = new Platform(dashboard, ADMIN_TOKEN, site, async () => {
-      await platform.ask('DELETE', `${platform.function('admin')}v1/sites/${site}?confirm=${site}`);
+      await platform.request(
+        'DELETE',
+        `${platform.function('admin')}v1/sites/${site}?confirm=${site}`,
+      );
       return 0;
     });
-    await platform.ask('POST', `${platform.function('admin')}v1/sites`, {
+    await platform.request('POST', `${platform.function('admin')}v1/sites`, {
       domain: site,
       timezone: 'UTC',
     });
     return platform;
   }
 
-  /** The address of a function, with a slash at its end. */
+  /** The URL of a function, with a trailing slash. */
   function(name: string): string {
     return new URL(`../${name}/`, this.dashboard).href;
   }
 
-  /** Asks the query function, as the owner. */
-  async query(body: unknown): Promise<Answer> {
-    return (await this.ask('POST', `${this.function('query')}api/v2/query`, body)) as Answer;
+  /** Runs a query as the owner. */
+  async query(body: unknown): Promise<QueryResult> {
+    return (await this.request(
+      'POST',
+      `${this.function('query')}api/v2/query`,
+      body,
+    )) as QueryResult;
   }
 
-  /** Stores what is queued now, and returns what was done. */
+  /** Stores the queued events, and returns the result. */
   async aggregate(): Promise<{ events: number; backlog: number }> {
-    return (await this.ask('POST', this.function('aggregate'), {})) as {
+    return (await this.request('POST', this.function('aggregate'), {})) as {
       events: number;
       backlog: number;
     };
   }
 
-  /** The version of TimescaleDB that the platform runs on, '' on plain PostgreSQL. */
+  /** The version of TimescaleDB, or '' on plain PostgreSQL. */
   async timescaledb(): Promise<string> {
     const response = await fetch(`${this.function('admin')}v1/status`, {
       headers: { authorization: `Bearer ${this.token}` },
@@ -145,7 +152,7 @@ export class Platform {
     return database.timescaledb;
   }
 
-  private async ask(method: string, url: string, body?: unknown): Promise<unknown> {
+  private async request(method: string, url: string, body?: unknown): Promise<unknown> {
     const response = await fetch(url, {
       method,
       headers: { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' },
@@ -156,13 +163,13 @@ export class Platform {
     return text === '' ? undefined : JSON.parse(text);
   }
 
-  /** Stops the platform as Ctrl-C does and returns its exit code. */
+  /** Stops the platform as Ctrl-C does, and returns its exit code. */
   async stop(): Promise<number | null> {
     return this.end();
   }
 }
 
-/** A website of three pages that carry the tracker. */
+/** A website of three pages with the tracker. */
 export class Website {
   private constructor(
     readonly url: string,

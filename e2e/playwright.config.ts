@@ -1,18 +1,18 @@
 import { defineConfig } from '@playwright/test';
 
-import { patience, type Options } from './platform.js';
+import { testTimeout, type Options } from './platform.js';
 
-// One real browser, Debian's Chromium unless CHROMIUM names another, on the whole
-// platform as `make run` starts it: as it is, and behind a gateway that does to requests
-// what OpenFaaS does; or, where OPENFAAS_URL says so, on one that runs there.
-// Gateways don't see what database it is.
+// Tests in Chromium (Debian's, or the program in CHROMIUM) with the whole platform as `make run`
+// starts it: with its own gateway, and with one that treats requests as OpenFaaS does. If
+// OPENFAAS_URL is set, they run on that installation instead. The tests of a database need only
+// one gateway.
 const given = process.env.OPENFAAS_URL !== undefined;
 
 export default defineConfig<object, Options>({
   testDir: '.',
   outputDir: '../test-results',
-  timeout: patience,
-  expect: { timeout: patience / 6 },
+  timeout: testTimeout,
+  expect: { timeout: testTimeout / 6 },
   fullyParallel: false,
   workers: 1,
   forbidOnly: true,
@@ -25,7 +25,7 @@ export default defineConfig<object, Options>({
       ],
   use: {
     viewport: { width: 1440, height: 1000 },
-    // A headless browser says so in its user agent, and is rightly taken for a program.
+    // The default user agent of a headless browser would count as a bot's.
     userAgent:
       'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36',
     trace: 'retain-on-failure',

@@ -3,10 +3,10 @@ import { type AddressInfo } from 'node:net';
 
 import { expect, type Page, type Request } from '@playwright/test';
 
-import { patience, Platform, test as base } from './platform.js';
+import { testTimeout, Platform, test as base } from './platform.js';
 
-/** An event as the script sends it. */
-interface Sent {
+/** An event that the script sends. */
+interface SentEvent {
   id: string;
   site: string;
   type: string;
@@ -23,27 +23,27 @@ interface Sent {
   scroll?: number;
 }
 
-const sentBy = (request: Request) => JSON.parse(request.postData() ?? '{}') as Sent;
+const sentBy = (request: Request) => JSON.parse(request.postData() ?? '{}') as SentEvent;
 const isEvent = (request: Request) =>
   request.method() === 'POST' && request.url().includes('/function/track/');
 
 /**
- * Gathers what track takes from a page; what it refuses fails the test. The browser does not
- * tell of answers to a page that was left: wait for its events before that.
+ * Collects the events of a page that track accepts. A rejected event fails the test. The browser
+ * reports no responses of a page after leaving it, so wait for its events before.
  */
 class Events {
-  readonly all: Sent[] = [];
-  readonly refused: string[] = [];
+  readonly all: SentEvent[] = [];
+  readonly rejected: string[] = [];
 
   constructor(page: Page) {
     page.context().on('response', (response) => {
       if (!isEvent(response.request())) return;
       if (response.status() === 202) this.all.push(sentBy(response.request()));
-      else this.refused.push(`${response.status()} ${response.request().postData() ?? ''}`);
+      else this.rejected.push(`${response.status()} ${response.request().postData() ?? ''}`);
     });
   }
 
-  of(type: string, name?: string): Sent[] {
+  of(type: string, name?: string): SentEvent[] {
     return this.all.filter((e) => e.type === type && e.name === name);
   }
 
@@ -51,15 +51,15 @@ class Events {
     return this.all.filter((e) => e.type === type).map((e) => new URL(e.url).pathname);
   }
 
-  /** Waits until as many events of a type have arrived, and returns them. */
-  async wait(n: number, type: string, name?: string): Promise<Sent[]> {
+  /** Waits until n events of a type have arrived, and returns them. */
+  async wait(n: number, type: string, name?: string): Promise<SentEvent[]> {
     await expect.poll(() => this.of(type, name).length).toBe(n);
-    expect(this.refused).toEqual([]);
+    expect(this.rejected).toEqual([]);
     return this.of(type, name);
   }
 }
 
-/** A website whose pages carry the script as the path's first part says: /outbound.forms/page. */
+/** A website whose paths begin with the extensions of the script: /outbound.forms/page. */
 class Site {
   url = '';
   private readonly server: Server;
@@ -115,7 +115,7 @@ const test = base.extend<{ events: Events }, { platform: Platform; site: Site }>
       await use(platform);
       expect(await platform.stop()).toBe(0);
     },
-    { scope: 'worker', timeout: patience },
+    { scope: 'worker', timeout: testTimeout },
   ],
   site: [
     async ({ platform }, use) => {
@@ -128,11 +128,11 @@ const test = base.extend<{ events: Events }, { platform: Platform; site: Site }>
   events: async ({ page }, use) => {
     const events = new Events(page);
     await use(events);
-    expect(events.refused).toEqual([]);
+    expect(events.rejected).toEqual([]);
   },
 });
 
-/** Hides the page as another tab in front of it does. */
+/** Hides the page as if another tab were opened. */
 async function hide(page: Page): Promise<void> {
   await page.evaluate(() => {
     Object.defineProperty(document, 'hidden', { value: true, configurable: true });
@@ -140,7 +140,7 @@ async function hide(page: Page): Promise<void> {
   });
 }
 
-test('a view says what page it is of', async ({ page, platform, site, events }) => {
+test('a view has the page and its attributes', async ({ page, platform, site, events }) => {
   const began = Date.now();
   await page.goto(`${site.url}/core/first?utm_source=letter#part`);
   const [view] = await events.wait(1, 'view');
@@ -162,14 +162,14 @@ test('a view says what page it is of', async ({ page, platform, site, events }) 
   expect(made).toBeLessThanOrEqual(Date.now());
 });
 
-test('events carry the tag of the page', async ({ page, site, events }) => {
+test('events have the tag of the page', async ({ page, site, events }) => {
   await page.goto(`${site.url}/core/first?tag=b`);
   const [view] = await events.wait(1, 'view');
   expect(view?.tag).toBe('b');
 });
 
-test('pages inside a page are views when the path changes', async ({ page, site, events }) => {
-  // Each view is waited for: those of one moment may arrive in any order.
+test('a change of the path is a view', async ({ page, site, events }) => {
+  // Wait for each view, since concurrent ones may arrive in any order.
   await page.goto(`${site.url}/core/first`);
   await events.wait(1, 'view');
   await page.evaluate(() => {
@@ -189,11 +189,7 @@ test('pages inside a page are views when the path changes', async ({ page, site,
   expect(events.all[1]?.referrer).toBe(`${site.url}/core/first`);
 });
 
-test('events say that the visitor agrees from when the page says so', async ({
-  page,
-  site,
-  events,
-}) => {
+test('events have consent once the page sets data-consent', async ({ page, site, events }) => {
   await page.goto(`${site.url}/core/first`);
   await events.wait(1, 'view');
   await page.evaluate(() => {
@@ -203,7 +199,7 @@ test('events say that the visitor agrees from when the page says so', async ({
   expect((await events.wait(2, 'view')).map((e) => e.consent)).toEqual([false, true]);
 });
 
-test('routes behind # are pages when data-hash asks for it', async ({ page, site, events }) => {
+test('with data-hash, routes after # are pages', async ({ page, site, events }) => {
   await page.goto(`${site.url}/core/app?hash`);
   await page.click('#route');
   await events.wait(2, 'view');
@@ -211,7 +207,7 @@ test('routes behind # are pages when data-hash asks for it', async ({ page, site
   expect(JSON.stringify(events.all)).not.toContain('secret');
 });
 
-test('custom events wait until the script is there', async ({ page, site, events }) => {
+test('custom events are queued until the script is loaded', async ({ page, site, events }) => {
   await page.goto(`${site.url}/core/first?queue`);
   const [early] = await events.wait(1, 'conversion', 'Early');
   expect(early?.props).toEqual({ plan: 'free' });
@@ -226,7 +222,7 @@ test('custom events wait until the script is there', async ({ page, site, events
   await events.wait(1, 'funnel_step', 'Paid');
 });
 
-test('a click on what is marked is an event', async ({ page, site, events }) => {
+test('a click on a marked element is an event', async ({ page, site, events }) => {
   await page.goto(`${site.url}/core/first`);
   await page.click('#marked');
   const [click] = await events.wait(1, 'click', 'Upgrade');
@@ -237,7 +233,7 @@ for (const [name, value] of [
   ['doNotTrack', '1'],
   ['globalPrivacyControl', true],
 ] as const)
-  test(`nothing is sent with ${name}`, async ({ page, site }) => {
+  test(`sends nothing with ${name}`, async ({ page, site }) => {
     await page.addInitScript(([name, value]) => Object.defineProperty(navigator, name, { value }), [
       name,
       value,
@@ -252,7 +248,7 @@ for (const [name, value] of [
     expect(sent).toEqual([]);
   });
 
-test('an event is sent again as the same event when track asks for it', async ({ page, site }) => {
+test('a retry after Retry-After sends the same event', async ({ page, site }) => {
   const tries: { at: number; id: string }[] = [];
   await page.route('**/function/track/', async (route) => {
     tries.push({ at: Date.now(), id: sentBy(route.request()).id });
@@ -278,13 +274,8 @@ test('an event is sent again as the same event when track asks for it', async ({
   expect((tries[2]?.at ?? 0) - (tries[1]?.at ?? 0)).toBeGreaterThanOrEqual(2900);
 });
 
-// Chromium decides whether it does make the page ahead of time; the test after this one
-// leaves it no choice.
-test('a page that is made ahead of time is viewed when it is shown', async ({
-  page,
-  site,
-  events,
-}) => {
+// Chromium may decide not to prerender the page; the next test does not depend on that.
+test('a prerendered page is viewed when it is shown', async ({ page, site, events }) => {
   await page.goto(`${site.url}/core/first?prerender`);
   await events.wait(1, 'view');
   await page.waitForLoadState('networkidle');
@@ -293,7 +284,7 @@ test('a page that is made ahead of time is viewed when it is shown', async ({
   await expect.poll(() => events.paths()).toEqual(['/core/first', '/core/ahead']);
 });
 
-test('before prerenderingchange nothing is sent', async ({ page, site, events }) => {
+test('sends nothing before prerenderingchange', async ({ page, site, events }) => {
   await page.addInitScript(() =>
     Object.defineProperty(document, 'prerendering', { value: true, configurable: true }),
   );
@@ -307,8 +298,8 @@ test('before prerenderingchange nothing is sent', async ({ page, site, events })
   await events.wait(1, 'conversion', 'Early');
 });
 
-// Playwright starts Chromium without that cache, so its event is made here.
-test('a page that comes back from the cache of the browser is viewed again', async ({
+// Playwright disables the back/forward cache, so the test dispatches its event.
+test('a page restored from the back/forward cache is viewed again', async ({
   page,
   site,
   events,
@@ -341,14 +332,14 @@ test('downloads: a click on a link to a file', async ({ page, site, events }) =>
   ]);
 });
 
-test('forms: where a form goes, not what it holds', async ({ page, site, events }) => {
+test('forms: the action of a form without its fields', async ({ page, site, events }) => {
   await page.goto(`${site.url}/forms/first`);
   await page.click('#submit');
   const [submission] = await events.wait(1, 'conversion', 'Form: Submission');
   expect(submission?.props).toEqual({ path: '/signup' });
 });
 
-test('404: a page that is not there', async ({ page, site, events }) => {
+test('404: a missing page', async ({ page, site, events }) => {
   await page.goto(`${site.url}/404/first`);
   await events.wait(1, 'view');
   await page.goto(`${site.url}/404/missing`);
@@ -357,7 +348,7 @@ test('404: a page that is not there', async ({ page, site, events }) => {
   expect(await events.wait(2, 'view')).toHaveLength(2);
 });
 
-test('engagement: how long and how far a page was read', async ({ page, site, events }) => {
+test('engagement: time and scroll depth', async ({ page, site, events }) => {
   const began = Date.now();
   await page.goto(`${site.url}/engagement/first`);
   await page.evaluate(() => {
@@ -375,11 +366,11 @@ test('engagement: how long and how far a page was read', async ({ page, site, ev
   await hide(page);
   const [, second] = await events.wait(2, 'engagement');
   expect(second?.url).toBe(`${site.url}/engagement/second`);
-  await page.goto('about:blank'); // hidden before: nothing more to tell
+  await page.goto('about:blank'); // it was hidden before, so nothing is left to send
   expect(events.of('engagement')).toHaveLength(2);
 });
 
-test('vitals: once, when the page is hidden', async ({ page, site, events }) => {
+test('vitals: sent once, when the page is hidden', async ({ page, site, events }) => {
   await page.goto(`${site.url}/vitals/first`);
   await page.evaluate(
     () =>
@@ -387,7 +378,7 @@ test('vitals: once, when the page is hidden', async ({ page, site, events }) => 
         const observer = new PerformanceObserver(() => {
           resolve();
         });
-        observer.observe({ type: 'largest-contentful-paint', buffered: true }); // none comes after a click
+        observer.observe({ type: 'largest-contentful-paint', buffered: true }); // none is reported after a click
       }),
   );
   await page.click('#marked');

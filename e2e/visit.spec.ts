@@ -4,7 +4,7 @@ import { Platform, test, Website, type Database } from './platform.js';
 
 const agent = 'Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0';
 
-/** Resolves when the browser has been told that an event is safe. */
+/** Performs an action, and resolves when track has accepted its event. */
 async function accepted(page: Page, act: () => Promise<unknown>): Promise<void> {
   const [response] = await Promise.all([
     page.waitForResponse(
@@ -33,7 +33,7 @@ for (const database of ['plain', 'timescaledb'] satisfies Database[]) {
       expect(await platform.stop()).toBe(0);
     });
 
-    test('a visit in a real browser becomes numbers on the dashboard', async ({ page }) => {
+    test('the dashboard shows a visit in a real browser', async ({ page }) => {
       await accepted(page, () => page.goto(`${website.url}/`));
       await accepted(page, () => page.click('#pricing'));
       await accepted(page, () => page.click('#about'));
@@ -54,7 +54,7 @@ for (const database of ['plain', 'timescaledb'] satisfies Database[]) {
           .getByTestId(`report-${report}`)
           .getByTestId('row')
           .evaluateAll((all) => all.map((row) => [row.dataset.label, row.dataset.value]));
-      // Each report is asked for by itself, and may be of a moment before.
+      // Each report has its own request, which may be earlier than the last event.
       await expect
         .poll(async () => (await rows('pages')).sort())
         .toEqual([
@@ -74,7 +74,7 @@ for (const database of ['plain', 'timescaledb'] satisfies Database[]) {
       expect(results).toEqual([{ dimensions: [], metrics: [1, 1, 3, 4, 3] }]);
     });
 
-    test('a visitor who asks not to be tracked is not', async ({ browser }) => {
+    test('a visitor who asks not to be tracked is not tracked', async ({ browser }) => {
       for (const header of ['DNT', 'Sec-GPC']) {
         const response = await fetch(platform.function('track'), {
           method: 'POST',

@@ -150,7 +150,7 @@ func (o *options) build(ctx context.Context, name string, platforms []v1.Platfor
 	return m, memory, err
 }
 
-// tell says how large a program and its image are.
+// printSizes prints the sizes of a program and its image.
 func printSizes(progress io.Writer, name string, platform v1.Platform, program string, image v1.Image) error {
 	info, err := os.Stat(program)
 	if err != nil {
