@@ -89,6 +89,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err := memory.Load(ctx); errors.Is(err, queue.ErrEvicts) { // Run logs other errors
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
+	enricher.LogPlaces(ctx, env.Logger())
 	f := &function{
 		pipeline: &pipeline.Pipeline{Enricher: enricher, SubjectKey: []byte(config.SubjectKey), NewID: newID},
 		registry: registry.New(client, db, time.Now),
