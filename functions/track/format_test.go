@@ -154,7 +154,7 @@ func TestPixel(t *testing.T) {
 	}{
 		"page from Referer": {"?site=example.com", []string{"Referer", "https://example.com/a"}, "accepted"},
 		"refused":           {"?site=example.com", []string{"Sec-GPC", "1"}, "dropped: consent"},
-		"no site":           {"?url=https://example.com/", nil, "refused: site: say which site the event belongs to: its domain or its public id"},
+		"no site":           {"?url=https://example.com/", nil, "refused: site: name the site of the event: its domain or its public id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

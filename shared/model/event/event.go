@@ -24,7 +24,7 @@ const (
 )
 
 // Counts reports whether events of the type are counted. An engagement is not: it only
-// says how long a page was read.
+// measures how long a page was read.
 func (t Type) Counts() bool { return t != Engagement }
 
 // typeNames lists the names of all types, for messages.

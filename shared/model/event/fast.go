@@ -9,9 +9,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// decodeFast decodes an event that is written as nearly all are: texts without escapes,
-// numbers without exponents, no rare members. It reports false for any other, which the
-// strict decoder reads or refuses. The two must never read an event differently.
+// decodeFast decodes an event in the usual form: strings without escapes, numbers without
+// exponents, no rare members. It reports false for any other, which is left to the strict
+// decoder. The two must never decode an event differently.
 func decodeFast(data []byte) (in Input, ok bool) {
 	r := fastReader{rest: string(data)} // all texts are parts of it
 	seen := make([]string, 0, 16)
@@ -51,7 +51,7 @@ func (r *fastReader) skip(c byte) bool {
 	return true
 }
 
-// must skips a byte that has to be there.
+// must skips a byte, and fails if it is not there.
 func (r *fastReader) must(c byte) {
 	if !r.skip(c) {
 		r.failed = true

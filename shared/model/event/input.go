@@ -84,7 +84,7 @@ func (in *Input) Validate(now time.Time) (Valid, error) {
 	in.copyTo(e)
 
 	if in.Site == "" {
-		return v, invalid("site", validation.CodeRequired, "say which site the event belongs to: its domain or its public id")
+		return v, invalid("site", validation.CodeRequired, "name the site of the event: its domain or its public id")
 	}
 	var ok bool
 	if e.Type, ok = ParseType(in.Type); !ok {
@@ -210,7 +210,7 @@ func (in *Input) value(e *Event) error {
 		}
 	case jsontext.KindNumber:
 	case jsontext.KindInvalid:
-		return invalid("value.amount", validation.CodeRequired, "say how much, e.g. 12.5")
+		return invalid("value.amount", validation.CodeRequired, "is required, e.g. 12.5")
 	default:
 		return invalid("value.amount", validation.CodeWrongType, "must be a number or a decimal string")
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Expression returns a regular expression that matches what any of the patterns matches as
-// a whole. Package regexp and PostgreSQL read it in the same way.
+// Expression returns a regular expression that matches a text if any of the patterns matches
+// the whole text. It has the same meaning in package regexp and in PostgreSQL.
 func Expression(patterns ...string) string {
 	quoted := make([]string, len(patterns))
 	for i, pattern := range patterns {

@@ -1,9 +1,8 @@
-// Package strictjson decodes JSON objects into structs and refuses whatever the struct
-// does not declare: unknown and repeated names, wrong types, anything after the object.
-// Every error is a *validation.Error that names the field and says what would be right.
-// It never repeats a value, which may be a secret.
+// Package strictjson decodes JSON objects into structs. It rejects unknown and duplicate
+// names, wrong types, and data after the object. Every error is a *validation.Error, which
+// never contains a value, since it may be a secret.
 //
-// Decoders with rules of their own let Explain describe the errors of package json.
+// Decoders with other rules can use Explain for the errors of package json.
 package strictjson
 
 import (
@@ -18,10 +17,10 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
-// maxName is how many bytes of a client's own name an error repeats.
+// maxName is the maximum number of bytes of a client's name in an error.
 const maxName = 100
 
-// Decode reads one JSON object into the struct that into points to.
+// Decode decodes a JSON object into the struct that into points to.
 func Decode(data []byte, into any) error {
 	if strings.TrimSpace(string(data)) == "" {
 		return validation.New("", "the body is empty: send a JSON object")
@@ -41,7 +40,7 @@ func Decode(data []byte, into any) error {
 	case strings.HasPrefix(invalid.Detail, notValid):
 		invalid.Detail = "the body " + invalid.Detail
 	}
-	invalid.Code = "" // requests with a single document have one code for whatever is wrong
+	invalid.Code = "" // a request with a single document has the same code for every error
 	return invalid
 }
 
@@ -84,7 +83,7 @@ func Path(p jsontext.Pointer) string {
 	return strings.Join(parts, ".")
 }
 
-// KindName returns what people call a kind of JSON value, with its article.
+// KindName returns the name of a kind of JSON value with its article, such as "a string".
 func KindName(k jsontext.Kind) string {
 	switch k {
 	case jsontext.KindNull:
@@ -106,7 +105,7 @@ func KindName(k jsontext.Kind) string {
 
 const wholeNumber = "a whole number"
 
-// typeName returns what people call the JSON that a Go type is read from.
+// typeName returns the name of the JSON values of a Go type.
 func typeName(t reflect.Type) string {
 	if t == nil {
 		return "something else"
@@ -131,7 +130,7 @@ func typeName(t reflect.Type) string {
 	}
 }
 
-// memberNames lists the names that the object at a pointer may have.
+// memberNames returns the names that the object at a pointer may have.
 func memberNames(into any, at jsontext.Pointer) []string {
 	t := reflect.TypeOf(into).Elem()
 	for token := range at.Tokens() {

@@ -1,4 +1,4 @@
-// Package visit holds the one idea of the platform: a visitor-day is a pure function of its
+// Package visit implements the core idea of the platform: a visitor-day is a pure function of its
 // events. Fold turns the events of one visitor on one local day of a site into visits, and
 // Rollups adds up what visitor-days contribute.
 //
