@@ -84,12 +84,11 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	enricher.LogPlaces(ctx, env.Logger()) // only now: a wrong configuration is reported in one line
 	memory := queue.NewMemoryGuard(client, config.MemoryLimit)
 	if err := memory.Load(ctx); errors.Is(err, queue.ErrEvicts) { // Run logs other errors
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
-	enricher.LogPlaces(ctx, env.Logger())
+	enricher.LogPlaces(ctx, env.Logger()) // only now: a wrong configuration is reported in one line
 	f := &function{
 		pipeline: &pipeline.Pipeline{Enricher: enricher, SubjectKey: []byte(config.SubjectKey), NewID: newID},
 		registry: registry.New(client, db, time.Now),
