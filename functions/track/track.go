@@ -279,7 +279,7 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 				name := batch.Name(&validation.Error{Field: "props." + key}).Field
 				out.Warnings = append(out.Warnings, warning{i, name, "omitted: its name suggests personal data"})
 			}
-			for _, path := range sent.LeftOut {
+			for _, path := range sent.Omitted {
 				out.Warnings = append(out.Warnings, warning{i, path, "omitted: a property must be a string, a number or a boolean"})
 			}
 			accepted.Add(&result.Event)

@@ -123,7 +123,7 @@ func (p *plausible) event() (e Event, err error) {
 	if err != nil {
 		return e, err
 	}
-	in.Props, e.LeftOut = properties("props", props)
+	in.Props, e.Omitted = properties("props", props)
 	takeConsent(in)
 	for key, value := range in.Props {
 		if s, err := text("", value); err == nil && strings.TrimSpace(s) == "" {

@@ -160,7 +160,7 @@ func readSegment(r Request, data []byte, batch segmentBatch, messageType string)
 
 func (m *segment) read(r Request, e *Event) (err error) {
 	in, c := &e.Input, m.Context
-	in.Props, e.LeftOut = properties("properties", m.Properties)
+	in.Props, e.Omitted = properties("properties", m.Properties)
 	takeConsent(in)
 	in.URL, in.Referrer, in.Title = c.Page.URL, c.Page.Referrer, c.Page.Title
 	if m.Type == "page" {

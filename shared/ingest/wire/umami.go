@@ -101,7 +101,7 @@ func (u *umami) event(subjects bool) (e Event) {
 		Language: p.Language, Screen: p.Screen, Tag: cut(p.Tag, event.MaxTag),
 	}
 	in := &e.Input
-	in.Props, e.LeftOut = properties("payload.data", p.Data)
+	in.Props, e.Omitted = properties("payload.data", p.Data)
 	takeConsent(in)
 	switch u.Type {
 	case "event":
@@ -115,7 +115,7 @@ func (u *umami) event(subjects bool) (e Event) {
 		in.Type, in.Name, in.Passive = event.Conversion.String(), "identify", true
 	case "performance":
 		in.Type, in.Name, in.Passive = event.Conversion.String(), "performance", true
-		in.Props, e.LeftOut = properties("payload", map[string]jsontext.Value{
+		in.Props, e.Omitted = properties("payload", map[string]jsontext.Value{
 			"lcp": first(p.LCP), "inp": first(p.INP), "cls": first(p.CLS), "fcp": first(p.FCP), "ttfb": first(p.TTFB), "duration": first(p.Duration),
 		})
 	default:

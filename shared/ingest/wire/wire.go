@@ -37,7 +37,7 @@ type Event struct {
 	Ignored   string     // reason to ignore the event although it is valid, or ""
 	Address   netip.Addr // address of the client that a server reports for; the zero Addr means the sender's
 	UserAgent string     // user agent of that client; "" means the sender's
-	LeftOut   []string   // paths of the fields that events can't hold, with the tracker's names
+	Omitted   []string   // paths of the fields that events can't hold, with the tracker's names
 }
 
 // Unsupported is the reason to ignore a message that is not an event.
@@ -167,7 +167,7 @@ func takeConsent(in *event.Input) {
 
 // properties returns the values of an object that properties can hold, and the paths of
 // the values that they can't.
-func properties(field string, all map[string]jsontext.Value) (props map[string]jsontext.Value, leftOut []string) {
+func properties(field string, all map[string]jsontext.Value) (props map[string]jsontext.Value, omitted []string) {
 	for key, value := range all {
 		switch value.Kind() {
 		case jsontext.KindString, jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse:
@@ -177,8 +177,8 @@ func properties(field string, all map[string]jsontext.Value) (props map[string]j
 			props[key] = value
 		case jsontext.KindNull:
 		default:
-			leftOut = append(leftOut, field+"."+strings.ToValidUTF8(cut(key, event.MaxKey), "?"))
+			omitted = append(omitted, field+"."+strings.ToValidUTF8(cut(key, event.MaxKey), "?"))
 		}
 	}
-	return props, leftOut
+	return props, omitted
 }
