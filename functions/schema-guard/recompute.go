@@ -16,43 +16,43 @@ import (
 )
 
 const (
-	// maxBody is how many bytes a request may have.
+	// maxBody is the maximum size of a request body in bytes.
 	maxBody = 64 << 10
-	// maxDays is how many days one request may name.
+	// maxDays is the maximum number of days in a request.
 	maxDays = 31
 )
 
-// wanted is the body of a request to count days again.
-type wanted struct {
+// recomputeRequest is the body of a request to recompute days.
+type recomputeRequest struct {
 	Site    string `json:"site"` // domain or public id
 	From    string `json:"from"` // YYYY-MM-DD
-	To      string `json:"to"`   // YYYY-MM-DD; from, when left out
+	To      string `json:"to"`   // YYYY-MM-DD; by default from
 	Replace bool   `json:"replace"`
 }
 
-// days reads which days are wanted.
-func (b *wanted) days() (first, last event.Day, err error) {
-	if first, last, err = recompute.ParseDays(b.From, b.To); err != nil {
+// days returns the first and the last day of the request.
+func (r *recomputeRequest) days() (first, last event.Day, err error) {
+	if first, last, err = recompute.ParseDays(r.From, r.To); err != nil {
 		return first, last, err
 	}
 	if last-first >= maxDays {
-		return first, last, problem.Invalid("to", fmt.Sprintf("at most %d days can be counted again at once", maxDays))
+		return first, last, problem.Invalid("to", fmt.Sprintf("a request can recompute at most %d days", maxDays))
 	}
 	return first, last, nil
 }
 
-// recounted is the answer.
-type recounted struct {
+// recomputeResponse is the answer.
+type recomputeResponse struct {
 	Days []recompute.Report `json:"days"`
-	Next string             `json:"next,omitempty"` // the time was up: ask again from this day on
+	Next string             `json:"next,omitempty"` // the day to continue from, if time ran out
 }
 
 // recompute answers POST /v1/recompute.
 func (f *function) recompute(w http.ResponseWriter, r *http.Request) {
-	var body wanted
-	answer, err := recounted{}, jsonhttp.Read(w, r, maxBody, &body)
+	var body recomputeRequest
+	answer, err := recomputeResponse{}, jsonhttp.Read(w, r, maxBody, &body)
 	if err == nil {
-		answer, err = f.recount(r.Context(), body)
+		answer, err = f.recomputeDays(r.Context(), body)
 	}
 	if err == nil {
 		err = jsonhttp.Write(w, http.StatusOK, answer)
@@ -62,9 +62,9 @@ func (f *function) recompute(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// recount counts days again for as long as a run may take.
-func (f *function) recount(ctx context.Context, body wanted) (recounted, error) {
-	answer := recounted{Days: []recompute.Report{}}
+// recomputeDays recomputes days until the deadline of a run.
+func (f *function) recomputeDays(ctx context.Context, body recomputeRequest) (recomputeResponse, error) {
+	answer := recomputeResponse{Days: []recompute.Report{}}
 	site, err := access.Site(ctx, f.db, "site", body.Site)
 	if err != nil {
 		return answer, err
@@ -76,25 +76,25 @@ func (f *function) recount(ctx context.Context, body wanted) (recounted, error) 
 	ctx, cancel := context.WithTimeout(ctx, f.deadline)
 	defer cancel()
 	for day := first; day <= last; day++ {
-		if day > first && !f.half(ctx) {
+		if day > first && !f.timeLeft(ctx) {
 			answer.Next = day.String()
 			return answer, nil
 		}
 		report, err := recompute.DayOnRequest(ctx, f.db, site, day, body.Replace, time.Now())
 		switch {
 		case errors.Is(err, sites.ErrNoSite):
-			return answer, problem.New(http.StatusNotFound, "site_unknown", "the site has been deleted meanwhile")
+			return answer, problem.New(http.StatusNotFound, "site_unknown", "the site was deleted in the meantime")
 		case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && day > first:
 			answer.Next = day.String()
 			return answer, nil
 		case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
 			return answer, problem.New(http.StatusGatewayTimeout, "day_too_large",
-				"the day takes longer than a run may (SCHEMA_GUARD_DEADLINE): count it again with the command `analytics recompute`")
+				"recomputing the day takes longer than a run (SCHEMA_GUARD_DEADLINE): use the command `analytics recompute`")
 		case err != nil:
 			return answer, err
 		}
 		if report.Replaced {
-			f.log.InfoContext(ctx, "stored numbers were put right", "site", site.PublicID, "day", report.Day, "visits", report.Visits, "rollups", report.Rollups)
+			f.log.InfoContext(ctx, "repaired stored numbers", "site", site.PublicID, "day", report.Day, "visits", report.Visits, "rollups", report.Rollups)
 		}
 		answer.Days = append(answer.Days, report)
 	}

@@ -24,7 +24,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// guard is the function on a database of its own, with two sites.
+// guard is the function with its own database and two sites.
 type guard struct {
 	handler http.Handler
 	db      *pgxpool.Pool
@@ -55,8 +55,8 @@ func install(t *testing.T, deadline string) *guard {
 	return g
 }
 
-// ask sends a request and reads the document of the answer, if it is one.
-func (g *guard) ask(t *testing.T, method, path, key, body string) (status int, answer map[string]any, text string) {
+// send sends a request and decodes the answer if it is JSON.
+func (g *guard) send(t *testing.T, method, path, key, body string) (status int, answer map[string]any, text string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	if key != "" {
@@ -72,8 +72,8 @@ func (g *guard) ask(t *testing.T, method, path, key, body string) (status int, a
 	return w.Code, answer, w.Body.String()
 }
 
-// keep stores an event of a site with all that is derived from it.
-func (g *guard) keep(t *testing.T, site int32, day event.Day) {
+// addEvent stores an event of a site and everything derived from it.
+func (g *guard) addEvent(t *testing.T, site int32, day event.Day) {
 	t.Helper()
 	e := event.Event{ID: uuid.New(), Site: site, Time: day.Date().Add(12 * time.Hour), Day: day, Visitor: int64(day), Type: event.View, Page: "/"}
 	visits := visit.Fold([]*event.Event{&e})
@@ -104,8 +104,8 @@ func TestRecompute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.keep(t, 1, day)
-	g.keep(t, 1, day+1)
+	g.addEvent(t, 1, day)
+	g.addEvent(t, 1, day+1)
 	g.exec(t, `DELETE FROM visits WHERE day = $1`, day.Date())
 
 	body := `{"site":"one.example","from":"2026-03-01","to":"2026-03-02"%s}`
@@ -113,7 +113,7 @@ func TestRecompute(t *testing.T) {
 		replace           string
 		missing, replaced any
 	}{{"", 1., false}, {`,"replace":false`, 1., false}, {`,"replace":true`, 1., true}, {`,"replace":true`, 0., false}} {
-		status, answer, text := g.ask(t, "POST", "/v1/recompute", token, fmt.Sprintf(body, step.replace))
+		status, answer, text := g.send(t, "POST", "/v1/recompute", token, fmt.Sprintf(body, step.replace))
 		days, _ := answer["days"].([]any)
 		if status != http.StatusOK || len(days) != 2 || answer["next"] != nil {
 			t.Fatalf("status %d, %s", status, text)
@@ -127,7 +127,7 @@ func TestRecompute(t *testing.T) {
 	oracle.Agrees(t, g.db)
 }
 
-func TestRecomputeRefuses(t *testing.T) {
+func TestRecomputeErrors(t *testing.T) {
 	t.Parallel()
 	g := install(t, "1h")
 	key := func(scope sites.Scope, visible ...int32) string {
@@ -144,64 +144,64 @@ func TestRecomputeRefuses(t *testing.T) {
 		code              string
 		field             any
 	}{
-		"nobody":                  {"POST", "", good, 401, "unauthorized", nil},
-		"a key for reports":       {"POST", key(sites.ScopeQuery), good, 403, "forbidden", nil},
-		"a key for the other":     {"POST", key(sites.ScopeAdmin, 2), good, 403, "forbidden", "site"},
-		"another method":          {"GET", token, "", 405, "method_not_allowed", nil},
-		"no site":                 {"POST", token, `{"from":"2026-03-01"}`, 404, "site_unknown", "site"},
-		"a site that is none":     {"POST", token, `{"site":"no.example","from":"2026-03-01"}`, 404, "site_unknown", "site"},
-		"no day":                  {"POST", token, `{"site":"one.example"}`, 400, "invalid", "from"},
-		"a day that is none":      {"POST", token, `{"site":"one.example","from":"2026-02-30"}`, 400, "invalid", "from"},
-		"a last day that is none": {"POST", token, `{"site":"one.example","from":"2026-03-01","to":"tomorrow"}`, 400, "invalid", "to"},
-		"the wrong way round":     {"POST", token, `{"site":"one.example","from":"2026-03-02","to":"2026-03-01"}`, 400, "invalid", "to"},
-		"too many days":           {"POST", token, `{"site":"one.example","from":"2026-03-01","to":"2026-04-01"}`, 400, "invalid", "to"},
-		"replace as text":         {"POST", token, `{"site":"one.example","from":"2026-03-01","replace":"yes"}`, 400, "invalid", "replace"},
-		"an unknown field":        {"POST", token, `{"site":"one.example","from":"2026-03-01","dry":true}`, 400, "invalid", "dry"},
-		"nothing":                 {"POST", token, ``, 400, "invalid", nil},
+		"no credentials":        {"POST", "", good, 401, "unauthorized", nil},
+		"query key":             {"POST", key(sites.ScopeQuery), good, 403, "forbidden", nil},
+		"key of the other site": {"POST", key(sites.ScopeAdmin, 2), good, 403, "forbidden", "site"},
+		"wrong method":          {"GET", token, "", 405, "method_not_allowed", nil},
+		"no site":               {"POST", token, `{"from":"2026-03-01"}`, 404, "site_unknown", "site"},
+		"unknown site":          {"POST", token, `{"site":"no.example","from":"2026-03-01"}`, 404, "site_unknown", "site"},
+		"no day":                {"POST", token, `{"site":"one.example"}`, 400, "invalid", "from"},
+		"invalid day":           {"POST", token, `{"site":"one.example","from":"2026-02-30"}`, 400, "invalid", "from"},
+		"invalid last day":      {"POST", token, `{"site":"one.example","from":"2026-03-01","to":"tomorrow"}`, 400, "invalid", "to"},
+		"to before from":        {"POST", token, `{"site":"one.example","from":"2026-03-02","to":"2026-03-01"}`, 400, "invalid", "to"},
+		"too many days":         {"POST", token, `{"site":"one.example","from":"2026-03-01","to":"2026-04-01"}`, 400, "invalid", "to"},
+		"replace as text":       {"POST", token, `{"site":"one.example","from":"2026-03-01","replace":"yes"}`, 400, "invalid", "replace"},
+		"unknown field":         {"POST", token, `{"site":"one.example","from":"2026-03-01","dry":true}`, 400, "invalid", "dry"},
+		"empty body":            {"POST", token, ``, 400, "invalid", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			status, answer, text := g.ask(t, test.method, "/v1/recompute", test.key, test.body)
+			status, answer, text := g.send(t, test.method, "/v1/recompute", test.key, test.body)
 			if status != test.status || answer["code"] != test.code || answer["field"] != test.field {
 				t.Errorf("status %d, %s; want %d, %s and field %v", status, text, test.status, test.code, test.field)
 			}
 		})
 	}
-	t.Run("what is allowed", func(t *testing.T) {
+	t.Run("admin keys", func(t *testing.T) {
 		t.Parallel()
 		for _, secret := range []string{key(sites.ScopeAdmin), key(sites.ScopeAdmin, 1)} {
-			if status, _, text := g.ask(t, "POST", "/v1/recompute", secret, `{"site":"one.example","from":"2026-03-01","to":"2026-03-31"}`); status != http.StatusOK {
+			if status, _, text := g.send(t, "POST", "/v1/recompute", secret, `{"site":"one.example","from":"2026-03-01","to":"2026-03-31"}`); status != http.StatusOK {
 				t.Errorf("status %d, %s", status, text)
 			}
 		}
 	})
 }
 
-// TestRecomputeStopsInTime lets another transaction hold the queue, so that a day that
-// needs replacing takes as long as it may.
-func TestRecomputeStopsInTime(t *testing.T) {
+// TestRecomputeDeadline lets another transaction hold the queue, so that a day that needs a
+// repair waits until the deadline.
+func TestRecomputeDeadline(t *testing.T) {
 	t.Parallel()
 	g := install(t, "10s")
 	day, err := event.ParseDay("2026-03-01")
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.keep(t, 1, day)
-	g.keep(t, 1, day+1)
+	g.addEvent(t, 1, day)
+	g.addEvent(t, 1, day+1)
 	g.exec(t, `DELETE FROM visits WHERE day = $1`, (day + 1).Date())
 	release := g.holdQueue(t)
 	defer release()
 	body := `{"site":"one.example","from":"2026-03-0%d","to":"2026-03-03","replace":true}`
-	status, answer, text := g.ask(t, "POST", "/v1/recompute", token, fmt.Sprintf(body, 1))
+	status, answer, text := g.send(t, "POST", "/v1/recompute", token, fmt.Sprintf(body, 1))
 	if days, _ := answer["days"].([]any); status != http.StatusOK || len(days) != 1 || answer["next"] != "2026-03-02" {
-		t.Errorf("status %d, %s; want the first day and that the second is next", status, text)
+		t.Errorf("status %d, %s; want the first day, and the second as next", status, text)
 	}
-	if status, answer, text := g.ask(t, "POST", "/v1/recompute", token, fmt.Sprintf(body, 2)); status != http.StatusGatewayTimeout || answer["code"] != "day_too_large" {
+	if status, answer, text := g.send(t, "POST", "/v1/recompute", token, fmt.Sprintf(body, 2)); status != http.StatusGatewayTimeout || answer["code"] != "day_too_large" {
 		t.Errorf("status %d, %s", status, text)
 	}
 }
 
-// holdQueue takes all shards, as a worker that drains them does, until release.
+// holdQueue holds all shards, as a worker does, until release is called.
 func (g *guard) holdQueue(t *testing.T) (release func()) {
 	t.Helper()
 	tx, err := g.db.Begin(t.Context())
@@ -218,8 +218,8 @@ func (g *guard) holdQueue(t *testing.T) (release func()) {
 	}
 }
 
-// checks are the results that are kept, oldest day first, as "site day differences
-// replaced", but for those that found nothing.
+// checks returns the saved results of checks that found differences, oldest day first, as
+// "site day differences replaced".
 func (g *guard) checks(t *testing.T) []string {
 	t.Helper()
 	rows, err := g.db.Query(t.Context(), `
@@ -241,49 +241,49 @@ func TestRunChecksClosedDays(t *testing.T) {
 	today := event.DayOf(time.Now().UTC())
 	wrong, emptied, old := today-5, today-6, today-60
 	for _, day := range []event.Day{today, wrong, emptied, old} {
-		g.keep(t, 1, day)
+		g.addEvent(t, 1, day)
 	}
 	g.exec(t, `DELETE FROM visits WHERE day = ANY($1)`, []time.Time{today.Date(), wrong.Date(), old.Date()})
 	g.exec(t, `DELETE FROM events WHERE day = $1`, emptied.Date())
 
-	status, answer, text := g.ask(t, "POST", "/", token, "")
+	status, answer, text := g.send(t, "POST", "/", token, "")
 	if status != http.StatusOK || answer["days_checked"] != 70. || answer["days_wrong"] != 1. || answer["days_unchecked"] != 0. {
 		t.Errorf("status %d, %s; want 35 days of two sites, one of them wrong", status, text)
 	}
 	if answer["days_kept"] != 3. || answer["days_not_kept"] != 0. {
-		t.Errorf("%s; want that the three days are kept in columns that are over and had events", text)
+		t.Errorf("%s; want the three closed days with events archived", text)
 	}
 	if got := strings.Join(g.checks(t), ", "); got != fmt.Sprintf("1 %s 1 replaced", wrong) {
-		t.Errorf("kept is %q", got)
+		t.Errorf("checks = %q", got)
 	}
 	var visits int
 	if err := g.db.QueryRow(t.Context(), `SELECT count(*) FROM visits WHERE day IN ($1, $2)`, wrong.Date(), emptied.Date()).Scan(&visits); err != nil || visits != 2 {
-		t.Errorf("%d visits (%v); want the one that was lacking, and that of the day without events", visits, err)
+		t.Errorf("%d visits (%v); want the repaired one, and that of the day without events", visits, err)
 	}
 	if log := g.log.String(); strings.Count(log, `"level":"ERROR"`) != 1 || !strings.Contains(log, wrong.String()) || !strings.Contains(log, `"missing":1`) {
-		t.Errorf("the log says %s", log)
+		t.Errorf("log = %s", log)
 	}
-	if status, answer, text := g.ask(t, "POST", "/", token, ""); status != http.StatusOK || answer["days_checked"] != 0. || answer["days_kept"] != 0. {
-		t.Errorf("once more: status %d, %s", status, text)
+	if status, answer, text := g.send(t, "POST", "/", token, ""); status != http.StatusOK || answer["days_checked"] != 0. || answer["days_kept"] != 0. {
+		t.Errorf("second run: status %d, %s", status, text)
 	}
-	_, _, metrics := g.ask(t, "GET", "/metrics", "", "")
+	_, _, metrics := g.send(t, "GET", "/metrics", "", "")
 	for _, line := range []string{"analytics_schema_guard_days_checked_total 70\n", "analytics_schema_guard_days_wrong_total 1\n", "analytics_schema_guard_days_kept_total 3\n"} {
 		if !strings.Contains(metrics, line) {
-			t.Errorf("the metrics lack %q", line)
+			t.Errorf("the metrics do not contain %q", line)
 		}
 	}
 }
 
-// TestARunThatEndsInADay: what takes longer than a run is noted and passed over.
-func TestARunThatEndsInADay(t *testing.T) {
+// TestDayTooLarge checks that a day that takes longer than a run is saved as such and skipped.
+func TestDayTooLarge(t *testing.T) {
 	t.Parallel()
 	g := install(t, "10s")
 	day := event.DayOf(time.Now().UTC()) - 4
-	g.keep(t, 1, day)
+	g.addEvent(t, 1, day)
 	g.exec(t, `DELETE FROM visits`)
 	var checked, unchecked float64
 	run := func() {
-		status, answer, text := g.ask(t, "POST", "/", token, "")
+		status, answer, text := g.send(t, "POST", "/", token, "")
 		if status != http.StatusOK || answer["days_wrong"] != 0. {
 			t.Fatalf("status %d, %s", status, text)
 		}
@@ -299,16 +299,16 @@ func TestARunThatEndsInADay(t *testing.T) {
 		run()
 	}
 	if got := strings.Join(g.checks(t), ", "); unchecked != 1 || got != fmt.Sprintf("1 %s unknown", day) {
-		t.Errorf("%v days were passed over, kept is %q", unchecked, got)
+		t.Errorf("%v days unchecked, checks = %q, want one unknown", unchecked, got)
 	}
 
-	// Whoever counts the day again settles it.
+	// Recomputing the day on request updates its check.
 	for _, replace := range []string{"true", "false"} {
-		if status, _, text := g.ask(t, "POST", "/v1/recompute", token, fmt.Sprintf(`{"site":"one.example","from":%q,"replace":%s}`, day, replace)); status != http.StatusOK {
+		if status, _, text := g.send(t, "POST", "/v1/recompute", token, fmt.Sprintf(`{"site":"one.example","from":%q,"replace":%s}`, day, replace)); status != http.StatusOK {
 			t.Errorf("status %d, %s", status, text)
 		}
 		if got := strings.Join(g.checks(t), ", "); got != fmt.Sprintf("1 %s 1 replaced", day) {
-			t.Errorf("then kept is %q", got)
+			t.Errorf("checks after recomputing = %q", got)
 		}
 	}
 }

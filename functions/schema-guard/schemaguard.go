@@ -1,11 +1,9 @@
-// Package schemaguard is the function that keeps the database as the code expects
-// it: it applies the migrations when it starts and whenever it is called, destroys the
-// salts of days that are over, counts those days again from their events, compresses
-// them, and keeps them in columns.
+// Package schemaguard is the function that maintains the database. When it starts, and on
+// each call, it applies migrations and deletes expired salts. A call also recomputes closed
+// days, repairs differences, compresses old chunks, and archives closed days.
 //
-// It holds the HTTP surface and the metrics: what is done to the schema is in
-// shared/storage/schema, how a day is counted again in shared/aggregate/recompute, how it is kept in
-// shared/aggregate/archive.
+// This package has the HTTP surface and the metrics. Package shared/storage/schema migrates,
+// shared/aggregate/recompute recomputes days, and shared/aggregate/archive archives them.
 package schemaguard
 
 import (
@@ -31,11 +29,11 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-// Config is what the function can be told.
+// Config is the function's configuration.
 type Config struct {
-	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it learn what was done"`
-	Deadline   time.Duration `env:"SCHEMA_GUARD_DEADLINE,positive" envDefault:"50s" envDoc:"how long one run may take; keep it below the platform's timeout"`
-	Interval   time.Duration `env:"SCHEMA_GUARD_INTERVAL" envDefault:"30s" envDoc:"how often calls without a key may start a run"`
+	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it get the result of the run"`
+	Deadline   time.Duration `env:"SCHEMA_GUARD_DEADLINE,positive" envDefault:"50s" envDoc:"maximum duration of a run; keep it below the platform's timeout"`
+	Interval   time.Duration `env:"SCHEMA_GUARD_INTERVAL" envDefault:"30s" envDoc:"minimum time between runs that calls without a key start"`
 }
 
 type function struct {
@@ -45,11 +43,11 @@ type function struct {
 	deadline time.Duration
 	checked  prometheus.Counter
 	wrong    prometheus.Counter
-	kept     prometheus.Counter
+	archived prometheus.Counter
 }
 
-// New makes the function and migrates the database, so that a new deployment works
-// before its schedule first fires.
+// New returns the function. It migrates the database, so that a new deployment works before
+// its schedule first fires.
 func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
@@ -83,22 +81,22 @@ func newFunction(db *pgxpool.Pool, codec *columns.Codec, env *host.Env, deadline
 		db: db, log: env.Logger(), codec: codec, deadline: deadline,
 		checked: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_schema_guard_days_checked_total",
-			Help: "Days of sites that were counted again once they were over.",
+			Help: "Closed days of sites that were recomputed.",
 		}),
 		wrong: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_schema_guard_days_wrong_total",
-			Help: "Days of them whose stored numbers were not what their events say, and were put right.",
+			Help: "Recomputed days whose stored numbers differed from their events and were repaired.",
 		}),
-		kept: prometheus.NewCounter(prometheus.CounterOpts{
+		archived: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_schema_guard_days_kept_total",
-			Help: "Days of sites that were kept in columns once they were over.",
+			Help: "Closed days of sites that were archived.",
 		}),
 	}
-	env.Metrics().MustRegister(f.checked, f.wrong, f.kept)
+	env.Metrics().MustRegister(f.checked, f.wrong, f.archived)
 	return f
 }
 
-// result is what one run found and did.
+// result is the answer to a run.
 type result struct {
 	schema.Report
 	SaltsDestroyed   int64 `json:"salts_destroyed"`
@@ -113,7 +111,7 @@ func (f *function) run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	more := func() bool { return f.half(ctx) }
+	more := func() bool { return f.timeLeft(ctx) }
 	done.CheckResult, err = recompute.CheckClosed(ctx, f.db, now, more, f.log)
 	f.checked.Add(float64(done.CheckResult.Days))
 	f.wrong.Add(float64(done.Wrong))
@@ -124,24 +122,23 @@ func (f *function) run(ctx context.Context) (any, error) {
 		done.ChunksCompressed, err = store.Compress(ctx, f.db, now)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("a chunk takes longer than a run may: raise SCHEMA_GUARD_DEADLINE, and the platform's timeout: %w", err)
+		err = fmt.Errorf("compressing a chunk takes longer than a run: raise SCHEMA_GUARD_DEADLINE and the platform's timeout: %w", err)
 	}
 	if err != nil {
 		return done, err
 	}
 	done.Result, err = archive.ClosedDays(ctx, f.db, f.codec, now, more, f.log)
-	f.kept.Add(float64(done.Result.Days))
+	f.archived.Add(float64(done.Result.Days))
 	return done, err
 }
 
-// half tells whether there is time for another day: half of the deadline, or more, is
-// left.
-func (f *function) half(ctx context.Context) bool {
+// timeLeft reports whether there is time for another day: at least half of the deadline.
+func (f *function) timeLeft(ctx context.Context) bool {
 	end, ok := ctx.Deadline()
 	return !ok || time.Until(end) >= f.deadline/2
 }
 
-// tidy does what needs doing before all else.
+// tidy migrates the database and deletes expired salts.
 func (f *function) tidy(ctx context.Context, now time.Time) (result, error) {
 	report, err := schema.Migrate(ctx, f.db)
 	if err != nil {

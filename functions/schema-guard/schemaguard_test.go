@@ -17,9 +17,9 @@ import (
 
 const token = "the token of the owner"
 
-// TestStartMigratesAndRunsTidy: starting the function makes the schema; a run finds
-// nothing to migrate and destroys the salts of days that are over.
-func TestStartMigratesAndRunsTidy(t *testing.T) {
+// TestRun checks that the function creates the schema when it starts, and that a run then has
+// nothing to migrate and deletes expired salts.
+func TestRun(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
 		t.Run(database.Name, func(t *testing.T) {
@@ -56,10 +56,10 @@ func TestStartMigratesAndRunsTidy(t *testing.T) {
 				t.Fatalf("status %d, %s, %v", recorder.Code, recorder.Body, err)
 			}
 			if answer.Version < 1 || len(answer.Applied) != 0 || answer.SaltsDestroyed != 2 || (answer.TimescaleDB == "") != (database.Name == "plain") {
-				t.Errorf("%+v", answer)
+				t.Errorf("answer = %+v", answer)
 			}
 			if err := guard.Ready(t.Context()); err != nil {
-				t.Errorf("not ready: %v", err)
+				t.Errorf("Ready = %v", err)
 			}
 		})
 	}

@@ -15,7 +15,7 @@ func appendID(buf []byte, id uuid.UUID) []byte {
 	return msgp.AppendBytes(buf, id[:])
 }
 
-// appendProps appends properties, of which there may be none.
+// appendProps appends properties, or nil if there are none.
 func appendProps(buf []byte, props map[string]string) []byte {
 	if len(props) == 0 {
 		return msgp.AppendNil(buf)

@@ -82,7 +82,7 @@ func Fold(events []*event.Event) []Visit {
 	return visits
 }
 
-// foldVisit folds the events of one visit, the first of which counts.
+// foldVisit folds the events of one visit. The first event must count.
 func foldVisit(events []*event.Event) Visit {
 	first := events[0]
 	v := Visit{

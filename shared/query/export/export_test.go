@@ -29,7 +29,7 @@ func TestNegotiate(t *testing.T) {
 	for name, test := range map[string]struct {
 		query, accept string
 		want          export.Format
-		wantErr       error // of which only the type counts
+		wantErr       error // compared by type only
 	}{
 		"no preference":             {"", "", export.JSON, nil},
 		"any format":                {"", "*/*", export.JSON, nil},
