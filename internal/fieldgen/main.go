@@ -79,11 +79,12 @@ func generate(root string) (map[string][]byte, error) {
 
 func functions() template.FuncMap {
 	return template.FuncMap{
-		"goType":    goType,
-		"sqlType":   sqlType,
-		"appender":  appender,
-		"reader":    reader,
-		"tableKind": tableKind,
+		"goType":     goType,
+		"sqlType":    sqlType,
+		"appender":   appender,
+		"reader":     reader,
+		"fastReader": fastReader,
+		"tableKind":  tableKind,
 	}
 }
 
@@ -173,6 +174,23 @@ func reader(f catalogue.Field) string {
 		return "r.uuid()"
 	}
 	panic("no queue form for " + f.Type)
+}
+
+// fastReader returns the expression that reads a member of a client's object in the fast
+// decoder, or "" for a member that only the strict decoder reads.
+func fastReader(goType string) string {
+	switch goType {
+	case "string":
+		return "r.text()"
+	case "bool":
+		return "r.boolean()"
+	case "*int":
+		return "r.integer()"
+	case "map[string]jsontext.Value":
+		return "r.props()"
+	default:
+		return ""
+	}
 }
 
 // tableKind returns the kind of the table column for a field.

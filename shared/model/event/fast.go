@@ -1,32 +1,12 @@
 package event
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-// decodeFast decodes an event in the usual form: strings without escapes, numbers without
-// exponents, no rare members. It reports false for any other, which is left to the strict
-// decoder. The two must never decode an event differently.
-func decodeFast(data []byte) (in Input, ok bool) {
-	r := fastReader{rest: string(data)} // all texts are parts of it
-	seen := make([]string, 0, 16)
-	for more := r.begin(); more; more = r.next() {
-		name := r.name()
-		if slices.Contains(seen, name) || !in.set(name, &r) {
-			return Input{}, false
-		}
-		seen = append(seen, name)
-	}
-	if r.space(); r.failed || r.rest != "" {
-		return Input{}, false
-	}
-	return in, true
-}
 
 // fastReader reads JSON from its beginning. After a failure, returned values must be
 // ignored.

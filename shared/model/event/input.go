@@ -93,13 +93,8 @@ func (in *Input) Validate(now time.Time) (Valid, error) {
 		}
 		return v, invalid("type", validation.CodeWrongValue, "must be one of "+typeNames)
 	}
-	for _, f := range in.limits() {
-		if len(f.text) > f.most {
-			return v, tooLong(f.field, f.most)
-		}
-		if !storable(f.text) {
-			return v, unstorable(f.field)
-		}
+	if bad := in.checkTexts(); bad != nil {
+		return v, bad
 	}
 	if in.URL == "" && (e.Type == View || e.Type == Engagement) {
 		return v, invalid("url", validation.CodeRequired, "a view and an engagement need the absolute address of the page, e.g. https://example.com/pricing")
@@ -281,10 +276,15 @@ func value(of *int) int {
 	return *of
 }
 
-// limit is the maximum length of a text, in bytes.
-type limit struct {
-	field, text string
-	most        int
+// isText reports whether a text has at most the given number of bytes and can be stored.
+func isText(text string, most int) bool { return len(text) <= most && storable(text) }
+
+// badText returns the error for a text that is not valid.
+func badText(field, text string, most int) *validation.Error {
+	if len(text) > most {
+		return tooLong(field, most)
+	}
+	return unstorable(field)
 }
 
 func tooLong(field string, most int) *validation.Error {

@@ -82,7 +82,7 @@ type siteDay struct {
 type sums struct {
 	hours  map[int64]*sum // by the Unix second at which the hour began
 	total  *sum
-	values []map[string]*sum // by value, for each of the definitions
+	values []valueSums // for each of the definitions
 }
 
 // sum adds up a row. It remembers which visitor-day and visit it counted last, since each
@@ -91,6 +91,21 @@ type sum struct {
 	Counts
 	visitorDay int
 	visit      int
+}
+
+// valueSums are the sums of a dimension, by value. Consecutive events often have the same
+// value, so the last row is remembered.
+type valueSums struct {
+	rows  map[string]*sum
+	value string // of the last row
+	last  *sum
+}
+
+func (v *valueSums) at(value string) *sum {
+	if v.last == nil || v.value != value {
+		v.value, v.last = value, at(v.rows, value)
+	}
+	return v.last
 }
 
 // NewRollups returns empty Rollups.
@@ -112,9 +127,9 @@ func (r *Rollups) apply(visits []Visit, sign int64) {
 	key := siteDay{visits[0].Site, visits[0].Day}
 	s := r.days[key]
 	if s == nil {
-		s = &sums{map[int64]*sum{}, &sum{}, make([]map[string]*sum, len(r.definitions))}
+		s = &sums{map[int64]*sum{}, &sum{}, make([]valueSums, len(r.definitions))}
 		for i := range s.values {
-			s.values[i] = map[string]*sum{}
+			s.values[i].rows = map[string]*sum{}
 		}
 		r.days[key] = s
 	}
@@ -134,7 +149,7 @@ func (r *Rollups) add(s *sums, v *Visit, sign int64) {
 	r.count(s.total, sign, whole, Counts{})
 	for i := range r.definitions {
 		if def := &r.definitions[i]; def.ofVisit != nil {
-			r.count(at(s.values[i], def.ofVisit(v)), sign, whole, Counts{})
+			r.count(s.values[i].at(def.ofVisit(v)), sign, whole, Counts{})
 		}
 	}
 	for _, e := range v.events {
@@ -147,7 +162,7 @@ func (r *Rollups) add(s *sums, v *Visit, sign int64) {
 		}
 		for i := range r.definitions {
 			if def := &r.definitions[i]; def.ofEvent != nil {
-				r.count(at(s.values[i], def.ofEvent(e)), sign, once, each)
+				r.count(s.values[i].at(def.ofEvent(e)), sign, once, each)
 			}
 		}
 		hour := at(s.hours, e.Hour().Unix())
@@ -172,7 +187,7 @@ func (r *Rollups) engaged(s *sums, v *Visit, sign int64) {
 			if def.ofEvent == nil {
 				continue
 			}
-			if row := s.values[i][def.ofEvent(e)]; row != nil && row.visit == r.visit {
+			if row := s.values[i].rows[def.ofEvent(e)]; row != nil && row.visit == r.visit {
 				row.Engaged += sign * int64(e.Engaged)
 			}
 		}
@@ -244,7 +259,7 @@ func (r *Rollups) Days() []DayRow {
 		}
 		for i, def := range r.definitions {
 			for _, day := range days[:n] {
-				values := r.days[day].values[i]
+				values := r.days[day].values[i].rows
 				for _, value := range slices.Sorted(maps.Keys(values)) {
 					add(day, def.dimension, value, values[value].Counts)
 				}
