@@ -137,18 +137,15 @@ func serve(b *testing.B, program string, env func(port string) []string) string 
 	}
 	b.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
 	url := "http://127.0.0.1:" + port
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	localtest.Eventually(b, program+" is ready", func() bool {
 		response, err := http.Get(url + "/_/ready")
-		if err == nil {
-			_ = response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return url
-			}
+		if err != nil {
+			return false
 		}
-		if time.Now().After(deadline) {
-			b.Fatalf("%s is not ready: %v", program, err)
-		}
-	}
+		_ = response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
+	return url
 }
 
 // scrape returns the metrics without labels of a process.

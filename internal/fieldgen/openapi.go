@@ -67,8 +67,8 @@ func replace(document []byte, at jsontext.Pointer, value any) ([]byte, error) {
 	return bytes.Join([][]byte{document[:start], text, document[end:]}, nil), nil
 }
 
-// formatList formats a list as the formatter does: on the rest of the line, of which used
-// bytes are taken, if it fits, or else with one element per line.
+// formatList formats a list as prettier does. If the list fits on the line after the used
+// bytes, it stays there; otherwise, each element gets a line.
 func formatList(list []string, used int, indent string) []byte {
 	quoted := make([]string, len(list))
 	for i, text := range list {

@@ -16,8 +16,8 @@ import (
 const SaltSize = 32
 
 // Salt is the random key under which the visitors of one local day are hashed. It must come
-// from a cryptographic source, never from a secret or the date: whoever can derive a salt
-// again can find people again.
+// from a cryptographic source, never from a secret or the date. Otherwise, a salt could be
+// computed again after its deletion, and visitors could be identified.
 type Salt [SaltSize]byte
 
 // SaltGrace is how long a salt is kept after its day has ended everywhere on earth. Until
