@@ -26,7 +26,7 @@ type fields struct {
 func load() (fields, error) {
 	f := fields{
 		Event: catalogue.Event(), Visit: catalogue.Visit(), Inputs: catalogue.Inputs(),
-		QueueVersion: catalogue.QueueVersion, QueueVersionAt: catalogue.QueueVersionAt, FirstQueue: 36,
+		QueueVersion: catalogue.QueueVersion, QueueVersionAt: catalogue.QueueVersionAt, FirstQueue: catalogue.FirstQueueElements,
 		ArchiveVersion: catalogue.ArchiveVersion,
 	}
 	f.Queue = make([]catalogue.Field, len(f.Event)+1)

@@ -17,8 +17,9 @@ const (
 	ArchiveVersion = 3 // of a day in columns
 
 	// QueueVersionAt is the position of the version in the queue form. The first version,
-	// which has none, ends before it.
-	QueueVersionAt = 38
+	// which has none, ends before it: it writes FirstQueueElements elements.
+	QueueVersionAt     = 38
+	FirstQueueElements = 36
 )
 
 // Type is the type of a field. It decides the Go type, the SQL type and the encodings.
