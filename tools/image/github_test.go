@@ -44,9 +44,12 @@ func readStrict(t *testing.T, file string, into any) {
 var (
 	target = regexp.MustCompile(`(?m)^([a-z-]+):`)
 	called = regexp.MustCompile(`(?m)run: (?:sudo )?make (?:-s )?([a-z-]+)`)
+	action = regexp.MustCompile(`(?m)uses: (.*)$`)
+	pinned = regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
 )
 
-// TestWorkflows lints the workflows, and checks that the Makefile has the targets they use.
+// TestWorkflows lints the workflows, and checks that the Makefile has the targets they use,
+// and that they name actions by commit: whoever takes over an action can move its tags.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	linter, err := actionlint.NewLinter(os.Stderr, &actionlint.LinterOptions{})
@@ -64,6 +67,11 @@ func TestWorkflows(t *testing.T) {
 		for _, match := range called.FindAllStringSubmatch(read(t, file), -1) {
 			if !slices.Contains(targets, match[1]) {
 				t.Errorf("%s runs make %s, but the Makefile has no such target", file, match[1])
+			}
+		}
+		for _, match := range action.FindAllStringSubmatch(read(t, file), -1) {
+			if !pinned.MatchString(match[1]) {
+				t.Errorf("%s uses %s: want OWNER/NAME@COMMIT # vMAJOR.MINOR.PATCH", file, match[1])
 			}
 		}
 	}
