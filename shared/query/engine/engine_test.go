@@ -47,6 +47,37 @@ func TestPlans(t *testing.T) {
 	}
 }
 
+// TestPlanQueries checks that the plans with TimescaleDB are of the same queries as those
+// without. Few machines have TimescaleDB, so the former would go stale unseen.
+func TestPlanQueries(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/plans/plain/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d plans: %v", len(files), err)
+	}
+	for _, file := range files {
+		plain, other := plannedQueries(t, file), plannedQueries(t, strings.Replace(file, "plain", "timescale", 1))
+		if diff := gocmp.Diff(plain, other); diff != "" {
+			t.Errorf("%s: -plain +timescale\n%s", filepath.Base(file), diff)
+		}
+	}
+}
+
+// plannedQueries returns the first lines of the queries in a file of plans.
+func plannedQueries(t *testing.T, file string) (queries []string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "  ") {
+			queries = append(queries, line)
+		}
+	}
+	return queries
+}
+
 func comparePlans(t *testing.T, db *pgxpool.Pool, folder string) {
 	t.Helper()
 	for _, statement := range []string{
