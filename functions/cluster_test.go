@@ -69,7 +69,7 @@ func TestRedisCluster(t *testing.T) {
 	t.Parallel()
 	redisURL := cluster(t)
 	process := host.NewProcess(map[string]string{
-		"DATABASE_URL": localtest.Postgres(t), "REDIS_URL": redisURL, "ADMIN_TOKEN": adminToken, "TRUSTED_PROXY_HOPS": "1",
+		"DATABASE_URL": localtest.Postgres(t), "REDIS_URL": redisURL, "ADMIN_TOKEN": adminToken, "SALT_KEY": localtest.SaltKey, "TRUSTED_PROXY_HOPS": "1",
 	}, slog.New(slog.DiscardHandler))
 	t.Cleanup(process.Close)
 	all := map[string]http.Handler{}

@@ -137,6 +137,12 @@ type importer struct {
 }
 
 func newImporter(ctx context.Context, env *host.Env, site string, files enrich.Files) (*importer, error) {
+	var config struct {
+		SaltKeys privacy.SaltKeys `env:"SALT_KEY,secret,required" envDoc:"the key of track and aggregate that encrypts the salts of visitors"`
+	}
+	if err := env.Parse(&config); err != nil {
+		return nil, err
+	}
 	db, err := env.Database(ctx)
 	if err != nil {
 		return nil, err
@@ -151,7 +157,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 	if err != nil {
 		return nil, err
 	}
-	registered := registry.New(client, db, time.Now)
+	registered := registry.New(client, db, &config.SaltKeys, time.Now)
 	if err := registered.Refresh(ctx); err != nil {
 		return nil, err
 	}

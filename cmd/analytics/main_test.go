@@ -44,7 +44,7 @@ func install(t *testing.T) *installation {
 	if err := os.WriteFile(secret, []byte(database+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	i.env = []string{"DATABASE_URL_FILE=" + secret, "REDIS_URL=" + address}
+	i.env = []string{"DATABASE_URL_FILE=" + secret, "REDIS_URL=" + address, "SALT_KEY=" + localtest.SaltKey}
 	i.db = localtest.Record(t, database)
 	if _, err := sites.Create(t.Context(), i.db, sites.Draft{Domain: "one.example", Timezone: "UTC"}); err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/registry"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
@@ -179,7 +180,11 @@ func TestRules(t *testing.T) {
 	cache := localtest.Redis(t)
 	i := installWith(t, localtest.Postgres(t), cache)
 	client := localtest.Client(t, cache)
-	published := registry.New(client, i.db, time.Now)
+	var keys privacy.SaltKeys
+	if err := keys.UnmarshalText([]byte(localtest.SaltKey)); err != nil {
+		t.Fatal(err)
+	}
+	published := registry.New(client, i.db, &keys, time.Now)
 	accepts := func(host string) bool {
 		t.Helper()
 		if err := published.Load(t.Context()); err != nil {

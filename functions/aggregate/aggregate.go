@@ -8,6 +8,8 @@ package aggregate
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,18 +21,24 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/schedule"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/ingest/registry"
+	"github.com/analytics-platform/analytics/shared/privacy"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // Config is the function's configuration.
 type Config struct {
-	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it get the result of the run"`
-	Deadline   time.Duration `env:"AGGREGATE_DEADLINE,positive" envDefault:"50s" envDoc:"maximum duration of a run; keep it below the platform's timeout"`
-	Interval   time.Duration `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"minimum time between runs that calls without a key start"`
-	Batch      int           `env:"AGGREGATE_BATCH,positive" envDoc:"maximum number of events per transaction, by default 60000; each takes a few hundred bytes of memory in every worker"`
-	Workers    int           `env:"AGGREGATE_WORKERS,positive" envDoc:"number of the queue's shards to aggregate at a time; by default the number of processors"`
+	AdminToken string           `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it get the result of the run"`
+	SaltKeys   privacy.SaltKeys `env:"SALT_KEY,secret,required" envDoc:"key that encrypts the salts of visitors, at least 32 characters; to rotate it, set the new key, a comma and the old key"`
+	Deadline   time.Duration    `env:"AGGREGATE_DEADLINE,positive" envDefault:"50s" envDoc:"maximum duration of a run; keep it below the platform's timeout"`
+	Interval   time.Duration    `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"minimum time between runs that calls without a key start"`
+	Batch      int              `env:"AGGREGATE_BATCH,positive" envDoc:"maximum number of events per transaction, by default 60000; each takes a few hundred bytes of memory in every worker"`
+	Workers    int              `env:"AGGREGATE_WORKERS,positive" envDoc:"number of the queue's shards to aggregate at a time; by default the number of processors"`
 }
 
 type function struct {
+	salts      *privacy.SaltKeys
+	keepsSalts atomic.Bool // the last attempt to make Redis forget salts failed
+	log        *slog.Logger
 	aggregator *aggregate.Aggregator
 	db         *pgxpool.Pool
 	redis      redis.UniversalClient
@@ -56,6 +64,8 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, err
 	}
 	f := &function{
+		salts:      &config.SaltKeys,
+		log:        env.Logger(),
 		aggregator: &aggregate.Aggregator{Redis: client, Database: db, Batch: config.Batch, Workers: config.Workers},
 		db:         db,
 		redis:      client,
@@ -83,7 +93,7 @@ func (f *function) run(ctx context.Context) (any, error) {
 	start := time.Now()
 	// Ignore the error for now: a Redis without memory accepts no copy of the sites, but its
 	// queue must be drained all the more.
-	published := registry.Publish(ctx, f.redis, f.db, start)
+	published := f.publish(ctx, start)
 	done, err := f.aggregator.Run(ctx)
 	f.metrics.count(done)
 	if err := errors.Join(published, err); err != nil {
@@ -95,6 +105,22 @@ func (f *function) run(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	return result{done, time.Since(start).Seconds(), left.Length, left.Age.Seconds()}, nil
+}
+
+// publish publishes the sites and salts, and makes Redis forget previous salts.
+func (f *function) publish(ctx context.Context, now time.Time) error {
+	if err := store.CreateSalts(ctx, f.db, f.salts, now); err != nil {
+		return err
+	}
+	if err := registry.Publish(ctx, f.redis, f.db, now); err != nil {
+		return err
+	}
+	// Some providers of Redis do not allow it, and an installation must work there too.
+	err := registry.Forget(ctx, f.redis)
+	if failed := err != nil; failed != f.keepsSalts.Swap(failed) && failed {
+		f.log.WarnContext(ctx, "Redis does not rewrite its append-only file, so the encrypted salts of closed days stay there until it does", "error", err)
+	}
+	return nil
 }
 
 type metrics struct {

@@ -64,7 +64,7 @@ func (w *worker) start(tb testing.TB) {
 	}
 	w.process = exec.Command(w.program)
 	w.process.Env = append(os.Environ(), "PORT="+w.port, "DATABASE_URL="+w.database, "REDIS_URL="+w.redis,
-		"ADMIN_TOKEN="+token)
+		"ADMIN_TOKEN="+token, "SALT_KEY="+localtest.SaltKey)
 	w.process.Env = append(w.process.Env, w.env...)
 	w.process.Stderr = os.Stderr
 	if w.log != nil {
@@ -370,7 +370,7 @@ func TestMissingConfiguration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), program)
-			cmd.Env = append([]string{"PORT=" + freePort(t)}, test.env...)
+			cmd.Env = append([]string{"PORT=" + freePort(t), "SALT_KEY=" + localtest.SaltKey}, test.env...)
 			out, err := cmd.CombinedOutput()
 			if err == nil {
 				t.Fatal("the function exited without an error")

@@ -75,7 +75,7 @@ func BenchmarkTrack(b *testing.B) {
 			}
 			b.Cleanup(func() { _ = queue.Stop(context.Background()) })
 			track := serve(b, program, func(port string) []string {
-				return []string{"PORT=" + port, "DATABASE_URL=" + database, "REDIS_URL=" + queue.URL(), "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=warn"}
+				return []string{"PORT=" + port, "DATABASE_URL=" + database, "REDIS_URL=" + queue.URL(), "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=warn", "SALT_KEY=" + localtest.SaltKey}
 			})
 			compare(b, track, baseline)
 		})

@@ -35,13 +35,14 @@ import (
 
 // Config is the configuration of the function.
 type Config struct {
-	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"key of the hashes of subjects, at least 32 characters; without it, subjects are rejected"`
-	TrustedHops int    `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"number of trusted reverse proxies in front of the function; 1 behind an OpenFaaS gateway, 2 on Knative"`
-	TrustedName string `env:"TRUSTED_PROXY_HEADER" envDefault:"X-Forwarded-For" envDoc:"header in which the trusted proxies send the client's address: X-Forwarded-For, Forwarded, or one with a single address such as CF-Connecting-IP"`
-	RateLimit   int    `env:"RATE_LIMIT" envDefault:"6000" envDoc:"maximum number of events per minute from one address (for IPv6, one /64); 0 means no limit"`
-	GeoDatabase string `env:"GEO_DATABASE" envDoc:"path of a city database in MaxMind's format (.mmdb), for regions and cities; reloaded when the file changes"`
-	Datacenters string `env:"DATACENTER_NETWORKS" envDoc:"path of a list of networks, one per line, whose events are dropped as a program's"`
-	MemoryLimit int64  `env:"QUEUE_MEMORY_LIMIT" envDefault:"0" envDoc:"memory limit of Redis in bytes, if it has no maxmemory; 0 means 80 % of its machine's memory"`
+	SubjectKey  string           `env:"SUBJECT_KEY,secret" envDoc:"key of the hashes of subjects, at least 32 characters; without it, subjects are rejected"`
+	SaltKeys    privacy.SaltKeys `env:"SALT_KEY,secret,required" envDoc:"key that encrypts the salts of visitors, at least 32 characters; to rotate it, set the new key, a comma and the old key"`
+	TrustedHops int              `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"number of trusted reverse proxies in front of the function; 1 behind an OpenFaaS gateway, 2 on Knative"`
+	TrustedName string           `env:"TRUSTED_PROXY_HEADER" envDefault:"X-Forwarded-For" envDoc:"header in which the trusted proxies send the client's address: X-Forwarded-For, Forwarded, or one with a single address such as CF-Connecting-IP"`
+	RateLimit   int              `env:"RATE_LIMIT" envDefault:"6000" envDoc:"maximum number of events per minute from one address (for IPv6, one /64); 0 means no limit"`
+	GeoDatabase string           `env:"GEO_DATABASE" envDoc:"path of a city database in MaxMind's format (.mmdb), for regions and cities; reloaded when the file changes"`
+	Datacenters string           `env:"DATACENTER_NETWORKS" envDoc:"path of a list of networks, one per line, whose events are dropped as a program's"`
+	MemoryLimit int64            `env:"QUEUE_MEMORY_LIMIT" envDefault:"0" envDoc:"memory limit of Redis in bytes, if it has no maxmemory; 0 means 80 % of its machine's memory"`
 }
 
 type function struct {
@@ -91,7 +92,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	enricher.LogPlaces(ctx, env.Logger()) // only now: a wrong configuration is reported in one line
 	f := &function{
 		pipeline: &pipeline.Pipeline{Enricher: enricher, SubjectKey: []byte(config.SubjectKey), NewID: newID},
-		registry: registry.New(client, db, time.Now),
+		registry: registry.New(client, db, &config.SaltKeys, time.Now),
 		writer:   queue.NewWriter(client),
 		memory:   memory,
 		limiter:  limit.New(client, time.Now),

@@ -56,7 +56,7 @@ func start(t *testing.T, redisURL string, settings ...string) *service {
 	t.Cleanup(func() { _ = c.client.Close() })
 
 	environment := map[string]string{
-		"DATABASE_URL": database, "REDIS_URL": redisURL, "TRUSTED_PROXY_HOPS": "1", "SUBJECT_KEY": strings.Repeat("k", 32),
+		"DATABASE_URL": database, "REDIS_URL": redisURL, "TRUSTED_PROXY_HOPS": "1", "SUBJECT_KEY": strings.Repeat("k", 32), "SALT_KEY": localtest.SaltKey,
 	}
 	for pair := range slices.Chunk(settings, 2) {
 		environment[pair[0]] = pair[1]
@@ -427,7 +427,7 @@ func TestEvictingRedis(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	process := host.NewProcess(map[string]string{"DATABASE_URL": localtest.Postgres(t), "REDIS_URL": url}, slog.New(slog.DiscardHandler))
+	process := host.NewProcess(map[string]string{"DATABASE_URL": localtest.Postgres(t), "REDIS_URL": url, "SALT_KEY": localtest.SaltKey}, slog.New(slog.DiscardHandler))
 	t.Cleanup(process.Close)
 	_, err = host.Build(t.Context(), process.Env("track"), track.New)
 	if err == nil || !strings.Contains(err.Error(), "REDIS_URL") || !strings.Contains(err.Error(), "set it to noeviction") || strings.Contains(err.Error(), "\n") {

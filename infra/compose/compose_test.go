@@ -4,6 +4,7 @@ package compose_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,6 +28,7 @@ import (
 	"github.com/analytics-platform/analytics/functions"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
@@ -231,6 +233,10 @@ func TestBackup(t *testing.T) {
 			if after := summary(t, restored); after != before {
 				t.Errorf("restored: got %s, want %s", after, before)
 			}
+			var salts int
+			if err := restored.QueryRow(t.Context(), "SELECT count(*) FROM salts").Scan(&salts); err != nil || salts != 0 {
+				t.Errorf("the backup has %d salts: %v", salts, err)
+			}
 			if report, err := schema.Migrate(t.Context(), restored); err != nil || len(report.Applied) != 0 {
 				t.Errorf("migrations: %+v, %v", report, err)
 			}
@@ -239,9 +245,13 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// fill adds a site with two weeks of events.
+// fill adds a site with two weeks of events, and salts.
 func fill(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
+	var keys privacy.SaltKeys
+	if err := errors.Join(keys.UnmarshalText([]byte(localtest.SaltKey)), store.CreateSalts(t.Context(), db, &keys, time.Now())); err != nil {
+		t.Fatal(err)
+	}
 	site, err := sites.Create(t.Context(), db, sites.Draft{Domain: uuid.NewString() + ".example", Timezone: "UTC"})
 	if err != nil {
 		t.Fatal(err)

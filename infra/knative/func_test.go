@@ -200,7 +200,7 @@ func runTrack(t *testing.T, f knativeFunc) {
 	if _, err := sites.Create(t.Context(), db, sites.Draft{Domain: "example.com", Name: "Example", Timezone: "UTC"}); err != nil {
 		t.Fatal(err)
 	}
-	run := f.command(context.WithoutCancel(t.Context()), "", map[string]string{"DATABASE_URL": database, "REDIS_URL": redis},
+	run := f.command(context.WithoutCancel(t.Context()), "", map[string]string{"DATABASE_URL": database, "REDIS_URL": redis, "SALT_KEY": localtest.SaltKey},
 		"run", "--builder=host", "--json", "--start-timeout=5m")
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {

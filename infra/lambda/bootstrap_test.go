@@ -216,7 +216,7 @@ func TestBootstraps(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := install(t, map[string]string{
-		"database-url": database.URL(), "redis-url": localtest.Redis(t), "admin-token": adminToken, "subject-key": strings.Repeat("key", 11),
+		"database-url": database.URL(), "redis-url": localtest.Redis(t), "admin-token": adminToken, "subject-key": strings.Repeat("key", 11), "salt-key": strings.Repeat("salt", 8),
 	})
 	i.ask(t, http.StatusCreated, "admin", "POST", "/v1/sites", `{"domain":"example.com","timezone":"UTC"}`)
 	i.run(t, "aggregate") // publishes the site for track

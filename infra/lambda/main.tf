@@ -20,7 +20,7 @@ locals {
       database    = true
       schedule    = ""
       concurrency = -1
-      secrets     = ["redis-url", "database-url", "subject-key"]
+      secrets     = ["redis-url", "database-url", "salt-key", "subject-key"]
       # front.js sets it, and so overwrites the client's value.
       environment = { TRUSTED_PROXY_HOPS = "1", TRUSTED_PROXY_HEADER = "X-Viewer-Address" }
     }
@@ -30,7 +30,7 @@ locals {
       database    = true
       schedule    = "rate(1 minute)"
       concurrency = 2
-      secrets     = ["redis-url", "database-url", "admin-token"]
+      secrets     = ["redis-url", "database-url", "salt-key", "admin-token"]
       environment = { AGGREGATE_DEADLINE = "50s" }
     }
     query = {

@@ -9,8 +9,8 @@ variable "secrets" {
   type        = map(string)
 
   validation {
-    condition     = length(setsubtract(["admin-token", "database-url", "redis-url", "subject-key"], keys(var.secrets))) == 0
-    error_message = "Set admin-token, database-url, redis-url and subject-key."
+    condition     = length(setsubtract(["admin-token", "database-url", "redis-url", "salt-key", "subject-key"], keys(var.secrets))) == 0
+    error_message = "Set admin-token, database-url, redis-url, salt-key and subject-key."
   }
   validation {
     condition     = alltrue([for arn in values(var.secrets) : can(regex("^arn:[^:]+:(secretsmanager|ssm):[^:]+:[0-9]+:(secret:|parameter/)", arn))])

@@ -41,6 +41,7 @@ type settings struct {
 	DataDir     string `env:"DATA_DIR" envDefault:".data" envDoc:"directory for all data"`
 	AdminToken  string `env:"ADMIN_TOKEN,secret" envDoc:"owner token"`
 	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"key of the hashes of subjects"`
+	SaltKey     string `env:"SALT_KEY,secret" envDoc:"key that encrypts the salts of visitors"`
 	Plain       bool   `env:"PLAIN_POSTGRES" envDoc:"start PostgreSQL without TimescaleDB even if it is installed; for a new DATA_DIR"`
 	DatabaseURL string `env:"DATABASE_URL,secret" envDoc:"PostgreSQL server to use instead of starting one"`
 	RedisURL    string `env:"REDIS_URL,secret" envDoc:"Redis server to use instead of starting one"`
@@ -132,7 +133,8 @@ func (i *Installation) start(ctx context.Context, variables map[string]string) e
 	}
 	i.Token = s.AdminToken
 	for name, value := range map[string]string{
-		"ADMIN_TOKEN": s.AdminToken, "SUBJECT_KEY": s.SubjectKey, "DATABASE_URL": s.DatabaseURL, "REDIS_URL": s.RedisURL,
+		"ADMIN_TOKEN": s.AdminToken, "SUBJECT_KEY": s.SubjectKey, "SALT_KEY": s.SaltKey,
+		"DATABASE_URL": s.DatabaseURL, "REDIS_URL": s.RedisURL,
 	} {
 		variables[name] = value
 		delete(variables, name+"_FILE")
@@ -194,6 +196,11 @@ func (i *Installation) provide(ctx context.Context, s *settings) error {
 	}
 	if s.SubjectKey == "" {
 		if s.SubjectKey, err = storedSecret(filepath.Join(s.DataDir, "subject-key")); err != nil {
+			return err
+		}
+	}
+	if s.SaltKey == "" {
+		if s.SaltKey, err = storedSecret(filepath.Join(s.DataDir, "salt-key")); err != nil {
 			return err
 		}
 	}

@@ -130,7 +130,7 @@ func countEvent(t *testing.T, images map[string]image, s platformtest.Stack) {
 	t.Helper()
 	const token = "the-owner-of-this-installation"
 	values := map[string]string{
-		"admin-token": token, "subject-key": strings.Repeat("key", 11),
+		"admin-token": token, "subject-key": strings.Repeat("key", 11), "salt-key": strings.Repeat("salt", 8),
 		"redis-url": localtest.Redis(t), "database-url": localtest.Postgres(t),
 	}
 	urls := map[string]string{}

@@ -107,7 +107,7 @@ func checkTimes(t *testing.T, environment map[string]string) {
 func TestStackSecrets(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
-		"admin-token": strings.Repeat("token", 4), "subject-key": strings.Repeat("key", 11),
+		"admin-token": strings.Repeat("token", 4), "subject-key": strings.Repeat("key", 11), "salt-key": strings.Repeat("salt", 8),
 		"redis-url": localtest.Redis(t), "database-url": localtest.Postgres(t),
 	}
 	folder := t.TempDir()

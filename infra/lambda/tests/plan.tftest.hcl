@@ -37,6 +37,7 @@ variables {
     admin-token  = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:admin-token-AbCdEf"
     database-url = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:database-url-AbCdEf"
     redis-url    = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:redis-url-AbCdEf"
+    salt-key     = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/salt-key"
     subject-key  = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/subject-key"
   }
   subnet_ids         = ["subnet-1", "subnet-2"]
@@ -85,6 +86,7 @@ run "a_secret_itself" {
       admin-token  = "hunter2"
       database-url = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/database-url"
       redis-url    = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/redis-url"
+      salt-key     = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/salt-key"
       subject-key  = "arn:aws:ssm:eu-central-1:123456789012:parameter/analytics/subject-key"
     }
   }

@@ -29,6 +29,9 @@ import (
 // on, such as one with TimescaleDB. Its user must be allowed to create databases.
 const NamedServer = "ANALYTICS_TEST_DATABASE_URL"
 
+// SaltKey is a value of SALT_KEY.
+const SaltKey = "key that encrypts salts in tests"
+
 // NamedURL is the URL of a database to test on, and a name for the subtest.
 type NamedURL struct{ Name, URL string }
 

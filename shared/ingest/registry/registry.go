@@ -3,10 +3,12 @@
 //
 // The database is the source. Every run of aggregate, and every process that finds the
 // copy missing, publishes a copy in Redis. Running functions reload it every few seconds.
-// The salt of a closed day must never be published.
+// The salt of a closed day must never be published. Salts are encrypted in both servers;
+// only track and aggregate have the key.
 package registry
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,8 +45,8 @@ const (
 
 // document is the copy in Redis.
 type document struct {
-	Sites []site            `json:"sites"`
-	Salts map[string][]byte `json:"salts"` // by day, YYYY-MM-DD
+	Sites []site                        `json:"sites"`
+	Salts map[string]privacy.SealedSalt `json:"salts"` // by day, YYYY-MM-DD
 }
 
 type site struct {
@@ -76,13 +78,14 @@ func (s *snapshot) Salt(day event.Day) (*privacy.Salt, bool) {
 }
 
 // Publish copies the sites and the salts of the days open at now from the database to
-// Redis. It creates missing salts.
+// Redis. A copy that is current is left alone, because every write is kept for a while in
+// Redis's append-only file.
 func Publish(ctx context.Context, client redis.UniversalClient, db database.DB, now time.Time) error {
 	_, err := publish(ctx, client, db, now)
 	return err
 }
 
-func publish(ctx context.Context, client redis.UniversalClient, db database.DB, now time.Time) (*snapshot, error) {
+func publish(ctx context.Context, client redis.UniversalClient, db database.DB, now time.Time) (*document, error) {
 	sites, err := sites.List(ctx, db)
 	if err != nil {
 		return nil, err
@@ -91,24 +94,52 @@ func publish(ctx context.Context, client redis.UniversalClient, db database.DB, 
 	if err != nil {
 		return nil, err
 	}
-	p := document{Salts: make(map[string][]byte, len(salts))}
+	p := document{Salts: make(map[string]privacy.SealedSalt, len(salts))}
 	for _, s := range sites {
 		p.Sites = append(p.Sites, site{s.ID, s.PublicID, s.Domain, s.Timezone, s.PreviousTimezone, s.TimezoneSince, s.Rules})
 	}
 	for day, salt := range salts {
-		p.Salts[day.String()] = salt[:]
+		p.Salts[day.String()] = salt
 	}
 	data, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("encode the registry: %w", err)
 	}
-	if err := client.Set(ctx, key, data, lifetime).Err(); err != nil {
+	if err := replace(ctx, client, data, &p); err != nil {
 		return nil, fmt.Errorf("publish the registry: %w", err)
 	}
-	return p.snapshot()
+	return &p, nil
 }
 
-func (p *document) snapshot() (*snapshot, error) {
+// replace stores the copy, or renews the lifetime of an equal one.
+func replace(ctx context.Context, client redis.UniversalClient, data []byte, p *document) error {
+	previous, err := client.Get(ctx, key).Bytes()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	if bytes.Equal(previous, data) {
+		return client.Expire(ctx, key, lifetime).Err()
+	}
+	var old document
+	if json.Unmarshal(previous, &old) != nil || old.hasOtherSalts(p) {
+		if err := markStale(ctx, client); err != nil {
+			return err
+		}
+	}
+	return client.Set(ctx, key, data, lifetime).Err()
+}
+
+// hasOtherSalts reports whether a salt of the copy is not in the next one.
+func (p *document) hasOtherSalts(next *document) bool {
+	for day, salt := range p.Salts {
+		if !bytes.Equal(salt, next.Salts[day]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *document) snapshot(keys *privacy.SaltKeys) (*snapshot, error) {
 	s := &snapshot{make(map[string]pipeline.Site, 2*len(p.Sites)), make(map[event.Day]*privacy.Salt, len(p.Salts))}
 	for _, from := range p.Sites {
 		location, err := time.LoadLocation(from.Timezone)
@@ -127,12 +158,16 @@ func (p *document) snapshot() (*snapshot, error) {
 		}
 		s.sites[from.Domain], s.sites[strings.ToLower(from.PublicID)] = to, to
 	}
-	for day, salt := range p.Salts {
+	for day, sealed := range p.Salts {
 		date, err := time.Parse(time.DateOnly, day)
-		if err != nil || len(salt) != privacy.SaltSize {
-			return nil, fmt.Errorf("invalid salt of day %q in the registry", day)
+		if err != nil {
+			return nil, fmt.Errorf("invalid day %q in the registry", day)
 		}
-		s.salts[event.DayOf(date)] = new(privacy.Salt(salt))
+		salt, _, err := keys.Open(event.DayOf(date), sealed)
+		if err != nil {
+			return nil, fmt.Errorf("open the salt of %s: %w", day, err)
+		}
+		s.salts[event.DayOf(date)] = &salt
 	}
 	return s, nil
 }
@@ -141,6 +176,7 @@ func (p *document) snapshot() (*snapshot, error) {
 type Registry struct {
 	client  redis.UniversalClient
 	db      database.DB
+	keys    *privacy.SaltKeys
 	now     func() time.Time
 	current atomic.Pointer[snapshot]
 
@@ -149,8 +185,8 @@ type Registry struct {
 }
 
 // New returns a registry that is empty until Load, Run or Refresh.
-func New(client redis.UniversalClient, db database.DB, now func() time.Time) *Registry {
-	r := &Registry{client: client, db: db, now: now}
+func New(client redis.UniversalClient, db database.DB, keys *privacy.SaltKeys, now func() time.Time) *Registry {
+	r := &Registry{client: client, db: db, keys: keys, now: now}
 	r.current.Store(&snapshot{})
 	return r
 }
@@ -162,12 +198,7 @@ func (r *Registry) Directory() pipeline.Directory { return r.current.Load() }
 func (r *Registry) Load(ctx context.Context) error {
 	data, err := r.client.Get(ctx, key).Bytes()
 	if errors.Is(err, redis.Nil) {
-		fresh, err := publish(ctx, r.client, r.db, r.now())
-		if err != nil {
-			return err
-		}
-		r.current.Store(fresh)
-		return nil
+		return r.publish(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("read the registry: %w", err)
@@ -176,7 +207,24 @@ func (r *Registry) Load(ctx context.Context) error {
 	if err := json.Unmarshal(data, &p); err != nil {
 		return fmt.Errorf("read the registry: %w", err)
 	}
-	fresh, err := p.snapshot()
+	return r.use(&p)
+}
+
+// publish publishes a new copy and uses it.
+func (r *Registry) publish(ctx context.Context) error {
+	now := r.now()
+	if err := store.CreateSalts(ctx, r.db, r.keys, now); err != nil {
+		return err
+	}
+	p, err := publish(ctx, r.client, r.db, now)
+	if err != nil {
+		return err
+	}
+	return r.use(p)
+}
+
+func (r *Registry) use(p *document) error {
+	fresh, err := p.snapshot(r.keys)
 	if err != nil {
 		return err
 	}
@@ -213,10 +261,8 @@ func (r *Registry) Refresh(ctx context.Context) error {
 	r.refreshed = r.now()
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	fresh, err := publish(ctx, r.client, r.db, r.now())
-	if err != nil {
+	if err := r.publish(ctx); err != nil {
 		return fmt.Errorf("refresh the registry: %w", err)
 	}
-	r.current.Store(fresh)
 	return nil
 }

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -26,6 +27,15 @@ func services(t *testing.T) (*pgxpool.Pool, *redis.Client) {
 	return db, client
 }
 
+func saltKeys(t *testing.T, text string) *privacy.SaltKeys {
+	t.Helper()
+	var keys privacy.SaltKeys
+	if err := keys.UnmarshalText([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return &keys
+}
+
 func addSite(t *testing.T, db database.DB, domain string) {
 	t.Helper()
 	if _, err := sites.Create(t.Context(), db, sites.Draft{Domain: domain, Name: domain, Timezone: "Asia/Kolkata"}); err != nil {
@@ -39,12 +49,12 @@ func TestLoadWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	db, client := services(t)
 	now := time.Now()
-	first := registry.New(client, db, time.Now)
+	first := registry.New(client, db, saltKeys(t, localtest.SaltKey), time.Now)
 	if err := first.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	db.Close()
-	second := registry.New(client, db, time.Now)
+	second := registry.New(client, db, saltKeys(t, localtest.SaltKey), time.Now)
 	if err := second.Load(t.Context()); err != nil {
 		t.Fatalf("without the database: %v", err)
 	}
@@ -73,7 +83,7 @@ func TestTimezoneChange(t *testing.T) {
 	if err := registry.Publish(t.Context(), client, db, now); err != nil {
 		t.Fatal(err)
 	}
-	r := registry.New(client, db, time.Now)
+	r := registry.New(client, db, saltKeys(t, localtest.SaltKey), time.Now)
 	if err := r.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +99,7 @@ func TestRefresh(t *testing.T) {
 	t.Parallel()
 	db, client := services(t)
 	now := time.Now()
-	r := registry.New(client, db, func() time.Time { return now })
+	r := registry.New(client, db, saltKeys(t, localtest.SaltKey), func() time.Time { return now })
 	if err := r.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +122,7 @@ func TestRefresh(t *testing.T) {
 	if refresh(); !known("three.example") {
 		t.Error("a new site is not known after Refresh two seconds later")
 	}
-	other := registry.New(client, db, time.Now)
+	other := registry.New(client, db, saltKeys(t, localtest.SaltKey), time.Now)
 	if err := other.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -128,9 +138,14 @@ func TestDestroySalts(t *testing.T) {
 	db, client := services(t)
 	ctx := t.Context()
 	now := time.Now()
-	if err := registry.Publish(ctx, client, db, now); err != nil {
-		t.Fatal(err)
+	keys := saltKeys(t, localtest.SaltKey)
+	publish := func(now time.Time) {
+		t.Helper()
+		if err := errors.Join(store.CreateSalts(ctx, db, keys, now), registry.Publish(ctx, client, db, now)); err != nil {
+			t.Fatal(err)
+		}
 	}
+	publish(now)
 	day := event.DayOf(now.UTC())
 	later := day.Date().Add(48 * time.Hour) // the first moment without its salt
 	if n, err := store.DestroySalts(ctx, db, later.Add(-time.Second)); err != nil {
@@ -145,10 +160,8 @@ func TestDestroySalts(t *testing.T) {
 	if saltExists(ctx, t, db, day) {
 		t.Error("the salt of a closed day still exists")
 	}
-	if err := registry.Publish(ctx, client, db, later); err != nil {
-		t.Fatal(err)
-	}
-	r := registry.New(client, db, time.Now)
+	publish(later)
+	r := registry.New(client, db, keys, time.Now)
 	if err := r.Load(ctx); err != nil {
 		t.Fatal(err)
 	}
