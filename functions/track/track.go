@@ -408,15 +408,12 @@ func (f *function) unavailable(w http.ResponseWriter, c codec, err error) {
 		"the events could not be queued: retry with the same ids"))
 }
 
-// codeOverloaded is the code of the problem that the queue is full.
-const codeOverloaded = "overloaded"
-
 // shed rejects a request before it is read, because Redis is short of memory. The
 // MemoryGuard logs it once.
 func (f *function) shed(w http.ResponseWriter, c codec) {
 	f.metrics.shed.Inc()
 	setExposed(w, "Retry-After", strconv.Itoa(retryAfter))
-	c.reject(w, problem.New(http.StatusServiceUnavailable, codeOverloaded,
+	c.reject(w, problem.New(http.StatusServiceUnavailable, problem.CodeOverloaded,
 		"too many events are queued: retry later with the same ids"))
 }
 

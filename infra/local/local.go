@@ -275,6 +275,7 @@ func (i *Installation) fail(err error) {
 func (i *Installation) build(ctx context.Context, variables map[string]string) error {
 	i.process = host.NewProcess(variables, i.log)
 	i.process.AdoptLibraryLogs()
+	i.process.LimitMemory()
 	i.onStop(func(context.Context) error { i.process.Close(); return nil })
 	for _, f := range functions.All() {
 		instance, err := host.Build(ctx, i.process.Env(f.Name), f.New)

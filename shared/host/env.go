@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,11 +21,13 @@ import (
 )
 
 // Process holds what the functions of a process share: environment, connections to the
-// database and to Redis, and log.
+// database and to Redis, memory limit, and log.
 type Process struct {
 	variables     map[string]string
 	secretFolders []string
 	arns          func() (map[string]string, error) // secrets from AWS, fetched on first use
+	limit         func() (memoryLimit, error)       // read on first use
+	shedder       *shedder                          // nil until LimitMemory
 	log           *slog.Logger
 
 	mu       sync.Mutex
@@ -35,7 +38,8 @@ type Process struct {
 // NewProcess returns a process with the given environment variables.
 func NewProcess(variables map[string]string, log *slog.Logger) *Process {
 	arns := sync.OnceValues(func() (map[string]string, error) { return fetchSecrets(variables) })
-	return &Process{variables: variables, secretFolders: secretFolders(), arns: arns, log: log}
+	limit := sync.OnceValues(func() (memoryLimit, error) { return findLimit(variables, memlimit.FromCgroup) })
+	return &Process{variables: variables, secretFolders: secretFolders(), arns: arns, limit: limit, log: log}
 }
 
 // Close closes the connections. The functions must have been closed before.

@@ -15,6 +15,7 @@
 //   - LOG_LEVEL (info): debug, info, warn or error.
 //   - SHUTDOWN_GRACE (25s): how long requests may continue after SIGTERM.
 //   - DATABASE_URL, REDIS_URL: secrets, for the functions that need them.
+//   - GOMEMLIMIT, AWS_LAMBDA_FUNCTION_MEMORY_SIZE: limits of memory, see Process.Memory.
 //   - AWS_LAMBDA_RUNTIME_API: set by Lambda; selects the Lambda protocol.
 //   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: set by Lambda; used to
 //     read secrets from AWS.
@@ -102,6 +103,7 @@ func run(ctx context.Context, name string, build New, variables map[string]strin
 	process := NewProcess(variables, log)
 	defer process.Close()
 	process.AdoptLibraryLogs()
+	process.LimitMemory()
 
 	env := process.Env(name)
 	var s settings

@@ -24,6 +24,7 @@ type Instance struct {
 	function *Function
 	log      *slog.Logger
 	metrics  http.Handler
+	shedder  *shedder
 	draining atomic.Bool
 
 	inFlight prometheus.Gauge
@@ -43,7 +44,7 @@ func Build(ctx context.Context, env *Env, build New) (*Instance, error) {
 	if function.BodyLimit == 0 {
 		function.BodyLimit = DefaultBodyLimit
 	}
-	i := &Instance{function: function, log: env.Logger(), failures: failureLog{log: env.Logger()}}
+	i := &Instance{function: function, log: env.Logger(), shedder: env.shedder, failures: failureLog{log: env.Logger()}}
 	labels := prometheus.Labels{"function": env.Name()}
 	i.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "analytics_requests_in_flight", Help: "Requests in progress.", ConstLabels: labels,
@@ -89,6 +90,10 @@ func (i *Instance) serve(w http.ResponseWriter, r *http.Request) {
 	rec := &recorder{ResponseWriter: w}
 	defer i.finish(rec, r, start)
 
+	if i.shedder.refuses(start) {
+		shed(rec)
+		return
+	}
 	if r.ContentLength > i.function.BodyLimit {
 		problem.Write(rec, problem.Of(&http.MaxBytesError{Limit: i.function.BodyLimit}))
 		return

@@ -13,6 +13,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
+	"runtime/metrics"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -93,6 +96,23 @@ func sample(ctx context.Context, env *host.Env) (*host.Function, error) {
 		}
 		_, _ = io.WriteString(w, "run")
 	})
+	mux.HandleFunc("POST /hold", func(w http.ResponseWriter, r *http.Request) {
+		megabytes, _ := strconv.Atoi(r.URL.Query().Get("megabytes"))
+		held := make([][]byte, megabytes)
+		for i := range held {
+			held[i] = make([]byte, 1<<20)
+		}
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		_ = http.NewResponseController(w).Flush()
+		_, _ = io.ReadAll(r.Body) // until the client ends its body
+		_, _ = fmt.Fprint(w, len(held))
+		runtime.KeepAlive(held)
+	})
+	mux.HandleFunc("GET /collected", func(w http.ResponseWriter, _ *http.Request) {
+		forced := []metrics.Sample{{Name: "/gc/cycles/forced:gc-cycles"}}
+		metrics.Read(forced)
+		_, _ = fmt.Fprint(w, forced[0].Value.Uint64() > 0)
+	})
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("oh no") })
 	return &host.Function{
 		Handler: mux,
@@ -109,6 +129,7 @@ type process struct {
 	cmd     *exec.Cmd
 	address string
 	log     *bufio.Scanner
+	lines   []string // what logged has read
 }
 
 func command(t *testing.T, variables ...string) *exec.Cmd {
@@ -149,6 +170,7 @@ func start(t *testing.T, variables ...string) *process {
 func (p *process) logged(t *testing.T, message string) string {
 	t.Helper()
 	for p.log.Scan() {
+		p.lines = append(p.lines, p.log.Text())
 		if strings.Contains(p.log.Text(), `"msg":"`+message+`"`) {
 			return p.log.Text()
 		}
@@ -288,8 +310,8 @@ func TestHealthArgument(t *testing.T) {
 
 func TestLambda(t *testing.T) {
 	t.Parallel()
-	runtime := lambdatest.New(t)
-	cmd := command(t, "AWS_LAMBDA_RUNTIME_API="+runtime.Address)
+	api := lambdatest.New(t)
+	cmd := command(t, "AWS_LAMBDA_RUNTIME_API="+api.Address)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -298,7 +320,7 @@ func TestLambda(t *testing.T) {
 		t.Fatal(err)
 	}
 	invoke := func(method, address, body string) *lambdatest.Answer {
-		return runtime.Invoke(lambdatest.Request(method, address, body, "Content-Type", "text/plain"))
+		return api.Invoke(lambdatest.Request(method, address, body, "Content-Type", "text/plain"))
 	}
 
 	got := invoke("POST", "/echo?q=1", "hello")
@@ -307,7 +329,7 @@ func TestLambda(t *testing.T) {
 	}
 	encoded := lambdatest.Request("POST", "/echo", base64.StdEncoding.EncodeToString([]byte("\xff")))
 	encoded.IsBase64Encoded = true
-	if text := runtime.Invoke(encoded).Text(t); !strings.HasSuffix(text, "\n\xff\n") {
+	if text := api.Invoke(encoded).Text(t); !strings.HasSuffix(text, "\n\xff\n") {
 		t.Errorf("a base64 body: %q", text)
 	}
 	got = invoke("GET", "/_/ready", "")
@@ -324,7 +346,7 @@ func TestLambda(t *testing.T) {
 	}
 	withCookies := lambdatest.Request("GET", "/cookies", "")
 	withCookies.Cookies = []string{"a=1", "b=2"}
-	got = runtime.Invoke(withCookies)
+	got = api.Invoke(withCookies)
 	if text := got.Text(t); text != "a=1 b=2 " || len(got.Cookies) != 2 || got.Cookies[1] != "d=4" {
 		t.Errorf("cookies: %q in, %q out", text, got.Cookies)
 	}
@@ -336,17 +358,17 @@ func TestLambda(t *testing.T) {
 		"EventBridge Scheduler": `{}`,
 		"an EventBridge rule":   `{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.events","time":"2026-01-01T00:00:00Z","resources":[],"detail":{}}`,
 	} {
-		got = runtime.Invoke(json.RawMessage(event))
+		got = api.Invoke(json.RawMessage(event))
 		if text := got.Text(t); got.StatusCode != http.StatusOK || text != "run" {
 			t.Errorf("%s: %d %q %s", name, got.StatusCode, text, got.Failure)
 		}
 	}
-	if failed := runtime.Invoke(json.RawMessage(`{}`)).Failure; !strings.Contains(failed, "the scheduled call failed with status 500") || !strings.Contains(failed, "internal") {
+	if failed := api.Invoke(json.RawMessage(`{}`)).Failure; !strings.Contains(failed, "the scheduled call failed with status 500") || !strings.Contains(failed, "internal") {
 		t.Errorf("a failed scheduled call: %q", failed)
 	}
 	text := ""
 	for limit := 1500 * time.Millisecond; text == ""; limit *= 2 { // a slow machine needs more time to start the stream
-		text = runtime.InvokeFor(limit, lambdatest.Request("GET", "/stream", "")).Text(t)
+		text = api.InvokeFor(limit, lambdatest.Request("GET", "/stream", "")).Text(t)
 	}
 	if text != "data: first\n" { // its context ends before Lambda's timeout
 		t.Errorf("a stream at the timeout: %q", text)

@@ -41,6 +41,8 @@ const (
 	CodeUnavailable = "unavailable"
 	// CodeRateLimited: too many requests or events; try again later.
 	CodeRateLimited = "rate_limited"
+	// CodeOverloaded: memory is short, that of the function or of the queue; try again later.
+	CodeOverloaded = "overloaded"
 )
 
 // Problem is a problem document. Only Status and Code are required; Write fills in Type and
