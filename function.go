@@ -43,12 +43,12 @@ func (f *Function) Start(ctx context.Context, variables map[string]string) error
 	}
 	f.process = host.NewProcess(variables, log)
 	f.process.AdoptLibraryLogs()
-	f.process.LimitMemory()
 	instance, err := host.Build(ctx, f.process.Env(name), function.New)
 	if err != nil {
 		f.process.Close()
 		return errors.New(host.OneLine(name, err))
 	}
+	f.process.LimitMemory()
 	f.instance.Store(instance)
 	return nil
 }

@@ -145,6 +145,7 @@ func (i *Installation) start(ctx context.Context, variables map[string]string) e
 	if err := i.build(ctx, variables); err != nil {
 		return err
 	}
+	i.process.LimitMemory()
 	if err := i.createSite(ctx); err != nil {
 		return err
 	}
@@ -275,7 +276,6 @@ func (i *Installation) fail(err error) {
 func (i *Installation) build(ctx context.Context, variables map[string]string) error {
 	i.process = host.NewProcess(variables, i.log)
 	i.process.AdoptLibraryLogs()
-	i.process.LimitMemory()
 	i.onStop(func(context.Context) error { i.process.Close(); return nil })
 	for _, f := range functions.All() {
 		instance, err := host.Build(ctx, i.process.Env(f.Name), f.New)

@@ -103,7 +103,6 @@ func run(ctx context.Context, name string, build New, variables map[string]strin
 	process := NewProcess(variables, log)
 	defer process.Close()
 	process.AdoptLibraryLogs()
-	process.LimitMemory()
 
 	env := process.Env(name)
 	var s settings
@@ -114,6 +113,7 @@ func run(ctx context.Context, name string, build New, variables map[string]strin
 	if err != nil {
 		return err
 	}
+	process.LimitMemory() // only now: a wrong configuration is reported in one line
 	if s.LambdaAPI != "" {
 		return serveLambda(instance)
 	}

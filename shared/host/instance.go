@@ -24,7 +24,7 @@ type Instance struct {
 	function *Function
 	log      *slog.Logger
 	metrics  http.Handler
-	shedder  *shedder
+	process  *Process
 	draining atomic.Bool
 
 	inFlight prometheus.Gauge
@@ -44,7 +44,7 @@ func Build(ctx context.Context, env *Env, build New) (*Instance, error) {
 	if function.BodyLimit == 0 {
 		function.BodyLimit = DefaultBodyLimit
 	}
-	i := &Instance{function: function, log: env.Logger(), shedder: env.shedder, failures: failureLog{log: env.Logger()}}
+	i := &Instance{function: function, log: env.Logger(), process: env.Process, failures: failureLog{log: env.Logger()}}
 	labels := prometheus.Labels{"function": env.Name()}
 	i.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "analytics_requests_in_flight", Help: "Requests in progress.", ConstLabels: labels,
@@ -90,7 +90,7 @@ func (i *Instance) serve(w http.ResponseWriter, r *http.Request) {
 	rec := &recorder{ResponseWriter: w}
 	defer i.finish(rec, r, start)
 
-	if i.shedder.refuses(start) {
+	if i.process.shedder.refuses(start) {
 		shed(rec)
 		return
 	}

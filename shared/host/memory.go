@@ -100,8 +100,8 @@ func (p *Process) Memory() int64 {
 }
 
 // LimitMemory makes Go collect garbage in time for the memory limit of the process, and makes
-// the functions that are built afterwards refuse requests while memory is short. It changes
-// global state of Go, so only a main function may call it, once.
+// the functions refuse requests while memory is short. It changes global state of Go, so only
+// a main function may call it, once, before the first request.
 func (p *Process) LimitMemory() {
 	limit, err := p.limit()
 	if err != nil {
