@@ -105,7 +105,7 @@ func TestInvalidValues(t *testing.T) {
 			switch {
 			case v.Secret && v.Required:
 				invalid = []string{"", "short"}
-			case v.Name == "SUBJECT_KEY":
+			case v.Name == "SUBJECT_KEY", v.Name == "SCHEDULE_TOKEN":
 				invalid = []string{"short"}
 			case v.Name == "GEO_DATABASE", v.Name == "DATACENTER_NETWORKS":
 				invalid = []string{"/no/such/file", "configuration_test.go"}

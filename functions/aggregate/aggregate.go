@@ -18,6 +18,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/aggregate"
 	"github.com/analytics-platform/analytics/shared/edge/access"
+	"github.com/analytics-platform/analytics/shared/edge/bearer"
 	"github.com/analytics-platform/analytics/shared/edge/schedule"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/ingest/registry"
@@ -27,10 +28,11 @@ import (
 
 // Config is the function's configuration.
 type Config struct {
-	AdminToken string           `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it get the result of the run"`
+	AdminToken string           `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it get the report of the run"`
 	SaltKeys   privacy.SaltKeys `env:"SALT_KEY,secret,required" envDoc:"key that encrypts the salts of visitors, at least 32 characters; to rotate it, set the new key, a comma and the old key"`
+	Schedule   string           `env:"SCHEDULE_TOKEN,secret" envDoc:"what the scheduler sends as a bearer token, at least 16 characters; without it, anyone may start a run"`
 	Deadline   time.Duration    `env:"AGGREGATE_DEADLINE,positive" envDefault:"50s" envDoc:"maximum duration of a run; keep it below the platform's timeout"`
-	Interval   time.Duration    `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"minimum time between runs that calls without a key start"`
+	Interval   time.Duration    `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"minimum time between the starts of runs, except for calls with a key"`
 	Batch      int              `env:"AGGREGATE_BATCH,positive" envDoc:"maximum number of events per transaction, by default 60000; each takes a few hundred bytes of memory in every worker"`
 	Workers    int              `env:"AGGREGATE_WORKERS,positive" envDoc:"number of the queue's shards to aggregate at a time; by default the number of processors"`
 }
@@ -40,6 +42,7 @@ type function struct {
 	keepsSalts atomic.Bool // the last attempt to make Redis forget salts failed
 	log        *slog.Logger
 	aggregator *aggregate.Aggregator
+	stall      stall
 	db         *pgxpool.Pool
 	redis      redis.UniversalClient
 	metrics    metrics
@@ -49,6 +52,10 @@ type function struct {
 func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
+		return nil, err
+	}
+	scheduler, err := bearer.Optional("SCHEDULE_TOKEN", config.Schedule)
+	if err != nil {
 		return nil, err
 	}
 	client, err := env.Redis(ctx)
@@ -67,21 +74,25 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		salts:      &config.SaltKeys,
 		log:        env.Logger(),
 		aggregator: &aggregate.Aggregator{Redis: client, Database: db, Batch: config.Batch, Workers: config.Workers},
+		stall:      stall{patience: patience * config.Deadline},
 		db:         db,
 		redis:      client,
 		metrics:    newMetrics(env.Metrics()),
 	}
 	env.Metrics().MustRegister(newQueueCollector(client, env.Logger()))
-	job := &schedule.Job{Run: f.run, Deadline: config.Deadline, Interval: config.Interval, Now: time.Now}
+	job := &schedule.Job{
+		Run: f.run, Deadline: config.Deadline, Interval: config.Interval, Token: scheduler, Log: env.Logger(), Now: time.Now,
+	}
 	return &host.Function{
 		Handler: job.Handler(guard, host.Invoke),
 		Ready: func(ctx context.Context) error {
 			return errors.Join(client.Ping(ctx).Err(), db.Ping(ctx))
 		},
+		Close: job.Close,
 	}, nil
 }
 
-// result is the answer to a run.
+// result is the report of a run.
 type result struct {
 	aggregate.Result
 	Took    float64 `json:"seconds"`
@@ -89,7 +100,8 @@ type result struct {
 	Age     float64 `json:"age_seconds"` // of the oldest queued event
 }
 
-func (f *function) run(ctx context.Context) (any, error) {
+// run does a run of the job.
+func (f *function) run(ctx context.Context) (schedule.Result, error) {
 	start := time.Now()
 	// Ignore the error for now: a Redis without memory accepts no copy of the sites, but its
 	// queue must be drained all the more.
@@ -97,14 +109,21 @@ func (f *function) run(ctx context.Context) (any, error) {
 	done, err := f.aggregator.Run(ctx)
 	f.metrics.count(done)
 	if err := errors.Join(published, err); err != nil {
-		return nil, err
+		return schedule.Result{}, err
 	}
 	// Measure the backlog even after the run's deadline.
-	left, err := backlog(context.WithoutCancel(ctx), f.redis)
+	now := time.Now()
+	left, err := backlog(context.WithoutCancel(ctx), f.redis, now)
 	if err != nil {
-		return nil, err
+		return schedule.Result{}, err
 	}
-	return result{done, time.Since(start).Seconds(), left.Length, left.Age.Seconds()}, nil
+	if err := f.stall.check(left, now); err != nil {
+		return schedule.Result{}, err
+	}
+	return schedule.Result{
+		Report: result{done, now.Sub(start).Seconds(), left.Length, left.Age.Seconds()},
+		Busy:   done.Busy > 0 && done.Batches == 0,
+	}, nil
 }
 
 // publish publishes the sites and salts, and makes Redis forget previous salts.

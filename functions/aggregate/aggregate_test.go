@@ -12,7 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +25,7 @@ import (
 	"github.com/analytics-platform/analytics/internal/oracle"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 const token = "the token of the owner"
@@ -64,7 +65,7 @@ func (w *worker) start(tb testing.TB) {
 	}
 	w.process = exec.Command(w.program)
 	w.process.Env = append(os.Environ(), "PORT="+w.port, "DATABASE_URL="+w.database, "REDIS_URL="+w.redis,
-		"ADMIN_TOKEN="+token, "SALT_KEY="+localtest.SaltKey)
+		"ADMIN_TOKEN="+token, "SALT_KEY="+localtest.SaltKey, "METRICS_TOKEN="+localtest.MetricsToken)
 	w.process.Env = append(w.process.Env, w.env...)
 	w.process.Stderr = os.Stderr
 	if w.log != nil {
@@ -169,7 +170,7 @@ func TestKilled(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
 			db, client := prepare(t, database.URL)
-			w := &worker{program: program, database: database.URL, redis: "redis://" + client.Options().Addr + "/0",
+			w := &worker{program: program, database: database.URL, redis: urlOf(client),
 				env: []string{"AGGREGATE_BATCH=500", "AGGREGATE_INTERVAL=0s"}}
 
 			writer := queue.NewWriter(client)
@@ -246,29 +247,16 @@ func newDatabase(t *testing.T, url string) *pgxpool.Pool {
 	return db
 }
 
+// urlOf returns the URL of a client's server.
+func urlOf(client *redis.Client) string {
+	options := client.Options()
+	return "redis://:" + options.Password + "@" + options.Addr + "/0"
+}
+
 func connect(t *testing.T, url string) *redis.Client {
 	t.Helper()
 	client := localtest.Client(t, url)
 	return client
-}
-
-// scrape returns the function's metrics without labels, by name.
-func (w *worker) scrape(t *testing.T) map[string]string {
-	t.Helper()
-	response, err := http.Get(w.url + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		t.Errorf("metrics: status %d", response.StatusCode)
-	}
-	values := map[string]string{}
-	for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
-		name, value, _ := strings.Cut(scanner.Text(), " ")
-		values[name] = value
-	}
-	return values
 }
 
 // TestQueueMetrics checks that the metrics measure the queue without a run, and report that
@@ -288,14 +276,14 @@ func TestQueueMetrics(t *testing.T) {
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
 
-	if got := w.scrape(t); got["analytics_queue_up"] != "1" || got["analytics_queue_events"] != "0" || got["analytics_queue_age_seconds"] != "0" {
+	if got := localtest.Metrics(t, w.url); got["analytics_queue_up"] != "1" || got["analytics_queue_events"] != "0" || got["analytics_queue_age_seconds"] != "0" {
 		t.Errorf("metrics of an empty queue: %v", got)
 	}
 	if err := writer.Append(ctx, newEvents(10)...); err != nil {
 		t.Fatal(err)
 	}
 	localtest.Eventually(t, "the metrics show ten queued events", func() bool {
-		got := w.scrape(t)
+		got := localtest.Metrics(t, w.url)
 		return got["analytics_queue_events"] == "10" && got["analytics_queue_express_events"] == "0" && got["analytics_queue_age_seconds"] > "0"
 	})
 	if status, answer, err := w.run(ctx, token); err != nil || status != http.StatusOK || answer["backlog"] != 0.0 || answer["age_seconds"] != 0.0 {
@@ -304,7 +292,7 @@ func TestQueueMetrics(t *testing.T) {
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	got := w.scrape(t)
+	got := localtest.Metrics(t, w.url)
 	if _, measured := got["analytics_queue_events"]; got["analytics_queue_up"] != "0" || measured {
 		t.Errorf("metrics without Redis: %v", got)
 	}
@@ -316,7 +304,7 @@ func TestFullRedis(t *testing.T) {
 	ctx := t.Context()
 	database := localtest.Postgres(t)
 	_, client := prepare(t, database)
-	w := &worker{program: build(t), database: database, redis: "redis://" + client.Options().Addr + "/0"}
+	w := &worker{program: build(t), database: database, redis: urlOf(client)}
 	w.start(t)
 	writer := queue.NewWriter(client)
 	t.Cleanup(writer.Close)
@@ -329,7 +317,7 @@ func TestFullRedis(t *testing.T) {
 	if status, answer, err := w.run(ctx, token); err != nil || status != http.StatusInternalServerError {
 		t.Errorf("run without memory for the sites: status %d, %v, %v, want 500", status, answer, err)
 	}
-	if got := w.scrape(t); got["analytics_queue_events"] != "0" {
+	if got := localtest.Metrics(t, w.url); got["analytics_queue_events"] != "0" {
 		t.Errorf("%s events left in the queue, want 0", got["analytics_queue_events"])
 	}
 }
@@ -341,7 +329,7 @@ func TestAuthorization(t *testing.T) {
 	ctx := t.Context()
 	database := localtest.Postgres(t)
 	_, client := prepare(t, database)
-	w := &worker{program: build(t), database: database, redis: "redis://" + client.Options().Addr + "/0"}
+	w := &worker{program: build(t), database: database, redis: urlOf(client)}
 	w.start(t)
 	if status, answer, err := w.run(ctx, ""); err != nil || status != http.StatusOK || len(answer) != 1 || answer["status"] != "done" {
 		t.Errorf("without a key: status %d, %v, %v", status, answer, err)
@@ -351,6 +339,114 @@ func TestAuthorization(t *testing.T) {
 	}
 	if status, answer, err := w.run(ctx, "wrong"); err != nil || status != http.StatusUnauthorized || answer["code"] != "unauthorized" {
 		t.Errorf("with a wrong token: status %d, %v, %v", status, answer, err)
+	}
+}
+
+// TestHangUps lets strangers call the function and hang up, again and again. The events are
+// stored nevertheless, and the scheduler is told so.
+func TestHangUps(t *testing.T) {
+	t.Parallel()
+	const n = 20_000
+	ctx := t.Context()
+	database := localtest.Postgres(t)
+	db, client := prepare(t, database)
+	w := &worker{program: build(t), database: database, redis: urlOf(client), env: []string{"AGGREGATE_BATCH=500", "AGGREGATE_INTERVAL=1h", "AGGREGATE_DEADLINE=1h"}}
+	w.start(t)
+	writer := queue.NewWriter(client)
+	t.Cleanup(writer.Close)
+	if err := writer.Append(ctx, newEvents(n)...); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var strangers sync.WaitGroup
+	for range 2 {
+		strangers.Go(func() {
+			tick := time.NewTicker(5 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-stop:
+					return
+				case <-tick.C:
+				}
+				conn, err := net.Dial("tcp", "127.0.0.1:"+w.port)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = conn.Write([]byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"))
+				_ = conn.Close()
+			}
+		})
+	}
+	localtest.Eventually(t, "the run has begun", func() bool {
+		var begun bool
+		return db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM events)`).Scan(&begun) == nil && begun
+	})
+	status, answer, err := w.run(ctx, "")
+	close(stop)
+	strangers.Wait()
+	if err != nil || status != http.StatusOK || answer["status"] != "done" && answer["status"] != "recent" {
+		t.Errorf("the scheduler: status %d, %v, %v", status, answer, err)
+	}
+	var stored int
+	if err := db.QueryRow(ctx, `SELECT count(*) FROM events`).Scan(&stored); err != nil || stored != n {
+		t.Errorf("%d events are stored, %v; want %d by the one run of the interval", stored, err, n)
+	}
+}
+
+// TestBusy lets another transaction hold the queue, as another process would. A run that can
+// do nothing says so, and fails once that has lasted.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	database := localtest.Postgres(t)
+	db, client := prepare(t, database)
+	program := build(t)
+	patient := &worker{program: program, database: database, redis: urlOf(client), env: []string{"AGGREGATE_INTERVAL=0s"}}
+	patient.start(t)
+	hasty := &worker{program: program, database: database, redis: urlOf(client), env: []string{"AGGREGATE_INTERVAL=0s", "AGGREGATE_DEADLINE=2s"}}
+	hasty.start(t)
+	writer := queue.NewWriter(client)
+	t.Cleanup(writer.Close)
+	if err := writer.Append(ctx, newEvents(10)...); err != nil {
+		t.Fatal(err)
+	}
+	other, err := db.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Rollback(context.Background()) }()
+	if err := store.LockShards(ctx, other); err != nil {
+		t.Fatal(err)
+	}
+	if status, answer, err := patient.run(ctx, ""); err != nil || status != http.StatusOK || answer["status"] != "busy" {
+		t.Errorf("the scheduler: status %d, %v, %v; want busy", status, answer, err)
+	}
+	if status, answer, err := patient.run(ctx, token); err != nil || status != http.StatusOK || answer["busy"] != 4. || answer["backlog"] != 10. {
+		t.Errorf("the owner: status %d, %v, %v; want 4 busy shards", status, answer, err)
+	}
+	for _, key := range []string{"", token} {
+		localtest.Eventually(t, "a call with the key '"+key+"' fails", func() bool {
+			status, answer, err := hasty.run(ctx, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return status == http.StatusServiceUnavailable && answer["code"] == "stalled"
+		})
+	}
+	if err := other.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+	localtest.Eventually(t, "a scheduled call succeeds", func() bool {
+		status, answer, err := hasty.run(ctx, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status == http.StatusOK && answer["status"] == "done"
+	})
+	if status, answer, err := patient.run(ctx, token); err != nil || status != http.StatusOK || answer["backlog"] != 0. {
+		t.Errorf("afterwards: status %d, %v, %v", status, answer, err)
 	}
 }
 

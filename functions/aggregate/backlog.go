@@ -15,11 +15,11 @@ import (
 // backlogTimeout bounds reading the backlog, which delays a scrape.
 const backlogTimeout = 2 * time.Second
 
-// backlog returns the sum of the shards' backlogs, with the greatest age.
-func backlog(ctx context.Context, client redis.UniversalClient) (queue.Backlog, error) {
+// backlog returns the sum of the shards' backlogs at now, with the greatest age.
+func backlog(ctx context.Context, client redis.UniversalClient, now time.Time) (queue.Backlog, error) {
 	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()
-	backlogs, err := queue.Backlogs(ctx, client, time.Now())
+	backlogs, err := queue.Backlogs(ctx, client, now)
 	if err != nil {
 		return queue.Backlog{}, fmt.Errorf("measure the backlog: %w", err)
 	}
@@ -64,7 +64,7 @@ func (c queueCollector) Collect(to chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
 	}
-	b, err := backlog(context.Background(), c.client)
+	b, err := backlog(context.Background(), c.client, time.Now())
 	if err != nil {
 		c.log.Warn("measure the queue failed", "error", err)
 		gauge(c.up, 0)

@@ -365,7 +365,7 @@ func (m *machine) aggregate(b *testing.B, events []*event.Event, workers int) fl
 
 func (m *machine) worker(database string, workers int) *worker {
 	return &worker{
-		program: m.program, database: database, redis: "redis://" + m.redis.Options().Addr + "/0",
+		program: m.program, database: database, redis: urlOf(m.redis),
 		env: []string{"AGGREGATE_DEADLINE=30m", "AGGREGATE_WORKERS=" + strconv.Itoa(workers)},
 	}
 }

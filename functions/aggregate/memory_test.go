@@ -17,7 +17,7 @@ func TestMemoryOfLongBacklog(t *testing.T) {
 	events := traffic(rand.New(rand.NewPCG(1, 2)), month(), 48*time.Hour, short+long)
 	database := localtest.Postgres(t)
 	_, client := prepare(t, database)
-	w := &worker{program: build(t), database: database, redis: "redis://" + client.Options().Addr + "/0", env: []string{"AGGREGATE_WORKERS=2"}}
+	w := &worker{program: build(t), database: database, redis: urlOf(client), env: []string{"AGGREGATE_WORKERS=2"}}
 	w.start(t)
 	defer w.kill(t)
 

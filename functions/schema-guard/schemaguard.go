@@ -20,6 +20,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/aggregate/archive"
 	"github.com/analytics-platform/analytics/shared/aggregate/recompute"
 	"github.com/analytics-platform/analytics/shared/edge/access"
+	"github.com/analytics-platform/analytics/shared/edge/bearer"
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/edge/schedule"
 	"github.com/analytics-platform/analytics/shared/host"
@@ -31,9 +32,10 @@ import (
 
 // Config is the function's configuration.
 type Config struct {
-	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it get the result of the run"`
+	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it get the report of the run"`
+	Schedule   string        `env:"SCHEDULE_TOKEN,secret" envDoc:"what the scheduler sends as a bearer token, at least 16 characters; without it, anyone may start a run"`
 	Deadline   time.Duration `env:"SCHEMA_GUARD_DEADLINE,positive" envDefault:"50s" envDoc:"maximum duration of a run; keep it below the platform's timeout"`
-	Interval   time.Duration `env:"SCHEMA_GUARD_INTERVAL" envDefault:"30s" envDoc:"minimum time between runs that calls without a key start"`
+	Interval   time.Duration `env:"SCHEMA_GUARD_INTERVAL" envDefault:"30s" envDoc:"minimum time between the starts of runs, except for calls with a key"`
 }
 
 type function struct {
@@ -53,6 +55,10 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err := env.Parse(&config); err != nil {
 		return nil, err
 	}
+	scheduler, err := bearer.Optional("SCHEDULE_TOKEN", config.Schedule)
+	if err != nil {
+		return nil, err
+	}
 	db, err := env.Database(ctx)
 	if err != nil {
 		return nil, err
@@ -69,11 +75,13 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if _, err := f.tidy(ctx, time.Now()); err != nil {
 		return nil, err
 	}
-	job := &schedule.Job{Run: f.run, Deadline: config.Deadline, Interval: config.Interval, Now: time.Now}
+	job := &schedule.Job{
+		Run: f.run, Deadline: config.Deadline, Interval: config.Interval, Token: scheduler, Log: env.Logger(), Now: time.Now,
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/{$}", job.Handler(gate, host.Invoke))
-	mux.Handle("POST /v1/recompute", gate.Require(sites.ScopeAdmin, http.HandlerFunc(f.recompute)))
-	return &host.Function{Handler: jsonhttp.Routes(mux), Ready: db.Ping}, nil
+	mux.Handle("POST /v1/recompute", gate.RequireAllSites(sites.ScopeAdmin, http.HandlerFunc(f.recompute)))
+	return &host.Function{Handler: jsonhttp.Routes(mux), Ready: db.Ping, Close: job.Close}, nil
 }
 
 func newFunction(db *pgxpool.Pool, codec *columns.Codec, env *host.Env, deadline time.Duration) *function {
@@ -96,7 +104,7 @@ func newFunction(db *pgxpool.Pool, codec *columns.Codec, env *host.Env, deadline
 	return f
 }
 
-// result is the answer to a run.
+// result is the report of a run.
 type result struct {
 	schema.Report
 	SaltsDestroyed   int64 `json:"salts_destroyed"`
@@ -105,18 +113,25 @@ type result struct {
 	archive.Result
 }
 
-func (f *function) run(ctx context.Context) (any, error) {
+// run does a run of the job.
+func (f *function) run(ctx context.Context) (schedule.Result, error) {
+	done, err := f.maintain(ctx)
+	return schedule.Result{Report: done}, err
+}
+
+// maintain does all that is due, as far as the deadline allows.
+func (f *function) maintain(ctx context.Context) (result, error) {
 	now := time.Now()
 	done, err := f.tidy(ctx, now)
 	if err != nil {
-		return nil, err
+		return done, err
 	}
 	more := func() bool { return f.timeLeft(ctx) }
 	done.CheckResult, err = recompute.CheckClosed(ctx, f.db, now, more, f.log)
 	f.checked.Add(float64(done.CheckResult.Days))
 	f.wrong.Add(float64(done.Wrong))
 	if err != nil {
-		return nil, err
+		return done, err
 	}
 	if more() {
 		done.ChunksCompressed, err = store.Compress(ctx, f.db, now)

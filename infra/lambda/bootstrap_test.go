@@ -166,7 +166,7 @@ func start(t *testing.T, name, program string, variables, secrets map[string]str
 	})
 }
 
-// run calls a function as its schedule does, again until the call is not skipped.
+// run calls a function as its schedule does, again until the last run is not recent.
 func (i installation) run(t *testing.T, name string) {
 	t.Helper()
 	if failure := i.call(t, name); failure != "" {
@@ -179,7 +179,7 @@ func (i installation) call(t *testing.T, name string) (failure string) {
 	t.Helper()
 	for {
 		answer := i[name].Invoke(json.RawMessage(`{}`))
-		if text := answer.Text(t); answer.Failure != "" || !strings.Contains(text, `"skipped"`) {
+		if text := answer.Text(t); answer.Failure != "" || !strings.Contains(text, `"recent"`) {
 			return answer.Failure
 		}
 	}

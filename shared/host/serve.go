@@ -11,7 +11,8 @@ import (
 )
 
 // RequestTimeout is the time limit of a request, except for streams, from its header to the
-// end of its response. The longest request is a run of aggregate, of less than a minute.
+// end of its response. The longest request waits for two runs of aggregate, each of less than
+// a minute.
 const RequestTimeout = 2 * time.Minute
 
 // NewServer returns an HTTP server with the time limits of all functions.

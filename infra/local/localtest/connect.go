@@ -1,6 +1,9 @@
 package localtest
 
 import (
+	"bufio"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -33,4 +36,36 @@ func Client(tb testing.TB, url string) *redis.Client {
 	client := redis.NewClient(options)
 	tb.Cleanup(func() { _ = client.Close() })
 	return client
+}
+
+// MetricsToken is a METRICS_TOKEN for tests.
+const MetricsToken = "the token of Prometheus"
+
+// Metrics returns the metrics of the function at a URL, whose METRICS_TOKEN is MetricsToken:
+// values by name and labels.
+func Metrics(tb testing.TB, url string) map[string]string {
+	tb.Helper()
+	request, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, url+"/metrics", nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+MetricsToken)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		tb.Fatalf("metrics: status %d", response.StatusCode)
+	}
+	values := map[string]string{}
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		values[name] = value
+	}
+	if err := lines.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	return values
 }

@@ -202,6 +202,19 @@ func (a *Access) RequireAny(scopes []sites.Scope, next http.Handler) http.Handle
 	return a.authorize(scopes, a.grant, next)
 }
 
+// RequireAllSites calls next for requests that have a scope for all sites: those of the owner,
+// and of keys that are not limited to some sites. What such a handler does or answers concerns
+// the whole installation.
+func (a *Access) RequireAllSites(scope sites.Scope, next http.Handler) http.Handler {
+	return a.authorize([]sites.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
+		grant, err := a.grant(w, r)
+		if err == nil && !grant.AllSites() {
+			err = problem.New(http.StatusForbidden, problem.CodeForbidden, "this is about all sites, and the key or link is for some of them")
+		}
+		return grant, err
+	}, next)
+}
+
 // RequireOrPublic calls next for requests that have a scope, and for requests without a
 // secret if it is a scope of guests. The latter may see public sites.
 func (a *Access) RequireOrPublic(scope sites.Scope, next http.Handler) http.Handler {

@@ -251,7 +251,8 @@ func (r *Registry) Run(ctx context.Context, report func(error)) {
 
 // Refresh reads the database and publishes a new copy, to learn about a site that was just
 // added, for example. It queries the database at most once per second; concurrent callers
-// wait for the query in progress.
+// wait for the query in progress. The query goes on if its caller hangs up, who may be a
+// stranger, since others depend on it.
 func (r *Registry) Refresh(ctx context.Context) error {
 	r.refreshing.Lock()
 	defer r.refreshing.Unlock()
@@ -259,7 +260,7 @@ func (r *Registry) Refresh(ctx context.Context) error {
 		return nil
 	}
 	r.refreshed = r.now()
-	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
 	defer cancel()
 	if err := r.publish(ctx); err != nil {
 		return fmt.Errorf("refresh the registry: %w", err)

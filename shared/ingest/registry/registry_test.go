@@ -177,3 +177,23 @@ func saltExists(ctx context.Context, t *testing.T, db database.DB, day event.Day
 	}
 	return exists
 }
+
+// TestRefreshAfterHangUp checks that a caller who hangs up does not stop the query, which
+// would take away the only one of that second.
+func TestRefreshAfterHangUp(t *testing.T) {
+	t.Parallel()
+	db, client := services(t)
+	r := registry.New(client, db, saltKeys(t, localtest.SaltKey), time.Now)
+	if err := r.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	addSite(t, db, "new.example")
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	if err := r.Refresh(gone); err != nil {
+		t.Errorf("Refresh = %v", err)
+	}
+	if _, ok := r.Directory().Site("new.example"); !ok {
+		t.Error("the new site is not known")
+	}
+}
