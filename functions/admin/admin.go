@@ -19,7 +19,6 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/edge/access"
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
-	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/ingest/registry"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
@@ -66,7 +65,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 func (f *function) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /v1/sites", f.serve(f.listSites))
-	mux.Handle("POST /v1/sites", f.serve(f.createSite))
+	mux.Handle("POST /v1/sites", f.serveAllSites(f.createSite))
 	mux.Handle("GET /v1/sites/{site}", f.serve(f.getSite))
 	mux.Handle("PATCH /v1/sites/{site}", f.serve(f.updateSite))
 	mux.Handle("DELETE /v1/sites/{site}", f.serve(f.deleteSite))
@@ -75,12 +74,12 @@ func (f *function) routes() http.Handler {
 	handleResource(f, mux, f.funnels())
 	handleResource(f, mux, f.annotations())
 	handleResource(f, mux, f.shareLinks())
-	mux.Handle("GET /v1/keys", f.serve(f.listKeys))
-	mux.Handle("POST /v1/keys", f.serve(f.createKey))
-	mux.Handle("DELETE /v1/keys/{id}", f.serve(f.deleteKey))
+	mux.Handle("GET /v1/keys", f.serveAllSites(f.listKeys))
+	mux.Handle("POST /v1/keys", f.serveAllSites(f.createKey))
+	mux.Handle("DELETE /v1/keys/{id}", f.serveAllSites(f.deleteKey))
 	mux.Handle("GET /v1/dead-letters", f.serve(f.listDeadLetters))
 	mux.Handle("POST /v1/dead-letters/replay", f.serve(f.replayDeadLetters))
-	mux.Handle("GET /v1/status", f.serve(f.getStatus))
+	mux.Handle("GET /v1/status", f.serveAllSites(f.getStatus))
 	return jsonhttp.Routes(mux)
 }
 
@@ -95,12 +94,22 @@ type handlerFunc func(http.ResponseWriter, *http.Request) (response, error)
 
 // serve returns a handler that runs fn for requests with the scope admin.
 func (f *function) serve(fn handlerFunc) http.Handler {
-	return f.serveTo([]sites.Scope{sites.ScopeAdmin}, fn)
+	return f.gate.Require(sites.ScopeAdmin, f.handler(fn))
+}
+
+// serveAllSites returns a handler that runs fn for requests with the scope admin for all sites.
+func (f *function) serveAllSites(fn handlerFunc) http.Handler {
+	return f.gate.RequireAllSites(sites.ScopeAdmin, f.handler(fn))
 }
 
 // serveTo returns a handler that runs fn for requests with one of the scopes.
 func (f *function) serveTo(scopes []sites.Scope, fn handlerFunc) http.Handler {
-	return f.gate.RequireAny(scopes, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return f.gate.RequireAny(scopes, f.handler(fn))
+}
+
+// handler returns a handler that runs fn.
+func (f *function) handler(fn handlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out, err := fn(w, r)
 		switch {
 		case err != nil:
@@ -112,7 +121,7 @@ func (f *function) serveTo(scopes []sites.Scope, fn handlerFunc) http.Handler {
 		if err != nil {
 			jsonhttp.Fail(w, r, f.log, err)
 		}
-	}))
+	})
 }
 
 // inUTC returns a time in UTC; nil for nil.
@@ -134,12 +143,4 @@ func (f *function) publish(ctx context.Context) {
 	if err := registry.Publish(ctx, f.redis, f.db, f.now()); err != nil {
 		f.log.WarnContext(ctx, "publish sites failed: the change takes effect with the next run of aggregate", "error", err)
 	}
-}
-
-// requireAllSites returns a problem if the request's key is limited to some sites.
-func requireAllSites(ctx context.Context) error {
-	if !access.GrantFrom(ctx).AllSites() {
-		return problem.New(http.StatusForbidden, problem.CodeForbidden, "this key is limited to some sites; this request needs a key for all sites")
-	}
-	return nil
 }

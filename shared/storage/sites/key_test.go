@@ -1,7 +1,9 @@
 package sites_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -49,5 +51,58 @@ func TestUseKey(t *testing.T) {
 	}
 	if err := sites.DeleteKey(t.Context(), db, created.ID); !errors.Is(err, sites.ErrNoKey) {
 		t.Errorf("revoke it again: got %v, want ErrNoKey", err)
+	}
+}
+
+// TestKeyOfDeletedSites checks that a key never becomes valid for all sites because the sites
+// that it was for are deleted, one after the other or at the same time.
+func TestKeyOfDeletedSites(t *testing.T) {
+	t.Parallel()
+	for _, together := range []bool{false, true} {
+		t.Run(fmt.Sprintf("together %t", together), func(t *testing.T) {
+			t.Parallel()
+			db := newDatabase(t)
+			var ids []int32
+			for _, domain := range []string{"one.example", "two.example"} {
+				site, err := sites.Create(t.Context(), db, sites.Draft{Domain: domain, Name: domain, Timezone: "UTC"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ids = append(ids, site.ID)
+			}
+			_, secret, err := sites.CreateKey(t.Context(), db, "test", []sites.Scope{sites.ScopeAdmin}, ids)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, err := db.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = first.Rollback(context.Background()) }()
+			if err := sites.Delete(t.Context(), first, ids[0]); err != nil {
+				t.Fatal(err)
+			}
+			second := make(chan error, 1)
+			if together {
+				go func() { second <- sites.Delete(t.Context(), db, ids[1]) }()
+				localtest.Eventually(t, "the second deletion waits for the first", func() bool {
+					var waiting bool
+					const find = `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`
+					return db.QueryRow(t.Context(), find).Scan(&waiting) == nil && waiting
+				})
+			}
+			if err := first.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if !together {
+				second <- sites.Delete(t.Context(), db, ids[1])
+			}
+			if err := <-second; err != nil {
+				t.Fatal(err)
+			}
+			if key, err := sites.UseKey(t.Context(), db, secret, time.Now()); !errors.Is(err, sites.ErrNoKey) {
+				t.Errorf("the key is valid for the sites %v (empty: all), %v; want ErrNoKey", key.Sites, err)
+			}
+		})
 	}
 }

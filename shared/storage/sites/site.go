@@ -91,7 +91,9 @@ RETURNING ` + Columns
 // deleteStatements returns the statements that delete a site, given its id. The first one
 // waits for transactions that store events of the site (see store.LockSites), so that
 // nothing is stored after it. A key for this site alone is deleted too, since without a
-// site it would be valid for all. Foreign keys delete the site's resources.
+// site it would be valid for all; keys are locked first, so that of two sites that are deleted
+// at the same time the second one finds the key without the first. Foreign keys delete the
+// site's resources.
 func deleteStatements() []string {
 	return []string{
 		`SELECT FROM sites WHERE id = $1 FOR UPDATE`,
@@ -103,6 +105,7 @@ func deleteStatements() []string {
 		`DELETE FROM rollup_month WHERE site_id = $1`,
 		`DELETE FROM drops WHERE site_id = $1`,
 		`DELETE FROM day_checks WHERE site_id = $1`,
+		`SELECT FROM api_keys WHERE $1::integer = ANY (site_ids) ORDER BY id FOR UPDATE`,
 		`DELETE FROM api_keys WHERE site_ids = ARRAY[$1::integer]`,
 		`UPDATE api_keys SET site_ids = array_remove(site_ids, $1::integer) WHERE $1::integer = ANY (site_ids)`,
 		`DELETE FROM sites WHERE id = $1`,
