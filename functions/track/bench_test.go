@@ -75,7 +75,10 @@ func BenchmarkTrack(b *testing.B) {
 			}
 			b.Cleanup(func() { _ = queue.Stop(context.Background()) })
 			track := serve(b, program, func(port string) []string {
-				return []string{"PORT=" + port, "DATABASE_URL=" + database, "REDIS_URL=" + queue.URL(), "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=warn", "SALT_KEY=" + localtest.SaltKey}
+				return []string{
+					"PORT=" + port, "DATABASE_URL=" + database, "REDIS_URL=" + queue.URL(), "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=warn",
+					"SALT_KEY=" + localtest.SaltKey, "METRICS_TOKEN=" + localtest.MetricsToken,
+				}
 			})
 			compare(b, track, baseline)
 		})
@@ -148,17 +151,11 @@ func serve(b *testing.B, program string, env func(port string) []string) string 
 	return url
 }
 
-// scrape returns the metrics without labels of a process.
+// scrape returns the metrics of a process.
 func scrape(b *testing.B, url string) map[string]float64 {
 	b.Helper()
-	response, err := http.Get(url + "/metrics")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
 	values := map[string]float64{}
-	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), " ")
+	for name, value := range localtest.Metrics(b, url) {
 		if n, err := strconv.ParseFloat(value, 64); err == nil {
 			values[name] = n
 		}

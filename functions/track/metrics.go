@@ -22,7 +22,7 @@ func newMetrics(registry prometheus.Registerer, guard *queue.MemoryGuard) metric
 		}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "analytics_track_dropped_events_total",
-			Help: "Events that were dropped, by site (its domain; empty if it is not known) and reason.",
+			Help: "Events that were dropped, by site (its public id; empty if it is not known) and reason.",
 		}, []string{"site", "reason"}),
 		skewed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_track_skewed_events_total",

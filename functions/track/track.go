@@ -370,7 +370,7 @@ func (f *function) drop(r pipeline.Result, at time.Time, reason pipeline.Reason)
 	if r.Event.Site == 0 {
 		day = event.DayOf(at.UTC())
 	}
-	f.metrics.dropped.WithLabelValues(r.Domain, string(reason)).Inc()
+	f.metrics.dropped.WithLabelValues(r.PublicID, string(reason)).Inc()
 	f.writer.Drop(queue.Drops{Site: r.Event.Site, Day: day, Reason: string(reason), Events: 1})
 }
 

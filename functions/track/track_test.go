@@ -1,11 +1,9 @@
 package track_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -57,6 +55,7 @@ func start(t *testing.T, redisURL string, settings ...string) *service {
 
 	environment := map[string]string{
 		"DATABASE_URL": database, "REDIS_URL": redisURL, "TRUSTED_PROXY_HOPS": "1", "SUBJECT_KEY": strings.Repeat("k", 32), "SALT_KEY": localtest.SaltKey,
+		"METRICS_TOKEN": localtest.MetricsToken,
 	}
 	for pair := range slices.Chunk(settings, 2) {
 		environment[pair[0]] = pair[1]
@@ -257,14 +256,8 @@ func TestClockAhead(t *testing.T) {
 			t.Errorf("event %s: stored with offset %s", e.Name, late)
 		}
 	}
-	response, err := http.Get(c.url + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	metrics, err := io.ReadAll(response.Body)
-	_ = response.Body.Close()
-	if err != nil || !strings.Contains(string(metrics), "\nanalytics_track_skewed_events_total 1\n") {
-		t.Errorf("the metrics don't count the event of the wrong clock (%v)", err)
+	if got := localtest.Metrics(t, c.url)["analytics_track_skewed_events_total"]; got != "1" {
+		t.Errorf("the metrics count %q events of wrong clocks, want 1", got)
 	}
 }
 
@@ -362,7 +355,7 @@ func TestShortOfMemory(t *testing.T) {
 	until("refused", func(status int, code any, header http.Header) bool {
 		return status == http.StatusServiceUnavailable && code == "overloaded" && header.Get("Retry-After") == "5"
 	})
-	metrics := c.metrics(t)
+	metrics := localtest.Metrics(t, c.url)
 	if metrics["analytics_track_shed_total"] != "1" || metrics["analytics_queue_memory_ratio"] < "0.8" || metrics["analytics_queue_may_evict"] != "0" {
 		t.Errorf("metrics: %v", metrics)
 	}
@@ -393,22 +386,6 @@ func TestShortOfMemory(t *testing.T) {
 	if drain(); len(accepted) > 0 {
 		t.Errorf("%d events accepted afterwards are not in the queue", len(accepted))
 	}
-}
-
-// metrics returns the function's metrics without labels, by name.
-func (c *service) metrics(t *testing.T) map[string]string {
-	t.Helper()
-	response, err := http.Get(c.url + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	values := map[string]string{}
-	for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
-		name, value, _ := strings.Cut(scanner.Text(), " ")
-		values[name] = value
-	}
-	return values
 }
 
 // TestEvictingRedis checks that the function does not start with a Redis that may delete
@@ -516,7 +493,7 @@ func TestRateLimit(t *testing.T) {
 	if !strings.Contains(c.log.String(), "TRUSTED_PROXY_HOPS") || strings.Contains(c.log.String(), "203.0.113") {
 		t.Errorf("log: %s", c.log)
 	}
-	if got := c.metrics(t)[`analytics_track_dropped_events_total{reason="rate",site="example.com"}`]; got == "" || got == "0" {
+	if got := localtest.Metrics(t, c.url)[`analytics_track_dropped_events_total{reason="rate",site="s_example.com"}`]; got == "" || got == "0" {
 		t.Error("the dropped events are not counted")
 	}
 }

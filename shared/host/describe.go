@@ -25,9 +25,10 @@ type Variable struct {
 // common are the variables of all functions, including those for the database and Redis,
 // which some functions do not need.
 type common struct {
-	LogLevel    string `env:"LOG_LEVEL" envDefault:"info" envDoc:"minimum level of log messages: debug, info, warn or error"`
-	DatabaseURL string `env:"DATABASE_URL,secret" envDoc:"PostgreSQL database, such as postgres://user:password@host:5432/analytics"`
-	RedisURL    string `env:"REDIS_URL,secret" envDoc:"Redis server, such as redis://host:6379/0, or servers of a Redis Cluster: redis://one:6379?addr=two:6379"`
+	LogLevel     string `env:"LOG_LEVEL" envDefault:"info" envDoc:"minimum level of log messages: debug, info, warn or error"`
+	DatabaseURL  string `env:"DATABASE_URL,secret" envDoc:"PostgreSQL database, such as postgres://user:password@host:5432/analytics"`
+	RedisURL     string `env:"REDIS_URL,secret" envDoc:"Redis server, such as redis://host:6379/0, or servers of a Redis Cluster: redis://one:6379?addr=two:6379"`
+	MetricsToken string `env:"METRICS_TOKEN,secret" envDoc:"what GET /metrics needs as a bearer token, at least 16 characters; without it, /metrics is refused"`
 	settings
 }
 

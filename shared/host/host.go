@@ -7,7 +7,7 @@
 //
 //   - GET /_/health: 200 while the process runs.
 //   - GET /_/ready: 200 if the function is ready, otherwise a 503 problem.
-//   - GET /metrics: Prometheus metrics.
+//   - GET /metrics: Prometheus metrics, for requests with METRICS_TOKEN.
 //
 // Main reads these environment variables:
 //
@@ -15,6 +15,7 @@
 //   - LOG_LEVEL (info): debug, info, warn or error.
 //   - SHUTDOWN_GRACE (25s): how long requests may continue after SIGTERM.
 //   - DATABASE_URL, REDIS_URL: secrets, for the functions that need them.
+//   - METRICS_TOKEN: a secret, for metrics.
 //   - GOMEMLIMIT, AWS_LAMBDA_FUNCTION_MEMORY_SIZE: limits of memory, see Process.Memory.
 //   - AWS_LAMBDA_RUNTIME_API: set by Lambda; selects the Lambda protocol.
 //   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: set by Lambda; used to

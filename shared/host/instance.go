@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/analytics-platform/analytics/shared/edge/bearer"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
@@ -24,6 +25,7 @@ type Instance struct {
 	function *Function
 	log      *slog.Logger
 	metrics  http.Handler
+	scraper  bearer.Token // what GET /metrics needs; if zero, nobody gets the metrics
 	process  *Process
 	draining atomic.Bool
 
@@ -37,6 +39,14 @@ const readyTimeout = 2 * time.Second
 
 // Build builds a function and returns its instance.
 func Build(ctx context.Context, env *Env, build New) (*Instance, error) {
+	secret, _, err := env.secret("METRICS_TOKEN")
+	if err != nil {
+		return nil, err
+	}
+	scraper, err := bearer.Optional("METRICS_TOKEN", secret)
+	if err != nil {
+		return nil, err
+	}
 	function, err := build(ctx, env)
 	if err != nil {
 		return nil, err
@@ -44,7 +54,7 @@ func Build(ctx context.Context, env *Env, build New) (*Instance, error) {
 	if function.BodyLimit == 0 {
 		function.BodyLimit = DefaultBodyLimit
 	}
-	i := &Instance{function: function, log: env.Logger(), process: env.Process, failures: failureLog{log: env.Logger()}}
+	i := &Instance{function: function, scraper: scraper, log: env.Logger(), process: env.Process, failures: failureLog{log: env.Logger()}}
 	labels := prometheus.Labels{"function": env.Name()}
 	i.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "analytics_requests_in_flight", Help: "Requests in progress.", ConstLabels: labels,
@@ -77,7 +87,7 @@ func (i *Instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/_/ready":
 		readOnly(w, r, i.serveReady)
 	case "/metrics":
-		readOnly(w, r, i.metrics.ServeHTTP)
+		readOnly(w, r, i.serveMetrics)
 	default:
 		i.serve(w, r)
 	}
@@ -197,6 +207,19 @@ func (i *Instance) Close(ctx context.Context) error {
 }
 
 func (i *Instance) serveHealth(w http.ResponseWriter, _ *http.Request) { serveText(w, "ok\n") }
+
+func (i *Instance) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case i.scraper.IsZero():
+		problem.Write(w, problem.New(http.StatusForbidden, problem.CodeForbidden,
+			"the function has no METRICS_TOKEN: set it, and send it as: Authorization: Bearer TOKEN"))
+	case !i.scraper.Sent(r):
+		problem.Write(w, problem.New(http.StatusUnauthorized, problem.CodeUnauthorized,
+			"send METRICS_TOKEN as: Authorization: Bearer TOKEN"))
+	default:
+		i.metrics.ServeHTTP(w, r)
+	}
+}
 
 func (i *Instance) serveReady(w http.ResponseWriter, r *http.Request) {
 	err := i.Ready(r.Context())

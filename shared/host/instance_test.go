@@ -39,10 +39,12 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
+const metricsToken = "the token of Prometheus"
+
 func build(t *testing.T, function *host.Function) (*host.Instance, *logBuffer) {
 	t.Helper()
 	var log logBuffer
-	process := host.NewProcess(nil, slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	process := host.NewProcess(map[string]string{"METRICS_TOKEN": metricsToken}, slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	instance, err := host.Build(t.Context(), process.Env("test"), func(context.Context, *host.Env) (*host.Function, error) {
 		return function, nil
 	})
@@ -81,6 +83,7 @@ func get(handler http.Handler, method, target, body string) *httptest.ResponseRe
 	recorder := httptest.NewRecorder()
 	request := httptest.NewRequest(method, target, strings.NewReader(body))
 	request.Header.Set("User-Agent", "Secretive/1.0")
+	request.Header.Set("Authorization", "Bearer "+metricsToken)
 	handler.ServeHTTP(recorder, request)
 	return recorder
 }
@@ -184,6 +187,50 @@ func TestMetrics(t *testing.T) {
 	}
 	if strings.Contains(got, "private.example") {
 		t.Error("the metrics contain a path")
+	}
+}
+
+// TestMetricsToken checks that only requests with METRICS_TOKEN get metrics.
+func TestMetricsToken(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		token, sent string
+		status      int
+		code        string
+	}{
+		"the token":           {metricsToken, "Bearer " + metricsToken, 200, ""},
+		"none is sent":        {metricsToken, "", 401, "unauthorized"},
+		"another is sent":     {metricsToken, "Bearer the token of the owner", 401, "unauthorized"},
+		"none is set":         {"", "", 403, "forbidden"},
+		"an empty one":        {"", "Bearer ", 403, "forbidden"},
+		"any, if none is set": {"", "Bearer " + metricsToken, 403, "forbidden"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			process := host.NewProcess(map[string]string{"METRICS_TOKEN": test.token}, slog.New(slog.DiscardHandler))
+			instance, err := host.Build(t.Context(), process.Env("test"), func(context.Context, *host.Env) (*host.Function, error) {
+				return &host.Function{Handler: mux()}, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
+			request.Header.Set("Authorization", test.sent)
+			recorder := httptest.NewRecorder()
+			instance.ServeHTTP(recorder, request)
+			if body := recorder.Body.String(); recorder.Code != test.status || strings.Contains(body, "go_goroutines") != (test.status == 200) ||
+				!strings.Contains(body, test.code) {
+				t.Errorf("got %d %.200s, want %d %s", recorder.Code, body, test.status, test.code)
+			}
+		})
+	}
+	process := host.NewProcess(map[string]string{"METRICS_TOKEN": "short"}, slog.New(slog.DiscardHandler))
+	_, err := host.Build(t.Context(), process.Env("test"), func(context.Context, *host.Env) (*host.Function, error) {
+		t.Error("a function without valid settings is built")
+		return &host.Function{Handler: mux()}, nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "METRICS_TOKEN must have at least 16 characters") {
+		t.Errorf("a short token: %v", err)
 	}
 }
 

@@ -181,7 +181,12 @@ func (p *process) logged(t *testing.T, message string) string {
 
 func (p *process) get(t *testing.T, path string) *http.Response {
 	t.Helper()
-	response, err := http.Get(p.address + path)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.address+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+metricsToken)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func TestMemory(t *testing.T) {
 // refuses others, and goes on with what has begun; afterwards it serves again.
 func TestShedding(t *testing.T) {
 	t.Parallel()
-	p := start(t, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=64")
+	p := start(t, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=64", "METRICS_TOKEN="+metricsToken)
 	if log := strings.Join(p.lines, "\n"); strings.Count(log, `"msg":"memory is limited","by":"AWS Lambda","bytes":67108864,"soft_limit":57042534`) != 1 {
 		t.Errorf("the log does not say how memory is limited: %s", log)
 	}

@@ -26,6 +26,7 @@ import (
 // Site is the part of a site that the pipeline needs.
 type Site struct {
 	ID       int32
+	PublicID string
 	Domain   string
 	Location *time.Location // time zone since Since
 	Previous *time.Location // time zone before Since; nil if it never changed
@@ -87,7 +88,7 @@ const (
 // with an error, Event has Site and Day if the site is known.
 type Result struct {
 	Event         event.Event
-	Domain        string // of the site, if it is known
+	PublicID      string // of the site, if it is known
 	Rate          int    // events per minute that the site accepts; 0 means no limit
 	Dropped       Reason
 	Skewed        bool     // the client's clock was ahead, so the time is that of arrival
@@ -101,7 +102,7 @@ var ErrNoSalt = errors.New("the salt of the day is not available")
 // site: the site, and the local day of the arrival.
 func Attribute(d Directory, site string, arrived time.Time) (out Result) {
 	if site, ok := d.Site(strings.ToLower(site)); ok {
-		out.Domain, out.Event.Site = site.Domain, site.ID
+		out.PublicID, out.Event.Site = site.PublicID, site.ID
 		out.Event.Day = event.DayOf(arrived.In(site.LocationAt(arrived)))
 	}
 	return out

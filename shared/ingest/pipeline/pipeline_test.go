@@ -37,7 +37,7 @@ type directory struct {
 
 // site returns a directory without salts.
 func site(location *time.Location) directory {
-	return directory{pipeline.Site{ID: 4, Domain: "example.com", Location: location}, map[event.Day]*privacy.Salt{}}
+	return directory{pipeline.Site{ID: 4, PublicID: "site_4", Domain: "example.com", Location: location}, map[event.Day]*privacy.Salt{}}
 }
 
 // open adds the salts of the days that are open at a time.
@@ -84,7 +84,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	salt, _ := d.Salt(event.DayOf(now) + 1)
-	want := pipeline.Result{Domain: "example.com", Event: event.Event{
+	want := pipeline.Result{PublicID: "site_4", Event: event.Event{
 		ID: newID, Site: 4, Time: now, Day: event.DayOf(now) + 1, UTCOffset: 330,
 		Visitor: privacy.Visitor(salt, 4, address, agent), Type: event.View, Hostname: "example.com", Page: "/p",
 		Subject: privacy.Subject([]byte("secret"), 4, "jane@example.com"),
@@ -296,8 +296,8 @@ func TestInvalidAttribution(t *testing.T) {
 			p, d, r := setup(t)
 			p.SubjectKey = nil
 			got, err := p.Run(d, r, in)
-			if err == nil || got.Domain != "example.com" || got.Event.Site != 4 || got.Event.Day != event.DayOf(now)+1 {
-				t.Errorf("counted for %q, site %d, day %s (%v)", got.Domain, got.Event.Site, got.Event.Day, err)
+			if err == nil || got.PublicID != "site_4" || got.Event.Site != 4 || got.Event.Day != event.DayOf(now)+1 {
+				t.Errorf("counted for %q, site %d, day %s (%v)", got.PublicID, got.Event.Site, got.Event.Day, err)
 			}
 		})
 	}

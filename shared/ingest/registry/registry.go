@@ -146,7 +146,7 @@ func (p *document) snapshot(keys *privacy.SaltKeys) (*snapshot, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the time zone of site %s: %w", from.PublicID, err)
 		}
-		to := pipeline.Site{ID: from.ID, Domain: from.Domain, Location: location}
+		to := pipeline.Site{ID: from.ID, PublicID: from.PublicID, Domain: from.Domain, Location: location}
 		if from.TimezoneSince != nil {
 			to.Since = *from.TimezoneSince
 			if to.Previous, err = time.LoadLocation(from.PreviousTimezone); err != nil {
