@@ -25,6 +25,8 @@ random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 create admin-token "$(random)"
 create subject-key "$(random)"
 create salt-key "$(random)"
+create metrics-token "$(random)"
+create schedule-token "$(random)"
 create postgres-password "$(random)"
 create database-url "postgres://analytics:$(cat secrets/postgres-password)@database:5432/analytics"
 password=$(random)

@@ -28,6 +28,8 @@ stringData:
   admin-token: "$(random)"
   subject-key: "$(random)"
   salt-key: "$(random)"
+  metrics-token: "$(random)"
+  schedule-token: "$(random)"
   database-url: "postgres://analytics:$database@database-rw:5432/analytics"
   database-read-url: "postgres://analytics:$database@database-ro:5432/analytics"
   redis-url: "redis://:$redis@redis:6379/0"

@@ -10,7 +10,8 @@ terraform {
 }
 
 locals {
-  # secrets: as in stack.yml. database: whether the function is in the VPC, to reach
+  # secrets: as in stack.yml, but for metrics-token, since Prometheus can't reach each process of a
+  # function: /metrics is refused. database: whether the function is in the VPC, to reach
   # PostgreSQL and Redis. schedule: how often EventBridge calls it; it then has no URL.
   # concurrency: maximum number of concurrent requests; -1 means no limit.
   functions = {

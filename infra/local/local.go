@@ -37,14 +37,16 @@ import (
 
 // settings are the environment variables.
 type settings struct {
-	Port        uint16 `env:"PORT" envDefault:"8080" envDoc:"TCP port to listen on; 0 means any free port"`
-	DataDir     string `env:"DATA_DIR" envDefault:".data" envDoc:"directory for all data"`
-	AdminToken  string `env:"ADMIN_TOKEN,secret" envDoc:"owner token"`
-	SubjectKey  string `env:"SUBJECT_KEY,secret" envDoc:"key of the hashes of subjects"`
-	SaltKey     string `env:"SALT_KEY,secret" envDoc:"key that encrypts the salts of visitors"`
-	Plain       bool   `env:"PLAIN_POSTGRES" envDoc:"start PostgreSQL without TimescaleDB even if it is installed; for a new DATA_DIR"`
-	DatabaseURL string `env:"DATABASE_URL,secret" envDoc:"PostgreSQL server to use instead of starting one"`
-	RedisURL    string `env:"REDIS_URL,secret" envDoc:"Redis server to use instead of starting one"`
+	Port          uint16 `env:"PORT" envDefault:"8080" envDoc:"TCP port to listen on; 0 means any free port"`
+	DataDir       string `env:"DATA_DIR" envDefault:".data" envDoc:"directory for all data"`
+	AdminToken    string `env:"ADMIN_TOKEN,secret" envDoc:"owner token"`
+	SubjectKey    string `env:"SUBJECT_KEY,secret" envDoc:"key of the hashes of subjects"`
+	SaltKey       string `env:"SALT_KEY,secret" envDoc:"key that encrypts the salts of visitors"`
+	ScheduleToken string `env:"SCHEDULE_TOKEN,secret" envDoc:"token that starts aggregate and schema-guard"`
+	MetricsToken  string `env:"METRICS_TOKEN,secret" envDoc:"token for /metrics"`
+	Plain         bool   `env:"PLAIN_POSTGRES" envDoc:"start PostgreSQL without TimescaleDB even if it is installed; for a new DATA_DIR"`
+	DatabaseURL   string `env:"DATABASE_URL,secret" envDoc:"PostgreSQL server to use instead of starting one"`
+	RedisURL      string `env:"REDIS_URL,secret" envDoc:"Redis server to use instead of starting one"`
 
 	Gateway        gatewayKind   `env:"GATEWAY" envDefault:"direct" envDoc:"how the gateway forwards requests: direct (unchanged) or openfaas (as OpenFaaS's gateway does)"`
 	GatewayTimeout time.Duration `env:"GATEWAY_TIMEOUT" envDefault:"60s" envDoc:"request timeout with GATEWAY=openfaas"`
@@ -134,6 +136,7 @@ func (i *Installation) start(ctx context.Context, variables map[string]string) e
 	i.Token = s.AdminToken
 	for name, value := range map[string]string{
 		"ADMIN_TOKEN": s.AdminToken, "SUBJECT_KEY": s.SubjectKey, "SALT_KEY": s.SaltKey,
+		"SCHEDULE_TOKEN": s.ScheduleToken, "METRICS_TOKEN": s.MetricsToken,
 		"DATABASE_URL": s.DatabaseURL, "REDIS_URL": s.RedisURL,
 	} {
 		variables[name] = value
@@ -190,19 +193,14 @@ func (i *Installation) lock(dir string) error {
 // provide generates the secrets and starts the servers that the environment does not set.
 func (i *Installation) provide(ctx context.Context, s *settings) error {
 	var err error
-	if s.AdminToken == "" {
-		if s.AdminToken, err = storedSecret(filepath.Join(s.DataDir, "admin-token")); err != nil {
-			return err
-		}
-	}
-	if s.SubjectKey == "" {
-		if s.SubjectKey, err = storedSecret(filepath.Join(s.DataDir, "subject-key")); err != nil {
-			return err
-		}
-	}
-	if s.SaltKey == "" {
-		if s.SaltKey, err = storedSecret(filepath.Join(s.DataDir, "salt-key")); err != nil {
-			return err
+	for name, value := range map[string]*string{
+		"admin-token": &s.AdminToken, "subject-key": &s.SubjectKey, "salt-key": &s.SaltKey,
+		"schedule-token": &s.ScheduleToken, "metrics-token": &s.MetricsToken,
+	} {
+		if *value == "" {
+			if *value, err = storedSecret(filepath.Join(s.DataDir, name)); err != nil {
+				return err
+			}
 		}
 	}
 	if s.DatabaseURL == "" {

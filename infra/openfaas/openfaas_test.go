@@ -132,6 +132,7 @@ func countEvent(t *testing.T, images map[string]image, s platformtest.Stack) {
 	values := map[string]string{
 		"admin-token": token, "subject-key": strings.Repeat("key", 11), "salt-key": strings.Repeat("salt", 8),
 		"redis-url": localtest.Redis(t), "database-url": localtest.Postgres(t),
+		"metrics-token": localtest.MetricsToken,
 	}
 	urls := map[string]string{}
 	for _, name := range []string{"schema-guard", "admin", "track", "aggregate", "query"} {
@@ -147,6 +148,9 @@ func countEvent(t *testing.T, images map[string]image, s platformtest.Stack) {
 	result := platformtest.Post(t, urls["query"]+"/api/v2/query", token, `{"site_id":"example.com","metrics":["pageviews"],"date_range":"all"}`, http.StatusOK)
 	if !strings.Contains(result, `"metrics":[1]`) {
 		t.Errorf("query: got %s, want one page view", result)
+	}
+	if got := localtest.Metrics(t, urls["track"])["analytics_track_events_total"]; got != "1" {
+		t.Errorf("the metrics count %q events, want 1", got)
 	}
 }
 

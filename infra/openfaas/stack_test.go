@@ -108,7 +108,7 @@ func TestStackSecrets(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
 		"admin-token": strings.Repeat("token", 4), "subject-key": strings.Repeat("key", 11), "salt-key": strings.Repeat("salt", 8),
-		"redis-url": localtest.Redis(t), "database-url": localtest.Postgres(t),
+		"metrics-token": strings.Repeat("scrape", 4), "redis-url": localtest.Redis(t), "database-url": localtest.Postgres(t),
 	}
 	folder := t.TempDir()
 	for name, value := range values {
@@ -136,7 +136,7 @@ func TestStackSecrets(t *testing.T) {
 			t.Errorf("%s with the secrets %v: %v", f.Name, given, err)
 		}
 		for i, missing := range given {
-			if missing == "subject-key" { // optional: without it subjects are rejected
+			if missing == "subject-key" || missing == "metrics-token" { // optional: without them subjects and scrapes are refused
 				continue
 			}
 			if err := start(t.Context(), f, slices.Delete(slices.Clone(given), i, i+1)); err == nil {
@@ -146,6 +146,11 @@ func TestStackSecrets(t *testing.T) {
 	}
 	if !slices.Contains(s.Functions["track"].Secrets, "subject-key") {
 		t.Error("track lacks the secret subject-key")
+	}
+	for name, f := range s.Functions {
+		if !slices.Contains(f.Secrets, "metrics-token") {
+			t.Errorf("%s lacks the secret metrics-token", name)
+		}
 	}
 }
 
