@@ -30,6 +30,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/demo"
 	"github.com/analytics-platform/analytics/infra/local/gateway"
 	"github.com/analytics-platform/analytics/infra/local/internal/child"
+	"github.com/analytics-platform/analytics/infra/local/internal/secret"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 	"github.com/analytics-platform/analytics/infra/local/redis"
 	"github.com/analytics-platform/analytics/shared/host"
@@ -190,7 +191,8 @@ func (i *Installation) lock(dir string) error {
 	return nil
 }
 
-// provide generates the secrets and starts the servers that the environment does not set.
+// provide generates the secrets and starts the servers that the environment does not set. It
+// stores the addresses of the servers, which contain passwords, for other programs.
 func (i *Installation) provide(ctx context.Context, s *settings) error {
 	var err error
 	for name, value := range map[string]*string{
@@ -198,7 +200,7 @@ func (i *Installation) provide(ctx context.Context, s *settings) error {
 		"schedule-token": &s.ScheduleToken, "metrics-token": &s.MetricsToken,
 	} {
 		if *value == "" {
-			if *value, err = storedSecret(filepath.Join(s.DataDir, name)); err != nil {
+			if *value, err = secret.Stored(filepath.Join(s.DataDir, name)); err != nil {
 				return err
 			}
 		}
@@ -207,9 +209,15 @@ func (i *Installation) provide(ctx context.Context, s *settings) error {
 		if s.DatabaseURL, err = i.startPostgres(ctx, filepath.Join(s.DataDir, "postgres"), s.Plain); err != nil {
 			return err
 		}
+		if err := secret.Store(filepath.Join(s.DataDir, "database-url"), s.DatabaseURL); err != nil {
+			return err
+		}
 	}
 	if s.RedisURL == "" {
 		if s.RedisURL, err = i.startRedis(ctx, filepath.Join(s.DataDir, "redis")); err != nil {
+			return err
+		}
+		if err := secret.Store(filepath.Join(s.DataDir, "redis-url"), s.RedisURL); err != nil {
 			return err
 		}
 	}
@@ -230,7 +238,7 @@ func (i *Installation) startPostgres(ctx context.Context, dir string, plain bool
 	}
 	i.onStop(server.Stop)
 	i.watch("PostgreSQL", filepath.Join(dir, "log"), server.Done())
-	i.log.Info("PostgreSQL started", "url", server.URL())
+	i.log.Info("PostgreSQL started", "port", server.Port())
 	return server.URL(), nil
 }
 
@@ -251,7 +259,7 @@ func (i *Installation) startRedis(ctx context.Context, dir string) (string, erro
 	}
 	i.onStop(server.Stop)
 	i.watch("Redis", filepath.Join(dir, "log"), server.Done())
-	i.log.Info("Redis started", "url", server.URL())
+	i.log.Info("Redis started", "port", server.Port())
 	return server.URL(), nil
 }
 

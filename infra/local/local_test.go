@@ -150,11 +150,20 @@ func TestRun(t *testing.T) {
 	}
 	first.view(t)
 	first.wantViews(t, 1)
-	if info, err := os.Stat(filepath.Join(data, "admin-token")); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("file of the token: %v, %v", info, err)
-	}
 	if err := first.signal(t, syscall.SIGTERM); err != nil {
 		t.Errorf("after SIGTERM: %v", err)
+	}
+	for _, secret := range []string{"admin-token", "subject-key", "schedule-token", "metrics-token", "database-url", "redis-url", "postgres/password", "redis/password"} {
+		text, err := os.ReadFile(filepath.Join(data, secret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(filepath.Join(data, secret)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("file %s: %v, %v", secret, info, err)
+		}
+		if strings.Contains(first.cmd.Stderr.(*bytes.Buffer).String(), strings.TrimSpace(string(text))) {
+			t.Errorf("the log contains the secret %s", secret)
+		}
 	}
 
 	second := start(t, "DATA_DIR="+data)
@@ -186,7 +195,7 @@ func TestRunWithServers(t *testing.T) {
 	}
 	p.view(t)
 	p.wantViews(t, 1)
-	for _, server := range []string{"postgres", "redis", "admin-token"} {
+	for _, server := range []string{"postgres", "redis", "admin-token", "database-url", "redis-url"} {
 		if _, err := os.Stat(filepath.Join(data, server)); err == nil {
 			t.Errorf("%s was created although the environment sets it", server)
 		}

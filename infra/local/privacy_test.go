@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,35 +12,49 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/analytics-platform/analytics/functions"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
-// The secrets of the installation, and the password of the database, which the database
-// does not require.
+// The secrets of the installation.
 const (
 	ownerToken = "QuiteSecret-token"
 	subjectKey = "QuiteSecret-key-of-32-characters"
-	password   = "QuiteSecret-password"
 )
 
 // TestNoPersonalData sends events with an address, a user agent and a subject, and checks
-// that neither a dump of the database, nor a file of Redis, nor a log contains one of them or
-// a secret. The list of processes must not contain a secret either.
+// that neither a dump of the database, nor a file of Redis, nor a log, nor a metric contains
+// one of them or a secret. The list of processes must not contain a secret either. Metrics
+// must not name sites by their domains.
 func TestNoPersonalData(t *testing.T) {
 	t.Parallel()
 	database, data := localtest.Postgres(t), t.TempDir()
-	withPassword := strings.Replace(database, "@", ":"+password+"@", 1)
-	p := start(t, "DATA_DIR="+data, "DATABASE_URL="+withPassword, "ADMIN_TOKEN="+ownerToken, "SUBJECT_KEY="+subjectKey, "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=debug")
+	address, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := address.User.Password()
+	wantNoPersonalData := func(where, content string) {
+		t.Helper()
+		for _, secret := range []string{"203.0.113.77", "Gecko", "QuiteUnique", "jane", ownerToken, subjectKey, localtest.MetricsToken, password} {
+			if strings.Contains(content, secret) {
+				t.Errorf("%s contains %q", where, secret)
+			}
+		}
+	}
+	p := start(t, "DATA_DIR="+data, "DATABASE_URL="+database, "ADMIN_TOKEN="+ownerToken, "SUBJECT_KEY="+subjectKey,
+		"METRICS_TOKEN="+localtest.MetricsToken, "TRUSTED_PROXY_HOPS=1", "LOG_LEVEL=debug")
 	_, created := p.do(t, http.MethodPost, "/function/admin/v1/keys", `{"name":"a","scopes":["query"]}`)
 	var key struct{ Key string }
 	if err := json.Unmarshal([]byte(created), &key); err != nil || key.Key == "" {
 		t.Fatalf("no key was created: %s", created)
 	}
 
-	for _, body := range []string{
-		`{"site":"localhost","type":"view","url":"https://localhost/welcome?email=jane@example.com","referrer":"https://mail.example/?to=jane","subject":"jane-4711","props":{"email":"jane@example.com","plan":"pro"}}`,
-		`{"site":"localhost","type":"view","url":"not an address of jane@example.com","subject":"jane-4711"}`,
-		`{"site":"localhost","type":"jane@example.com"}`,
+	for body, doNotTrack := range map[string]string{
+		`{"site":"localhost","type":"view","url":"https://localhost/welcome?email=jane@example.com","referrer":"https://mail.example/?to=jane","subject":"jane-4711","props":{"email":"jane@example.com","plan":"pro"}}`: "",
+		`{"site":"localhost","type":"view","url":"not an address of jane@example.com","subject":"jane-4711"}`:                                                                                                            "",
+		`{"site":"localhost","type":"jane@example.com"}`:                    "",
+		`{"site":"localhost","type":"view","url":"https://localhost/jane"}`: "1",
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/function/track/", strings.NewReader(body))
 		if err != nil {
@@ -48,6 +63,7 @@ func TestNoPersonalData(t *testing.T) {
 		request.Header.Set("Content-Type", "application/json")
 		request.Header.Set("X-Forwarded-For", "203.0.113.77")
 		request.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0 QuiteUnique/7")
+		request.Header.Set("DNT", doNotTrack)
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)
@@ -56,6 +72,20 @@ func TestNoPersonalData(t *testing.T) {
 	}
 	p.wantViews(t, 1)
 
+	dropped := false
+	for _, f := range functions.All() {
+		for name := range localtest.Metrics(t, p.url+"/function/"+f.Name) {
+			dropped = dropped || strings.Contains(name, `_dropped_events_total{reason="consent",site="s_`)
+			wantNoPersonalData("a metric of "+f.Name, name)
+			if strings.Contains(name, "localhost") {
+				t.Errorf("a metric of %s names a domain: %s", f.Name, name)
+			}
+		}
+	}
+	if !dropped {
+		t.Error("no metric names a site, so they prove nothing")
+	}
+
 	dump, err := exec.CommandContext(t.Context(), pgDump(t), "--dbname="+database).Output()
 	if err != nil {
 		t.Fatalf("dump the database: %v", err)
@@ -63,7 +93,7 @@ func TestNoPersonalData(t *testing.T) {
 	if !strings.Contains(string(dump), "/welcome") {
 		t.Error("the dump has no event, so it proves nothing")
 	}
-	wantNoPersonalData(t, "a dump of the database", string(dump))
+	wantNoPersonalData("a dump of the database", string(dump))
 
 	if strings.Contains(string(dump), key.Key) {
 		t.Error("the database has the plain key")
@@ -72,7 +102,7 @@ func TestNoPersonalData(t *testing.T) {
 	if !strings.Contains(commands, "redis-server") {
 		t.Error("the list of processes is incomplete, so it proves nothing")
 	}
-	wantNoPersonalData(t, "the list of processes", commands)
+	wantNoPersonalData("the list of processes", commands)
 
 	if err := p.signal(t, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -87,7 +117,7 @@ func TestNoPersonalData(t *testing.T) {
 			return err
 		}
 		inspected += strings.Count(string(content), "/welcome")
-		wantNoPersonalData(t, path, string(content))
+		wantNoPersonalData(path, string(content))
 		return nil
 	})
 	if err != nil {
@@ -97,7 +127,7 @@ func TestNoPersonalData(t *testing.T) {
 		t.Error("no file of Redis has the event, so they prove nothing")
 	}
 	log := p.cmd.Stderr.(interface{ String() string }).String()
-	wantNoPersonalData(t, "the log", log)
+	wantNoPersonalData("the log", log)
 	if strings.Contains(log, key.Key) {
 		t.Error("the log has the key")
 	}
@@ -117,15 +147,6 @@ func commandLines(t *testing.T) string {
 		all.WriteByte('\n')
 	}
 	return all.String()
-}
-
-func wantNoPersonalData(t *testing.T, where, content string) {
-	t.Helper()
-	for _, secret := range []string{"203.0.113.77", "Gecko", "QuiteUnique", "jane", ownerToken, subjectKey, password} {
-		if strings.Contains(content, secret) {
-			t.Errorf("%s contains %q", where, secret)
-		}
-	}
 }
 
 func pgDump(t *testing.T) string {

@@ -155,7 +155,8 @@ func (r faultyRedis) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 
 // run runs an aggregator with a fault.
 func (r *record) run(ctx context.Context, a aggregate.Aggregator, f *fault) (aggregate.Result, error) {
-	client := redis.NewClient(&redis.Options{Addr: r.client.Options().Addr, MaxRetries: -1})
+	options := r.client.Options()
+	client := redis.NewClient(&redis.Options{Addr: options.Addr, Password: options.Password, MaxRetries: -1})
 	defer func() { _ = client.Close() }()
 	client.AddHook(faultyRedis{f})
 	a.Redis, a.Database = client, faultyDB{r.db, f}

@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"net"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -58,7 +59,18 @@ func TestConnectionErrors(t *testing.T) {
 		setRedis    = "set REDIS_URL, e.g. redis://localhost:6379/0"
 	)
 	closed := closedPort(t)
-	host, _, _ := strings.Cut(strings.TrimPrefix(localtest.Postgres(t), "postgres://analytics@"), "/")
+	postgres, err := url.Parse(localtest.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	redis, err := url.Parse(localtest.Redis(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown, wrong, stranger := *postgres, *postgres, *redis
+	unknown.Path = "/nowhere"
+	wrong.User = url.UserPassword("analytics", "hunter2")
+	stranger.User = url.UserPassword("u", "hunter2")
 	tests := map[string]struct{ database, redis, wantDatabase, wantRedis string }{
 		"not set": {
 			"", "",
@@ -84,8 +96,13 @@ func TestConnectionErrors(t *testing.T) {
 			"REDIS_URL: cannot use Redis at " + closed + " (connection refused): " + setRedis,
 		},
 		"an unknown database and an unknown Redis user": {
-			"postgres://analytics:hunter2@" + host + "/nowhere", strings.Replace(localtest.Redis(t), "redis://", "redis://u:hunter2@", 1),
-			"DATABASE_URL: cannot use PostgreSQL at " + host + ` (database "nowhere" does not exist): ` + setDatabase,
+			unknown.String(), stranger.String(),
+			"DATABASE_URL: cannot use PostgreSQL at " + postgres.Host + ` (database "nowhere" does not exist): ` + setDatabase,
+			"(WRONGPASS invalid username-password pair or user is disabled.): " + setRedis,
+		},
+		"a wrong password": {
+			wrong.String(), "redis://:hunter2@" + redis.Host + "/0",
+			"DATABASE_URL: cannot use PostgreSQL at " + postgres.Host + ` (password authentication failed for user "analytics"): ` + setDatabase,
 			"(WRONGPASS invalid username-password pair or user is disabled.): " + setRedis,
 		},
 	}

@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,14 @@ func newCluster(t *testing.T) (*redis.ClusterClient, []*redis.Client) {
 	masters := []*redis.Client{connect(t), connect(t)}
 	const slots = 16384
 	client := redis.NewClusterClient(&redis.ClusterOptions{
+		NewClient: func(options *redis.Options) *redis.Client {
+			for _, master := range masters {
+				if strings.HasSuffix(master.Options().Addr, options.Addr) { // the client leaves out a loopback host
+					options.Password = master.Options().Password
+				}
+			}
+			return redis.NewClient(options)
+		},
 		ClusterSlots: func(context.Context) ([]redis.ClusterSlot, error) {
 			return []redis.ClusterSlot{
 				{Start: 0, End: slots/2 - 1, Nodes: []redis.ClusterNode{{Addr: masters[0].Options().Addr}}},

@@ -2,18 +2,21 @@
 // and for tests. It loads TimescaleDB if it is installed; a migration must create the
 // extension.
 //
-// The server listens on 127.0.0.1 only and trusts every local user: never use it on a
-// machine where strangers can log in. On Linux it ends with this process, even if that is
-// killed. PostgreSQL refuses to run as root, so under root it runs as the owner of its data:
+// The server listens on 127.0.0.1 only and has one role, whose random password is in a file
+// that only the user of this process can read. On Linux it ends with this process, even if
+// that is killed. PostgreSQL refuses to run as root, so under root it runs as the owner of its data:
 // the user "postgres" or "nobody" if the data is new. That user needs no access to the
 // parent directories.
 package postgres
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,6 +27,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/analytics-platform/analytics/infra/local/internal/child"
+	"github.com/analytics-platform/analytics/infra/local/internal/secret"
 )
 
 // ErrLocked means that another process uses the directory.
@@ -37,10 +41,11 @@ const startTimeout = 2 * time.Minute
 
 // Server is a running PostgreSQL server.
 type Server struct {
-	port  int
-	child *child.Child
-	data  *child.Dir
-	lock  io.Closer
+	port     int
+	password string
+	child    *child.Child
+	data     *child.Dir
+	lock     io.Closer
 }
 
 // Option changes how a server is started.
@@ -112,6 +117,12 @@ func (s *Server) start(ctx context.Context, dir string, o options) error {
 	if err := s.clear(ctx); err != nil {
 		return err
 	}
+	if s.password, err = secret.Stored(filepath.Join(dir, "password")); err != nil {
+		return err
+	}
+	if err := s.protect(ctx, install); err != nil {
+		return fmt.Errorf("set the password of PostgreSQL: %w", err)
+	}
 	err = child.OnPort(ctx, o.port, func(port int) error {
 		s.port = port
 		return s.launch(ctx, install, filepath.Join(dir, "log"), o)
@@ -173,10 +184,39 @@ func initializeIn(ctx context.Context, install installation, data, locale string
 	if !o.durable {
 		args = append(args, "--no-sync")
 	}
-	if err := dir.Run(ctx, args...); err != nil {
+	if _, err := dir.Run(ctx, "", args...); err != nil {
 		return err
 	}
 	return os.Rename(unfinished, data)
+}
+
+// rules are the contents of the file with PostgreSQL's rules for connections: every role
+// needs its password, which is identified by its hash.
+func rules(password string) string {
+	return fmt.Sprintf("# The SHA-256 of the password is %x.\nhost all all 127.0.0.1/32 scram-sha-256\n", sha256.Sum256([]byte(password)))
+}
+
+// protect sets the password of the role in a new cluster, and in one that an earlier version
+// made without. Nobody can connect meanwhile, since the server does not run yet.
+func (s *Server) protect(ctx context.Context, install installation) error {
+	const file = "pg_hba.conf"
+	text, err := os.ReadFile(filepath.Join(s.data.Path(), file))
+	if err != nil {
+		return err
+	}
+	if string(text) == rules(s.password) {
+		return nil
+	}
+	statement := "ALTER ROLE " + user + " PASSWORD '" + s.password + "'\n"
+	output, err := s.data.Run(ctx, statement, install.program("postgres"), "--single", "-D", s.data.String(),
+		"-c", "password_encryption=scram-sha-256", "-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse", "postgres")
+	if err != nil {
+		return err
+	}
+	if _, failure, failed := strings.Cut(output, "ERROR:"); failed { // the status is 0 nevertheless
+		return errors.New(strings.TrimSpace(failure))
+	}
+	return s.data.WriteFile(file, rules(s.password))
 }
 
 // clear cleans up after an earlier process that crashed: it ends a server that is still
@@ -267,8 +307,8 @@ func settings(ctx context.Context, install installation, port int, o options) []
 	return args
 }
 
-func createDatabase(ctx context.Context, url string) error {
-	conn, err := pgx.Connect(ctx, url)
+func createDatabase(ctx context.Context, address string) error {
+	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}
@@ -287,11 +327,16 @@ func createDatabase(ctx context.Context, url string) error {
 	return nil
 }
 
-// URL returns the URL of the database "analytics", in the form of DATABASE_URL.
+// URL returns the URL of the database "analytics" with the password, in the form of
+// DATABASE_URL.
 func (s *Server) URL() string { return s.urlOf(user) }
 
 func (s *Server) urlOf(database string) string {
-	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", user, s.port, database)
+	address := url.URL{
+		Scheme: "postgres", User: url.UserPassword(user, s.password), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)),
+		Path: "/" + database, RawQuery: "sslmode=disable",
+	}
+	return address.String()
 }
 
 // Port returns the TCP port that the server listens on.

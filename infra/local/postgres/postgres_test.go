@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 )
@@ -31,6 +34,106 @@ func TestRestart(t *testing.T) {
 	}
 	if got := count(t, again); got != 1 {
 		t.Errorf("%d rows after a restart, want 1", got)
+	}
+}
+
+// TestStrangers connects as other programs on the machine could.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	checkStrangers(t, start(t, dir))
+	if info, err := os.Stat(filepath.Join(dir, "password")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("file of the password: %v, %v", info, err)
+	}
+}
+
+// checkStrangers checks that the server refuses everybody who does not have the password.
+func checkStrangers(t *testing.T, server *postgres.Server) {
+	t.Helper()
+	own, err := url.Parse(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := own.User.Password()
+	for name, change := range map[string]func(*url.URL){
+		"no password":            func(u *url.URL) { u.User = url.User("analytics") },
+		"an empty password":      func(u *url.URL) { u.User = url.UserPassword("analytics", "") },
+		"a wrong password":       func(u *url.URL) { u.User = url.UserPassword("analytics", "analytics") },
+		"the role postgres":      func(u *url.URL) { u.User = url.User("postgres") },
+		"that with the password": func(u *url.URL) { u.User = url.UserPassword("postgres", password) },
+		"the database postgres":  func(u *url.URL) { u.User, u.Path = url.User("analytics"), "/postgres" },
+		"the database template1": func(u *url.URL) { u.User, u.Path = url.User("analytics"), "/template1" },
+		"replication":            func(u *url.URL) { u.User, u.RawQuery = url.User("analytics"), "sslmode=disable&replication=database" },
+	} {
+		stranger := *own
+		change(&stranger)
+		conn, err := pgx.Connect(t.Context(), stranger.String())
+		if err == nil {
+			t.Errorf("%s: connected", name)
+			_ = conn.Close(t.Context())
+			continue
+		}
+		// pgx itself refuses to answer the server's question without a password.
+		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && !pgerrcode.IsInvalidAuthorizationSpecification(refused.Code) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	connect(t, server)
+	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range commands {
+		if text, err := os.ReadFile(command); err == nil && strings.Contains(string(text), password) {
+			t.Errorf("%s shows the password: %q", command, text)
+		}
+	}
+}
+
+// TestOlderData starts a server with the data of earlier versions, which trusted everybody,
+// and after the password was lost.
+func TestOlderData(t *testing.T) {
+	t.Parallel()
+	for name, alter := range map[string]func(*testing.T, string, *postgres.Server){
+		"trusting": func(t *testing.T, dir string, server *postgres.Server) {
+			t.Helper()
+			execute(t, server, `ALTER ROLE analytics PASSWORD NULL`)
+			stop(t, server)
+			file := filepath.Join(dir, "data", "pg_hba.conf")
+			const trust = "local all all trust\nhost all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n"
+			if err := errors.Join(os.WriteFile(file, []byte(trust), 0o600), os.Remove(filepath.Join(dir, "password"))); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"without its password": func(t *testing.T, dir string, server *postgres.Server) {
+			t.Helper()
+			stop(t, server)
+			if err := os.Remove(filepath.Join(dir, "password")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"trusting, after a crash": func(t *testing.T, dir string, server *postgres.Server) {
+			t.Helper()
+			if err := server.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "data", "pg_hba.conf"), []byte("host all all 127.0.0.1/32 trust\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			server := start(t, dir)
+			execute(t, server, `CREATE TABLE fact (id int)`, `INSERT INTO fact VALUES (1)`)
+			alter(t, dir, server)
+			again := start(t, dir)
+			if got := count(t, again); got != 1 {
+				t.Errorf("%d rows, want 1", got)
+			}
+			checkStrangers(t, again)
+		})
 	}
 }
 

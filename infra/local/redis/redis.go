@@ -1,14 +1,15 @@
 // Package redis starts a Redis server from the installed program, for `make run` and for
 // tests. InProcess is a stand-in for machines without Redis.
 //
-// The server listens on 127.0.0.1 only and trusts every local user: never use it on a
-// machine where strangers can log in. On Linux it ends with this process, even if that is
+// The server listens on 127.0.0.1 only and needs a random password, which is in a file that
+// only the user of this process can read. On Linux it ends with this process, even if that is
 // killed. It stores its data in an append-only file. Under root it runs as the owner of its
 // data: the user "postgres" or "nobody" if the data is new.
 package redis
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/analytics-platform/analytics/infra/local/internal/child"
+	"github.com/analytics-platform/analytics/infra/local/internal/secret"
 )
 
 // ErrNotInstalled means that this machine has no Redis server.
@@ -33,10 +35,11 @@ const startTimeout = time.Minute
 
 // Server is a running Redis server.
 type Server struct {
-	port  int
-	child *child.Child
-	data  *child.Dir
-	lock  io.Closer
+	port     int
+	password string
+	child    *child.Child
+	data     *child.Dir
+	lock     io.Closer
 }
 
 // Option changes how a server is started.
@@ -107,11 +110,22 @@ func (s *Server) start(ctx context.Context, program, dir string, o options) erro
 	if err := child.Finish(ctx, s.data, program, syscall.SIGTERM); err != nil {
 		return err
 	}
+	if s.password, err = secret.Stored(filepath.Join(dir, "password")); err != nil {
+		return err
+	}
+	user := fmt.Sprintf("user default on #%x ~* +@all\n", sha256.Sum256([]byte(s.password)))
+	if err := s.data.WriteFile(usersFile, user); err != nil {
+		return fmt.Errorf("set the password of Redis: %w", err)
+	}
 	return child.OnPort(ctx, o.port, func(port int) error {
 		s.port = port
 		return s.launch(ctx, program, filepath.Join(dir, "log"), o)
 	})
 }
+
+// usersFile has the users of Redis with the hashes of their passwords. A list of processes
+// would show a password among the arguments.
+const usersFile = "users.acl"
 
 func (s *Server) launch(ctx context.Context, program, log string, o options) error {
 	var err error
@@ -122,6 +136,7 @@ func (s *Server) launch(ctx context.Context, program, log string, o options) err
 			"--port", strconv.Itoa(s.port),
 			"--bind", "127.0.0.1",
 			"--dir", s.data.String(),
+			"--aclfile", s.data.String() + "/" + usersFile,
 			"--appendonly", "yes",
 			"--appendfsync", o.fsync,
 			"--save", "",
@@ -145,8 +160,10 @@ func (s *Server) launch(ctx context.Context, program, log string, o options) err
 
 func (s *Server) addr() string { return "127.0.0.1:" + strconv.Itoa(s.port) }
 
-// URL returns the URL of the server, in the form of REDIS_URL.
-func (s *Server) URL() string { return "redis://" + s.addr() + "/0" }
+// URL returns the URL of the server with the password, in the form of REDIS_URL.
+func (s *Server) URL() string { return urlOf(s.addr(), s.password) }
+
+func urlOf(addr, password string) string { return "redis://:" + password + "@" + addr + "/0" }
 
 // Port returns the TCP port that the server listens on.
 func (s *Server) Port() int { return s.port }

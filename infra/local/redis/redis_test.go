@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -31,6 +32,83 @@ func TestRestart(t *testing.T) {
 	if got := get(t, again.URL(), "fact"); got != "value" {
 		t.Errorf("after a restart: %q", got)
 	}
+}
+
+// TestStrangers connects as other programs on the machine could.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	checkStrangers(t, start(t, dir).URL())
+	if info, err := os.Stat(filepath.Join(dir, "password")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("file of the password: %v, %v", info, err)
+	}
+	memory, err := redis.InProcess()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = memory.Stop(context.Background()) })
+	checkStrangers(t, memory.URL())
+}
+
+// checkStrangers checks that a server refuses everybody who does not have the password.
+func checkStrangers(t *testing.T, url string) {
+	t.Helper()
+	own, err := goredis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*goredis.Options){
+		"no password":      func(o *goredis.Options) { o.Password = "" },
+		"a wrong password": func(o *goredis.Options) { o.Password = "redis" },
+		"another user":     func(o *goredis.Options) { o.Username = "root" },
+		"another database": func(o *goredis.Options) { o.Password, o.DB = "", 1 },
+	} {
+		options := *own
+		change(&options)
+		stranger := goredis.NewClient(&options)
+		t.Cleanup(func() { _ = stranger.Close() })
+		for _, command := range []string{"PING", "INFO", "KEYS *", "FLUSHALL"} {
+			var arguments []any
+			for word := range strings.FieldsSeq(command) {
+				arguments = append(arguments, word)
+			}
+			if err := stranger.Do(t.Context(), arguments...).Err(); err == nil ||
+				!strings.HasPrefix(err.Error(), "NOAUTH") && !strings.HasPrefix(err.Error(), "WRONGPASS") {
+				t.Errorf("%s: %s: %v", name, command, err)
+			}
+		}
+	}
+	if err := connect(t, url).Ping(t.Context()).Err(); err != nil {
+		t.Error(err)
+	}
+	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range commands {
+		if text, err := os.ReadFile(command); err == nil && strings.Contains(string(text), own.Password) {
+			t.Errorf("%s shows the password: %q", command, text)
+		}
+	}
+}
+
+// TestOlderData starts a server with the data of earlier versions, which had no password.
+func TestOlderData(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server := start(t, dir)
+	set(t, server.URL(), "fact", "value")
+	if err := server.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, "password")), os.Remove(filepath.Join(dir, "data", "users.acl"))); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, dir)
+	if got := get(t, again.URL(), "fact"); got != "value" {
+		t.Errorf("got %q", got)
+	}
+	checkStrangers(t, again.URL())
 }
 
 func TestKill(t *testing.T) {

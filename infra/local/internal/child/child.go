@@ -134,15 +134,44 @@ func (d *Dir) command(ctx context.Context, args []string) *exec.Cmd {
 	return cmd
 }
 
-// Run runs a program in the directory and waits for it. The error has the last line of its
-// output.
-func (d *Dir) Run(ctx context.Context, args ...string) error {
+// Run runs a program in the directory with the given input, waits for it and returns its
+// output. The error has the last line of that.
+func (d *Dir) Run(ctx context.Context, input string, args ...string) (string, error) {
 	var output bytes.Buffer
 	cmd := d.command(ctx, args)
+	cmd.Stdin = strings.NewReader(input)
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // including its children
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("run %s: %w: %s", filepath.Base(args[0]), err, lastLine(output.String()))
+		return "", fmt.Errorf("run %s: %w: %s", filepath.Base(args[0]), err, lastLine(output.String()))
+	}
+	return output.String(), nil
+}
+
+// WriteFile writes a file in the directory, atomically. Only the directory's owner can read it.
+func (d *Dir) WriteFile(name, text string) (err error) {
+	root, err := os.OpenRoot(d.path) // the owner may have made name a link
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	unfinished := name + ".new"
+	if err := root.Remove(unfinished); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	file, err := root.OpenFile(unfinished, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	_, err = file.WriteString(text)
+	if d.owner != nil {
+		err = errors.Join(err, file.Chown(int(d.owner.Uid), int(d.owner.Gid)))
+	}
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = root.Rename(unfinished, name)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }

@@ -1,4 +1,5 @@
-package local
+// Package secret stores generated secrets in files that only their owner can read.
+package secret
 
 import (
 	"crypto/rand"
@@ -13,9 +14,16 @@ import (
 // secretBytes is the number of random bytes in a generated secret.
 const secretBytes = 32
 
-// storedSecret reads a secret from a file. If the file does not exist, it creates the file
-// with a random secret.
-func storedSecret(file string) (string, error) {
+// New returns a random secret, in hexadecimal.
+func New() string {
+	random := make([]byte, secretBytes)
+	_, _ = rand.Read(random) // it never fails
+	return hex.EncodeToString(random)
+}
+
+// Stored reads a secret from a file. If the file does not exist, it creates the file with a
+// random secret.
+func Stored(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err == nil {
 		if secret := strings.TrimSpace(string(text)); secret != "" {
@@ -26,17 +34,22 @@ func storedSecret(file string) (string, error) {
 	if !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("read a secret: %w", err)
 	}
-	random := make([]byte, secretBytes)
-	rand.Read(random) // it never fails
-	secret := hex.EncodeToString(random)
-	if err := writeAtomic(file, secret+"\n"); err != nil {
-		return "", fmt.Errorf("store a secret: %w", err)
+	secret := New()
+	if err := Store(file, secret); err != nil {
+		return "", err
 	}
 	return secret, nil
 }
 
-// writeAtomic writes a file atomically. Only its owner can read it.
-func writeAtomic(file, text string) (err error) {
+// Store writes a secret into a file, atomically.
+func Store(file, secret string) error {
+	if err := write(file, secret+"\n"); err != nil {
+		return fmt.Errorf("store a secret: %w", err)
+	}
+	return nil
+}
+
+func write(file, text string) (err error) {
 	unfinished, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // with mode 0600
 	if err != nil {
 		return err
