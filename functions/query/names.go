@@ -25,11 +25,7 @@ func (names) Goals(ctx context.Context, db database.DB, site int32) ([]language.
 	for i, g := range stored {
 		goals[i] = language.Goal{Name: g.Name, Event: g.Event, Props: g.Props, Currency: g.Currency}
 		if g.Page != "" {
-			pages, err := glob.Compile(g.Page)
-			if err != nil {
-				return nil, err
-			}
-			goals[i].Page = pages.MatchString
+			goals[i].Page = func(page string) bool { return glob.Match(g.Page, page) }
 		}
 	}
 	return goals, nil

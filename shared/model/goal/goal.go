@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/glob"
 	"github.com/analytics-platform/analytics/shared/model/label"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
@@ -76,6 +77,9 @@ func normalizePage(pattern string) (string, error) {
 	}
 	if pattern != "" && !strings.HasPrefix(pattern, "/") && !strings.HasPrefix(pattern, "*") {
 		return "", validation.New("page", "must begin with a slash or a star, such as /blog/**")
+	}
+	if glob.Stars(pattern) > glob.MaxStars {
+		return "", validation.New("page", fmt.Sprintf("may have at most %d stars", glob.MaxStars))
 	}
 	var escaped strings.Builder
 	for _, b := range []byte(pattern) {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -55,7 +54,8 @@ const (
 	Required Consent = "required"
 )
 
-// The limits of rules. They bound the time it takes to decide on an event.
+// The limits of rules, besides glob.MaxStars. They bound the time it takes to decide on an
+// event.
 const (
 	MaxList    = 100 // entries of a list
 	MaxPattern = 300 // bytes of an entry
@@ -130,6 +130,9 @@ func normalizePath(text string) (string, error) {
 	if !strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "*") {
 		return "", errors.New("must begin with a slash or a star, such as /admin/**")
 	}
+	if glob.Stars(text) > glob.MaxStars {
+		return "", fmt.Errorf("may have at most %d stars", glob.MaxStars)
+	}
 	return text, nil
 }
 
@@ -177,7 +180,7 @@ func normalizeKey(text string) (string, error) {
 type Filter struct {
 	hosts     map[string]struct{} // allowed; nil for all
 	suffixes  []string            // of allowed hosts, such as ".example.com"
-	paths     *regexp.Regexp      // excluded; nil for none
+	paths     []string            // patterns of excluded pages
 	networks  []netip.Prefix      // excluded
 	countries map[string]struct{} // excluded
 	props     map[string]struct{} // stored; nil for all
@@ -188,7 +191,7 @@ type Filter struct {
 
 // Compile returns a Filter for rules that Normalize has returned.
 func (r *Rules) Compile() (*Filter, error) {
-	f := &Filter{consent: r.Consent, rate: r.Rate, sample: r.Sample}
+	f := &Filter{paths: r.ExcludedPaths, consent: r.Consent, rate: r.Rate, sample: r.Sample}
 	if len(r.Hostnames) > 0 {
 		f.hosts = map[string]struct{}{}
 		for _, host := range r.Hostnames {
@@ -197,12 +200,6 @@ func (r *Rules) Compile() (*Filter, error) {
 			} else {
 				f.hosts[host] = struct{}{}
 			}
-		}
-	}
-	if len(r.ExcludedPaths) > 0 {
-		var err error
-		if f.paths, err = glob.Compile(r.ExcludedPaths...); err != nil {
-			return nil, fmt.Errorf("compile the excluded paths: %w", err)
 		}
 	}
 	for _, text := range r.ExcludedAddresses {
@@ -241,7 +238,7 @@ func (f *Filter) AllowsHostname(host string) bool {
 
 // AllowsPath reports whether events from a page are accepted.
 func (f *Filter) AllowsPath(path string) bool {
-	return f == nil || f.paths == nil || !f.paths.MatchString(path)
+	return f == nil || !slices.ContainsFunc(f.paths, func(pattern string) bool { return glob.Match(pattern, path) })
 }
 
 // AllowsAddress reports whether events from an address are accepted.
