@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -72,7 +73,7 @@ func newCSV(w io.Writer, columns []table.Column) (*csvFile, error) {
 func (f *csvFile) Write(row []table.Cell) error {
 	for i, cell := range row {
 		f.fields[i] = text(f.columns[i].Kind, cell)
-		if f.columns[i].Kind == table.Text {
+		if kind := f.columns[i].Kind; kind == table.Text || kind == table.JSON {
 			f.fields[i] = harmless(f.fields[i])
 		}
 	}
@@ -86,13 +87,42 @@ func (f *csvFile) Flush() error {
 
 func (f *csvFile) Close() error { return f.Flush() }
 
-// harmless puts an apostrophe before a text that a spreadsheet would run as a formula.
-// Anyone can send one, as the title of a page or the name of an event.
+const (
+	// formulas begin what a spreadsheet runs as a formula; some take the wide forms too.
+	formulas = "=+-@＝＋－＠"
+	// separators begin another cell where a spreadsheet does not go by the comma, but by the
+	// semicolon, as in much of Europe, or by the tab; there, quotes don't protect them.
+	separators = ";\t\r\n"
+)
+
+// harmless puts an apostrophe before each part of a text that a spreadsheet could run as a
+// formula: at the beginning, and after what it may take for the end of the cell. Anyone can
+// send one, as the title of a page or the name of an event.
 func harmless(text string) string {
-	if text != "" && strings.IndexByte("=+-@\t\r\n", text[0]) >= 0 {
-		return "'" + text
+	var out strings.Builder
+	written, begins := 0, true
+	protect := func(at int) {
+		out.WriteString(text[written:at])
+		out.WriteByte('\'')
+		written = at
 	}
-	return text
+	for at, r := range text {
+		switch {
+		case strings.ContainsRune(separators, r):
+			if begins = true; at == 0 {
+				protect(at)
+			}
+		case begins && strings.ContainsRune(formulas, r):
+			protect(at)
+			begins = false
+		case r != '"' && !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r): // these may be left out
+			begins = false
+		}
+	}
+	if out.Len() == 0 {
+		return text
+	}
+	return out.String() + text[written:]
 }
 
 // text returns a cell as CSV writes it.
