@@ -1,7 +1,6 @@
 package query
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -12,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/analytics-platform/analytics/shared/edge/access"
@@ -20,6 +18,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/query/export"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -37,7 +36,7 @@ type cache struct {
 
 // encodedAnswer is an answer in a format.
 type encodedAnswer struct {
-	body        []byte
+	body        *pieces
 	disposition string // the header of a file, see export.Format.FileName; "" for a document
 }
 
@@ -55,7 +54,7 @@ func (c *cache) get(key [sha256.Size]byte, create func() (encodedAnswer, error))
 		return cached, nil
 	}
 	answer, err := create()
-	if err == nil && len(answer.body) <= maxCachedAnswer {
+	if err == nil && answer.body.size <= maxCachedAnswer {
 		c.answers.Add(key, answer)
 	}
 	return answer, err
@@ -70,45 +69,80 @@ type request struct {
 }
 
 // answer answers a question of a kind: the body of a POST, or the parameter query of a GET.
+// Who is unknown or asks too often gets no regular expression compiled, and nobody more at
+// once than there is memory for.
 func (f *function) answer(w http.ResponseWriter, r *http.Request, k *kind) {
-	q, err := f.parse(w, r, k)
-	switch {
-	case err != nil:
+	q := &request{target: target{reports: f.reports, db: f.db}}
+	var err error
+	if q.format, err = export.Negotiate(r, k.formats...); err != nil {
 		f.fail(w, r, err)
-	case k.streamed && q.format != export.JSON:
-		f.stream(w, r, q)
-	default:
-		f.serveCached(w, r, q)
+		return
 	}
+	if q.text, err = questionOf(w, r); err != nil {
+		f.fail(w, r, err)
+		return
+	}
+	name, err := language.SiteOf(q.text)
+	if err != nil {
+		f.fail(w, r, err)
+		return
+	}
+	admit, answer := f.reports.Admit, f.serveCached
+	if k.streamed && q.format != export.JSON {
+		admit, answer = f.reports.AdmitFile, f.stream
+	}
+	f.admitted(w, r, name, admit, func(r *http.Request, site sites.Site) {
+		if err := q.parse(k, site, f.now()); err != nil {
+			f.fail(w, r, err)
+			return
+		}
+		answer(w, r, q)
+	})
 }
 
-// parse parses a request and finds its site.
-func (f *function) parse(w http.ResponseWriter, r *http.Request, k *kind) (q *request, err error) {
-	q = &request{text: []byte(r.URL.Query().Get("query")), target: target{reports: f.reports, db: f.db}}
-	if q.format, err = export.Negotiate(r, k.formats...); err != nil {
-		return nil, err
-	}
-	if r.Method == http.MethodPost {
-		q.text, err = jsonhttp.Body(w, r, language.MaxBody)
-	} else if len(q.text) == 0 {
-		err = validation.New("query", "must hold the question, the JSON document that a POST has for its body")
-	}
+// admitted calls fn with a request that may be answered: who sends it may ask about the site,
+// and it is their turn.
+func (f *function) admitted(w http.ResponseWriter, r *http.Request, name string,
+	admit func(context.Context, string) (context.Context, func(), error), fn func(*http.Request, sites.Site),
+) {
+	site, err := access.Site(r.Context(), f.db, "site_id", name)
 	if err != nil {
-		return nil, err
+		f.fail(w, r, err)
+		return
 	}
+	ctx, done, err := admit(r.Context(), access.Client(r.Context(), site))
+	if err != nil {
+		f.fail(w, r, err)
+		return
+	}
+	defer done()
+	fn(r.WithContext(ctx), site)
+}
+
+// parse parses a question about a site.
+func (q *request) parse(k *kind, site sites.Site, now time.Time) (err error) {
+	q.site = site
 	if q.question, err = k.parse(q.text); err != nil {
-		return nil, err
+		return err
 	}
-	if q.site, err = access.Site(r.Context(), f.db, "site_id", q.Site()); err != nil {
-		return nil, err
-	}
-	now := f.now()
-	location, err := q.site.LocationAt(now)
-	if err != nil {
-		return nil, err
-	}
+	location, err := site.LocationAt(now)
 	q.now = now.In(location)
-	return q, nil
+	return err
+}
+
+// questionOf returns the text of a question: the body of a POST, or the parameter of a GET.
+func questionOf(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.Method == http.MethodPost {
+		return jsonhttp.Body(w, r, language.MaxBody)
+	}
+	text := r.URL.Query().Get("query")
+	switch {
+	case text == "":
+		return nil, validation.New("query", "must hold the question, the JSON document that a POST has for its body")
+	case len(text) > language.MaxBody:
+		return nil, validation.New("query", fmt.Sprintf("may have at most %d bytes", language.MaxBody))
+	}
+	return []byte(text), nil
 }
 
 // serveCached answers a request from the cache, or with an answer that may be cached.
@@ -127,7 +161,7 @@ func (f *function) serveCached(w http.ResponseWriter, r *http.Request, q *reques
 		return
 	}
 	setContentHeaders(header, q.format, answer.disposition)
-	_, _ = w.Write(answer.body) // fails only if the client has gone
+	answer.body.send(r.Context(), w)
 }
 
 // find returns the answer to a request, and its entity tag.
@@ -149,18 +183,18 @@ func (q *request) encode(ctx context.Context, address string) (encodedAnswer, er
 		if err != nil {
 			return encodedAnswer{}, err
 		}
-		body, err := json.Marshal(document, json.Deterministic(true))
+		body, err := encodeJSON(ctx, document)
 		return encodedAnswer{body: body}, err
 	}
 	t, err := q.Table(ctx, q.target)
 	if err != nil {
 		return encodedAnswer{}, err
 	}
-	var body bytes.Buffer
-	if err := q.format.Write(&body, t); err != nil {
+	body := newPieces(ctx)
+	if err := q.format.Write(body, t); err != nil {
 		return encodedAnswer{}, fmt.Errorf("write an answer as %s: %w", q.format, err)
 	}
-	return encodedAnswer{body.Bytes(), q.disposition(address, t.DateRange)}, nil
+	return encodedAnswer{body, q.disposition(address, t.DateRange)}, nil
 }
 
 // disposition names a file by its site, its kind and its days.

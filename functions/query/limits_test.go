@@ -10,5 +10,7 @@ import (
 // WithLimits is New with other limits, for tests: a slow machine must not reach those on
 // time, and those on rows take millions of them.
 func WithLimits(limits engine.Limits) func(context.Context, *host.Env) (*host.Function, error) {
-	return func(ctx context.Context, env *host.Env) (*host.Function, error) { return build(ctx, env, limits) }
+	return func(ctx context.Context, env *host.Env) (*host.Function, error) {
+		return build(ctx, env, func(int) engine.Limits { return limits })
+	}
 }

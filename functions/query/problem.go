@@ -20,6 +20,9 @@ func (f *function) fail(w http.ResponseWriter, r *http.Request, err error) {
 // except for what problem.Of knows itself.
 func toProblem(err error) error {
 	if limit, ok := errors.AsType[*engine.LimitError](err); ok {
+		if limit.Code == engine.CodeBusy {
+			return problem.New(http.StatusServiceUnavailable, limit.Code, limit.Detail)
+		}
 		return problem.New(http.StatusUnprocessableEntity, limit.Code, limit.Detail)
 	}
 	if refused, ok := errors.AsType[*export.NotAcceptableError](err); ok {

@@ -19,6 +19,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/export"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/report"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
@@ -40,11 +41,11 @@ type function struct {
 
 // New creates the function.
 func New(ctx context.Context, env *host.Env) (*host.Function, error) {
-	return build(ctx, env, engine.DefaultLimits())
+	return build(ctx, env, func(connections int) engine.Limits { return engine.LimitsFor(env.Memory(), connections) })
 }
 
 // build makes the function with other limits than its own.
-func build(ctx context.Context, env *host.Env, limits engine.Limits) (*host.Function, error) {
+func build(ctx context.Context, env *host.Env, limits func(connections int) engine.Limits) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
 		return nil, err
@@ -61,8 +62,11 @@ func build(ctx context.Context, env *host.Env, limits engine.Limits) (*host.Func
 	if err != nil {
 		return nil, err
 	}
-	reports, err := report.New(names{}, limits)
+	reports, err := report.New(names{}, limits(int(db.Config().MaxConns)))
 	if err != nil {
+		return nil, err
+	}
+	if err := addMetrics(env.Metrics(), reports); err != nil {
 		return nil, err
 	}
 	answers, err := newCache()
@@ -94,50 +98,42 @@ func build(ctx context.Context, env *host.Env, limits engine.Limits) (*host.Func
 	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: language.MaxBody, Ready: db.Ping}, nil
 }
 
-// serve answers with the document or the error that fn returns.
-func (f *function) serve(fn func(*http.Request) (any, error)) http.Handler {
+// serve answers with the document or the error that fn returns for a site.
+func (f *function) serve(fn func(*http.Request, sites.Site) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		document, err := fn(r)
-		if err == nil {
-			err = jsonhttp.Write(w, http.StatusOK, document)
+		name := r.URL.Query().Get("site_id")
+		if name == "" {
+			f.fail(w, r, validation.New("site_id", "say which site: ?site_id= its domain or its public id"))
+			return
 		}
-		if err != nil {
-			f.fail(w, r, err)
-		}
+		f.admitted(w, r, name, f.reports.Admit, func(r *http.Request, site sites.Site) {
+			document, err := fn(r, site)
+			var body *pieces
+			if err == nil {
+				body, err = encodeJSON(r.Context(), document)
+			}
+			if err != nil {
+				f.fail(w, r, err)
+				return
+			}
+			header := w.Header()
+			header.Set("Cache-Control", "no-store")
+			setContentHeaders(header, export.JSON, "")
+			body.send(r.Context(), w)
+		})
 	})
 }
 
-// site returns the site that the parameter site_id names.
-func (f *function) site(r *http.Request) (sites.Site, error) {
-	name := r.URL.Query().Get("site_id")
-	if name == "" {
-		return sites.Site{}, validation.New("site_id", "say which site: ?site_id= its domain or its public id")
-	}
-	return access.Site(r.Context(), f.db, "site_id", name)
-}
-
-func (f *function) realtime(r *http.Request) (any, error) {
-	site, err := f.site(r)
-	if err != nil {
-		return nil, err
-	}
+func (f *function) realtime(r *http.Request, site sites.Site) (any, error) {
 	return f.reports.Realtime(r.Context(), f.db, site, f.now())
 }
 
 // present answers the one question of Plausible's Stats API v1 that v2 does not have.
-func (f *function) present(r *http.Request) (any, error) {
-	site, err := f.site(r)
-	if err != nil {
-		return nil, err
-	}
+func (f *function) present(r *http.Request, site sites.Site) (any, error) {
 	return f.reports.Present(r.Context(), f.db, site, f.now())
 }
 
-func (f *function) timeline(r *http.Request) (any, error) {
-	site, err := f.site(r)
-	if err != nil {
-		return nil, err
-	}
+func (f *function) timeline(r *http.Request, site sites.Site) (any, error) {
 	id, err := language.ParseVisitID(r.PathValue("id"))
 	if err != nil {
 		return nil, validation.New("id", "must be the id of a visit, as /v1/visits lists them")

@@ -39,7 +39,14 @@ type installation struct {
 
 func install(t *testing.T, database string, variables ...string) *installation {
 	t.Helper()
-	return installWith(t, database, engine.Limits{Time: time.Hour, Groups: engine.DefaultLimits().Groups}, variables...)
+	return installWith(t, database, patient(), variables...)
+}
+
+// patient returns the limits of a large process, but those of time.
+func patient() engine.Limits {
+	limits := engine.LimitsFor(1<<30, 100)
+	limits.Time = time.Hour
+	return limits
 }
 
 func installWith(t *testing.T, database string, limits engine.Limits, variables ...string) *installation {

@@ -15,8 +15,6 @@ import (
 
 // question is a parsed question of any kind.
 type question interface {
-	// Site returns the domain or the public id of the site.
-	Site() string
 	// RangeKey identifies the range at a time: the same question about another range is
 	// another question.
 	RangeKey(now time.Time) string

@@ -3,7 +3,9 @@
 package columnstest
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -12,6 +14,8 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 // Day is the local day of generated events.
@@ -145,4 +149,13 @@ func Show(d *columns.Day, wanted ...columns.Column) DayValues {
 		s.Rows[c] = rows
 	}
 	return s
+}
+
+// Scan reads a day from its events, in one part.
+func Scan(ctx context.Context, db database.DB, scan store.Scan) (day *columns.Day, err error) {
+	err = scan.Parts(ctx, db, columns.PartSize{Events: math.MaxInt, Text: math.MaxInt}, func(d *columns.Day) error {
+		day = d
+		return nil
+	})
+	return day, err
 }

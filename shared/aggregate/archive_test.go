@@ -69,25 +69,29 @@ func (r *record) wrongDays(ctx context.Context) (wrong []string, err error) {
 
 func (r *record) difference(ctx context.Context, db database.DB, d store.SiteDay) (diff string, err error) {
 	all := append(columns.All(), columns.Prop("plan"))
-	scanned, err := store.ScanDay(ctx, db, d.Site, d.Day, all...)
+	scanned, err := columnstest.Scan(ctx, db, store.Scan{Site: d.Site, Day: d.Day, Wanted: all})
 	if err != nil {
 		return "", err
 	}
-	for day, err := range store.ArchivedDays(ctx, db, d.Site, []event.Day{d.Day}, all...) {
+	sizes, err := store.ArchivedDays(ctx, db, d.Site, []event.Day{d.Day}, all...)
+	if err != nil {
+		return "", err
+	}
+	if sizes[d.Day] == 0 {
+		return "the day has no frame", nil
+	}
+	var parts []*columns.Day
+	for archived, err := range store.ArchivedParts(ctx, db, d.Site, []event.Day{d.Day}, all...) {
 		if err != nil {
 			return "", err
 		}
-		var parts []*columns.Day
-		for _, pieces := range day.Parts {
-			part, err := r.codec.Decode(d.Day, pieces, all...)
-			if err != nil {
-				return "", err
-			}
-			parts = append(parts, part)
+		part, err := r.codec.Decode(d.Day, archived.Pieces, all...)
+		if err != nil {
+			return "", err
 		}
-		return cmp.Diff(columnstest.FormatVisitorDays(all, scanned), columnstest.FormatVisitorDays(all, parts...)), nil
+		parts = append(parts, part)
 	}
-	return "the day has no frame", nil
+	return cmp.Diff(columnstest.FormatVisitorDays(all, scanned), columnstest.FormatVisitorDays(all, parts...)), nil
 }
 
 // TestArchiveConcurrently archives all days repeatedly while their events are stored.

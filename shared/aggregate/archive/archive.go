@@ -40,7 +40,8 @@ func Day(ctx context.Context, db database.DB, codec *columns.Codec, d store.Site
 			return err
 		}
 		var parts []map[columns.Column][]byte
-		err := store.ScanParts(ctx, tx, d.Site, d.Day, partEvents, func(part *columns.Day) error {
+		full := columns.PartSize{Events: partEvents, Text: columns.MaxText}
+		err := store.Scan{Site: d.Site, Day: d.Day}.Parts(ctx, tx, full, func(part *columns.Day) error {
 			pieces, err := codec.Encode(part)
 			parts = append(parts, pieces)
 			return err

@@ -97,33 +97,34 @@ func TestDay(t *testing.T) {
 					t.Fatal(ok, err)
 				}
 				wanted := columnstest.GenColumns().Example(seed)
-				scanned, err := store.ScanDay(t.Context(), r.db, d.Site, d.Day, wanted...)
+				scanned, err := columnstest.Scan(t.Context(), r.db, store.Scan{Site: d.Site, Day: d.Day, Wanted: wanted})
 				if err != nil {
 					t.Fatal(err)
 				}
-				days := 0
-				for day, err := range store.ArchivedDays(t.Context(), r.db, d.Site, []event.Day{d.Day - 1, d.Day}, wanted...) {
+				sizes, err := store.ArchivedDays(t.Context(), r.db, d.Site, []event.Day{d.Day - 1, d.Day}, wanted...)
+				if err != nil || len(sizes) != 1 {
+					t.Fatalf("the days %v are archived, %v", sizes, err)
+				}
+				var parts []*columns.Day
+				var bytes int64
+				for archived, err := range store.ArchivedParts(t.Context(), r.db, d.Site, []event.Day{d.Day}, wanted...) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					var parts []*columns.Day
-					for _, pieces := range day.Parts {
-						part, err := r.codec.Decode(day.Day, pieces, wanted...)
-						if err != nil {
-							t.Fatal(err)
-						}
-						if part.Events() > size+8 || part.VisitorDays() > size {
-							t.Errorf("a part of size %d has %d events of %d visitors", size, part.Events(), part.VisitorDays())
-						}
-						parts = append(parts, part)
+					part, err := r.codec.Decode(archived.Day, archived.Pieces, wanted...)
+					if err != nil {
+						t.Fatal(err)
 					}
-					if diff := cmp.Diff(columnstest.FormatVisitorDays(wanted, scanned), columnstest.FormatVisitorDays(wanted, parts...)); diff != "" {
-						t.Error(diff)
+					if part.Events() > size+8 || part.VisitorDays() > size {
+						t.Errorf("a part of size %d has %d events of %d visitors", size, part.Events(), part.VisitorDays())
 					}
-					days++
+					parts, bytes = append(parts, part), bytes+archived.Size()
 				}
-				if days != 1 {
-					t.Errorf("%d days are archived, want 1", days)
+				if bytes != sizes[d.Day] {
+					t.Errorf("the parts have %d bytes, not %d", bytes, sizes[d.Day])
+				}
+				if diff := cmp.Diff(columnstest.FormatVisitorDays(wanted, scanned), columnstest.FormatVisitorDays(wanted, parts...)); diff != "" {
+					t.Error(diff)
 				}
 			}
 		})

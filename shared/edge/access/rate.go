@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -59,16 +60,28 @@ func (l *Rate) Limit(next http.Handler) http.Handler {
 	})
 }
 
+// Client identifies who sends an authorized request about a site: the owner, whoever has the
+// same key or share link, or everybody without one.
+func Client(ctx context.Context, site sites.Site) string {
+	from := GrantFrom(ctx).clientOf(site)
+	return string(from.secret[:]) + strconv.Itoa(int(from.site))
+}
+
+// clientOf returns the client of a request about a site. All requests of the owner have the
+// zero value.
+func (g Grant) clientOf(site sites.Site) client {
+	if g.public {
+		return client{site: site.ID}
+	}
+	return g.client
+}
+
 // count counts a query of a site. It returns a problem if the query exceeds the limit.
 func (g Grant) count(site sites.Site) error {
 	if g.rate == nil || g.owner {
 		return nil
 	}
-	from := g.client
-	if g.public {
-		from = client{site: site.ID}
-	}
-	wait := g.rate.take(from)
+	wait := g.rate.take(g.clientOf(site))
 	if wait == 0 {
 		return nil
 	}

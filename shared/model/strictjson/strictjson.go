@@ -21,11 +21,16 @@ import (
 const maxName = 100
 
 // Decode decodes a JSON object into the struct that into points to.
-func Decode(data []byte, into any) error {
+func Decode(data []byte, into any) error { return decode(data, into, json.RejectUnknownMembers(true)) }
+
+// Peek is like Decode, but skips what the struct does not have, at hardly any cost.
+func Peek(data []byte, into any) error { return decode(data, into) }
+
+func decode(data []byte, into any, options ...json.Options) error {
 	if strings.TrimSpace(string(data)) == "" {
 		return validation.New("", "the body is empty: send a JSON object")
 	}
-	err := json.Unmarshal(data, into, json.RejectUnknownMembers(true))
+	err := json.Unmarshal(data, into, options...)
 	if err == nil {
 		return nil
 	}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
@@ -83,52 +85,79 @@ func (p *visitPredicate) Holds(_, visit int) bool {
 	return p.holds
 }
 
-// Compile returns a predicate that holds if all filters do. It is nil if there are none.
-func Compile(d *columns.Day, filters []language.Filter) Predicate {
+// Compile returns a predicate that holds if all filters do. It is nil if there are none. The
+// error is for the caller of the scan: the question has ended, or there is no memory.
+func Compile(ctx context.Context, w *Worker, d *columns.Day, filters []language.Filter) (Predicate, error) {
 	if len(filters) == 0 {
-		return nil
+		return nil, nil //nolint:nilnil // everything passes
 	}
-	return compileAll(d, filters)
+	return compiler{w, d}.all(ctx, filters)
 }
 
-func compileAll(d *columns.Day, filters []language.Filter) allOf {
+// compiler compiles the filters of a worker for a day.
+type compiler struct {
+	worker *Worker
+	day    *columns.Day
+}
+
+func (c compiler) all(ctx context.Context, filters []language.Filter) (allOf, error) {
 	predicates := make(allOf, len(filters))
 	for i := range filters {
-		predicates[i] = compile(d, &filters[i])
+		var err error
+		if predicates[i], err = c.one(ctx, &filters[i]); err != nil {
+			return nil, err
+		}
 	}
-	return predicates
+	return predicates, nil
 }
 
-func compile(d *columns.Day, f *language.Filter) Predicate {
+func (c compiler) one(ctx context.Context, f *language.Filter) (Predicate, error) {
 	switch f.Operator {
 	case language.And:
-		return compileAll(d, f.Filters)
+		return c.all(ctx, f.Filters)
 	case language.Or:
-		return anyOf(compileAll(d, f.Filters))
+		parts, err := c.all(ctx, f.Filters)
+		return anyOf(parts), err
 	case language.Not:
-		return negation{compile(d, &f.Filters[0])}
+		inner, err := c.one(ctx, &f.Filters[0])
+		return negation{inner}, err
 	case language.HasDone:
-		return compileVisit(d, &f.Filters[0])
+		return c.visit(ctx, &f.Filters[0])
 	case language.HasNotDone:
-		return negation{compileVisit(d, &f.Filters[0])}
+		inner, err := c.visit(ctx, &f.Filters[0])
+		return negation{inner}, err
 	}
 	if f.Dimension.IsGoal() {
-		return goalPredicate{newGoalMatcher(d, f.Goals), f.Negated()}
+		matcher, err := c.goals(ctx, f.Goals)
+		return goalPredicate{matcher, f.Negated()}, err
 	}
-	text := d.Text(f.Dimension.Column())
-	passes := f.Predicate()
-	accepted := make([]bool, len(text.Values))
-	for i, value := range text.Values {
-		accepted[i] = passes(value)
-	}
+	text := c.day.Text(f.Dimension.Column())
+	accepted, err := c.accepted(ctx, text.Values, f.Predicate())
 	if f.Dimension.OfEvent() {
-		return eventTextSet{accepted, text.Index}
+		return eventTextSet{accepted, text.Index}, err
 	}
-	return visitTextSet{accepted, text.Index}
+	return visitTextSet{accepted, text.Index}, err
 }
 
-func compileVisit(d *columns.Day, f *language.Filter) Predicate {
-	return &visitPredicate{day: d, types: d.Numbers(columns.Type), inner: compile(d, f), visit: -1}
+// accepted returns which texts pass. A regular expression may take some milliseconds for
+// each, so it looks before each whether the question has ended.
+func (c compiler) accepted(ctx context.Context, texts []string, passes func(string) bool) ([]bool, error) {
+	if err := c.worker.borrow(int64(len(texts))); err != nil {
+		return nil, err
+	}
+	accepted := make([]bool, len(texts))
+	for i, text := range texts {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		accepted[i] = passes(text)
+	}
+	return accepted, nil
+}
+
+func (c compiler) visit(ctx context.Context, f *language.Filter) (Predicate, error) {
+	inner, err := c.one(ctx, f)
+	return &visitPredicate{day: c.day, types: c.day.Numbers(columns.Type), inner: inner, visit: -1}, err
 }
 
 // valuer returns the values that an event or a visit has of a dimension, as numbers.
@@ -141,20 +170,28 @@ type valuer struct {
 	many func(event, visit int) []uint32 // replaces the others if there may be several values
 }
 
-func compileValue(d *columns.Day, dimension *language.Dimension, goals []language.Goal, values *valueNumbers) valuer {
+func compileValue(ctx context.Context, w *Worker, d *columns.Day, dimension *language.Dimension, goals []language.Goal, values *valueNumbers) (valuer, error) {
 	if dimension.IsGoal() {
-		matcher := newGoalMatcher(d, goals)
+		matcher, err := compiler{w, d}.goals(ctx, goals)
+		if err != nil {
+			return valuer{}, err
+		}
 		for i := range goals {
 			matcher.numbers = append(matcher.numbers, values.number(goals[i].Name))
 		}
-		return valuer{many: func(event, _ int) []uint32 { return matcher.match(event) }}
+		return valuer{many: func(event, _ int) []uint32 { return matcher.match(event) }}, nil
 	}
 	text := d.Text(dimension.Column())
+	if err := w.borrow(int64(4 * len(text.Values))); err != nil {
+		return valuer{}, err
+	}
 	v := valuer{dimension.OfEvent(), text.Index, make([]uint32, len(text.Values)), dimension.SkipsUnknown(), nil}
 	for i, value := range text.Values {
 		v.numbers[i] = values.number(value)
 	}
-	return v
+	w.Keep(values.added)
+	values.added = 0
+	return v, w.Check(ctx)
 }
 
 // goalMatcher finds the goals that events reach.
@@ -174,8 +211,13 @@ type propValue struct {
 	value string
 }
 
-func newGoalMatcher(d *columns.Day, goals []language.Goal) *goalMatcher {
+func (c compiler) goals(ctx context.Context, goals []language.Goal) (*goalMatcher, error) {
+	d := c.day
 	m := &goalMatcher{types: d.Numbers(columns.Type), names: d.Text(columns.Name), page: d.Text(columns.Page)}
+	const size = 24 + 16 // bytes of a slice with a goal or two
+	if err := c.worker.borrow(int64(size * (len(m.names.Values) + len(m.page.Values)))); err != nil {
+		return nil, err
+	}
 	m.byName, m.byPage = make([][]int, len(m.names.Values)), make([][]int, len(m.page.Values))
 	m.props = make([][]propValue, len(goals))
 	for n := range goals {
@@ -186,6 +228,9 @@ func newGoalMatcher(d *columns.Day, goals []language.Goal) *goalMatcher {
 			}
 		}
 		for i, page := range m.page.Values {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			if goal.Page != nil && page != "" && goal.Page(page) {
 				m.byPage[i] = append(m.byPage[i], n)
 			}
@@ -194,7 +239,7 @@ func newGoalMatcher(d *columns.Day, goals []language.Goal) *goalMatcher {
 			m.props[n] = append(m.props[n], propValue{d.Text(columns.Prop(key)), value})
 		}
 	}
-	return m
+	return m, nil
 }
 
 // match returns the numbers of the goals that an event reaches. The next call overwrites

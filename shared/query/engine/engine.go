@@ -30,16 +30,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// Limits bound what a question may take.
-type Limits struct {
-	Time   time.Duration // for the answer
-	Groups int           // groups, or other things that are counted one by one, in memory
-}
-
-// DefaultLimits returns the limits of questions in production.
-func DefaultLimits() Limits { return Limits{Time: 10 * time.Second, Groups: 1_000_000} }
-
-// A question runs in a read-only snapshot with a time limit. Its statements are planned for
+// A question reads from read-only snapshots, with a time limit. Its statements are planned for
 // their values, which differ too much for one plan, and not compiled, which takes longer
 // than nearly all of them run.
 const (
@@ -50,21 +41,6 @@ SELECT set_config('statement_timeout', $1, true),
        set_config('jit', 'off', true)`
 	firstDaySQL = `SELECT min(day) FROM rollup_day WHERE site_id = $1 AND dimension = 0`
 )
-
-// The codes of a LimitError.
-const (
-	CodeTooSlow  = "query_too_slow"
-	CodeTooLarge = "query_too_large"
-)
-
-// LimitError reports a question that needs more time or memory than one may have.
-type LimitError struct {
-	Code   string // CodeTooSlow or CodeTooLarge
-	Detail string // what to ask instead
-}
-
-// Error returns the detail.
-func (e *LimitError) Error() string { return e.Detail }
 
 // Names finds what the owner of a site has given names to, in the transaction that answers
 // the question.
@@ -91,6 +67,7 @@ type Engine struct {
 	codec  *columns.Codec
 	names  Names
 	limits Limits
+	turns  turns
 }
 
 // New returns an Engine that looks up names in names.
@@ -99,39 +76,45 @@ func New(names Names, limits Limits) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{codec, names, limits}, nil
+	return &Engine{codec, names, limits, newTurns(limits)}, nil
 }
 
-// Session is a question's view of one site: a snapshot of the database at one time.
+// Session is a question about one site.
 type Session struct {
-	DB   database.DB // the transaction
 	Site sites.Site
 	Now  time.Time // in the time zone of the site
 	// Prefer is the source to read where it can answer; nil chooses the best. Tests compare
 	// sources with it.
 	Prefer *Source
 
-	engine *Engine
+	db        database.DB
+	engine    *Engine
+	allowance *allowance
 }
 
 // Run calls fn with a session about a site at now, whose context ends with the question's
-// time limit. If that is reached, the error is a LimitError.
+// time limit. If that is reached, the error is a LimitError. If the context was not admitted,
+// the question waits for its turn here.
 func (e *Engine) Run(ctx context.Context, db database.DB, site sites.Site, now time.Time, fn func(context.Context, *Session) error) error {
 	location, err := site.LocationAt(now)
 	if err != nil {
 		return fmt.Errorf("answer a question: %w", err)
 	}
+	a, admitted := ctx.Value(allowanceKey{}).(*allowance)
+	if !admitted {
+		var done func()
+		if ctx, done, err = e.Admit(ctx, ""); err != nil {
+			return err
+		}
+		defer done()
+		a, _ = ctx.Value(allowanceKey{}).(*allowance)
+	}
 	limited, cancel := context.WithTimeout(ctx, e.limits.Time)
 	defer cancel()
-	err = pgx.BeginFunc(limited, db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(limited, snapshotSQL); err != nil {
-			return fmt.Errorf("begin: %w", err)
-		}
-		if _, err := tx.Exec(limited, settingsSQL, strconv.FormatInt(e.limits.Time.Milliseconds(), 10)); err != nil {
-			return fmt.Errorf("begin: %w", err)
-		}
-		return fn(limited, &Session{DB: tx, Site: site, Now: now.In(location), engine: e})
-	})
+	err = fn(limited, &Session{Site: site, Now: now.In(location), db: db, engine: e, allowance: a})
+	if _, ok := errors.AsType[*LimitError](err); ok {
+		return err
+	}
 	canceled, ok := errors.AsType[*pgconn.PgError](err)
 	if ok && canceled.Code == pgerrcode.QueryCanceled || err != nil && ctx.Err() == nil && limited.Err() != nil {
 		return &LimitError{CodeTooSlow, fmt.Sprintf("the answer takes longer than %s: ask for a shorter date_range, fewer dimensions or fewer filters", e.limits.Time)}
@@ -142,34 +125,97 @@ func (e *Engine) Run(ctx context.Context, db database.DB, site sites.Site, now t
 	return nil
 }
 
-// MaxGroups returns how many groups the question may have in memory.
-func (s *Session) MaxGroups() int { return s.engine.limits.Groups }
-
-// CheckGroups returns a LimitError if the question has more groups than MaxGroups.
-func (s *Session) CheckGroups(n int) error {
-	if n <= s.MaxGroups() {
-		return nil
+// Read calls fn with a transaction that sees the database at one moment. The connection is
+// free again when Read returns: fn should only read, so that others need not wait for what
+// is computed from it. It may be called again, and must then begin anew.
+//
+// A question that reads several times may see several moments. What is read later only adds
+// to what was there: a share of visitors is read after the visitors.
+func (s *Session) Read(ctx context.Context, fn func(tx database.DB) error) error {
+	before := s.allowance.usedNow()
+	err := s.readOnce(ctx, fn)
+	if !errors.Is(err, errGrow) {
+		return err
 	}
-	return &LimitError{CodeTooLarge, fmt.Sprintf("the answer has more than %d rows before pagination: ask for a shorter date_range, fewer dimensions or more filters", s.MaxGroups())}
+	s.allowance.setUsed(before)
+	if err := s.allowance.grow(ctx); err != nil {
+		return err
+	}
+	return s.readOnce(ctx, fn)
 }
 
-// Definitions returns a lookup of the names of the session's site.
+func (s *Session) readOnce(ctx context.Context, fn func(tx database.DB) error) error {
+	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, snapshotSQL); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		if _, err := tx.Exec(ctx, settingsSQL, strconv.FormatInt(s.engine.limits.Time.Milliseconds(), 10)); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		return fn(tx)
+	})
+}
+
+// Use adds bytes to what the question uses, and waits for a large turn if it needs one. The
+// error is a LimitError, or that of the context.
+func (s *Session) Use(ctx context.Context, bytes int64) error { return s.allowance.use(ctx, bytes) }
+
+// Grow waits for a large turn. Questions that read events take one before they begin.
+func (s *Session) Grow(ctx context.Context) error { return s.allowance.grow(ctx) }
+
+// Left returns how many bytes the question may still use.
+func (s *Session) Left() int { return int(s.allowance.limit - s.allowance.usedNow()) }
+
+// TooLarge returns the error for a question that needs more memory than one may have.
+func (s *Session) TooLarge() error { return errTooLarge(s.allowance.limit) }
+
+// Definitions returns a lookup of the names of the session's site. Each list is read once.
 func (s *Session) Definitions(ctx context.Context) language.Definitions {
 	names, site := s.engine.names, s.Site.ID
+	var goals []language.Goal
+	haveGoals := false
+	segments := map[string][]byte{}
 	return language.Definitions{
-		Goals: func() ([]language.Goal, error) { return names.Goals(ctx, s.DB, site) },
+		Goals: func() (_ []language.Goal, err error) {
+			if !haveGoals {
+				err = s.Read(ctx, func(tx database.DB) error {
+					goals, err = names.Goals(ctx, tx, site)
+					return err
+				})
+				haveGoals = err == nil
+			}
+			return goals, err
+		},
 		Segment: func(name string) (filters []byte, ok bool, err error) {
-			return names.Segment(ctx, s.DB, site, name)
+			if filters, ok = segments[name]; ok {
+				return filters, true, nil
+			}
+			err = s.Read(ctx, func(tx database.DB) error {
+				filters, ok, err = names.Segment(ctx, tx, site, name)
+				return err
+			})
+			if ok {
+				segments[name] = filters
+			}
+			return filters, ok, err
 		},
 		Funnel: func(name string) (definition []byte, ok bool, err error) {
-			return names.Funnel(ctx, s.DB, site, name)
+			err = s.Read(ctx, func(tx database.DB) error {
+				definition, ok, err = names.Funnel(ctx, tx, site, name)
+				return err
+			})
+			return definition, ok, err
 		},
 	}
 }
 
 // Annotations returns the notes on the days of a range, in order.
-func (s *Session) Annotations(ctx context.Context, r language.Range) ([]Annotation, error) {
-	return s.engine.names.Annotations(ctx, s.DB, s.Site.ID, r.First, r.Last)
+func (s *Session) Annotations(ctx context.Context, r language.Range) (notes []Annotation, err error) {
+	err = s.Read(ctx, func(tx database.DB) error {
+		notes, err = s.engine.names.Annotations(ctx, tx, s.Site.ID, r.First, r.Last)
+		return err
+	})
+	return notes, err
 }
 
 // Range returns the range of a question.
@@ -188,7 +234,8 @@ func (s *Session) Range(ctx context.Context, q *language.Question) (r language.R
 // everything returns the range from the first day with an event to today.
 func (s *Session) everything(ctx context.Context) (language.Range, error) {
 	var first *time.Time
-	if err := s.DB.QueryRow(ctx, firstDaySQL, s.Site.ID).Scan(&first); err != nil {
+	err := s.Read(ctx, func(tx database.DB) error { return tx.QueryRow(ctx, firstDaySQL, s.Site.ID).Scan(&first) })
+	if err != nil {
 		return language.Range{}, fmt.Errorf("find the first day: %w", err)
 	}
 	today := event.DayOf(s.Now)

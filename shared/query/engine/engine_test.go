@@ -144,7 +144,7 @@ func comparePlans(t *testing.T, db *pgxpool.Pool, folder string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			plans := &explainer{DB: db}
-			if err := fn(t.Context(), reporter(t, engine.DefaultLimits()), plans); err != nil {
+			if err := fn(t.Context(), reporter(t, engine.LimitsFor(1<<30, 4)), plans); err != nil {
 				t.Fatal(err)
 			}
 			file := filepath.Join(folder, strings.ReplaceAll(name, " ", "_")+".txt")
@@ -274,7 +274,7 @@ func TestTooSlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = reporter(t, engine.Limits{Time: 100 * time.Millisecond, Groups: 1}).Answer(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
+	_, err = reporter(t, engine.Limits{Time: 100 * time.Millisecond, Small: engine.Share{Memory: 1 << 20, Turns: 1, Each: 1}}).Answer(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
 	if limit, ok := errors.AsType[*engine.LimitError](err); !ok || limit.Code != engine.CodeTooSlow {
 		t.Errorf("got %v, want %s", err, engine.CodeTooSlow)
 	}
@@ -284,14 +284,14 @@ func TestTooSlow(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	db := migrated(t, localtest.Postgres(t))
-	if _, err := db.Exec(t.Context(), `INSERT INTO rollup_day SELECT 1, 30, '2026-03-01', 'C' || n, 1, 1, 1, 1, 1, 1 FROM generate_series(1, 11) AS n`); err != nil {
+	if _, err := db.Exec(t.Context(), `INSERT INTO rollup_day SELECT 1, 30, '2026-03-01', 'C' || n, 1, 1, 1, 1, 1, 1 FROM generate_series(1, 10000) AS n`); err != nil {
 		t.Fatal(err)
 	}
 	q, err := language.Parse([]byte(`{"site_id":"a","metrics":["visitors"],"date_range":["2026-03-01","2026-03-02"],"dimensions":["visit:country_name"]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = reporter(t, engine.Limits{Time: time.Hour, Groups: 10}).Answer(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
+	_, err = reporter(t, patient(2<<20)).Answer(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
 	if limit, ok := errors.AsType[*engine.LimitError](err); !ok || limit.Code != engine.CodeTooLarge {
 		t.Errorf("got %v, want %s", err, engine.CodeTooLarge)
 	}
@@ -301,21 +301,31 @@ func TestTooLarge(t *testing.T) {
 func TestSessionIsReadOnly(t *testing.T) {
 	t.Parallel()
 	db := migrated(t, localtest.Postgres(t))
-	e, err := engine.New(noNames{}, engine.DefaultLimits())
+	e, err := engine.New(noNames{}, engine.LimitsFor(1<<30, 4))
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = e.Run(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), func(ctx context.Context, s *engine.Session) error {
-		var timeout, jit, plan, isolation string
-		err := s.DB.QueryRow(ctx, `SELECT current_setting('statement_timeout'), current_setting('jit'), current_setting('plan_cache_mode'), current_setting('transaction_isolation')`).Scan(&timeout, &jit, &plan, &isolation)
-		if got := fmt.Sprint(timeout, " ", jit, " ", plan, " ", isolation); err != nil || got != "10s off force_custom_plan repeatable read" {
-			t.Errorf("the settings are %s (%v)", got, err)
-		}
-		_, err = s.DB.Exec(ctx, `DELETE FROM sites`)
-		return err
+		return s.Read(ctx, func(tx database.DB) error {
+			var timeout, jit, plan, isolation string
+			err := tx.QueryRow(ctx, `SELECT current_setting('statement_timeout'), current_setting('jit'), current_setting('plan_cache_mode'), current_setting('transaction_isolation')`).Scan(&timeout, &jit, &plan, &isolation)
+			if got := fmt.Sprint(timeout, " ", jit, " ", plan, " ", isolation); err != nil || got != "10s off force_custom_plan repeatable read" {
+				t.Errorf("the settings are %s (%v)", got, err)
+			}
+			_, err = tx.Exec(ctx, `DELETE FROM sites`)
+			return err
+		})
 	})
 	if err == nil || !strings.Contains(err.Error(), "read-only") {
 		t.Errorf("got %v, want that the transaction is read-only", err)
+	}
+}
+
+// patient returns limits without a limit of time, and with some bytes for a large question.
+func patient(memory int64) engine.Limits {
+	return engine.Limits{
+		Time: time.Hour, Small: engine.Share{Memory: 1 << 20, Turns: 12, Each: 12},
+		Large: engine.Share{Memory: memory, Turns: 2, Each: 1}, File: engine.Share{Memory: 8 << 20, Turns: 2, Each: 2},
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,20 +35,33 @@ type groupCounter struct {
 	value  uint32
 }
 
-// addAmount adds the amount of an event, if it has one.
-func (g *groupCounter) addAmount(amount, currency string) {
+// addAmount adds the amount of an event, if it has one. It returns the bytes that this takes.
+func (g *groupCounter) addAmount(amount, currency string) (bytes int) {
 	if amount == "" {
-		return
+		return 0
 	}
 	if sum, ok := visit.ParseDecimal(amount); ok {
+		before := len(g.revenue)
 		g.addRevenue(currency, revenue{sum, 1})
+		bytes = (len(g.revenue) - before) * currencySize
 	}
+	return bytes
 }
+
+// About how many bytes these take, with what refers to them; see TestSizes.
+const (
+	valueSize    = 90  // a value of a dimension, besides its text
+	leafSize     = 190 // a group that is being counted
+	innerSize    = 60  // a node above
+	rowSize      = 220 // a Group without values
+	currencySize = 500 // the revenue of a group in one more currency
+)
 
 // valueNumbers numbers the values of a dimension.
 type valueNumbers struct {
 	numbers map[string]uint32
 	values  []string
+	added   int // bytes that no worker knows of yet
 }
 
 func (n *valueNumbers) number(value string) uint32 {
@@ -56,6 +70,7 @@ func (n *valueNumbers) number(value string) uint32 {
 		number = uint32(len(n.values))
 		n.numbers[value] = number
 		n.values = append(n.values, value)
+		n.added += valueSize + len(value)
 	}
 	return number
 }
@@ -71,6 +86,7 @@ type groups struct {
 	inner    [][2]uint32     // nodes above the leaves: parent and value
 	found    []*groupCounter // by the last call of find
 	scrolled []*groupCounter // by the engagements of the current visit
+	added    int             // bytes that no worker knows of yet
 
 	lastPeriod int64
 	lastNode   uint32
@@ -96,17 +112,23 @@ func newGroups(dimensions int) groups {
 // overwrites them.
 func (g *groups) find(period int64, values []valuer, i, visit int) []*groupCounter {
 	if len(g.starts) == 0 || period != g.lastPeriod {
-		node, ok := g.periods[period]
-		if !ok {
-			node = uint32(len(g.starts))
-			g.periods[period] = node
-			g.starts = append(g.starts, period)
-		}
-		g.lastPeriod, g.lastNode = period, node
+		g.lastPeriod, g.lastNode = period, g.period(period)
 	}
 	g.found = g.found[:0]
 	g.descend(g.lastNode, 0, values, i, visit)
 	return g.found
+}
+
+// period returns the node of a period.
+func (g *groups) period(period int64) uint32 {
+	node, ok := g.periods[period]
+	if !ok {
+		node = uint32(len(g.starts))
+		g.periods[period] = node
+		g.starts = append(g.starts, period)
+		g.added += innerSize
+	}
+	return node
 }
 
 func (g *groups) descend(node uint32, at int, values []valuer, i, visit int) {
@@ -155,9 +177,11 @@ func (g *groups) child(node uint32, at int, value uint32) uint32 {
 func (g *groups) addChild(node uint32, at int, value uint32) uint32 {
 	if at == len(g.levels)-1 {
 		g.leaves = append(g.leaves, &groupCounter{parent: node, value: value})
+		g.added += leafSize
 		return uint32(len(g.leaves) - 1)
 	}
 	g.inner = append(g.inner, [2]uint32{node, value})
+	g.added += innerSize
 	return uint32(len(g.inner) - 1)
 }
 
@@ -168,50 +192,93 @@ func (g *groups) leaf(node uint32) *groupCounter {
 	}
 	for int(node) >= len(g.leaves) {
 		g.leaves = append(g.leaves, &groupCounter{})
+		g.added += leafSize
 	}
 	return g.leaves[node]
 }
 
-// group returns a leaf with its period and values.
-func (g *groups) group(number int) *Group {
+// group returns a leaf with its period and values. The place is for its use.
+func (g *groups) group(number int, place []uint32) *Group {
+	out := &Group{Values: make([]string, len(g.levels)), tally: tally{counts: g.leaves[number].counts}}
+	out.Period = time.UnixMilli(g.path(number, place)).UTC()
+	for level, value := range place {
+		out.Values[level] = g.values[level].values[value]
+	}
+	return out
+}
+
+// path returns the place of a leaf: its period, and the number of its value on each level.
+func (g *groups) path(number int, values []uint32) (period int64) {
 	leaf := g.leaves[number]
-	out := &Group{Values: make([]string, len(g.levels)), tally: tally{counts: leaf.counts}}
 	node := uint32(number)
 	for level := len(g.levels) - 1; level >= 0; level-- {
 		parent, value := leaf.parent, leaf.value
 		if level < len(g.levels)-1 {
 			parent, value = g.inner[node][0], g.inner[node][1]
 		}
-		out.Values[level] = g.values[level].values[value]
-		node = parent
+		values[level], node = value, parent
 	}
-	out.Period = time.UnixMilli(g.starts[node]).UTC()
-	return out
+	return g.starts[node]
+}
+
+// at returns the group of a place, which may be new.
+func (g *groups) at(period int64, values []uint32) *groupCounter {
+	node := g.period(period)
+	for level, value := range values {
+		node = g.child(node, level, value)
+	}
+	return g.leaf(node)
+}
+
+// merge adds the groups of another worker.
+func (g *groups) merge(o *groups) {
+	numbers := make([][]uint32, len(o.values)) // of the other's values
+	for level, values := range o.values {
+		for _, value := range values.values {
+			numbers[level] = append(numbers[level], g.values[level].number(value))
+		}
+		g.added += g.values[level].added
+		g.values[level].added = 0
+	}
+	place := make([]uint32, len(g.levels))
+	for i, leaf := range o.leaves {
+		if leaf.Visitors == 0 { // only engagements led to it
+			continue
+		}
+		period := o.path(i, place)
+		for level := range place {
+			place[level] = numbers[level][place[level]]
+		}
+		g.at(period, place).add(&leaf.counts)
+	}
 }
 
 // mergeGroups returns the groups of several workers as one list.
-func mergeGroups(scanners []*scanner) []*Group {
-	var merged []*Group
-	known := map[string]*Group{}
-	for _, s := range scanners {
-		for i, leaf := range s.groups.leaves {
-			if leaf.Visitors == 0 { // only engagements led to it
-				continue
-			}
-			g := s.groups.group(i)
-			if s.plan.Grain == language.NoGrain {
-				g.Period = time.Time{}
-			}
-			key := g.key()
-			if same, ok := known[key]; ok {
-				same.add(&g.counts)
-				continue
-			}
-			known[key] = g
-			merged = append(merged, g)
+func (s *Session) mergeGroups(ctx context.Context, scanners []*scanner) ([]*Group, error) {
+	all := &scanners[0].groups
+	for i, other := range scanners[1:] {
+		all.merge(&other.groups)
+		scanners[i+1] = nil // its memory is free
+		if err := s.Use(ctx, int64(all.added)); err != nil {
+			return nil, err
 		}
+		all.added = 0
 	}
-	return merged
+	if err := s.Use(ctx, int64(len(all.leaves))*int64(rowSize+16*len(all.levels))); err != nil {
+		return nil, err
+	}
+	merged, place := make([]*Group, 0, len(all.leaves)), make([]uint32, len(all.levels))
+	for i, leaf := range all.leaves {
+		if leaf.Visitors == 0 {
+			continue
+		}
+		g := all.group(i, place)
+		if scanners[0].plan.Grain == language.NoGrain {
+			g.Period = time.Time{}
+		}
+		merged = append(merged, g)
+	}
+	return merged, nil
 }
 
 // key identifies a group among those of a question.

@@ -15,6 +15,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 //go:embed sql/*.sql
@@ -54,10 +55,21 @@ func (s *Session) queryRollups(ctx context.Context, p *Plan, from Source, of *pa
 }
 
 func (s *Session) queryPage(ctx context.Context, p *Plan, from Source, of *page) (rows []*Group, total int64, err error) {
-	sql, args := p.statement(s.Site.ID, from, of)
-	result, err := s.DB.Query(ctx, sql, args)
+	err = s.Read(ctx, func(tx database.DB) error {
+		rows, total, err = s.readPage(ctx, tx, p, from, of)
+		return err
+	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("query rollups of %s: %w", from, err)
+	}
+	return rows, total, nil
+}
+
+func (s *Session) readPage(ctx context.Context, tx database.DB, p *Plan, from Source, of *page) (rows []*Group, total int64, err error) {
+	sql, args := p.statement(s.Site.ID, from, of)
+	result, err := tx.Query(ctx, sql, args)
+	if err != nil {
+		return nil, 0, err
 	}
 	var (
 		c      counts
@@ -77,12 +89,9 @@ func (s *Session) queryPage(ctx context.Context, p *Plan, from Source, of *page)
 			g.Values = []string{value}
 		}
 		rows = append(rows, g)
-		return s.CheckGroups(len(rows))
+		return s.allowance.add(int64(rowSize + valueSize + len(value)))
 	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("query rollups of %s: %w", from, err)
-	}
-	return rows, total, nil
+	return rows, total, err
 }
 
 // sortsInSQL reports whether a statement on rollups can order the rows.

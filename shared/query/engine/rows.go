@@ -153,7 +153,11 @@ func (s *Session) visitorsByKey(ctx context.Context, p *Plan) (map[string]int64,
 	}
 	visitors := map[string]int64{}
 	for _, g := range rows {
-		visitors[g.key()] = g.Visitors
+		key := g.key()
+		if err := s.Use(ctx, int64(len(key)+valueSize)); err != nil {
+			return nil, err
+		}
+		visitors[key] = g.Visitors
 	}
 	return visitors, nil
 }

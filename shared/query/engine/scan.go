@@ -2,111 +2,13 @@ package engine
 
 import (
 	"context"
-	"fmt"
-	"runtime"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
-	"github.com/analytics-platform/analytics/shared/storage/store"
 )
-
-// Workers returns how many goroutines scan days.
-func Workers() int { return runtime.GOMAXPROCS(0) }
-
-// EachDay calls fn with the wanted columns of every day of a range that has events, or with
-// the parts in which it is archived. Days that are not archived are made from their events;
-// the result is the same. fn runs in several goroutines, each with a number below workers.
-// Few days are in memory at once, however many there are.
-func (s *Session) EachDay(ctx context.Context, r language.Range, wanted []columns.Column, workers int, fn func(worker int, d *columns.Day) error) error {
-	first, last := r.First, r.Last
-	if !r.Whole { // the site may have been in another time zone
-		first, last = r.AnyZone()
-	}
-	days, err := store.DaysWithEvents(ctx, s.DB, s.Site.ID, first, last)
-	if err != nil || len(days) == 0 {
-		return err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	// Reading is sequential, on the one connection of the session. Decoding is left to the
-	// workers.
-	loaders := make(chan func() (*columns.Day, error), 1)
-	for worker := range workers {
-		group.Go(func() error {
-			for load := range loaders {
-				d, err := load()
-				if err != nil {
-					return err
-				}
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				if err := fn(worker, d); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	group.Go(func() error {
-		defer close(loaders)
-		return s.load(ctx, r, days, wanted, func(load func() (*columns.Day, error)) error {
-			select {
-			case loaders <- load:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	})
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("scan days: %w", err)
-	}
-	return nil
-}
-
-// load sends a loader for each part of each day.
-func (s *Session) load(ctx context.Context, r language.Range, days []event.Day, wanted []columns.Column, send func(func() (*columns.Day, error)) error) error {
-	archived := map[event.Day]bool{}
-	for day, err := range store.ArchivedDays(ctx, s.DB, s.Site.ID, days, wanted...) {
-		if err != nil {
-			return err
-		}
-		archived[day.Day] = true
-		for _, pieces := range day.Parts {
-			if err := send(func() (*columns.Day, error) { return s.engine.codec.Decode(day.Day, pieces, wanted...) }); err != nil {
-				return err
-			}
-		}
-	}
-	for _, day := range days {
-		if archived[day] {
-			continue
-		}
-		d, err := s.readEvents(ctx, r, day, wanted)
-		if err == nil {
-			err = send(func() (*columns.Day, error) { return d, nil })
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// readEvents makes a day from its events. If the range contains only a part of the day, it
-// reads the visitor-days that have events in that part.
-func (s *Session) readEvents(ctx context.Context, r language.Range, day event.Day, wanted []columns.Column) (*columns.Day, error) {
-	location := r.From.Location()
-	if r.Whole || !r.From.After(day.Start(location)) && !r.To.Before((day+1).Start(location)) {
-		return store.ScanDay(ctx, s.DB, s.Site.ID, day, wanted...)
-	}
-	return store.ScanPart(ctx, s.DB, s.Site.ID, day, r.From, r.To, wanted...)
-}
 
 // scan returns rows from days, in no order.
 func (s *Session) scan(ctx context.Context, p *Plan) ([]*Group, error) {
@@ -116,14 +18,13 @@ func (s *Session) scan(ctx context.Context, p *Plan) ([]*Group, error) {
 	}
 	r := p.Range
 	r.Whole = p.WholeDays()
-	err := s.EachDay(ctx, r, p.columns(), len(scanners), func(worker int, d *columns.Day) error {
-		scanners[worker].scan(d)
-		return s.CheckGroups(len(scanners[worker].groups.leaves))
+	err := s.EachDay(ctx, r, p.columns(), func(ctx context.Context, w *Worker, d *columns.Day) error {
+		return scanners[w.Number].scan(ctx, w, d)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return mergeGroups(scanners), nil
+	return s.mergeGroups(ctx, scanners)
 }
 
 // needsEvents reports whether the question is about single events, not only about whole
@@ -226,13 +127,19 @@ type dayData struct {
 	amounts, currencies                        columns.Text
 }
 
-func (s *scanner) scan(d *columns.Day) {
+func (s *scanner) scan(ctx context.Context, w *Worker, d *columns.Day) (err error) {
 	p := s.plan
 	data := &s.day
 	*data = dayData{Day: d, midnight: d.Date.Date().UnixMilli(), bounce: d.Numbers(columns.Bounce), duration: d.Numbers(columns.Duration)}
-	data.predicate = Compile(d, p.Filters)
+	if data.predicate, err = Compile(ctx, w, d, p.Filters); err != nil {
+		return err
+	}
 	for i := range p.Properties {
-		data.values = append(data.values, compileValue(d, &p.Properties[i], p.Goals, s.groups.values[i]))
+		value, err := compileValue(ctx, w, d, &p.Properties[i], p.Goals, s.groups.values[i])
+		if err != nil {
+			return err
+		}
+		data.values = append(data.values, value)
 	}
 	if s.needsEvents {
 		data.types = d.Numbers(columns.Type)
@@ -253,6 +160,9 @@ func (s *scanner) scan(d *columns.Day) {
 		data.period = p.Range.Period(p.Grain, d.Date).Date().UnixMilli()
 	}
 	for visitorDay := range d.VisitorDays() {
+		if err := w.Check(ctx); err != nil {
+			return err
+		}
 		s.visitorDay++
 		first, end := d.VisitsOf(visitorDay)
 		for visit := first; visit < end; visit++ {
@@ -263,7 +173,10 @@ func (s *scanner) scan(d *columns.Day) {
 				s.countVisit(visit)
 			}
 		}
+		w.Keep(s.groups.added)
+		s.groups.added = 0
 	}
+	return nil
 }
 
 // countVisit counts a visit as a whole.
@@ -360,7 +273,7 @@ func (s *scanner) countEvent(g *groupCounter, i, visit int, period int64) {
 		}
 	}
 	if data.amounts.Values != nil {
-		g.addAmount(data.amounts.At(i), data.currencies.At(i))
+		s.groups.added += g.addAmount(data.amounts.At(i), data.currencies.At(i))
 	}
 }
 

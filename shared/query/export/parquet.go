@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// rowGroup is how many rows are in memory, mostly compressed, before they are written.
+	// rowGroup is how many rows are in memory, mostly compressed, before they are written, and
+	// maxGroup how many bytes of their texts.
 	rowGroup = 20_000
+	maxGroup = 8 << 20
 	// pageSize is how many bytes of a column are in memory before they are compressed.
 	pageSize = 64 << 10
 
@@ -27,6 +29,7 @@ type parquetFile struct {
 	out     *parquet.GenericWriter[any]
 	columns []table.Column
 	row     parquet.Row
+	bytes   int // of the texts of the row group
 }
 
 func newParquet(w io.Writer, columns []table.Column) *parquetFile {
@@ -93,10 +96,15 @@ func (f *parquetFile) Write(row []table.Cell) error {
 				return fmt.Errorf("%s: %w", f.columns[i].Name, err)
 			}
 			defined = 1
+			f.bytes += len(cell.Text)
 		}
 		f.row = append(f.row, value.Level(0, defined, i))
 	}
 	_, err := f.out.WriteRows([]parquet.Row{f.row})
+	if err == nil && f.bytes >= maxGroup {
+		f.bytes = 0
+		err = f.out.Flush()
+	}
 	return err
 }
 

@@ -124,7 +124,7 @@ func (c *Cohorts) parseAcquisition(b cohortsBody) (err error) {
 	if len(b.Did) > MaxSteps {
 		return validation.New("did", fmt.Sprintf("must be at most %d", MaxSteps))
 	}
-	c.Did, err = parseSteps("did", b.Did)
+	c.Did, err = c.budget.parseSteps("did", b.Did)
 	return err
 }
 
@@ -138,7 +138,7 @@ func (c *Cohorts) parseRetention(b cohortsBody) (err error) {
 		to    *[]Filter
 	}{{"first", b.First, &c.First}, {"again", b.Again, &c.Again}} {
 		if len(list.from) > 0 {
-			if *list.to, err = parseFilters(list.field, list.from); err != nil {
+			if *list.to, err = c.budget.parseFilters(list.field, list.from); err != nil {
 				return err
 			}
 		}
@@ -148,14 +148,15 @@ func (c *Cohorts) parseRetention(b cohortsBody) (err error) {
 
 // Resolve replaces the names in the question with what they stand for.
 func (c *Cohorts) Resolve(d Definitions) error {
-	if err := c.Question.Resolve(d); err != nil {
+	left, err := c.resolveQuestion(d)
+	if err != nil {
 		return err
 	}
-	if err := d.resolve("first", c.First); err != nil {
+	if err := left.resolve(d, "first", c.First); err != nil {
 		return err
 	}
-	if err := d.resolve("again", c.Again); err != nil {
+	if err := left.resolve(d, "again", c.Again); err != nil {
 		return err
 	}
-	return d.resolveSteps("did", c.Did)
+	return left.resolveSteps(d, "did", c.Did)
 }

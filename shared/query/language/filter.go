@@ -1,6 +1,7 @@
 package language
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/analytics-platform/analytics/shared/model/pattern"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
@@ -67,15 +69,19 @@ const (
 	maxPatterns = 20   // regular expressions of a filter
 )
 
-// ParseFilters reads the filters of a question or a segment, a JSON array.
-func ParseFilters(data []byte) ([]Filter, error) { return parseFilters("filters", data) }
+// ParseFilters reads the filters of a segment, a JSON array.
+func ParseFilters(data []byte) ([]Filter, error) {
+	b := newBudget()
+	return b.parseFilters("filters", data)
+}
 
-func parseFilters(field string, data []byte) ([]Filter, error) {
+// parseFilters reads filters, a JSON array.
+func (b *budget) parseFilters(field string, data []byte) ([]Filter, error) {
 	var all []jsontext.Value
 	if err := json.Unmarshal(data, &all); err != nil || jsontext.Value(data).Kind() != jsontext.KindBeginArray {
 		return nil, validation.New(field, "must be an array of filters, each of which "+filterHelp)
 	}
-	var p filterParser
+	p := filterParser{budget: b}
 	var filters []Filter
 	for i, raw := range all {
 		f, err := p.parse(fmt.Sprintf("%s.%d", field, i), raw, 1)
@@ -88,7 +94,10 @@ func parseFilters(field string, data []byte) ([]Filter, error) {
 }
 
 // filterParser counts the filters that it parses.
-type filterParser struct{ count int }
+type filterParser struct {
+	*budget
+	count int
+}
 
 const filterHelp = `must be [operator, dimension, values], e.g. ["is","visit:country",["FR","DE"]], or a combination, ` +
 	`e.g. ["or",[FILTER, FILTER]], ["not",FILTER], ["has_done",FILTER]`
@@ -107,7 +116,7 @@ func (p *filterParser) parse(field string, raw jsontext.Value, depth int) (f Fil
 	_ = json.Unmarshal(parts[0], &f.Operator) // the switch refuses what is not a string
 	switch {
 	case slices.Contains(comparisonOperators(), f.Operator):
-		err = f.parseComparison(field, parts)
+		err = p.parseComparison(&f, field, parts)
 	case f.Operator == And || f.Operator == Or:
 		var inner []jsontext.Value
 		if len(parts) != 2 || parts[1].Kind() != jsontext.KindBeginArray || json.Unmarshal(parts[1], &inner) != nil || len(inner) == 0 {
@@ -135,7 +144,7 @@ func (p *filterParser) parse(field string, raw jsontext.Value, depth int) (f Fil
 	return f, err
 }
 
-func (f *Filter) parseComparison(field string, parts []jsontext.Value) error {
+func (p *filterParser) parseComparison(f *Filter, field string, parts []jsontext.Value) error {
 	if len(parts) != 3 && len(parts) != 4 {
 		return validation.New(field, filterHelp)
 	}
@@ -160,10 +169,10 @@ func (f *Filter) parseComparison(field string, parts []jsontext.Value) error {
 		}
 		f.AnyCase = modifiers.CaseSensitive != nil && !*modifiers.CaseSensitive
 	}
-	return f.checkValues(field)
+	return p.checkValues(f, field)
 }
 
-func (f *Filter) checkValues(field string) error {
+func (p *filterParser) checkValues(f *Filter, field string) error {
 	if len(f.Values) == 0 || len(f.Values) > MaxValues {
 		return validation.New(field+".2", fmt.Sprintf("must hold 1 to %d values", MaxValues))
 	}
@@ -186,17 +195,28 @@ func (f *Filter) checkValues(field string) error {
 				return validation.New(at, "must not be empty: every value contains it")
 			}
 		case Matches, MatchesNot:
-			var pattern *regexp.Regexp
-			if len(value) <= maxPattern {
-				pattern, _ = regexp.Compile(map[bool]string{true: "(?i)"}[f.AnyCase] + value)
+			compiled, err := p.compile(at, value, f.AnyCase)
+			if err != nil {
+				return err
 			}
-			if pattern == nil {
-				return validation.New(at, fmt.Sprintf("must be a regular expression (RE2 syntax) of at most %d bytes, e.g. ^/blog/[0-9]+$", maxPattern))
-			}
-			f.patterns = append(f.patterns, pattern)
+			f.patterns = append(f.patterns, compiled)
 		}
 	}
 	return nil
+}
+
+// compile compiles a regular expression.
+func (p *filterParser) compile(field, expression string, anyCase bool) (compiled *regexp.Regexp, err error) {
+	if len(expression) <= maxPattern {
+		compiled, err = p.patterns.Compile(map[bool]string{true: "(?i)"}[anyCase] + expression)
+	}
+	switch {
+	case errors.Is(err, pattern.ErrTooLarge):
+		return nil, validation.New(field, fmt.Sprintf("is too large: all regular expressions of a question together may have %d steps, and x{100} has 100", pattern.MaxSize))
+	case compiled == nil:
+		return nil, validation.New(field, fmt.Sprintf("must be a regular expression (RE2 syntax) of at most %d bytes, e.g. ^/blog/[0-9]+$", maxPattern))
+	}
+	return compiled, nil
 }
 
 // parseSegments parses a filter by segments, each given by its name or its number.

@@ -92,7 +92,7 @@ func ParseFunnel(data []byte) (*Funnel, error) {
 		if len(b.Steps) > 0 || b.Order != "" || b.Window != 0 {
 			return nil, validation.New("funnel", "names a funnel that is defined: leave out steps, order and window")
 		}
-	} else if err := f.parseDefinition(b.definitionBody); err != nil {
+	} else if err := f.parseDefinition(b.definitionBody, &f.budget); err != nil {
 		return nil, err
 	}
 	if f.Limit < 1 || f.Limit > MaxBreakdowns {
@@ -110,22 +110,25 @@ func ParseFunnel(data []byte) (*Funnel, error) {
 
 // CheckFunnel checks the definition of a funnel, a JSON object with steps, order and
 // window.
-func CheckFunnel(definition []byte) error { return new(Funnel).define(definition) }
+func CheckFunnel(definition []byte) error {
+	b := newBudget()
+	return new(Funnel).define(definition, &b)
+}
 
 // define sets the steps, their order and the window from a definition.
-func (f *Funnel) define(definition []byte) error {
+func (f *Funnel) define(definition []byte, left *budget) error {
 	var b definitionBody
 	if err := strictjson.Decode(definition, &b); err != nil {
 		return err
 	}
-	return f.parseDefinition(b)
+	return f.parseDefinition(b, left)
 }
 
-func (f *Funnel) parseDefinition(b definitionBody) (err error) {
+func (f *Funnel) parseDefinition(b definitionBody, left *budget) (err error) {
 	if len(b.Steps) < 2 || len(b.Steps) > MaxSteps {
 		return validation.New("steps", fmt.Sprintf(`must be 2 to %d steps, each such as {"name":"Pricing","filters":[["is","event:page",["/pricing"]]]}`, MaxSteps))
 	}
-	if f.Steps, err = parseSteps("steps", b.Steps); err != nil {
+	if f.Steps, err = left.parseSteps("steps", b.Steps); err != nil {
 		return err
 	}
 	if f.StepOrder = b.Order; f.StepOrder == "" {
@@ -143,21 +146,21 @@ func (f *Funnel) parseDefinition(b definitionBody) (err error) {
 	return nil
 }
 
-func parseSteps(field string, bodies []stepBody) ([]Step, error) {
+func (b *budget) parseSteps(field string, bodies []stepBody) ([]Step, error) {
 	steps := make([]Step, len(bodies))
-	for i, b := range bodies {
+	for i, body := range bodies {
 		at := fmt.Sprintf("%s.%d", field, i)
-		filters, err := parseFilters(at+".filters", b.Filters)
+		filters, err := b.parseFilters(at+".filters", body.Filters)
 		if err != nil {
 			return nil, err
 		}
 		if len(filters) == 0 {
 			return nil, validation.New(at+".filters", "must hold at least one filter")
 		}
-		if len(b.Name) > maxStepName {
+		if len(body.Name) > maxStepName {
 			return nil, validation.New(at+".name", fmt.Sprintf("may have at most %d bytes", maxStepName))
 		}
-		if steps[i] = (Step{b.Name, filters}); b.Name == "" {
+		if steps[i] = (Step{body.Name, filters}); body.Name == "" {
 			steps[i].Name = fmt.Sprintf("Step %d", i+1)
 		}
 	}
@@ -166,7 +169,8 @@ func parseSteps(field string, bodies []stepBody) ([]Step, error) {
 
 // Resolve replaces the names in the question, which may be that of the funnel itself.
 func (f *Funnel) Resolve(d Definitions) error {
-	if err := f.Question.Resolve(d); err != nil {
+	left, err := f.resolveQuestion(d)
+	if err != nil {
 		return err
 	}
 	if f.name != "" {
@@ -177,9 +181,9 @@ func (f *Funnel) Resolve(d Definitions) error {
 		if !ok {
 			return validation.New("funnel", "no such funnel of this site")
 		}
-		if err := f.define(definition); err != nil {
-			return fmt.Errorf("parse the definition of a funnel: %w", err)
+		if err := f.define(definition, &left); err != nil {
+			return storedError("funnel", "funnel", err)
 		}
 	}
-	return d.resolveSteps("steps", f.Steps)
+	return left.resolveSteps(d, "steps", f.Steps)
 }

@@ -1,6 +1,7 @@
 package language
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -34,22 +35,27 @@ type Definitions struct {
 	Funnel func(name string) (definition []byte, ok bool, err error)
 }
 
-// maxResolved bounds the number of filters with those that segments stand for.
-const maxResolved = 1000
-
 // Resolve replaces the names in the question with what they stand for.
-func (q *Question) Resolve(d Definitions) (err error) {
+func (q *Question) Resolve(d Definitions) error {
+	_, err := q.resolveQuestion(d)
+	return err
+}
+
+// resolveQuestion replaces the names in what every kind of question has, and returns what is
+// left of the budget for the rest of the question.
+func (q *Question) resolveQuestion(d Definitions) (left budget, err error) {
+	left = q.budget
 	if q.dimension(goalName) != nil {
 		if q.Goals, err = d.Goals(); err != nil {
-			return err
+			return left, err
 		}
 	}
-	return d.resolve("filters", q.Filters)
+	return left, left.resolve(d, "filters", q.Filters)
 }
 
 // resolve replaces the names in filters with what they stand for.
-func (d Definitions) resolve(field string, filters []Filter) error {
-	r := segmentResolver{definitions: d}
+func (b *budget) resolve(d Definitions, field string, filters []Filter) error {
+	r := segmentResolver{b, d}
 	hasGoals := false
 	for i := range filters {
 		if err := r.resolve(&filters[i], fmt.Sprintf("%s.%d", field, i)); err != nil {
@@ -72,9 +78,9 @@ func (d Definitions) resolve(field string, filters []Filter) error {
 	return nil
 }
 
-func (d Definitions) resolveSteps(field string, steps []Step) error {
+func (b *budget) resolveSteps(d Definitions, field string, steps []Step) error {
 	for i := range steps {
-		if err := d.resolve(fmt.Sprintf("%s.%d.filters", field, i), steps[i].Filters); err != nil {
+		if err := b.resolve(d, fmt.Sprintf("%s.%d.filters", field, i), steps[i].Filters); err != nil {
 			return err
 		}
 	}
@@ -83,13 +89,13 @@ func (d Definitions) resolveSteps(field string, steps []Step) error {
 
 // segmentResolver replaces filters by segments with the filters of the segments.
 type segmentResolver struct {
+	*budget
 	definitions Definitions
-	count       int // filters visited
 }
 
 func (r *segmentResolver) resolve(f *Filter, field string) error {
-	if r.count++; r.count > maxResolved {
-		return validation.New(field, "has segments with too many filters, or one that is part of itself")
+	if r.filters--; r.filters < 0 {
+		return validation.New(field, fmt.Sprintf("has segments with too many filters, or one that is part of itself: a question may have %d filters with those of its segments", maxResolved))
 	}
 	for i := range f.Filters {
 		if err := r.resolve(&f.Filters[i], field); err != nil {
@@ -108,9 +114,13 @@ func (r *segmentResolver) resolve(f *Filter, field string) error {
 		if !ok {
 			return validation.New(fmt.Sprintf("%s.2.%d", field, i), "no such segment of this site")
 		}
-		filters, err := ParseFilters(text)
+		at := fmt.Sprintf("%s.2.%d", field, i)
+		if r.stored -= len(text); r.stored < 0 {
+			return validation.New(at, fmt.Sprintf("is a segment too many: the segments of a question may have %d bytes together", maxStored))
+		}
+		filters, err := r.parseFilters("filters", text)
 		if err != nil {
-			return fmt.Errorf("parse a segment: %w", err)
+			return storedError(at, "segment", err)
 		}
 		segment := Filter{Operator: And, Filters: filters}
 		if err := r.resolve(&segment, field); err != nil {
@@ -125,6 +135,15 @@ func (r *segmentResolver) resolve(f *Filter, field string) error {
 	*f = anySegment
 	f.segment = echo
 	return nil
+}
+
+// storedError names the field of the question that names a stored definition which can't be
+// used in it. Its own fields and its limits were checked when it was stored.
+func storedError(field, kind string, err error) error {
+	if invalid, ok := errors.AsType[*validation.Error](err); ok {
+		return validation.New(field, fmt.Sprintf("names a %s that can't be used here: its %s %s", kind, invalid.Field, invalid.Detail))
+	}
+	return fmt.Errorf("parse a %s: %w", kind, err)
 }
 
 func (f *Filter) resolveGoals(goals []Goal, field string) error {

@@ -59,7 +59,7 @@ func ParseJourneys(data []byte) (*Journeys, error) {
 	}
 	if len(anchor) > 0 {
 		var err error
-		if j.Anchor, err = parseFilters(j.anchorField(), anchor); err != nil {
+		if j.Anchor, err = j.budget.parseFilters(j.anchorField(), anchor); err != nil {
 			return nil, err
 		}
 	}
@@ -81,8 +81,9 @@ func (j *Journeys) anchorField() string {
 
 // Resolve replaces the names in the question with what they stand for.
 func (j *Journeys) Resolve(d Definitions) error {
-	if err := j.Question.Resolve(d); err != nil {
+	left, err := j.resolveQuestion(d)
+	if err != nil {
 		return err
 	}
-	return d.resolve(j.anchorField(), j.Anchor)
+	return left.resolve(d, j.anchorField(), j.Anchor)
 }

@@ -35,6 +35,7 @@ type Question struct {
 	Goals      []Goal // of the site, set by Resolve if event:goal is a dimension
 
 	dateRange dateRange
+	budget    budget
 }
 
 // Order is one criterion by which rows are ordered.
@@ -72,6 +73,22 @@ type questionBody struct {
 	Pagination Pagination     `json:"pagination"`
 }
 
+// SiteOf returns the domain or the public id of the site that a question of any kind is
+// about. It looks at nothing else, so that the rest costs nothing before it is known whether
+// the asker may ask about the site.
+func SiteOf(data []byte) (string, error) {
+	var b struct {
+		SiteID string `json:"site_id"`
+	}
+	if err := strictjson.Peek(data, &b); err != nil {
+		return "", err
+	}
+	if b.SiteID == "" {
+		return "", errNoSite()
+	}
+	return b.SiteID, nil
+}
+
 // Parse reads a question. It is strict: anything wrong, missing or unknown is a
 // *validation.Error that names the field and says what would be right.
 func Parse(data []byte) (*Question, error) {
@@ -79,7 +96,7 @@ func Parse(data []byte) (*Question, error) {
 	if err := strictjson.Decode(data, &b); err != nil {
 		return nil, err
 	}
-	q := &Question{SiteID: b.SiteID, Include: b.Include, Pagination: b.Pagination}
+	q := &Question{SiteID: b.SiteID, Include: b.Include, Pagination: b.Pagination, budget: newBudget()}
 	if err := q.checkSite(); err != nil {
 		return nil, err
 	}
@@ -109,7 +126,7 @@ func Parse(data []byte) (*Question, error) {
 // parseSelection parses what all kinds of questions have: the site, the range and the
 // filters.
 func (q *Question) parseSelection(site string, dateRange, filters jsontext.Value) error {
-	q.SiteID = site
+	q.SiteID, q.budget = site, newBudget()
 	if err := q.checkSite(); err != nil {
 		return err
 	}
@@ -122,13 +139,14 @@ func (q *Question) parseSelection(site string, dateRange, filters jsontext.Value
 
 func (q *Question) checkSite() error {
 	if q.SiteID == "" {
-		return validation.New("site_id", "say which site: its domain or its public id")
+		return errNoSite()
 	}
 	return nil
 }
 
-// Site returns the domain or the public id of the site.
-func (q *Question) Site() string { return q.SiteID }
+func errNoSite() error {
+	return validation.New("site_id", "say which site: its domain or its public id")
+}
 
 // TimeDimension returns the time dimension of the question, nil if it has none.
 func (q *Question) TimeDimension() *Dimension {
@@ -230,7 +248,7 @@ func (q *Question) dimension(name string) *Dimension {
 
 func (q *Question) parseFilters(b *questionBody) (err error) {
 	if len(b.Filters) > 0 {
-		q.Filters, err = ParseFilters(b.Filters)
+		q.Filters, err = q.budget.parseFilters("filters", b.Filters)
 	}
 	return err
 }
@@ -257,6 +275,9 @@ func (q *Question) parseOrder(b *questionBody) error {
 		}
 		if pair[1] != "asc" && pair[1] != "desc" {
 			return validation.New(field+".1", "must be asc or desc")
+		}
+		if slices.ContainsFunc(q.Order, func(o Order) bool { return o.By == pair[0] }) {
+			return validation.New(field+".0", "appears twice")
 		}
 		q.Order = append(q.Order, Order{By: pair[0], Descending: pair[1] == "desc"})
 	}

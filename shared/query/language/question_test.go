@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/analytics-platform/analytics/shared/model/pattern"
 
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
@@ -32,9 +35,9 @@ func TestParse(t *testing.T) {
 		Order:      []Order{{"bounce_rate", true}, {"visit:source", false}},
 		Include:    Include{TimeLabels: true, TotalRows: true},
 		Pagination: Pagination{7, 14},
-		dateRange:  dateRange{name: days, first: 20454, last: 20484},
+		dateRange:  dateRange{name: days, first: 20454, last: 20484}, budget: newBudget(),
 	}
-	if diff := cmp.Diff(want, q, cmp.AllowUnexported(Question{}, Dimension{}, Filter{}, dateRange{})); diff != "" {
+	if diff := cmp.Diff(want, q, cmp.AllowUnexported(Question{}, Dimension{}, Filter{}, dateRange{}, budget{}), cmpopts.EquateComparable(pattern.Budget{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -137,6 +140,9 @@ func TestParseErrors(t *testing.T) {
 		"too many filters":                          {with(`"filters":[["or",[` + strings.Repeat(`["is","visit:os",["a"]],`, 100) + `["is","visit:os",["a"]]]]]`), "filters.0.1.99", "at most 100"},
 		"invalid pattern":                           {with(`"filters":[["matches","event:page",["^/a","("]]]`), "filters.0.2.1", "RE2"},
 		"too many patterns":                         {with(`"filters":[["matches","event:page",[` + strings.Repeat(`"a",`, 20) + `"a"]]]`), "filters.0.2", "20 regular"},
+		"pattern too large":                         {with(`"filters":[["matches","event:page",["a","x{1000}","x{1000}"]]]`), "filters.0.2.2", "2000 steps"},
+		"patterns too large together":               {with(`"filters":[["not",["matches","event:page",["x{900}"]]],["matches","visit:os",["x{900}"]],["matches","visit:city",["x{900}"]]]`), "filters.2.2.0", "2000 steps"},
+		"order twice":                               {with(`"order_by":[["visitors","desc"],["visitors","asc"]]`), "order_by.1.0", "twice"},
 		"pattern too long":                          {with(`"filters":[["matches","event:page",["` + strings.Repeat("a", 1001) + `"]]]`), "filters.0.2.0", "1000 bytes"},
 		"unknown modifier":                          {with(`"filters":[["is","visit:os",["a"],{"case":false}]]`), "filters.0.3", "case_sensitive"},
 		"two modifiers":                             {with(`"filters":[["is","visit:os",["a"],{},{}]]`), "filters.0", `["is",`},

@@ -17,10 +17,14 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// The limits of retention and return cohorts.
+// maxPeriods is the maximum number of periods of retention and return cohorts.
+const maxPeriods = 100 // a bit each in subjectPeriods
+
+// About how many bytes these take, besides their texts.
 const (
-	maxSubjects = 2_000_000
-	maxPeriods  = 100 // a bit each in subjectPeriods
+	cohortBytes  = 200
+	shareBytes   = 40
+	subjectBytes = 130
 )
 
 // CohortsAnswer is cohorts, by period, then those with most visitors first.
@@ -89,9 +93,8 @@ func answerAcquisition(ctx context.Context, s *engine.Session, c *language.Cohor
 	for i := range counts {
 		counts[i] = map[cohortKey]*cohortCounts{}
 	}
-	err := s.EachDay(ctx, within, needed, len(counts), func(worker int, d *columns.Day) error {
-		countAcquisition(c, d, within, counts[worker])
-		return s.CheckGroups(len(counts[worker]))
+	err := s.EachDay(ctx, within, needed, func(ctx context.Context, w *engine.Worker, d *columns.Day) error {
+		return countAcquisition(ctx, w, c, d, within, counts[w.Number])
 	})
 	if err != nil {
 		return CohortsAnswer{}, err
@@ -100,7 +103,8 @@ func answerAcquisition(ctx context.Context, s *engine.Session, c *language.Cohor
 	for _, other := range counts[1:] {
 		for key, o := range other {
 			if sum[key] == nil {
-				sum[key] = &cohortCounts{}
+				sum[key] = o
+				continue
 			}
 			sum[key].visitors += o.visitors
 			for i, n := range o.did {
@@ -111,6 +115,9 @@ func answerAcquisition(ctx context.Context, s *engine.Session, c *language.Cohor
 	keys := slices.SortedFunc(maps.Keys(sum), func(a, b cohortKey) int {
 		return cmp.Or(cmp.Compare(a.period, b.period), cmp.Compare(sum[b].visitors, sum[a].visitors), cmp.Compare(a.value, b.value))
 	})
+	if err := s.Use(ctx, int64(len(keys)*(cohortBytes+shareBytes*len(c.Did)))); err != nil {
+		return CohortsAnswer{}, err
+	}
 	answer := CohortsAnswer{Cohorts: []Cohort{}, DateRange: within.Bounds()}
 	ofPeriod, period := 0, event.Day(0)
 	for i, key := range keys {
@@ -134,9 +141,16 @@ func answerAcquisition(ctx context.Context, s *engine.Session, c *language.Cohor
 
 // countAcquisition counts a day. Visitor-days are in the cohorts if their first visit has an
 // event that matches the question's filters.
-func countAcquisition(c *language.Cohorts, d *columns.Day, within language.Range, counts map[cohortKey]*cohortCounts) {
+func countAcquisition(ctx context.Context, w *engine.Worker, c *language.Cohorts, d *columns.Day, within language.Range, counts map[cohortKey]*cohortCounts) error {
 	types := d.Numbers(columns.Type)
-	predicate, did := engine.Compile(d, c.Filters), compileSteps(d, c.Did)
+	predicate, err := engine.Compile(ctx, w, d, c.Filters)
+	if err != nil {
+		return err
+	}
+	did, err := compileSteps(ctx, w, d, c.Did)
+	if err != nil {
+		return err
+	}
 	var text columns.Text
 	if c.By != nil {
 		text = d.Text(c.By.Column())
@@ -152,6 +166,9 @@ func countAcquisition(c *language.Cohorts, d *columns.Day, within language.Range
 	}
 	period := within.Period(c.Interval, d.Date)
 	for visitorDay := range d.VisitorDays() {
+		if err := w.Check(ctx); err != nil {
+			return err
+		}
 		first, end := d.VisitsOf(visitorDay)
 		if !anyEvent(predicate, first) {
 			continue
@@ -166,6 +183,7 @@ func countAcquisition(c *language.Cohorts, d *columns.Day, within language.Range
 		if cohort == nil {
 			cohort = &cohortCounts{}
 			counts[key] = cohort
+			w.Keep(cohortBytes + len(key.value))
 		}
 		cohort.visitors++
 		for i, p := range did {
@@ -177,6 +195,7 @@ func countAcquisition(c *language.Cohorts, d *columns.Day, within language.Range
 			}
 		}
 	}
+	return nil
 }
 
 // subjectPeriods is in which periods a subject had events.
@@ -206,9 +225,8 @@ func answerRetention(ctx context.Context, s *engine.Session, c *language.Cohorts
 	for i := range workers {
 		workers[i] = map[string]*subjectPeriods{}
 	}
-	err := s.EachDay(ctx, within, needed, len(workers), func(worker int, d *columns.Day) error {
-		noteSubjects(c, d, periods[within.Period(c.Interval, d.Date)], workers[worker])
-		return checkSubjects(len(workers[worker]))
+	err := s.EachDay(ctx, within, needed, func(ctx context.Context, w *engine.Worker, d *columns.Day) error {
+		return noteSubjects(ctx, w, c, d, periods[within.Period(c.Interval, d.Date)], workers[w.Number])
 	})
 	if err != nil {
 		return CohortsAnswer{}, err
@@ -225,9 +243,6 @@ func answerRetention(ctx context.Context, s *engine.Session, c *language.Cohorts
 			known.again[0] |= o.again[0]
 			known.again[1] |= o.again[1]
 		}
-	}
-	if err := checkSubjects(len(subjects)); err != nil {
-		return CohortsAnswer{}, err
 	}
 	sizes, returned := countReturns(c.Kind, subjects, len(starts))
 	answer := CohortsAnswer{Cohorts: []Cohort{}, DateRange: within.Bounds()}
@@ -267,19 +282,22 @@ func countReturns(kind language.CohortKind, subjects map[string]*subjectPeriods,
 	return sizes, returned
 }
 
-func checkSubjects(n int) error {
-	if n <= maxSubjects {
-		return nil
-	}
-	return &engine.LimitError{Code: engine.CodeTooLarge, Detail: fmt.Sprintf("there are more than %d subjects: ask for a shorter date_range", maxSubjects)}
-}
-
 // noteSubjects notes the subjects that had events on a day.
-func noteSubjects(c *language.Cohorts, d *columns.Day, period uint8, subjects map[string]*subjectPeriods) {
+func noteSubjects(ctx context.Context, w *engine.Worker, c *language.Cohorts, d *columns.Day, period uint8, subjects map[string]*subjectPeriods) error {
 	types, text := d.Numbers(columns.Type), d.Text(columns.Subject)
-	predicate, first, again := engine.Compile(d, c.Filters), engine.Compile(d, c.First), engine.Compile(d, c.Again)
+	compiled := make([]engine.Predicate, 3)
+	for i, filters := range [][]language.Filter{c.Filters, c.First, c.Again} {
+		var err error
+		if compiled[i], err = engine.Compile(ctx, w, d, filters); err != nil {
+			return err
+		}
+	}
+	predicate, first, again := compiled[0], compiled[1], compiled[2]
 	byText := make([]*subjectPeriods, len(text.Values))
 	for visit := range d.Visits() {
+		if err := w.Check(ctx); err != nil {
+			return err
+		}
 		begin, end := d.EventsOf(visit)
 		for i := begin; i < end; i++ {
 			number := text.Index[i]
@@ -290,6 +308,7 @@ func noteSubjects(c *language.Cohorts, d *columns.Day, period uint8, subjects ma
 				subject := text.Values[number]
 				if subjects[subject] == nil {
 					subjects[subject] = &subjectPeriods{first: noPeriod}
+					w.Keep(subjectBytes + len(subject))
 				}
 				byText[number] = subjects[subject]
 			}
@@ -301,4 +320,5 @@ func noteSubjects(c *language.Cohorts, d *columns.Day, period uint8, subjects ma
 			}
 		}
 	}
+	return nil
 }

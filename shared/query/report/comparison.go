@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ const comparisonsField = "include.comparisons"
 func addComparisons(ctx context.Context, s *engine.Session, p *engine.Plan, answer *Answer) error {
 	other := p.Include.Comparisons.Range(p.Range)
 	q := p.Question
-	q.Include, q.Pagination = language.Include{}, language.Pagination{Limit: s.MaxGroups() + 1} // more than there may be
+	q.Include, q.Pagination = language.Include{}, language.Pagination{Limit: math.MaxInt32} // all
 	otherPlan := engine.NewPlan(&q, other)
 	groups, _, err := s.Rows(ctx, otherPlan)
 	if err != nil {
@@ -37,22 +38,32 @@ func addComparisons(ctx context.Context, s *engine.Session, p *engine.Plan, answ
 	if p.Include.TimeLabels {
 		answer.Meta.ComparisonTimeLabels = labels
 	}
-	before := map[string]Row{}
-	for _, row := range rowsOf(otherPlan, groups) {
-		before[strings.Join(row.Dimensions, "\x00")] = row
+	if err := s.Use(ctx, int64(len(answer.Results)*rowBytes(p))); err != nil {
+		return err
 	}
+	key := func(dimensions []string) string { return strings.Join(dimensions, "\x00") }
 	zeros := engine.Values([]*engine.Group{{}}, p.Metrics)[0]
+	before := map[string][]engine.Value{} // the values of the other rows that are wanted
 	for i := range answer.Results {
 		row := &answer.Results[i]
-		dimensions, ok := counterpart(row.Dimensions)
-		if !ok {
+		if dimensions, ok := counterpart(row.Dimensions); ok {
+			row.Comparison = &Comparison{Dimensions: dimensions, Change: make([]*float64, len(p.Metrics))}
+			before[key(dimensions)] = zeros
+		}
+	}
+	for _, g := range groups {
+		of := key(dimensionLabels(otherPlan, g))
+		if _, ok := before[of]; ok {
+			before[of] = engine.Values([]*engine.Group{g}, p.Metrics)[0]
+		}
+	}
+	for i := range answer.Results {
+		row := &answer.Results[i]
+		if row.Comparison == nil {
 			continue
 		}
-		metrics := zeros
-		if other, ok := before[strings.Join(dimensions, "\x00")]; ok {
-			metrics = other.Metrics
-		}
-		row.Comparison = &Comparison{Metrics: metrics, Dimensions: dimensions, Change: make([]*float64, len(p.Metrics))}
+		metrics := before[key(row.Comparison.Dimensions)]
+		row.Comparison.Metrics = metrics
 		for n, m := range p.Metrics {
 			row.Comparison.Change[n] = change(m, row.Metrics[n], metrics[n])
 		}

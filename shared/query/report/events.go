@@ -32,7 +32,7 @@ const eventsPerPage = 2000
 const milliseconds = "2006-01-02T15:04:05.000Z07:00"
 
 // EventTable lists events of a site as a table. The column cursor says where the list goes
-// on after a row. Each page is read in a snapshot of its own: an event that arrives
+// on after a row. Each page is read by itself: an event that arrives
 // meanwhile is included if its place is still ahead.
 func (r *Reporter) EventTable(ctx context.Context, db database.DB, site sites.Site, now time.Time, l *language.EventList) (table.Table, error) {
 	within, err := r.prepare(ctx, db, site, now, l, &l.Question)
@@ -46,11 +46,15 @@ func (r *Reporter) EventTable(ctx context.Context, db database.DB, site sites.Si
 		for more := true; more; {
 			var found []*event.Event
 			err := r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) error {
-				page, err := store.EventsAfter(ctx, s.DB, site.ID, bounds, after.Time, after.ID, r.eventsPerPage)
+				var page []*event.Event
+				err := s.Read(ctx, func(tx database.DB) (err error) {
+					page, more, err = store.EventsAfter(ctx, tx, site.ID, bounds, after.Time, after.ID, store.Most{Rows: r.eventsPerPage, Bytes: pageBytes})
+					return err
+				})
 				if err != nil {
 					return err
 				}
-				if more = len(page) == r.eventsPerPage; len(page) > 0 {
+				if len(page) > 0 {
 					after = idOf(page[len(page)-1])
 				}
 				found, err = matchingEvents(ctx, s, l.Filters, page)
@@ -127,10 +131,17 @@ func (m *eventMatcher) matchVisitors(ctx context.Context, s *engine.Session, fro
 	// If some visitors together have too many events, try half as many.
 	for size := len(visitors); len(visitors) > 0; {
 		some := visitors[:min(size, len(visitors))]
-		events, err := store.VisitorsEvents(ctx, s.DB, s.Site.ID, from, to, some, maxVisitEvents)
+		var events []*event.Event
+		err := s.Read(ctx, func(tx database.DB) (err error) {
+			events, err = store.VisitorsEvents(ctx, tx, s.Site.ID, from, to, some, visitEvents())
+			return err
+		})
 		if errors.Is(err, store.ErrTooMany) && size > 1 {
 			size /= 2
 			continue
+		}
+		if errors.Is(err, store.ErrTooMany) {
+			err = s.TooLarge()
 		}
 		if err != nil {
 			return nil, err
@@ -144,7 +155,9 @@ func (m *eventMatcher) matchVisitors(ctx context.Context, s *engine.Session, fro
 			days[e.Day][e.Visitor] = append(days[e.Day][e.Visitor], e)
 		}
 		for day, visitors := range days {
-			m.matchDay(day, visitors)
+			if err := m.matchDay(ctx, s.Worker(), day, visitors); err != nil {
+				return nil, err
+			}
 			for visitor, events := range visitors {
 				if events[0].Time.Before(from.Add(visit.Timeout)) || events[len(events)-1].Time.After(to.Add(-visit.Timeout)) {
 					incomplete = append(incomplete, visitor)
@@ -157,7 +170,7 @@ func (m *eventMatcher) matchVisitors(ctx context.Context, s *engine.Session, fro
 }
 
 // matchDay notes which events of visitors on a day match.
-func (m *eventMatcher) matchDay(day event.Day, visitors map[int64][]*event.Event) {
+func (m *eventMatcher) matchDay(ctx context.Context, w *engine.Worker, day event.Day, visitors map[int64][]*event.Event) error {
 	var days [][]visit.Visit
 	for _, events := range visitors {
 		if visits := visit.Fold(events); len(visits) > 0 {
@@ -175,7 +188,10 @@ func (m *eventMatcher) matchDay(day event.Day, visitors map[int64][]*event.Event
 		}
 	}
 	d := builder.Day()
-	predicate := engine.Compile(d, m.filters)
+	predicate, err := engine.Compile(ctx, w, d, m.filters)
+	if err != nil {
+		return err
+	}
 	for v := range d.Visits() {
 		first, end := d.EventsOf(v)
 		for i := first; i < end; i++ {
@@ -184,6 +200,7 @@ func (m *eventMatcher) matchDay(day event.Day, visitors map[int64][]*event.Event
 			}
 		}
 	}
+	return nil
 }
 
 // eventColumns lists all that is stored of an event, by the names in the database.

@@ -57,14 +57,12 @@ func answerFunnel(ctx context.Context, s *engine.Session, f *language.Funnel, wi
 	if f.Breakdown != nil {
 		needed = append(needed, f.Breakdown.Column())
 	}
-	workers := engine.Workers()
-	scans := make([]*funnelScan, workers)
+	scans := make([]*funnelScan, engine.Workers())
 	for i := range scans {
 		scans[i] = &funnelScan{funnel: f, within: within, all: newStepCounts(len(f.Steps)), branches: map[string]*stepCounts{}}
 	}
-	err := s.EachDay(ctx, within, needed, workers, func(worker int, d *columns.Day) error {
-		scans[worker].scan(d)
-		return s.CheckGroups(len(scans[worker].branches))
+	err := s.EachDay(ctx, within, needed, func(ctx context.Context, w *engine.Worker, d *columns.Day) error {
+		return scans[w.Number].scan(ctx, w, d)
 	})
 	if err != nil {
 		return FunnelAnswer{}, err
@@ -74,7 +72,8 @@ func answerFunnel(ctx context.Context, s *engine.Session, f *language.Funnel, wi
 		sum.all.add(scan.all)
 		for value, branch := range scan.branches {
 			if sum.branches[value] == nil {
-				sum.branches[value] = newStepCounts(len(f.Steps))
+				sum.branches[value] = branch
+				continue
 			}
 			sum.branches[value].add(branch)
 		}
@@ -102,12 +101,14 @@ func stepColumns(steps []language.Step) (needed []columns.Column) {
 }
 
 // compileSteps returns the predicate of each step.
-func compileSteps(d *columns.Day, steps []language.Step) []engine.Predicate {
-	predicates := make([]engine.Predicate, len(steps))
+func compileSteps(ctx context.Context, w *engine.Worker, d *columns.Day, steps []language.Step) (predicates []engine.Predicate, err error) {
+	predicates = make([]engine.Predicate, len(steps))
 	for i := range steps {
-		predicates[i] = engine.Compile(d, steps[i].Filters)
+		if predicates[i], err = engine.Compile(ctx, w, d, steps[i].Filters); err != nil {
+			return nil, err
+		}
 	}
-	return predicates
+	return predicates, nil
 }
 
 // stepCounts counts who reached each step.
@@ -124,14 +125,24 @@ func newStepCounts(steps int) *stepCounts {
 	return c
 }
 
-// count counts a visitor-day, given the times of the steps that it reached.
-func (c *stepCounts) count(times []int64) {
+// About how many bytes these take.
+const (
+	stepBytes   = 200 // the counts of a step
+	secondBytes = 40  // a number of seconds that is new to a step
+)
+
+// count counts a visitor-day, given the times of the steps that it reached. It returns how
+// many numbers of seconds are new.
+func (c *stepCounts) count(times []int64) (added int) {
 	for i, at := range times {
 		c.visitors[i]++
 		if i > 0 {
+			before := len(c.seconds[i])
 			c.seconds[i][(at-times[i-1])/1000]++
+			added += len(c.seconds[i]) - before
 		}
 	}
+	return added
 }
 
 func (c *stepCounts) add(o *stepCounts) {
@@ -199,20 +210,29 @@ type funnelScan struct {
 	visits  []int    // those of their visits
 }
 
-func (s *funnelScan) scan(d *columns.Day) {
+func (s *funnelScan) scan(ctx context.Context, w *engine.Worker, d *columns.Day) error {
 	midnight := d.Date.Date().UnixMilli()
 	from, to := s.within.From.UnixMilli()-midnight, s.within.To.UnixMilli()-midnight
 	if s.within.Whole && (d.Date < s.within.First || d.Date > s.within.Last) {
-		return
+		return nil
 	}
 	types, times := d.Numbers(columns.Type), d.Numbers(columns.Time)
-	predicate := engine.Compile(d, s.funnel.Filters)
-	steps := compileSteps(d, s.funnel.Steps)
+	predicate, err := engine.Compile(ctx, w, d, s.funnel.Filters)
+	if err != nil {
+		return err
+	}
+	steps, err := compileSteps(ctx, w, d, s.funnel.Steps)
+	if err != nil {
+		return err
+	}
 	var text columns.Text
 	if s.funnel.Breakdown != nil {
 		text = d.Text(s.funnel.Breakdown.Column())
 	}
 	for visitorDay := range d.VisitorDays() {
+		if err := w.Check(ctx); err != nil {
+			return err
+		}
 		s.times, s.matches, s.events, s.visits = s.times[:0], s.matches[:0], s.events[:0], s.visits[:0]
 		anyStep := false
 		first, end := d.VisitsOf(visitorDay)
@@ -240,7 +260,7 @@ func (s *funnelScan) scan(d *columns.Day) {
 		if len(reached) == 0 {
 			continue
 		}
-		s.all.count(reached)
+		w.Keep(secondBytes * s.all.count(reached))
 		if s.funnel.Breakdown != nil {
 			row := s.visits[began]
 			if s.funnel.Breakdown.OfEvent() {
@@ -251,10 +271,12 @@ func (s *funnelScan) scan(d *columns.Day) {
 			if branch == nil {
 				branch = newStepCounts(len(steps))
 				s.branches[value] = branch
+				w.Keep(len(value) + stepBytes*(1+len(steps)))
 			}
-			branch.count(reached)
+			w.Keep(secondBytes * branch.count(reached))
 		}
 	}
+	return nil
 }
 
 // farthest finds how far the events of a visitor-day get, given their times and the steps

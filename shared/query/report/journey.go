@@ -97,9 +97,8 @@ func answerJourneys(ctx context.Context, s *engine.Session, j *language.Journeys
 			scans[i].nodes[distance] = map[place]int64{}
 		}
 	}
-	err := s.EachDay(ctx, within, needed, len(scans), func(worker int, d *columns.Day) error {
-		scans[worker].scan(d)
-		return s.CheckGroups(len(scans[worker].hops))
+	err := s.EachDay(ctx, within, needed, func(ctx context.Context, w *engine.Worker, d *columns.Day) error {
+		return scans[w.Number].scan(ctx, w, d)
 	})
 	if err != nil {
 		return JourneysAnswer{}, err
@@ -121,12 +120,25 @@ func answerJourneys(ctx context.Context, s *engine.Session, j *language.Journeys
 	return answer, nil
 }
 
-func (s *journeyScan) scan(d *columns.Day) {
+// About how many bytes a node and a hop take, besides their texts.
+const (
+	nodeBytes = 90
+	hopBytes  = 180
+)
+
+func (s *journeyScan) scan(ctx context.Context, w *engine.Worker, d *columns.Day) error {
 	if s.within.Whole && (d.Date < s.within.First || d.Date > s.within.Last) {
-		return
+		return nil
 	}
 	types, names, pages := d.Numbers(columns.Type), d.Text(columns.Name), d.Text(columns.Page)
-	predicate, anchor := engine.Compile(d, s.journeys.Filters), engine.Compile(d, s.journeys.Anchor)
+	predicate, err := engine.Compile(ctx, w, d, s.journeys.Filters)
+	if err != nil {
+		return err
+	}
+	anchor, err := engine.Compile(ctx, w, d, s.journeys.Anchor)
+	if err != nil {
+		return err
+	}
 	selects := func(i, visit int) bool {
 		if types[i] == int64(event.Engagement) || predicate != nil && !predicate.Holds(i, visit) {
 			return false
@@ -145,6 +157,9 @@ func (s *journeyScan) scan(d *columns.Day) {
 		return place{EventNode, name}, name != ""
 	}
 	for visit := range d.Visits() {
+		if err := w.Check(ctx); err != nil {
+			return err
+		}
 		first, end := d.EventsOf(visit)
 		i, step, past := first, 1, end
 		if s.journeys.To {
@@ -160,15 +175,18 @@ func (s *journeyScan) scan(d *columns.Day) {
 				continue
 			}
 			distance++
+			nodes, hops := len(s.nodes[distance]), len(s.hops)
 			s.nodes[distance][at]++
 			if distance == 0 {
 				s.visits++
 			} else {
 				s.hops[hop{distance, last, at}]++
 			}
+			w.Keep((len(s.nodes[distance])-nodes)*(nodeBytes+len(at.name)) + (len(s.hops)-hops)*(hopBytes+len(last.name)+len(at.name)))
 			last = at
 		}
 	}
+	return nil
 }
 
 // graph returns the most frequent nodes of each step, and the links between them.

@@ -562,5 +562,7 @@ func must[T any](value T, err error) T {
 
 // patient is the limits of tests: a slow machine must not reach the one on time.
 func patient() engine.Limits {
-	return engine.Limits{Time: time.Hour, Groups: engine.DefaultLimits().Groups}
+	limits := engine.LimitsFor(1<<30, 100)
+	limits.Time = time.Hour
+	return limits
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/query/turn"
 	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
@@ -28,6 +29,19 @@ func New(names engine.Names, limits engine.Limits) (*Reporter, error) {
 	}
 	return &Reporter{engine: e, eventsPerPage: eventsPerPage}, nil
 }
+
+// Admit waits until it is the turn of a client's request, see engine.Engine.
+func (r *Reporter) Admit(ctx context.Context, client string) (admitted context.Context, done func(), err error) {
+	return r.engine.Admit(ctx, client)
+}
+
+// AdmitFile is like Admit, for a file that is sent page by page.
+func (r *Reporter) AdmitFile(ctx context.Context, client string) (admitted context.Context, done func(), err error) {
+	return r.engine.AdmitFile(ctx, client)
+}
+
+// Turns returns the turns of questions by their kind.
+func (r *Reporter) Turns() map[string]*turn.Turns { return r.engine.Turns() }
 
 // Answer is the answer to a question, in the form of Plausible's Stats API v2.
 type Answer struct {
@@ -105,6 +119,9 @@ func answerPlan(ctx context.Context, s *engine.Session, p *engine.Plan) (Answer,
 	if err != nil {
 		return Answer{}, err
 	}
+	if err := s.Use(ctx, int64(len(groups)*rowBytes(p))); err != nil {
+		return Answer{}, err
+	}
 	answer := Answer{Results: rowsOf(p, groups), Query: resolvedQuery(p, s.Site)}
 	answer.Meta.MetricWarnings = warnings(p, groups)
 	if p.Include.TotalRows {
@@ -128,6 +145,9 @@ func answerPlan(ctx context.Context, s *engine.Session, p *engine.Plan) (Answer,
 	}
 	return answer, err
 }
+
+// rowBytes returns about how many bytes a row takes, besides its texts.
+func rowBytes(p *engine.Plan) int { return 100 + 48*len(p.Metrics) + 16*len(p.Dimensions) }
 
 // rowsOf returns groups as answers show them.
 func rowsOf(p *engine.Plan, groups []*engine.Group) []Row {

@@ -45,20 +45,19 @@ func NumberTable(q *language.Question, a Answer) table.Table {
 			add(string(m)+"_change", table.Number)
 		}
 	}
-	rows := make([][]table.Cell, len(a.Results))
-	for i := range a.Results {
-		rows[i] = make([]table.Cell, 0, len(list))
+	return table.OfEach(a.Query.DateRange, list, len(a.Results), func(i int) [][]table.Cell {
+		row := make([]table.Cell, 0, len(list))
 		for _, value := range a.Results[i].Dimensions {
-			rows[i] = append(rows[i], table.OfText(value))
+			row = append(row, table.OfText(value))
 		}
 		for n, m := range q.Metrics {
-			rows[i] = append(rows[i], metricCells(m, a.Results[i].Metrics[n])...)
+			row = append(row, metricCells(m, a.Results[i].Metrics[n])...)
 		}
 		if compared {
-			rows[i] = append(rows[i], comparisonCells(q, a.Results[i].Comparison)...)
+			row = append(row, comparisonCells(q, a.Results[i].Comparison)...)
 		}
-	}
-	return table.Of(a.Query.DateRange, list, rows)
+		return [][]table.Cell{row}
+	})
 }
 
 // comparisonCells returns the cells of a row about the other range. They are empty if there
@@ -151,8 +150,7 @@ func CohortTable(c *language.Cohorts, a CohortsAnswer) table.Table {
 	case len(c.Did) > 0:
 		list = append(list, table.Column{Name: "did", Kind: table.Text}, table.Column{Name: "did_visitors", Kind: table.Whole}, table.Column{Name: "percentage", Kind: table.Number})
 	}
-	var rows [][]table.Cell
-	for i := range a.Cohorts {
+	return table.OfEach(a.DateRange, list, len(a.Cohorts), func(i int) (rows [][]table.Cell) {
 		cohort := &a.Cohorts[i]
 		head := []table.Cell{table.OfText(cohort.Period)}
 		if cohort.Value != nil {
@@ -169,8 +167,8 @@ func CohortTable(c *language.Cohorts, a CohortsAnswer) table.Table {
 			}
 			rows = append(rows, append(head[:len(head):len(head)], label, table.OfWhole(s.Visitors), table.OfNumber(s.Percentage)))
 		}
-	}
-	return table.Of(a.DateRange, list, rows)
+		return rows
+	})
 }
 
 // JourneyTable returns the links of a graph as a table, with the nodes at their ends. The

@@ -46,21 +46,31 @@ var ErrNoVisit = errors.New("no such visit")
 // ErrNoVisit.
 func (r *Reporter) Timeline(ctx context.Context, db database.DB, site sites.Site, now time.Time, id language.VisitID) (answer Timeline, err error) {
 	err = r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) error {
-		stored, err := store.Visit(ctx, s.DB, site.ID, id.Start, id.Visitor)
-		if errors.Is(err, store.ErrNoVisit) {
-			return ErrNoVisit
+		if err := s.Grow(ctx); err != nil { // a visit may have thousands of events
+			return err
 		}
-		if err != nil {
+		var stored store.StoredVisit
+		var events []*event.Event
+		err := s.Read(ctx, func(tx database.DB) (err error) {
+			if stored, err = store.Visit(ctx, tx, site.ID, id.Start, id.Visitor); err != nil {
+				return err
+			}
+			// A visit ends with its last event that counts; engagements may follow.
+			start := stored.Visit.Start
+			events, err = store.VisitorsEvents(ctx, tx, site.ID, start, start.Add(maxOverlap), []int64{id.Visitor}, store.Most{Rows: visit.MaxEvents, Bytes: s.Left()})
+			return err
+		})
+		switch {
+		case errors.Is(err, store.ErrNoVisit):
+			return ErrNoVisit
+		case errors.Is(err, store.ErrTooMany):
+			return s.TooLarge()
+		case err != nil:
 			return err
 		}
 		v := &stored.Visit
 		location := s.Now.Location()
 		answer = Timeline{Visit: summary(&stored, location), Events: []TimelineEvent{}}
-		// A visit ends with its last event that counts; engagements may follow.
-		events, err := store.VisitorsEvents(ctx, s.DB, site.ID, v.Start, v.Start.Add(maxOverlap), []int64{v.Visitor}, visit.MaxEvents)
-		if err != nil {
-			return err
-		}
 		events = slices.DeleteFunc(events, func(e *event.Event) bool { return e.Day != v.Day })
 		visits := visit.Fold(events)
 		for _, one := range visits[:min(1, len(visits))] { // the others are later visits of the day

@@ -26,9 +26,12 @@ const (
 	defaultVisits = 50
 	// visitsPerPage is how many visits are read at once to find matching ones.
 	visitsPerPage = 1000
-	// maxVisitEvents bounds the events of visits in memory.
-	maxVisitEvents = 100_000
+	// pageBytes bounds the bytes of a page of visits or events.
+	pageBytes = 2 << 20
 )
+
+// visitEvents bounds the events of visits that are in memory at once.
+func visitEvents() store.Most { return store.Most{Rows: 20_000, Bytes: 4 << 20} }
 
 // VisitsAnswer is a page of visits, the latest first.
 type VisitsAnswer struct {
@@ -58,6 +61,9 @@ type VisitSummary struct {
 func (r *Reporter) Visits(ctx context.Context, db database.DB, site sites.Site, now time.Time, v *language.VisitList) (answer VisitsAnswer, err error) {
 	err = r.engine.Run(ctx, db, site, now, func(ctx context.Context, s *engine.Session) error {
 		within, err := begin(ctx, s, v, &v.Question)
+		if err == nil {
+			err = s.Grow(ctx)
+		}
 		if err != nil {
 			return err
 		}
@@ -93,8 +99,8 @@ func answerVisits(ctx context.Context, s *engine.Session, v *language.VisitList,
 }
 
 // VisitTable lists visits of a site as a table: all of them if the question has no limit.
-// Each page is read in a snapshot of its own, so that the list may be long and its reader
-// slow.
+// A connection is in use only while a page is read, so that the list may be long and its
+// reader slow.
 func (r *Reporter) VisitTable(ctx context.Context, db database.DB, site sites.Site, now time.Time, v *language.VisitList) (table.Table, error) {
 	within, err := r.prepare(ctx, db, site, now, v, &v.Question)
 	return table.Table{DateRange: within.Bounds(), Columns: visitColumns(), Pages: func(yield func([][]table.Cell, error) bool) {
@@ -155,7 +161,11 @@ type visitSearch struct {
 // next reads at most size visits and returns those that match. more is false if there are
 // none after them.
 func (v *visitSearch) next(ctx context.Context, s *engine.Session, size int) (found []store.StoredVisit, more bool, err error) {
-	page, err := store.VisitsBefore(ctx, s.DB, s.Site.ID, v.after.Start, v.after.Visitor, v.within.From.Add(-maxOverlap), size)
+	var page []store.StoredVisit
+	err = s.Read(ctx, func(tx database.DB) error {
+		page, more, err = store.VisitsBefore(ctx, tx, s.Site.ID, v.after.Start, v.after.Visitor, v.within.From.Add(-maxOverlap), store.Most{Rows: size, Bytes: pageBytes})
+		return err
+	})
 	if err != nil || len(page) == 0 {
 		return nil, false, err
 	}
@@ -170,7 +180,7 @@ func (v *visitSearch) next(ctx context.Context, s *engine.Session, size int) (fo
 			found = append(found, page[i])
 		}
 	}
-	return found, len(page) == size, nil
+	return found, more, nil
 }
 
 // match reports which of some visits match.
@@ -199,6 +209,9 @@ func (v *visitSearch) match(ctx context.Context, s *engine.Session, page []store
 			size /= 2
 			continue
 		}
+		if errors.Is(err, store.ErrTooMany) {
+			err = s.TooLarge()
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -223,10 +236,15 @@ func (v *visitSearch) matchEvents(ctx context.Context, s *engine.Session, page [
 			to = end
 		}
 	}
-	events, err := store.VisitorsEvents(ctx, s.DB, s.Site.ID, from, to, visitors, maxVisitEvents)
+	var events []*event.Event
+	err := s.Read(ctx, func(tx database.DB) (err error) {
+		events, err = store.VisitorsEvents(ctx, tx, s.Site.ID, from, to, visitors, visitEvents())
+		return err
+	})
 	if err != nil {
 		return err
 	}
+	worker := s.Worker()
 	days := map[store.VisitorDay][]*event.Event{}
 	for _, e := range events {
 		days[store.VisitorDayOf(e)] = append(days[store.VisitorDayOf(e)], e)
@@ -236,7 +254,10 @@ func (v *visitSearch) matchEvents(ctx context.Context, s *engine.Session, page [
 		builder := columns.NewBuilder(key.Day, filterColumns(v.list.Filters)...)
 		builder.Add(visits)
 		d := builder.Day()
-		predicate := engine.Compile(d, v.list.Filters)
+		predicate, err := engine.Compile(ctx, worker, d, v.list.Filters)
+		if err != nil {
+			return err
+		}
 		for n := range visits {
 			i, ok := wanted[visits[n].Key()]
 			if !ok { // not a candidate, or read only in part, with another start

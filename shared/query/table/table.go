@@ -76,6 +76,18 @@ type Table struct {
 	Pages iter.Seq2[[][]Cell, error]
 }
 
+// OfEach returns a table whose rows are made when they are needed: those of the ith of n
+// things are a page.
+func OfEach(dateRange [2]string, columns []Column, n int, rows func(i int) [][]Cell) Table {
+	return Table{dateRange, columns, func(yield func([][]Cell, error) bool) {
+		for i := range n {
+			if !yield(rows(i), nil) {
+				return
+			}
+		}
+	}}
+}
+
 // Of returns a table of one page.
 func Of(dateRange [2]string, columns []Column, rows [][]Cell) Table {
 	return Table{dateRange, columns, func(yield func([][]Cell, error) bool) { yield(rows, nil) }}

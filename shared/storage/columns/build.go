@@ -135,10 +135,20 @@ func (b *Builder) addEvent(e *event.Event) {
 	}
 }
 
-// Full reports whether the day has at least the given number of events, or so much text
-// that Encode might refuse a larger one.
-func (b *Builder) Full(events int) bool {
-	return b.day.Events() >= events || b.bytes >= maxDecompressed/2
+// PartSize is the size from which a part of a day is full: of parts that are at least as
+// large, few are in memory at once.
+type PartSize struct {
+	Events int
+	Text   int // bytes of the distinct texts of all columns
+}
+
+// MaxText is the Text of parts that are archived. What was archived before may have four
+// times as much.
+const MaxText = 8 << 20
+
+// Full reports whether the day is full.
+func (b *Builder) Full(size PartSize) bool {
+	return b.day.Events() >= size.Events || b.bytes >= size.Text
 }
 
 // eventsAdded returns the number of events before the one that is being added.

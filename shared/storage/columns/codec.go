@@ -101,11 +101,20 @@ func (c *Codec) Encode(d *Day) (map[Column][]byte, error) {
 	return pieces, nil
 }
 
+// Room is asked before memory is taken, with the bytes, and told with a negative number when
+// it is given back. Its error ends the decoding.
+type Room func(bytes int64) error
+
 // Decode returns a day with the wanted columns, given at least the pieces that Needed
 // returns for them.
 func (c *Codec) Decode(date event.Day, pieces map[Column][]byte, wanted ...Column) (*Day, error) {
+	return c.DecodeWithin(func(int64) error { return nil }, date, pieces, wanted...)
+}
+
+// DecodeWithin is like Decode, but asks whether there is room for the memory that it takes.
+func (c *Codec) DecodeWithin(room Room, date event.Day, pieces map[Column][]byte, wanted ...Column) (*Day, error) {
 	d := &Day{Date: date, texts: map[Column]Text{}, numbers: map[Column][]int64{}}
-	kind, data, err := c.decompress(pieces[Frame])
+	kind, data, err := c.decompress(room, pieces[Frame])
 	if err == nil {
 		err = d.decodeFrame(kind, data)
 	}
@@ -113,7 +122,7 @@ func (c *Codec) Decode(date event.Day, pieces map[Column][]byte, wanted ...Colum
 		return nil, columnError(Frame, err)
 	}
 	for _, column := range wanted {
-		if err := c.decode(d, pieces, column); err != nil {
+		if err := c.decode(d, room, pieces, column); err != nil {
 			return nil, err
 		}
 	}
@@ -131,12 +140,12 @@ func (c *Codec) Decode(date event.Day, pieces map[Column][]byte, wanted ...Colum
 }
 
 // decode adds a column to the day, and the columns from which it is predicted.
-func (c *Codec) decode(d *Day, pieces map[Column][]byte, column Column) error {
+func (c *Codec) decode(d *Day, room Room, pieces map[Column][]byte, column Column) error {
 	if _, ok := d.texts[column]; ok || d.numbers[column] != nil {
 		return nil
 	}
 	if from := column.predictedFrom(); from != "" {
-		if err := c.decode(d, pieces, from); err != nil {
+		if err := c.decode(d, room, pieces, from); err != nil {
 			return err
 		}
 	}
@@ -144,11 +153,15 @@ func (c *Codec) decode(d *Day, pieces map[Column][]byte, column Column) error {
 	var data []byte
 	var err error
 	if piece := pieces[column]; piece != nil {
-		if kind, data, err = c.decompress(piece); err != nil {
+		if kind, data, err = c.decompress(room, piece); err != nil {
 			return columnError(column, err)
 		}
+		defer func() { _ = room(-int64(len(data))) }() // giving back never fails
 	} else if _, ok := column.Key(); ok && pieces[MoreProps] != nil {
 		return columnError(column, errOmitted)
+	}
+	if err := room(d.sizeOf(column, data)); err != nil {
+		return columnError(column, err)
 	}
 	if column.Numeric() {
 		d.numbers[column], err = d.decodeNumbers(column, kind, data)
@@ -161,7 +174,27 @@ func (c *Codec) decode(d *Day, pieces map[Column][]byte, column Column) error {
 	return nil
 }
 
-func (c *Codec) decompress(piece []byte) (kind byte, data []byte, err error) {
+// sizeOf returns about how many bytes a column takes, given the content of its piece.
+func (d *Day) sizeOf(c Column, data []byte) int64 {
+	rows := int64(d.rows(c))
+	if c.Numeric() {
+		return 8 * rows
+	}
+	values, _, _ := readUvarint(data)
+	return 4*rows + valueSize*int64(min(values, uint64(len(data)))) + int64(len(data))
+}
+
+// valueSize is about how many bytes a distinct text of a column takes besides its own.
+const valueSize = 24
+
+func (c *Codec) decompress(room Room, piece []byte) (kind byte, data []byte, err error) {
+	var header zstd.Header
+	if err := header.Decode(piece); err != nil {
+		return 0, nil, err
+	}
+	if err := room(int64(min(header.FrameContentSize, maxDecompressed))); err != nil {
+		return 0, nil, err
+	}
 	data, err = c.decoder.DecodeAll(piece, nil)
 	if err != nil {
 		return 0, nil, err

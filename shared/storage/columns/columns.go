@@ -80,6 +80,21 @@ func (d *Day) EventsOf(visit int) (first, end int) {
 	return int(d.events[visit]), int(d.events[visit+1])
 }
 
+// Size returns about how many bytes the day takes in memory.
+func (d *Day) Size() int64 {
+	size := int64(4 * (len(d.visits) + len(d.events)))
+	for _, numbers := range d.numbers {
+		size += int64(8 * len(numbers))
+	}
+	for _, text := range d.texts {
+		size += int64(4*len(text.Index) + valueSize*len(text.Values))
+		for _, value := range text.Values {
+			size += int64(len(value))
+		}
+	}
+	return size
+}
+
 // Text returns a column of texts. The column of a property that no event has is all
 // empty. Text panics if the column was not requested when the day was built or decoded.
 func (d *Day) Text(c Column) Text {

@@ -363,7 +363,7 @@ func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	b := columns.NewBuilder(day)
 	for i := range 8 {
-		if full := b.Full(1000); full != (i > 1) {
+		if full := b.Full(columns.PartSize{Events: 1000, Text: 32 << 20}); full != (i > 1) {
 			t.Errorf("with %d texts of 9 MiB in each of three columns Full returns %t", i, full)
 		}
 		e := event.Event{Time: day.Date(), Day: day, Type: event.View, Page: strings.Repeat(strconv.Itoa(i), 9<<20)}

@@ -181,17 +181,25 @@ func sameRevenue(stored []byte, revenue map[string]visit.Decimal) bool {
 // DayVisits reads the stored visits of a local day of a site, sorted by visitor and start.
 // Like DayEvents it uses a cursor, which does not see later changes of the transaction.
 func DayVisits(ctx context.Context, tx database.DB, site int32, day event.Day) iter.Seq2[StoredVisit, error] {
-	return stream(ctx, tx, cursor{declareDayVisits, fetchDayVisits, closeDayVisits}, site, day, eachVisit)
+	return stream(ctx, tx, cursor{declareDayVisits, fetchDayVisits, closeDayVisits}, site, day, func(rows pgx.Rows, fn func(StoredVisit)) error {
+		return eachVisit(rows, func(v StoredVisit) bool { fn(v); return true })
+	})
 }
 
-func eachVisit(rows pgx.Rows, fn func(StoredVisit)) error {
+// eachVisit calls fn with the visit of each row, until it returns false.
+func eachVisit(rows pgx.Rows, fn func(StoredVisit) bool) error {
+	defer rows.Close()
 	var s scannedVisit
-	_, err := pgx.ForEachRow(rows, s.targets(), func() error {
+	into := s.targets()
+	for more := true; more && rows.Next(); {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
 		s.Visit.Start, s.Visit.Day = s.Visit.Start.UTC(), event.DayOf(s.day)
-		fn(s.StoredVisit)
-		return nil
-	})
-	return err
+		more = fn(s.StoredVisit)
+	}
+	rows.Close()
+	return rows.Err()
 }
 
 // scannedVisit is the scan target of a stored visit.

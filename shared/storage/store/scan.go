@@ -37,6 +37,10 @@ SELECT day FROM rollup_day
 WHERE site_id = $1 AND dimension = 0 AND day BETWEEN $2 AND $3
 ORDER BY day`
 
+	selectDaySizes = `
+SELECT day, part, name, octet_length(data), CASE name WHEN 'version' THEN data END FROM day_columns
+WHERE site_id = $1 AND day = ANY($2) AND name = ANY($3)`
+
 	selectDayColumns = `
 SELECT day, part, name, data FROM day_columns
 WHERE site_id = $1 AND day = ANY($2) AND name = ANY($3)
@@ -75,20 +79,34 @@ ORDER BY r.day DESC, r.site_id
 LIMIT $2`
 )
 
-// interner keeps one copy of each distinct text.
-type interner map[string]string
+// interner keeps one copy of each distinct text, until they are too many.
+type interner struct {
+	known map[string]string
+	bytes int
+}
 
-func (in interner) intern(text []byte) string {
-	if known, ok := in[string(text)]; ok {
+// maxInterned is how many bytes of texts an interner keeps.
+const maxInterned = 4 << 20
+
+func (in *interner) intern(text []byte) string {
+	if len(text) == 0 {
+		return ""
+	}
+	if known, ok := in.known[string(text)]; ok {
 		return known
 	}
-	in[string(text)] = string(text)
-	return in[string(text)]
+	if in.bytes += len(text); in.bytes > maxInterned {
+		clear(in.known)
+		in.bytes = len(text)
+	}
+	copied := string(text)
+	in.known[copied] = copied
+	return copied
 }
 
 // internedText scans a text into target and interns it.
 type internedText struct {
-	interner interner
+	interner *interner
 	target   *string
 }
 
@@ -105,50 +123,27 @@ type textField struct {
 	target  func(*event.Event) *string
 }
 
-// ScanDay builds a local day of a site from its events, with the wanted columns, or with
-// all if none are given. Memory holds the columns and the events of one visitor.
-func ScanDay(ctx context.Context, db database.DB, site int32, day event.Day, wanted ...columns.Column) (*columns.Day, error) {
-	from, to := span(day, day)
-	return scanDay(ctx, db, day, wanted, selection{scanDayEnd, []any{site, day.Date(), from, to}})
+// Scan says what of a local day of a site is read from its events.
+type Scan struct {
+	Site int32
+	Day  event.Day
+	// From and To select the visitor-days that have an event in [From, To); zero for all.
+	From, To time.Time
+	// Wanted are the columns that are built; none for all.
+	Wanted []columns.Column
 }
 
-// ScanPart is like ScanDay, but reads only the visitor-days that have an event in the time
-// range [from, to).
-func ScanPart(ctx context.Context, db database.DB, site int32, day event.Day, from, to time.Time, wanted ...columns.Column) (*columns.Day, error) {
-	first, last := span(day, day)
-	return scanDay(ctx, db, day, wanted, selection{scanPartEnd, []any{site, day.Date(), first, last, from, to}})
-}
-
-// selection is the part of a scan's statement that selects events.
-type selection struct {
-	sql  string
-	args []any
-}
-
-func scanDay(ctx context.Context, db database.DB, day event.Day, wanted []columns.Column, of selection) (*columns.Day, error) {
-	builder := columns.NewBuilder(day, wanted...)
-	err := scanVisitorDays(ctx, db, day, wanted, of, func(visits []visit.Visit) error {
-		builder.Add(visits)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return builder.Day(), nil
-}
-
-// ScanParts calls fn with all columns of a local day of a site in parts of at least the
-// given number of events, except for the last one. Only one part is in memory at once. A
-// day without events has one empty part.
-func ScanParts(ctx context.Context, db database.DB, site int32, day event.Day, events int, fn func(*columns.Day) error) error {
-	from, to := span(day, day)
-	builder := columns.NewBuilder(day)
-	err := scanVisitorDays(ctx, db, day, nil, selection{scanDayEnd, []any{site, day.Date(), from, to}}, func(visits []visit.Visit) error {
-		if builder.Full(events) {
+// Parts calls fn with the day in parts, each of which is full except for the last one. Only
+// one part and the events of one visitor are in memory at once. A day without events has one
+// empty part.
+func (s Scan) Parts(ctx context.Context, db database.DB, full columns.PartSize, fn func(*columns.Day) error) error {
+	builder := columns.NewBuilder(s.Day, s.Wanted...)
+	err := s.visitorDays(ctx, db, func(visits []visit.Visit) error {
+		if builder.Full(full) {
 			if err := fn(builder.Day()); err != nil {
 				return err
 			}
-			builder = columns.NewBuilder(day)
+			builder = columns.NewBuilder(s.Day, s.Wanted...)
 		}
 		builder.Add(visits)
 		return nil
@@ -159,10 +154,10 @@ func ScanParts(ctx context.Context, db database.DB, site int32, day event.Day, e
 	return fn(builder.Day())
 }
 
-// scanVisitorDays calls fn with the visits of each visitor-day.
-func scanVisitorDays(ctx context.Context, db database.DB, day event.Day, wanted []columns.Column, of selection, fn func([]visit.Visit) error) error {
+// visitorDays calls fn with the visits of each visitor-day.
+func (s Scan) visitorDays(ctx context.Context, db database.DB, fn func([]visit.Visit) error) error {
 	var events []*event.Event // of one visitor
-	err := scanEvents(ctx, db, day, wanted, of, func(e *event.Event) (err error) {
+	err := s.events(ctx, db, func(e *event.Event) (err error) {
 		if len(events) > 0 && events[0].Visitor != e.Visitor {
 			err = fn(visit.Fold(events))
 			events = events[:0]
@@ -174,27 +169,27 @@ func scanVisitorDays(ctx context.Context, db database.DB, day event.Day, wanted 
 		err = fn(visit.Fold(events))
 	}
 	if err != nil {
-		return fmt.Errorf("read the events of %s: %w", day, err)
+		return fmt.Errorf("read the events of %s: %w", s.Day, err)
 	}
 	return nil
 }
 
-// scanEvents calls fn with the events of a day, sorted by visitor and time, with the fields
-// that the wanted columns need.
-func scanEvents(ctx context.Context, db database.DB, day event.Day, wanted []columns.Column, of selection, fn func(*event.Event) error) error {
-	all := len(wanted) == 0
-	wants := func(c columns.Column) bool { return all || slices.Contains(wanted, c) }
+// events calls fn with the events, sorted by visitor and time, with the fields that the
+// wanted columns need.
+func (s Scan) events(ctx context.Context, db database.DB, fn func(*event.Event) error) error {
+	all := len(s.Wanted) == 0
+	wants := func(c columns.Column) bool { return all || slices.Contains(s.Wanted, c) }
 	fields := []string{scanDayStart}
 	var e scannedEvent
 	into := []any{&e.ID, &e.Time, &e.UTCOffset, &e.Visitor, &e.Type, &e.Passive, &e.Engaged, &e.Scroll}
-	known := interner{"": ""}
+	known := &interner{known: map[string]string{}}
 	for _, f := range textFields() {
 		if slices.ContainsFunc(f.columns, wants) {
 			fields = append(fields, f.sql)
 			into = append(into, internedText{known, f.target(&e.Event)})
 		}
 	}
-	hasProps := all || slices.ContainsFunc(wanted, func(c columns.Column) bool { _, ok := c.Key(); return ok })
+	hasProps := all || slices.ContainsFunc(s.Wanted, func(c columns.Column) bool { _, ok := c.Key(); return ok })
 	if hasProps {
 		fields = append(fields, `coalesce(props::text, '')`)
 		into = append(into, internedText{known, &e.props})
@@ -203,19 +198,28 @@ func scanEvents(ctx context.Context, db database.DB, day event.Day, wanted []col
 		fields = append(fields, `subject`)
 		into = append(into, &e.subject)
 	}
-	rows, err := db.Query(ctx, strings.Join(fields, ", ")+of.sql+scanOrder, of.args...)
+	first, last := span(s.Day, s.Day)
+	end, args := scanDayEnd, []any{s.Site, s.Day.Date(), first, last}
+	if !s.To.IsZero() {
+		end, args = scanPartEnd, append(args, s.From, s.To)
+	}
+	rows, err := db.Query(ctx, strings.Join(fields, ", ")+end+scanOrder, args...)
 	if err != nil {
 		return err
 	}
-	props := map[string]map[string]string{"": nil}
+	props, propBytes := map[string]map[string]string{}, 0
 	_, err = pgx.ForEachRow(rows, into, func() error {
-		e.Day, e.Time, e.Subject = day, e.Time.UTC(), uuid.Nil
+		e.Day, e.Time, e.Subject = s.Day, e.Time.UTC(), uuid.Nil
 		if e.subject != nil {
 			e.Subject = *e.subject
 		}
 		if hasProps {
 			decoded, ok := props[e.props]
-			if !ok {
+			if !ok && e.props != "" {
+				if propBytes += len(e.props); propBytes > maxInterned {
+					clear(props)
+					propBytes = len(e.props)
+				}
 				if err := json.Unmarshal([]byte(e.props), &decoded); err != nil {
 					return fmt.Errorf("decode properties: %w", err)
 				}
@@ -245,64 +249,109 @@ func DaysWithEvents(ctx context.Context, db database.DB, site int32, first, last
 	return days, nil
 }
 
-// ArchivedDay holds the pieces of each part of an archived day, see columns.Codec.
-type ArchivedDay struct {
-	Day   event.Day
-	Parts []map[columns.Column][]byte
+// ArchivedDays returns which of some days of a site are archived and have the wanted
+// columns, and how many bytes their pieces have that these columns need.
+func ArchivedDays(ctx context.Context, db database.DB, site int32, days []event.Day, wanted ...columns.Column) (map[event.Day]int64, error) {
+	type key struct {
+		day  event.Day
+		part int
+	}
+	sizes := map[event.Day]int64{}
+	parts := map[key]map[columns.Column][]byte{}
+	dates, names := selectors(days, wanted)
+	rows, err := db.Query(ctx, selectDaySizes, site, dates, names)
+	if err != nil {
+		return nil, fmt.Errorf("find archived days: %w", err)
+	}
+	var date time.Time
+	var part int
+	var name columns.Column
+	var size int64
+	var version []byte
+	_, err = pgx.ForEachRow(rows, []any{&date, &part, &name, &size, &version}, func() error {
+		at := key{event.DayOf(date), part}
+		if parts[at] == nil {
+			parts[at] = map[columns.Column][]byte{}
+		}
+		parts[at][name] = append([]byte{}, version...) // only whether the others are there matters
+		sizes[at.day] += size
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find archived days: %w", err)
+	}
+	for at, pieces := range parts {
+		if !columns.Holds(pieces, wanted...) {
+			delete(sizes, at.day)
+		}
+	}
+	return sizes, nil
 }
 
-// has reports whether all parts of the day hold the wanted columns.
-func (a *ArchivedDay) has(wanted []columns.Column) bool {
-	return len(a.Parts) > 0 && !slices.ContainsFunc(a.Parts, func(pieces map[columns.Column][]byte) bool { return !columns.Holds(pieces, wanted...) })
+// ArchivedPart holds the pieces of a part of an archived day, see columns.Codec.
+type ArchivedPart struct {
+	Day    event.Day
+	Pieces map[columns.Column][]byte
 }
 
-// ArchivedDays reads archived days of a site in the order of days, with the pieces that the
-// wanted columns need. It skips days that are not archived or lack one of the columns.
-func ArchivedDays(ctx context.Context, db database.DB, site int32, days []event.Day, wanted ...columns.Column) iter.Seq2[ArchivedDay, error] {
-	return func(yield func(ArchivedDay, error) bool) {
-		dates := make([]time.Time, len(days))
-		for i, day := range days {
-			dates[i] = day.Date()
-		}
-		var names []string
-		for _, column := range columns.Needed(wanted...) {
-			names = append(names, string(column))
-		}
+// Size returns the bytes of the pieces.
+func (a *ArchivedPart) Size() (bytes int64) {
+	for _, piece := range a.Pieces {
+		bytes += int64(len(piece))
+	}
+	return bytes
+}
+
+// ArchivedParts reads archived days of a site in the order of days, part by part, with the
+// pieces that the wanted columns need. The days must be some that ArchivedDays returns in the
+// same transaction.
+func ArchivedParts(ctx context.Context, db database.DB, site int32, days []event.Day, wanted ...columns.Column) iter.Seq2[ArchivedPart, error] {
+	return func(yield func(ArchivedPart, error) bool) {
+		dates, names := selectors(days, wanted)
 		rows, err := db.Query(ctx, selectDayColumns, site, dates, names)
 		if err != nil {
-			yield(ArchivedDay{}, fmt.Errorf("read archived days: %w", err))
+			yield(ArchivedPart{}, fmt.Errorf("read archived days: %w", err))
 			return
 		}
 		defer rows.Close()
-		var archived ArchivedDay
+		var current ArchivedPart
+		var of int // the number of the current part
 		for rows.Next() {
 			var date time.Time
 			var part int
 			var name columns.Column
 			var data []byte
 			if err := rows.Scan(&date, &part, &name, &data); err != nil {
-				yield(ArchivedDay{}, fmt.Errorf("read archived days: %w", err))
+				yield(ArchivedPart{}, fmt.Errorf("read archived days: %w", err))
 				return
 			}
-			if day := event.DayOf(date); day != archived.Day {
-				if archived.has(wanted) && !yield(archived, nil) {
+			if day := event.DayOf(date); current.Pieces == nil || day != current.Day || part != of {
+				if current.Pieces != nil && !yield(current, nil) {
 					return
 				}
-				archived = ArchivedDay{Day: day}
+				current, of = ArchivedPart{day, map[columns.Column][]byte{}}, part
 			}
-			for len(archived.Parts) <= part {
-				archived.Parts = append(archived.Parts, map[columns.Column][]byte{})
-			}
-			archived.Parts[part][name] = data
+			current.Pieces[name] = data
 		}
 		if err := rows.Err(); err != nil {
-			yield(ArchivedDay{}, fmt.Errorf("read archived days: %w", err))
+			yield(ArchivedPart{}, fmt.Errorf("read archived days: %w", err))
 			return
 		}
-		if archived.has(wanted) {
-			yield(archived, nil)
+		if current.Pieces != nil {
+			yield(current, nil)
 		}
 	}
+}
+
+// selectors returns the parameters that select the pieces of days which some columns need.
+func selectors(days []event.Day, wanted []columns.Column) (dates []time.Time, names []string) {
+	for _, day := range days {
+		dates = append(dates, day.Date())
+	}
+	for _, column := range columns.Needed(wanted...) {
+		names = append(names, string(column))
+	}
+	return dates, names
 }
 
 // SiteDay identifies a local day of a site.

@@ -43,11 +43,11 @@ func compareScans(ctx context.Context, db *pgxpool.Pool, visitorDays [][]*event.
 	if _, err := store.AddEvents(ctx, db, events); err != nil {
 		return "", err
 	}
-	scannedAll, err := store.ScanDay(ctx, db, 1, columnstest.Day)
+	scannedAll, err := columnstest.Scan(ctx, db, store.Scan{Site: 1, Day: columnstest.Day})
 	if err != nil {
 		return "", err
 	}
-	scannedPart, err := store.ScanDay(ctx, db, 1, columnstest.Day, wanted...)
+	scannedPart, err := columnstest.Scan(ctx, db, store.Scan{Site: 1, Day: columnstest.Day, Wanted: wanted})
 	if err != nil {
 		return "", err
 	}

@@ -44,19 +44,42 @@ var ErrNoVisit = errors.New("no such visit")
 // is nil if no event of the visit has an amount.
 func (s *StoredVisit) Revenue() []byte { return s.revenue }
 
-// VisitsBefore returns at limit limit stored visits of a site that come before the given
-// start and visitor and start no earlier than from. They are sorted by start and visitor,
-// latest first.
-func VisitsBefore(ctx context.Context, db database.DB, site int32, before time.Time, visitor int64, from time.Time, limit int) ([]StoredVisit, error) {
-	rows, err := db.Query(ctx, selectVisitsBefore, site, before, visitor, from, limit)
+// Most is how much is loaded at once.
+type Most struct {
+	Rows  int
+	Bytes int // about, in memory
+}
+
+// rowBytes is about how many bytes a visit or an event takes besides its texts.
+const rowBytes = 700
+
+// exceeded adds a row to some bytes, and reports whether they are more than may be loaded.
+func (m Most) exceeded(bytes *int, row pgx.Rows) bool {
+	*bytes += rowBytes
+	for _, value := range row.RawValues() {
+		*bytes += len(value)
+	}
+	return *bytes > m.Bytes
+}
+
+// VisitsBefore returns stored visits of a site that come before the given start and visitor
+// and start no earlier than from. They are sorted by start and visitor, latest first. more
+// is false if there are none after those returned.
+func VisitsBefore(ctx context.Context, db database.DB, site int32, before time.Time, visitor int64, from time.Time, most Most) (visits []StoredVisit, more bool, err error) {
+	rows, err := db.Query(ctx, selectVisitsBefore, site, before, visitor, from, most.Rows)
 	if err != nil {
-		return nil, fmt.Errorf("read visits: %w", err)
+		return nil, false, fmt.Errorf("read visits: %w", err)
 	}
-	var visits []StoredVisit
-	if err := eachVisit(rows, func(v StoredVisit) { visits = append(visits, v) }); err != nil {
-		return nil, fmt.Errorf("read visits: %w", err)
+	bytes := 0
+	err = eachVisit(rows, func(v StoredVisit) bool {
+		visits = append(visits, v)
+		more = len(visits) == most.Rows || most.exceeded(&bytes, rows)
+		return !more
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("read visits: %w", err)
 	}
-	return visits, nil
+	return visits, more, nil
 }
 
 // Visit returns the stored visit of a visitor that started at a time, or ErrNoVisit.
@@ -67,7 +90,7 @@ func Visit(ctx context.Context, db database.DB, site int32, start time.Time, vis
 	}
 	found := false
 	var visit StoredVisit
-	if err := eachVisit(rows, func(v StoredVisit) { visit, found = v, true }); err != nil {
+	if err := eachVisit(rows, func(v StoredVisit) bool { visit, found = v, true; return true }); err != nil {
 		return StoredVisit{}, fmt.Errorf("read visit: %w", err)
 	}
 	if !found {
@@ -77,10 +100,10 @@ func Visit(ctx context.Context, db database.DB, site int32, start time.Time, vis
 }
 
 // VisitorsEvents returns the events of some visitors in [from, to] with all their fields,
-// sorted by time. It returns ErrTooMany if there are more than limit.
-func VisitorsEvents(ctx context.Context, db database.DB, site int32, from, to time.Time, visitors []int64, limit int) ([]*event.Event, error) {
-	events, err := wholeEvents(ctx, db, selectVisitorsEvents, site, from, to, visitors, limit+1)
-	if err == nil && len(events) > limit {
+// sorted by time. It returns ErrTooMany if there are more than may be loaded.
+func VisitorsEvents(ctx context.Context, db database.DB, site int32, from, to time.Time, visitors []int64, most Most) ([]*event.Event, error) {
+	events, more, err := wholeEvents(ctx, db, Most{most.Rows + 1, most.Bytes}, selectVisitorsEvents, site, from, to, visitors)
+	if err == nil && more {
 		err = ErrTooMany
 	}
 	return events, err
@@ -99,26 +122,36 @@ func EventRangeOf(first, last event.Day) EventRange {
 	return EventRange{from, to, first, last}
 }
 
-// EventsAfter returns at limit limit events of a site in a range that come after a time and
-// id, with all their fields, sorted by time and id.
-func EventsAfter(ctx context.Context, db database.DB, site int32, in EventRange, after time.Time, id uuid.UUID, limit int) ([]*event.Event, error) {
-	return wholeEvents(ctx, db, selectEventsAfter, site, after, id, in.To, in.First.Date(), in.Last.Date(), limit)
+// EventsAfter returns events of a site in a range that come after a time and id, with all
+// their fields, sorted by time and id. more is false if there are none after those returned.
+func EventsAfter(ctx context.Context, db database.DB, site int32, in EventRange, after time.Time, id uuid.UUID, most Most) (events []*event.Event, more bool, err error) {
+	return wholeEvents(ctx, db, most, selectEventsAfter, site, after, id, in.To, in.First.Date(), in.Last.Date())
 }
 
-func wholeEvents(ctx context.Context, db database.DB, sql string, args ...any) ([]*event.Event, error) {
-	rows, err := db.Query(ctx, sql, args...)
+// wholeEvents returns the events that a statement selects. Its last parameter is the number of
+// rows. more reports whether there may be others.
+func wholeEvents(ctx context.Context, db database.DB, most Most, sql string, args ...any) (events []*event.Event, more bool, err error) {
+	rows, err := db.Query(ctx, sql, append(args, most.Rows)...)
 	if err != nil {
-		return nil, fmt.Errorf("read events: %w", err)
+		return nil, false, fmt.Errorf("read events: %w", err)
 	}
-	var events []*event.Event
+	defer rows.Close()
 	var e scannedEvent
-	_, err = pgx.ForEachRow(rows, e.whole(), func() error {
-		err := e.finish()
+	into := e.whole()
+	bytes := 0
+	for !more && rows.Next() {
+		if err = rows.Scan(into...); err == nil {
+			err = e.finish()
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("read events: %w", err)
+		}
 		events = append(events, new(e.Event))
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read events: %w", err)
+		more = len(events) == most.Rows || most.exceeded(&bytes, rows)
 	}
-	return events, nil
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return nil, false, fmt.Errorf("read events: %w", err)
+	}
+	return events, more, nil
 }
