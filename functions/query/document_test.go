@@ -589,6 +589,9 @@ FROM rollup_day_true, generate_series(1, 10000) AS n WHERE value = 'FR'`); err !
 	// The answer was remembered, and no data have come since: it takes another question.
 	c.expectProblem(t, http.StatusUnprocessableEntity, "query_too_large", true,
 		newRequest(http.MethodPost, "/api/v2/query", token, strings.Replace(countries, "visitors", "visits", 1)))
+	limits.Time, limits.Small.Turns = time.Millisecond, 0
+	busy := readContract(t, installWith(t, localtest.Postgres(t), limits).handler)
+	busy.expectProblem(t, http.StatusServiceUnavailable, "overloaded", true, newRequest(http.MethodPost, "/api/v2/query", token, countries))
 	guess := newRequest(http.MethodPost, "/api/v2/query", "a wrong token", countries)
 	localtest.Eventually(t, "guesses come too fast", func() bool {
 		for range 100 {

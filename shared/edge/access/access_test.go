@@ -459,6 +459,42 @@ func TestShareLinkExpires(t *testing.T) {
 	}
 }
 
+// TestClient checks which requests come from one client.
+func TestClient(t *testing.T) {
+	t.Parallel()
+	scopes := []sites.Scope{sites.ScopeQuery}
+	a, _ := newAccess(t, &keys{known: map[string]access.Credential{"ak_1": {Scopes: scopes}, "ak_2": {Scopes: scopes}, "sl_1": {Scopes: scopes, Sites: []int32{1}}}})
+	clients := map[string]string{}
+	for _, secret := range []string{"", token, "ak_1", "ak_2", "sl_1"} {
+		for id := range int32(2) {
+			handler := a.RequireOrPublic(sites.ScopeQuery, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				who := "bearer of " + secret
+				if secret == "" {
+					who = fmt.Sprint("visitor of ", id)
+				}
+				client := access.Client(r.Context(), sites.Site{ID: 1 + id})
+				if before, ok := clients[who]; ok && before != client {
+					t.Errorf("the %s is two clients", who)
+				}
+				for other, one := range clients {
+					if other != who && one == client {
+						t.Errorf("the %s is the same client as the %s", who, other)
+					}
+				}
+				clients[who] = client
+			}))
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			if secret != "" {
+				r.Header.Set("Authorization", "Bearer "+secret)
+			}
+			handler.ServeHTTP(httptest.NewRecorder(), r)
+		}
+	}
+	if len(clients) != 6 {
+		t.Errorf("%d clients have asked", len(clients))
+	}
+}
+
 func TestRate(t *testing.T) {
 	t.Parallel()
 	db := localtest.Record(t, localtest.Postgres(t))

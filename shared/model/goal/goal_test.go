@@ -40,6 +40,7 @@ func TestNormalize(t *testing.T) {
 		"a NUL in an event":          {goal.Goal{Name: "a", Event: "a\x00"}, "event"},
 		"an event that is not UTF-8": {goal.Goal{Name: "a", Event: "a\xff"}, "event"},
 		"a URL for a page":           {goal.Goal{Name: "a", Page: "https://example.com/"}, "page"},
+		"a page of too many stars":   {goal.Goal{Name: "a", Page: strings.Repeat("/*", 11)}, "page"},
 		"a page that is too long":    {goal.Goal{Name: "a", Page: "/" + strings.Repeat("a", 300)}, "page"},
 		"a NUL in a page":            {goal.Goal{Name: "a", Page: "/\x00"}, "page"},
 		"four properties":            {goal.Goal{Name: "a", Event: "a", Props: map[string]string{"a": "", "b": "", "c": "", "d": ""}}, "props"},

@@ -59,6 +59,7 @@ func TestNormalizeErrors(t *testing.T) {
 		`{"hostnames":[""]}`:                                            "rules.hostnames[0]",
 		`{"excluded_paths":["admin"]}`:                                  "rules.excluded_paths[0]",
 		`{"excluded_paths":["/` + strings.Repeat("a", 300) + `"]}`:      "rules.excluded_paths[0]",
+		`{"excluded_paths":["/a","/` + strings.Repeat("*a", 11) + `"]}`: "rules.excluded_paths[1]",
 		`{"excluded_paths":[` + strings.Repeat(`"/a",`, 100) + `"/b"]}`: "rules.excluded_paths",
 		`{"excluded_addresses":["203.0.113"]}`:                          "rules.excluded_addresses[0]",
 		`{"excluded_addresses":["203.0.113.0/33"]}`:                     "rules.excluded_addresses[0]",

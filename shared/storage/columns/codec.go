@@ -118,6 +118,9 @@ func (c *Codec) DecodeWithin(room Room, date event.Day, pieces map[Column][]byte
 	if err == nil {
 		err = d.decodeFrame(kind, data)
 	}
+	if err == nil {
+		err = room(d.frameSize() - int64(len(data)))
+	}
 	if err != nil {
 		return nil, columnError(Frame, err)
 	}

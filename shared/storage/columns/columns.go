@@ -82,7 +82,7 @@ func (d *Day) EventsOf(visit int) (first, end int) {
 
 // Size returns about how many bytes the day takes in memory.
 func (d *Day) Size() int64 {
-	size := int64(4 * (len(d.visits) + len(d.events)))
+	size := d.frameSize()
 	for _, numbers := range d.numbers {
 		size += int64(8 * len(numbers))
 	}
@@ -94,6 +94,8 @@ func (d *Day) Size() int64 {
 	}
 	return size
 }
+
+func (d *Day) frameSize() int64 { return int64(4 * (len(d.visits) + len(d.events))) }
 
 // Text returns a column of texts. The column of a property that no event has is all
 // empty. Text panics if the column was not requested when the day was built or decoded.

@@ -373,3 +373,46 @@ func TestTooLarge(t *testing.T) {
 		t.Errorf("got %v, want ErrTooLarge", err)
 	}
 }
+
+// TestRoom checks that a day asks for about as much room as it takes, and takes none that it
+// does not get.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	codec := newCodec(t)
+	b := columns.NewBuilder(day)
+	for i := range 5000 {
+		e := event.Event{
+			Time: day.Date().Add(time.Duration(i) * time.Second), Day: day, Visitor: int64(i), Type: event.View,
+			Page: "/" + strconv.Itoa(i) + strings.Repeat("x", 500), Hostname: "example.com", Props: map[string]string{"plan": strconv.Itoa(i % 3)},
+		}
+		b.Add(visit.Fold([]*event.Event{&e}))
+	}
+	pieces := encode(t, codec, b.Day())
+	for _, wanted := range [][]columns.Column{{columns.Page}, {columns.Type}, {columns.ExitPage, columns.Time}, {columns.Hostname, columns.Prop("plan"), columns.Duration}} {
+		var asked, most int64
+		d, err := codec.DecodeWithin(func(bytes int64) error {
+			asked += bytes
+			most = max(most, asked)
+			return nil
+		}, day, pieces, wanted...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if asked < d.Size() || asked > 2*d.Size()+1<<20 || most < asked || most > 4*d.Size()+1<<20 {
+			t.Errorf("%v: a day of %d bytes asks for %d in the end, at most %d", wanted, d.Size(), asked, most)
+		}
+		full := errors.New("full")
+		for _, limit := range []int64{0, most / 4, most - 1} {
+			var asked int64
+			_, err := codec.DecodeWithin(func(bytes int64) error {
+				if asked += bytes; asked > limit {
+					return full
+				}
+				return nil
+			}, day, pieces, wanted...)
+			if !errors.Is(err, full) {
+				t.Errorf("%v: with %d of %d bytes: %v", wanted, limit, most, err)
+			}
+		}
+	}
+}
