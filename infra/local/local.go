@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -134,6 +135,7 @@ func (i *Installation) start(ctx context.Context, variables map[string]string) e
 	if err := i.provide(ctx, &s); err != nil {
 		return err
 	}
+	s.DatabaseURL = limitConnections(s.DatabaseURL)
 	i.Token = s.AdminToken
 	for name, value := range map[string]string{
 		"ADMIN_TOKEN": s.AdminToken, "SUBJECT_KEY": s.SubjectKey, "SALT_KEY": s.SaltKey,
@@ -158,6 +160,23 @@ func (i *Installation) start(ctx context.Context, variables map[string]string) e
 		return err
 	}
 	return i.serve(ctx, listener, &s)
+}
+
+// maxConnections is how many connections to the database each function may have. All of them
+// together have fewer than PostgreSQL allows, on a machine with any number of processors.
+const maxConnections = 12
+
+// limitConnections returns the URL of a database with a limit of connections, if it has none.
+func limitConnections(address string) string {
+	const parameter = "pool_max_conns"
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme == "" || u.Query().Has(parameter) {
+		return address
+	}
+	values := u.Query()
+	values.Set(parameter, strconv.Itoa(maxConnections))
+	u.RawQuery = values.Encode()
+	return u.String()
 }
 
 // listen listens on a port of the loopback address; 0 means any free port.

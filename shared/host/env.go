@@ -20,8 +20,9 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// Process holds what the functions of a process share: environment, connections to the
-// database and to Redis, memory limit, and log.
+// Process holds what the functions of a process share: environment, connections to Redis,
+// memory limit, and log. Each function has its own connections to the database, so that none
+// can keep the others from it.
 type Process struct {
 	variables     map[string]string
 	secretFolders []string
@@ -30,9 +31,9 @@ type Process struct {
 	shedder       *shedder                          // nil until LimitMemory
 	log           *slog.Logger
 
-	mu       sync.Mutex
-	database *pgxpool.Pool
-	redis    redis.UniversalClient
+	mu    sync.Mutex
+	pools []*pgxpool.Pool // of all functions
+	redis redis.UniversalClient
 }
 
 // NewProcess returns a process with the given environment variables.
@@ -46,10 +47,10 @@ func NewProcess(variables map[string]string, log *slog.Logger) *Process {
 func (p *Process) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.database != nil {
-		p.database.Close()
-		p.database = nil
+	for _, pool := range p.pools {
+		pool.Close()
 	}
+	p.pools = nil
 	if p.redis != nil {
 		_ = p.redis.Close() // fails only if it is already closed
 		p.redis = nil
@@ -59,9 +60,10 @@ func (p *Process) Close() {
 // Env is the environment of a function.
 type Env struct {
 	*Process
-	name    string
-	log     *slog.Logger
-	metrics *prometheus.Registry
+	name     string
+	log      *slog.Logger
+	metrics  *prometheus.Registry
+	database *pgxpool.Pool // nil before its first use
 
 	described *[]field // set by Describe, otherwise nil
 }
@@ -95,9 +97,8 @@ const (
 	exampleRedis    = "set REDIS_URL, e.g. redis://localhost:6379/0"
 )
 
-// Database returns the pool of connections to DATABASE_URL, which all functions of the
-// process share, after it has connected. The error is one line that says what to set. Only
-// the host closes the pool.
+// Database returns the function's pool of connections to DATABASE_URL, after it has
+// connected. The error is one line that says what to set. Only the host closes the pool.
 func (e *Env) Database(ctx context.Context) (*pgxpool.Pool, error) {
 	pool, err := e.LazyDatabase()
 	if err != nil {
@@ -139,7 +140,7 @@ func (e *Env) LazyDatabase() (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	e.database = pool
+	e.database, e.pools = pool, append(e.pools, pool)
 	return pool, nil
 }
 

@@ -6,10 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
-func TestSharedConnections(t *testing.T) {
+// TestConnections checks that a function that needs all its connections to the database does
+// not keep another one from it, and that they share those to Redis.
+func TestConnections(t *testing.T) {
 	t.Parallel()
 	process := newProcess(t, map[string]string{
 		"DATABASE_URL": localtest.Postgres(t) + "&pool_max_conns=1",
@@ -20,13 +24,22 @@ func TestSharedConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := other.LazyDatabase(); err != nil || again != pool {
-		t.Errorf("another function gets another pool (%v)", err)
+	if again, err := one.LazyDatabase(); err != nil || again != pool {
+		t.Errorf("a function gets a second pool (%v)", err)
+	}
+	only, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := other.Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
 	var name string
-	if err := pool.QueryRow(t.Context(), `SHOW application_name`).Scan(&name); err != nil || name != "analytics" {
+	if err := second.QueryRow(t.Context(), `SHOW application_name`).Scan(&name); err != nil || name != "analytics" {
 		t.Errorf("application name %q, %v", name, err)
 	}
+	only.Release()
 	client, err := one.Redis(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -36,6 +49,12 @@ func TestSharedConnections(t *testing.T) {
 	}
 	if one.Metrics() == other.Metrics() {
 		t.Error("two functions share a metrics registry")
+	}
+	process.Close()
+	for _, closed := range []*pgxpool.Pool{pool, second} {
+		if closed.Ping(t.Context()) == nil {
+			t.Error("a pool is open after the process has closed")
+		}
 	}
 }
 
