@@ -21,7 +21,7 @@ func (f *function) fail(w http.ResponseWriter, r *http.Request, err error) {
 func toProblem(err error) error {
 	if limit, ok := errors.AsType[*engine.LimitError](err); ok {
 		if limit.Code == engine.CodeBusy {
-			return problem.New(http.StatusServiceUnavailable, limit.Code, limit.Detail)
+			return problem.New(http.StatusServiceUnavailable, problem.CodeOverloaded, limit.Detail)
 		}
 		return problem.New(http.StatusUnprocessableEntity, limit.Code, limit.Detail)
 	}

@@ -164,20 +164,22 @@ func (c compiler) visit(ctx context.Context, f *language.Filter) (Predicate, err
 type valuer struct {
 	ofEvent bool
 	index   []uint32 // the text of each event or visit
-	numbers []uint32 // the value of each text
+	texts   []string
+	numbers []uint32 // the value of each text, plus 1; 0 if nothing has it yet
 	skip    bool     // whether events or visits of the unknown value are left out
 
 	many func(event, visit int) []uint32 // replaces the others if there may be several values
 }
 
-func compileValue(ctx context.Context, w *Worker, d *columns.Day, dimension *language.Dimension, goals []language.Goal, values *valueNumbers) (valuer, error) {
+// compileValue returns the values of the dimension of a level of groups.
+func compileValue(ctx context.Context, w *Worker, d *columns.Day, dimension *language.Dimension, goals []language.Goal, g *groups, level int) (valuer, error) {
 	if dimension.IsGoal() {
 		matcher, err := compiler{w, d}.goals(ctx, goals)
 		if err != nil {
 			return valuer{}, err
 		}
 		for i := range goals {
-			matcher.numbers = append(matcher.numbers, values.number(goals[i].Name))
+			matcher.numbers = append(matcher.numbers, g.number(level, goals[i].Name))
 		}
 		return valuer{many: func(event, _ int) []uint32 { return matcher.match(event) }}, nil
 	}
@@ -185,13 +187,7 @@ func compileValue(ctx context.Context, w *Worker, d *columns.Day, dimension *lan
 	if err := w.borrow(int64(4 * len(text.Values))); err != nil {
 		return valuer{}, err
 	}
-	v := valuer{dimension.OfEvent(), text.Index, make([]uint32, len(text.Values)), dimension.SkipsUnknown(), nil}
-	for i, value := range text.Values {
-		v.numbers[i] = values.number(value)
-	}
-	w.Keep(values.added)
-	values.added = 0
-	return v, w.Check(ctx)
+	return valuer{dimension.OfEvent(), text.Index, text.Values, make([]uint32, len(text.Values)), dimension.SkipsUnknown(), nil}, nil
 }
 
 // goalMatcher finds the goals that events reach.

@@ -61,18 +61,6 @@ const (
 type valueNumbers struct {
 	numbers map[string]uint32
 	values  []string
-	added   int // bytes that no worker knows of yet
-}
-
-func (n *valueNumbers) number(value string) uint32 {
-	number, ok := n.numbers[value]
-	if !ok {
-		number = uint32(len(n.values))
-		n.numbers[value] = number
-		n.values = append(n.values, value)
-		n.added += valueSize + len(value)
-	}
-	return number
 }
 
 // groups finds the group of a period and values. It is a tree: the periods below its root,
@@ -119,6 +107,19 @@ func (g *groups) find(period int64, values []valuer, i, visit int) []*groupCount
 	return g.found
 }
 
+// number returns the number of a value of a level's dimension.
+func (g *groups) number(level int, value string) uint32 {
+	n := g.values[level]
+	number, ok := n.numbers[value]
+	if !ok {
+		number = uint32(len(n.values))
+		n.numbers[value] = number
+		n.values = append(n.values, value)
+		g.added += valueSize + len(value)
+	}
+	return number
+}
+
 // period returns the node of a period.
 func (g *groups) period(period int64) uint32 {
 	node, ok := g.periods[period]
@@ -148,7 +149,12 @@ func (g *groups) descend(node uint32, at int, values []valuer, i, visit int) {
 		if text == 0 && v.skip {
 			return
 		}
-		node = g.child(node, at, v.numbers[text])
+		number := v.numbers[text]
+		if number == 0 { // only values that groups have are remembered
+			number = g.number(at, v.texts[text]) + 1
+			v.numbers[text] = number
+		}
+		node = g.child(node, at, number-1)
 	}
 	g.found = append(g.found, g.leaf(node))
 }
@@ -235,10 +241,8 @@ func (g *groups) merge(o *groups) {
 	numbers := make([][]uint32, len(o.values)) // of the other's values
 	for level, values := range o.values {
 		for _, value := range values.values {
-			numbers[level] = append(numbers[level], g.values[level].number(value))
+			numbers[level] = append(numbers[level], g.number(level, value))
 		}
-		g.added += g.values[level].added
-		g.values[level].added = 0
 	}
 	place := make([]uint32, len(g.levels))
 	for i, leaf := range o.leaves {

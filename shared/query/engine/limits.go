@@ -54,7 +54,7 @@ func LimitsFor(memory int64, connections int) Limits {
 const (
 	CodeTooSlow  = "query_too_slow"
 	CodeTooLarge = "query_too_large"
-	CodeBusy     = "overloaded"
+	CodeBusy     = "busy"
 )
 
 // LimitError reports a question that needs more time or memory than one may have.

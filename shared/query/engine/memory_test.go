@@ -61,7 +61,7 @@ func TestSizes(t *testing.T) { //nolint:paralleltest // it measures the memory o
 			place := make([]uint32, test.dimensions)
 			for i, value := range values {
 				for level := range place {
-					place[level] = g.values[level].number(strings.Clone(value))
+					place[level] = g.number(level, strings.Clone(value))
 				}
 				leaf := g.at(0, place)
 				leaf.Visitors = int64(i)
@@ -71,11 +71,7 @@ func TestSizes(t *testing.T) { //nolint:paralleltest // it measures the memory o
 			}
 			return &g
 		})
-		counted := int64(g.added)
-		for _, values := range g.values {
-			counted += int64(values.added)
-		}
-		compare(test.name, counted, heap)
+		compare(test.name, int64(g.added), heap)
 		runtime.KeepAlive(values)
 	}
 	plan := &Plan{}
@@ -86,7 +82,7 @@ func TestSizes(t *testing.T) { //nolint:paralleltest // it measures the memory o
 		b := &scanner{plan: plan, groups: newGroups(2)}
 		for i, value := range values {
 			for _, s := range []*scanner{a, b} {
-				place := []uint32{s.groups.values[0].number(value), s.groups.values[1].number("x")}
+				place := []uint32{s.groups.number(0, value), s.groups.number(1, "x")}
 				s.groups.at(0, place).Visitors = int64(i + 1)
 			}
 		}
@@ -95,7 +91,7 @@ func TestSizes(t *testing.T) { //nolint:paralleltest // it measures the memory o
 		if err != nil || len(rows) != many {
 			t.Fatal(len(rows), err)
 		}
-		used = s.allowance.usedNow() + int64(a.groups.values[0].added+a.groups.values[1].added)
+		used = s.allowance.usedNow()
 		return []any{a, rows}
 	})
 	compare("rows", used, heap)

@@ -135,7 +135,7 @@ func (s *scanner) scan(ctx context.Context, w *Worker, d *columns.Day) (err erro
 		return err
 	}
 	for i := range p.Properties {
-		value, err := compileValue(ctx, w, d, &p.Properties[i], p.Goals, s.groups.values[i])
+		value, err := compileValue(ctx, w, d, &p.Properties[i], p.Goals, &s.groups, i)
 		if err != nil {
 			return err
 		}
