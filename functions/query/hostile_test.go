@@ -107,6 +107,61 @@ func TestStrangersCostLittle(t *testing.T) { //nolint:paralleltest // it measure
 	}
 }
 
+// TestWrongQuestions checks that who may not ask does not learn what is wrong with a question,
+// since nobody has looked at it, and that wrong questions count.
+func TestWrongQuestions(t *testing.T) {
+	t.Parallel()
+	i := install(t, localtest.Postgres(t), "QUERY_RATE=1")
+	other, err := sites.Create(t.Context(), i.db, sites.Draft{Domain: "other.example", Timezone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, key, err := sites.CreateKey(t.Context(), i.db, "test", []sites.Scope{sites.ScopeQuery}, []int32{other.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		secret, site string
+		status       int
+	}{
+		{"", "example.com", http.StatusUnauthorized}, {"", "no.example", http.StatusUnauthorized}, {key, "example.com", http.StatusForbidden},
+		{token, "no.example", http.StatusNotFound}, {token, "example.com", http.StatusBadRequest},
+		{key, "other.example", http.StatusBadRequest}, {key, "other.example", http.StatusTooManyRequests},
+	} {
+		if status, body := i.ask(t, test.secret, `{"site_id":"`+test.site+`","metrics":["nonsense"]}`); status != test.status {
+			t.Errorf("%q about %s: status %d, want %d: %s", test.secret, test.site, status, test.status, body)
+		}
+	}
+}
+
+// TestTooLarge asks questions of each kind that keep too much for an answer.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	const about = `"site_id":"example.com","date_range":["2026-03-10","2026-03-10"]`
+	questions := map[string]string{
+		"/api/v2/query":   about + `,"metrics":["visitors"],"dimensions":["event:page","visit:country"],"pagination":{"limit":1}`,
+		"/api/v2/query?1": about + `,"metrics":["total_revenue"],"dimensions":["event:props:a","event:page"],"pagination":{"limit":1}`,
+		"/v1/journeys":    about,
+		"/v1/cohorts":     about + `,"by":"visit:entry_page"`,
+		"/v1/funnels":     about + `,"breakdown":"event:page","steps":[{"filters":[["contains","event:page",["/"]]]},{"filters":[["contains","event:page",["x"]]]}]`,
+	}
+	for _, memory := range []int64{16 << 20, 1 << 30} {
+		limits := patient()
+		limits.Large.Memory = memory
+		i := installWith(t, localtest.Postgres(t), limits)
+		i.addPages(t, 80_000, 50)
+		for path, question := range questions {
+			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("{"+question+"}"))
+			r.Header.Set("Authorization", "Bearer "+token)
+			w := httptest.NewRecorder()
+			i.handler.ServeHTTP(w, r)
+			if small := memory < 1<<30; (w.Code == http.StatusOK) == small || small && !strings.Contains(w.Body.String(), "query_too_large") {
+				t.Errorf("%s with %d MB: status %d: %.200s", path, memory>>20, w.Code, w.Body)
+			}
+		}
+	}
+}
+
 // addPages stores views of pages that differ from each other, and take long to match.
 func (i *installation) addPages(t *testing.T, n, length int) {
 	t.Helper()

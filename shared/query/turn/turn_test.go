@@ -59,6 +59,25 @@ func TestFewestAreNext(t *testing.T) {
 	}
 }
 
+// TestFirstAreLast checks that who has fewer turns is next, whoever came first.
+func TestFirstAreLast(t *testing.T) {
+	t.Parallel()
+	turns := turn.New(2, 2)
+	first, second := take(t, turns, "a"), take(t, turns, "a")
+	third := wait(t.Context(), t, turns, "a")
+	other := wait(t.Context(), t, turns, "b")
+	first()
+	done := <-other
+	select {
+	case <-third:
+		t.Error("who has a turn gets another before who has none")
+	default:
+	}
+	done()
+	(<-third)()
+	second()
+}
+
 func TestOnlyTurn(t *testing.T) {
 	t.Parallel()
 	turns := turn.New(1, 1)
