@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
@@ -33,35 +34,25 @@ func (names) Goals(ctx context.Context, db database.DB, site int32) ([]language.
 
 // Segment returns the filters of the segment with a name, otherwise with an id.
 func (names) Segment(ctx context.Context, db database.DB, site int32, name string) (filters []byte, ok bool, err error) {
-	segments, err := sites.Segments(ctx, db, site)
-	if err != nil {
-		return nil, false, err
+	segment, err := sites.SegmentNamed(ctx, db, site, name)
+	if id, number := strconv.ParseInt(name, 10, 32); errors.Is(err, sites.ErrNotFound) && number == nil {
+		segment, err = sites.FindSegment(ctx, db, site, int32(id))
 	}
-	for _, s := range segments {
-		if s.Name == name {
-			return s.Filters, true, nil
-		}
-	}
-	for _, s := range segments {
-		if strconv.Itoa(int(s.ID)) == name {
-			return s.Filters, true, nil
-		}
-	}
-	return nil, false, nil
+	return found(segment.Filters, err)
 }
 
 // Funnel returns the definition of the funnel with a name.
 func (names) Funnel(ctx context.Context, db database.DB, site int32, name string) (definition []byte, ok bool, err error) {
-	funnels, err := sites.Funnels(ctx, db, site)
-	if err != nil {
-		return nil, false, err
+	funnel, err := sites.FunnelNamed(ctx, db, site, name)
+	return found(funnel.Definition, err)
+}
+
+// found returns a definition; ok is false if the error is that there is none.
+func found(definition []byte, err error) ([]byte, bool, error) {
+	if errors.Is(err, sites.ErrNotFound) {
+		return nil, false, nil
 	}
-	for _, f := range funnels {
-		if f.Name == name {
-			return f.Definition, true, nil
-		}
-	}
-	return nil, false, nil
+	return definition, err == nil, err
 }
 
 // Annotations returns the notes on the days from first to last.

@@ -23,10 +23,11 @@ type Funnel struct {
 const (
 	funnelColumns = `id, name, definition, created_at`
 
-	selectFunnels = `SELECT ` + funnelColumns + ` FROM funnels WHERE site_id = $1 ORDER BY id`
-	selectFunnel  = `SELECT ` + funnelColumns + ` FROM funnels WHERE site_id = $1 AND id = $2`
-	countFunnels  = `SELECT count(*) FROM funnels WHERE site_id = $1`
-	insertFunnel  = `
+	selectFunnels     = `SELECT ` + funnelColumns + ` FROM funnels WHERE site_id = $1 ORDER BY id`
+	selectFunnel      = `SELECT ` + funnelColumns + ` FROM funnels WHERE site_id = $1 AND id = $2`
+	selectNamedFunnel = `SELECT ` + funnelColumns + ` FROM funnels WHERE site_id = $1 AND name = $2`
+	countFunnels      = `SELECT count(*) FROM funnels WHERE site_id = $1`
+	insertFunnel      = `
 INSERT INTO funnels (site_id, name, definition)
 VALUES ($1, $2, $3)
 RETURNING ` + funnelColumns
@@ -46,6 +47,12 @@ func Funnels(ctx context.Context, db database.DB, site int32) ([]Funnel, error) 
 // FindFunnel returns a funnel of a site, or ErrNotFound.
 func FindFunnel(ctx context.Context, db database.DB, site, id int32) (Funnel, error) {
 	found, err := selectOne[Funnel](ctx, db, selectFunnel, site, id)
+	return found, resourceError("read funnel", err)
+}
+
+// FunnelNamed returns the funnel of a site with a name, or ErrNotFound.
+func FunnelNamed(ctx context.Context, db database.DB, site int32, name string) (Funnel, error) {
+	found, err := selectOne[Funnel](ctx, db, selectNamedFunnel, site, name)
 	return found, resourceError("read funnel", err)
 }
 

@@ -24,10 +24,11 @@ type Segment struct {
 const (
 	segmentColumns = `id, name, filters, created_at, updated_at`
 
-	selectSegments = `SELECT ` + segmentColumns + ` FROM segments WHERE site_id = $1 ORDER BY id`
-	selectSegment  = `SELECT ` + segmentColumns + ` FROM segments WHERE site_id = $1 AND id = $2`
-	countSegments  = `SELECT count(*) FROM segments WHERE site_id = $1`
-	insertSegment  = `
+	selectSegments     = `SELECT ` + segmentColumns + ` FROM segments WHERE site_id = $1 ORDER BY id`
+	selectSegment      = `SELECT ` + segmentColumns + ` FROM segments WHERE site_id = $1 AND id = $2`
+	selectNamedSegment = `SELECT ` + segmentColumns + ` FROM segments WHERE site_id = $1 AND name = $2`
+	countSegments      = `SELECT count(*) FROM segments WHERE site_id = $1`
+	insertSegment      = `
 INSERT INTO segments (site_id, name, filters)
 VALUES ($1, $2, $3)
 RETURNING ` + segmentColumns
@@ -47,6 +48,12 @@ func Segments(ctx context.Context, db database.DB, site int32) ([]Segment, error
 // FindSegment returns a segment of a site, or ErrNotFound.
 func FindSegment(ctx context.Context, db database.DB, site, id int32) (Segment, error) {
 	found, err := selectOne[Segment](ctx, db, selectSegment, site, id)
+	return found, resourceError("read segment", err)
+}
+
+// SegmentNamed returns the segment of a site with a name, or ErrNotFound.
+func SegmentNamed(ctx context.Context, db database.DB, site int32, name string) (Segment, error) {
+	found, err := selectOne[Segment](ctx, db, selectNamedSegment, site, name)
 	return found, resourceError("read segment", err)
 }
 
