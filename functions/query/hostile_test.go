@@ -187,7 +187,7 @@ const slowMatch = `{"site_id":"example.com","metrics":["visitors"],"date_range":
 // TestHangUp hangs up while questions are being matched.
 func TestHangUp(t *testing.T) {
 	t.Parallel()
-	i := install(t, localtest.Postgres(t))
+	i := install(t, localtest.Postgres(t), "METRICS_TOKEN="+token)
 	const pages, turns = 8_000, 2
 	i.addPages(t, pages, 2000)
 	server := httptest.NewServer(i.handler)
@@ -249,7 +249,9 @@ func TestHangUp(t *testing.T) {
 func (i *installation) turns(t *testing.T, labels string) int {
 	t.Helper()
 	w := httptest.NewRecorder()
-	i.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	i.handler.ServeHTTP(w, r)
 	lines := bufio.NewScanner(w.Body)
 	for lines.Scan() {
 		if number, ok := strings.CutPrefix(lines.Text(), "analytics_query_turns{"+labels+"} "); ok {
