@@ -51,7 +51,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 	client := localtest.Client(t, address)
 	for shard, want := range []string{"secret one", "secret two!", "secret three"} {
-		queued, err := queue.Read(t.Context(), client, shard, 10)
+		queued, err := queue.Read(t.Context(), client, shard, queue.Limit{Events: 10, Bytes: 1 << 20})
 		if err != nil || len(queued.Entries) != 1 || queued.Entries[0].Payload != want {
 			t.Errorf("shard %d has %v (%v), want %q", shard, queued.Entries, err, want)
 		}

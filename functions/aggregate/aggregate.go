@@ -71,13 +71,16 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, err
 	}
 	f := &function{
-		salts:      &config.SaltKeys,
-		log:        env.Logger(),
-		aggregator: &aggregate.Aggregator{Redis: client, Database: db, Batch: config.Batch, Workers: config.Workers},
-		stall:      stall{patience: patience * config.Deadline},
-		db:         db,
-		redis:      client,
-		metrics:    newMetrics(env.Metrics()),
+		salts: &config.SaltKeys,
+		log:   env.Logger(),
+		aggregator: &aggregate.Aggregator{
+			Redis: client, Database: db, Batch: config.Batch, Workers: config.Workers,
+			Memory: int(env.Memory() / 2), // the rest is for garbage, connections and requests
+		},
+		stall:   stall{patience: patience * config.Deadline},
+		db:      db,
+		redis:   client,
+		metrics: newMetrics(env.Metrics()),
 	}
 	env.Metrics().MustRegister(newQueueCollector(client, env.Logger()))
 	job := &schedule.Job{

@@ -96,16 +96,15 @@ func (c *service) post(t *testing.T, body string, headers ...string) (status int
 func (c *service) queued(t *testing.T) (events []event.Event) {
 	t.Helper()
 	for shard := range queue.Shards {
-		entries, err := queue.Peek(t.Context(), c.client, shard, 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, entry := range entries {
+		err := queue.Peek(t.Context(), c.client, shard, 1000, func(entry queue.Entry) {
 			e, err := entry.Event()
 			if err != nil {
 				t.Fatal(err)
 			}
 			events = append(events, *e)
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	return events
@@ -362,7 +361,7 @@ func TestShortOfMemory(t *testing.T) {
 
 	drain := func() {
 		for shard := range queue.Shards {
-			batch, err := queue.Read(ctx, c.client, shard, 100_000)
+			batch, err := queue.Read(ctx, c.client, shard, queue.Limit{Events: 100_000, Bytes: 64 << 20})
 			if err != nil {
 				t.Fatal(err)
 			}

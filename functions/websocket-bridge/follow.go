@@ -127,14 +127,13 @@ func (f *follower) load(ctx context.Context) error {
 func (f *follower) loadQueued(ctx context.Context) error {
 	now := f.now()
 	for shard := range queue.Shards {
-		entries, err := queue.Peek(ctx, f.client, shard, backlog)
-		if err != nil {
-			return err
-		}
-		for _, entry := range entries {
+		err := queue.Peek(ctx, f.client, shard, backlog, func(entry queue.Entry) {
 			if e, err := entry.Event(); err == nil {
 				f.feed.AddVisitor(e.Site, e.Visitor, e.Time, now)
 			}
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

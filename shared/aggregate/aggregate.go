@@ -14,8 +14,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgerrcode"
@@ -35,9 +37,31 @@ const (
 	DefaultBatch = 60_000
 	// DefaultChunk is the maximum number of entries whose decoded events are in memory.
 	DefaultChunk = 20_000
+	// DefaultMemory is the memory, in bytes, that the batches of all workers may take.
+	DefaultMemory = 256 << 20
 	// earlierPerEntry is how many stored events of visitor-days may be in memory for each
 	// entry of a chunk. Visitors rarely have more.
 	earlierPerEntry = 5
+	// shrinkBits is by how many bits a batch is smaller after each death of a worker.
+	shrinkBits = 2
+	// maxSingleDeaths is how many workers may die of a single stream entry until it is a dead
+	// letter.
+	maxSingleDeaths = 2
+)
+
+// A worker may use half of its memory for the payloads of a batch, and a quarter each for the
+// stored events of visitor-days and for rollup rows. The events of a chunk, with the rollup rows
+// that they may add beyond that quarter, fit into as much again; but who sends the most of one
+// can't send the most of the others.
+const (
+	payloadShare = 2
+	earlierShare = 4
+	rowShare     = 4
+	// eventMemory is how many bytes an event of a chunk takes at most besides its payload.
+	eventMemory = 6 << 10
+	// rowMemory is how many bytes a rollup row takes, from when it is added up until it is a
+	// parameter of a statement.
+	rowMemory = 400
 )
 
 // Aggregator stores the events of the queue. It is safe for concurrent use. Several
@@ -48,6 +72,7 @@ type Aggregator struct {
 	Batch    int // entries per transaction; DefaultBatch if 0
 	Chunk    int // entries whose events are in memory; DefaultChunk if 0
 	Workers  int // shards at a time; if 0, GOMAXPROCS or all shards, whichever is less
+	Memory   int // bytes of memory for the batches of all workers; DefaultMemory if 0
 }
 
 // Run aggregates every shard until it is empty or ctx ends. At a deadline it abandons the
@@ -58,9 +83,10 @@ func (a *Aggregator) Run(ctx context.Context) (Result, error) {
 	var failures [queue.Shards]error
 	var group errgroup.Group
 	group.SetLimit(a.workers())
+	r := run{Aggregator: a}
 	for shard := range queue.Shards {
 		group.Go(func() error {
-			results[shard], failures[shard] = a.shard(ctx, shard)
+			results[shard], failures[shard] = r.shard(ctx, shard)
 			return nil
 		})
 	}
@@ -79,13 +105,41 @@ func (a *Aggregator) workers() int {
 	return min(runtime.GOMAXPROCS(0), queue.Shards)
 }
 
+// memory returns the bytes that each worker may use.
+func (a *Aggregator) memory() int { return cmp.Or(a.Memory, DefaultMemory) / a.workers() }
+
+func (a *Aggregator) maxBatch() int { return cmp.Or(a.Batch, DefaultBatch) }
+
+func (a *Aggregator) chunk() int {
+	return max(1, min(cmp.Or(a.Chunk, DefaultChunk), a.memory()/eventMemory))
+}
+
+// limits returns the limits of storing entries.
+func (a *Aggregator) limits() limits {
+	return limits{chunk: a.chunk(), earlierBytes: a.memory() / earlierShare, rows: a.memory() / rowShare / rowMemory}
+}
+
+// singleAfter returns after how many deaths of workers a batch is a single stream entry.
+func (a *Aggregator) singleAfter() int {
+	return (bits.Len(uint(a.maxBatch()-1)) + shrinkBits - 1) / shrinkBits
+}
+
+// run is a run of an Aggregator.
+type run struct {
+	*Aggregator
+
+	// alone is held for reading by each worker while it handles a batch, and for writing by
+	// one that handles entries of which a worker may have died: if they kill again, no other
+	// worker's entries are suspected.
+	alone sync.RWMutex
+}
+
 // shard aggregates one shard until it is empty, busy or ctx ends.
-func (a *Aggregator) shard(ctx context.Context, shard int) (Result, error) {
-	maxBatch := cmp.Or(a.Batch, DefaultBatch)
+func (a *run) shard(ctx context.Context, shard int) (Result, error) {
 	var total Result
 	// The first batch is small, because the first transaction to store something of a week
 	// makes the others wait until it ends.
-	for count := min(maxBatch, a.chunk()); ctx.Err() == nil; {
+	for count := min(a.maxBatch(), a.chunk()); ctx.Err() == nil; {
 		done, read, err := a.batch(ctx, shard, count)
 		switch {
 		case isPoison(err) && !read.Single():
@@ -108,12 +162,14 @@ func (a *Aggregator) shard(ctx context.Context, shard int) (Result, error) {
 		if !done.batch.More {
 			break
 		}
-		count = min(2*count, maxBatch)
+		if len(done.batch.Entries) < len(read.Entries) {
+			count = len(done.batch.Entries) // so that the next batch has its share of both streams
+		} else {
+			count = min(2*count, a.maxBatch())
+		}
 	}
 	return total, nil
 }
-
-func (a *Aggregator) chunk() int { return cmp.Or(a.Chunk, DefaultChunk) }
 
 // batchResult is the result of a committed transaction.
 type batchResult struct {
@@ -137,24 +193,45 @@ SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0'
 
 // batch stores up to count entries of a shard in one transaction. It also returns the
 // entries that it read, even with an error.
-func (a *Aggregator) batch(ctx context.Context, shard, count int) (done batchResult, read queue.Batch, err error) {
-	done, err = a.transaction(ctx, shard, func(tx pgx.Tx, start time.Time) (queue.Batch, Result, error) {
-		if read, err = queue.Read(ctx, a.Redis, shard, count); err != nil || len(read.Entries) == 0 {
+func (a *run) batch(ctx context.Context, shard, count int) (done batchResult, read queue.Batch, err error) {
+	done, err = a.transaction(ctx, shard, func(tx pgx.Tx, try *queue.Attempt, start time.Time) (queue.Batch, Result, error) {
+		shrink := shrinkBits * try.Deaths
+		read, err = queue.Read(ctx, a.Redis, shard, queue.Limit{
+			Events: max(1, min(count, a.maxBatch()>>shrink)), Bytes: a.memory() / payloadShare >> shrink,
+		})
+		if err != nil || len(read.Entries) == 0 {
 			return queue.Batch{}, Result{}, err
+		}
+		if err := try.SetBatch(ctx, read); err != nil {
+			return queue.Batch{}, Result{}, err
+		}
+		if read.Single() && try.Deaths >= a.singleAfter()+maxSingleDeaths {
+			try.Forget()
+			result, err := giveUp(ctx, tx, shard, read.Entries)
+			return read, result, err
 		}
 		var claim Seconds
 		claim.since(start)
-		result, err := record(ctx, tx, shard, read.Entries, a.chunk())
+		result, stored, err := record(ctx, tx, shard, read.Entries, a.limits())
 		result.Stages.Claim += claim
-		return read, result, err
+		return read.First(stored), result, err
 	})
 	return done, read, err
 }
 
+// giveUp makes dead letters of entries that killed workers.
+func giveUp(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry) (Result, error) {
+	letters := make([]store.DeadLetter, len(entries))
+	for i, entry := range entries {
+		letters[i] = deadLetter(shard, entry, "aggregate died whenever it tried to store the entry")
+	}
+	return Result{DeadLetters: int64(len(letters))}, store.AddDeadLetters(ctx, tx, letters)
+}
+
 // salvage stores what it can of a single stream entry, and makes dead letters of the rest.
 // cause is the error of storing all of it.
-func (a *Aggregator) salvage(ctx context.Context, shard int, batch queue.Batch, cause error) (batchResult, error) {
-	return a.transaction(ctx, shard, func(tx pgx.Tx, _ time.Time) (queue.Batch, Result, error) {
+func (a *run) salvage(ctx context.Context, shard int, batch queue.Batch, cause error) (batchResult, error) {
+	return a.transaction(ctx, shard, func(tx pgx.Tx, _ *queue.Attempt, _ time.Time) (queue.Batch, Result, error) {
 		good, bad, err := a.classify(ctx, tx, shard, batch.Entries, cause)
 		if err != nil {
 			return queue.Batch{}, Result{}, err
@@ -162,7 +239,7 @@ func (a *Aggregator) salvage(ctx context.Context, shard int, batch queue.Batch, 
 		if err := store.AddDeadLetters(ctx, tx, bad); err != nil {
 			return queue.Batch{}, Result{}, err
 		}
-		result, err := record(ctx, tx, shard, good, a.chunk()) // last, because it waits for rollup rows of other shards
+		result, _, err := record(ctx, tx, shard, good, a.limits()) // last, because it waits for rollup rows of other shards
 		result.DeadLetters += int64(len(bad))
 		return batch, result, err
 	})
@@ -211,7 +288,7 @@ func (a *Aggregator) try(ctx context.Context, tx pgx.Tx, shard int, entries ...q
 	if err != nil {
 		return fmt.Errorf("try to store entries: %w", err)
 	}
-	_, failure := record(ctx, attempt, shard, entries, a.chunk())
+	_, _, failure := record(ctx, attempt, shard, entries, a.limits())
 	if err := attempt.Rollback(ctx); err != nil {
 		return fmt.Errorf("try to store entries: %w", err)
 	}
@@ -225,8 +302,8 @@ func deadLetter(shard int, entry queue.Entry, reason string) store.DeadLetter {
 
 // transaction calls handle, which stores a batch of a shard, and saves the batch's mark in
 // the same transaction. If another process holds the shard, it does nothing.
-func (a *Aggregator) transaction(
-	ctx context.Context, shard int, handle func(tx pgx.Tx, start time.Time) (queue.Batch, Result, error),
+func (a *run) transaction(
+	ctx context.Context, shard int, handle func(tx pgx.Tx, try *queue.Attempt, start time.Time) (queue.Batch, Result, error),
 ) (batchResult, error) {
 	var out batchResult
 	at := time.Now()
@@ -235,7 +312,9 @@ func (a *Aggregator) transaction(
 		if err != nil {
 			return err
 		}
-		if out.batch, out.Result, err = handle(tx, at); err != nil || len(out.batch.Entries) == 0 {
+		if out.batch, out.Result, err = a.attempt(ctx, shard, func(try *queue.Attempt) (queue.Batch, Result, error) {
+			return handle(tx, try, at)
+		}); err != nil || len(out.batch.Entries) == 0 {
 			return err
 		}
 		out.Batches = 1
@@ -250,6 +329,36 @@ func (a *Aggregator) transaction(
 	}
 	out.Stages.Commit.since(at)
 	return out, nil
+}
+
+// attempt calls handle, which stores a batch of a shard that the caller has locked, and keeps a
+// note of it in Redis meanwhile.
+func (a *run) attempt(
+	ctx context.Context, shard int, handle func(try *queue.Attempt) (queue.Batch, Result, error),
+) (stored queue.Batch, result Result, err error) {
+	try, err := queue.NextAttempt(ctx, a.Redis, shard)
+	if err != nil {
+		return stored, result, err
+	}
+	if try.Deaths > 0 {
+		a.alone.Lock()
+		defer a.alone.Unlock()
+	} else {
+		a.alone.RLock()
+		defer a.alone.RUnlock()
+	}
+	if err := try.Begin(ctx); err != nil {
+		return stored, result, err
+	}
+	if stored, result, err = handle(try); err != nil {
+		stored = queue.Batch{}
+	}
+	// Even if ctx has ended, the worker has not died. If this can't be noted, err does not count:
+	// entries that can't be stored will be found again.
+	if failure := try.End(context.WithoutCancel(ctx), stored, a.singleAfter()); failure != nil {
+		return stored, result, failure
+	}
+	return stored, result, err
 }
 
 // claim locks the shard, and removes from the queue a batch that a worker stored but did

@@ -26,42 +26,54 @@ const (
 	Duplicate = "duplicate"
 )
 
+// limits bound the memory of storing entries.
+type limits struct {
+	chunk        int // entries
+	earlierBytes int // stored events of visitor-days
+	rows         int // rollup rows after which no further chunk is begun
+}
+
 // recorder stores the entries of a shard in a transaction, chunk by chunk. In memory are the
 // payloads of all entries, the events of one chunk, and every rollup row that they change.
 type recorder struct {
-	tx         pgx.Tx
-	shard      int
-	maxEarlier int // stored events of visitor-days in memory at a time
-	sites      map[int32]struct{}
-	result     Result
-	rollups    *visit.Rollups
-	drops      map[store.DropKey]int64
-	changed    map[store.SiteDay]struct{} // days that got events
-	letters    []store.DeadLetter
+	tx      pgx.Tx
+	shard   int
+	earlier store.Limit // of stored events of visitor-days in memory at a time
+	sites   map[int32]struct{}
+	result  Result
+	rollups *visit.Rollups
+	drops   map[store.DropKey]int64
+	changed map[store.SiteDay]struct{} // days that got events
+	letters []store.DeadLetter
 }
 
-// record stores entries in a transaction, in chunks of the given size.
-func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, size int) (Result, error) {
+// record stores entries in a transaction, chunk by chunk. It stops early if the rollup rows
+// would take too much memory, and returns how many entries it stored: at least a chunk.
+func record(ctx context.Context, tx pgx.Tx, shard int, entries []queue.Entry, within limits) (result Result, stored int, err error) {
 	sites, err := store.LockSites(ctx, tx)
 	if err != nil {
-		return Result{}, err
+		return Result{}, 0, err
 	}
 	r := &recorder{
-		tx: tx, shard: shard, maxEarlier: max(earlierPerEntry*size, visit.MaxEvents), sites: sites,
+		tx: tx, shard: shard, sites: sites,
+		earlier: store.Limit{Events: max(earlierPerEntry*within.chunk, visit.MaxEvents), Bytes: within.earlierBytes},
 		rollups: visit.NewRollups(), drops: map[store.DropKey]int64{}, changed: map[store.SiteDay]struct{}{},
 	}
-	for chunk := range slices.Chunk(entries, size) {
+	for stored < len(entries) && (stored == 0 || r.rollups.Len() < within.rows) {
 		at := time.Now()
+		chunk := entries[stored:]
+		chunk = chunk[:queue.Fit(chunk, within.chunk)]
 		days := r.group(chunk)
 		r.result.Stages.Claim.since(at)
 		if err := r.store(ctx, days); err != nil {
-			return Result{}, err
+			return Result{}, 0, err
 		}
+		stored += len(chunk)
 	}
 	if err := r.finish(ctx); err != nil {
-		return Result{}, err
+		return Result{}, 0, err
 	}
-	return r.result, nil
+	return r.result, stored, nil
 }
 
 // store stores the events of visitor-days, and updates their visits.
@@ -71,7 +83,7 @@ func (r *recorder) store(ctx context.Context, days []*visitorDay) error {
 	for i, d := range days {
 		keys[i] = d.key
 	}
-	earlier, err := store.VisitorDays(ctx, r.tx, keys, r.maxEarlier)
+	earlier, err := store.VisitorDays(ctx, r.tx, keys, r.earlier)
 	if errors.Is(err, store.ErrTooMany) && len(days) > 1 {
 		half := len(days) / 2
 		if err := r.store(ctx, days[:half]); err != nil {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
 // Limits of a batch entry. More events would save Redis little, and would delay readers
@@ -13,6 +15,10 @@ const (
 	maxEntryEvents = 16
 	maxEntryBytes  = 8 << 10
 )
+
+// MaxEntry is the size in bytes of the largest stream entry that Writer appends: a single
+// event of event.MaxEvent with everything that the server adds to it.
+const MaxEntry = event.MaxEvent + 16<<10
 
 // entryBuilder groups the events of one pipeline into stream entries: events of the same
 // shard and site share a batch entry, which costs Redis and its client hardly more than a
@@ -109,9 +115,9 @@ func (entry Entry) Name() string {
 	return entry.ID + "." + strconv.Itoa(entry.Part)
 }
 
-// fit returns how many of a stream's entries to take if n are wanted: at most n without
-// splitting a batch entry, but at least the first stream entry.
-func fit(entries []Entry, n int) int {
+// Fit returns how many of the entries to take if n are wanted: at most n without splitting
+// a batch entry, but at least the first stream entry.
+func Fit(entries []Entry, n int) int {
 	if n >= len(entries) {
 		return len(entries)
 	}

@@ -56,7 +56,7 @@ func TestBatchEntries(t *testing.T) {
 	if len(entries) != len(events) || len(names) != len(events) || !names[entries[0].ID] {
 		t.Errorf("got %d entries with %d names, appended %d", len(entries), len(names), len(events))
 	}
-	batch, err := queue.Read(t.Context(), client, 0, 1)
+	batch, err := queue.Read(t.Context(), client, 0, upTo(1))
 	if err != nil || len(batch.Entries) != 16 || !batch.Single() || !batch.More {
 		t.Errorf("Read = %d entries, single %t, more %t, %v, want the batch entry of 16", len(batch.Entries), batch.Single(), batch.More, err)
 	}
@@ -185,7 +185,7 @@ func TestTrimMarked(t *testing.T) {
 	if err := writer.Append(t.Context(), siteEvents(1, 40)...); err != nil {
 		t.Fatal(err)
 	}
-	batch, err := queue.Read(t.Context(), client, 0, 20)
+	batch, err := queue.Read(t.Context(), client, 0, upTo(20))
 	if err != nil || len(batch.Entries) != 16 {
 		t.Fatal(len(batch.Entries), err)
 	}

@@ -37,7 +37,7 @@ func BenchmarkRead(b *testing.B) {
 	})
 	b.Run("Read", func(b *testing.B) {
 		for b.Loop() {
-			if got, err := queue.Read(b.Context(), client, 0, n); err != nil || len(got.Entries) != n {
+			if got, err := queue.Read(b.Context(), client, 0, upTo(n)); err != nil || len(got.Entries) != n {
 				b.Fatal(len(got.Entries), err)
 			}
 		}
@@ -61,7 +61,7 @@ func BenchmarkReadFlood(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		if got, err := queue.Read(b.Context(), client, 0, n); err != nil || len(got.Entries) != n {
+		if got, err := queue.Read(b.Context(), client, 0, upTo(n)); err != nil || len(got.Entries) != n {
 			b.Fatal(len(got.Entries), err)
 		}
 		writer.Close()

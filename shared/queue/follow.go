@@ -15,6 +15,10 @@ import (
 // followBlock is how long one XREAD waits for new entries before Follow sends the next.
 const followBlock = 5 * time.Second
 
+// followPage is how many stream entries one XREAD returns at most. Redis can't limit a reply
+// by bytes: if all are as large as an entry can be, they take 4 MB for each shard.
+const followPage = 100
+
 // Position is a place in the queue: the id of the last entry before it, for each shard.
 type Position [Shards]string
 
@@ -67,7 +71,7 @@ func follow(ctx context.Context, client redis.UniversalClient, shard int, from s
 	for ctx.Err() == nil {
 		streams, err := client.XRead(ctx, &redis.XReadArgs{
 			Streams: []string{mainStream(shard), from},
-			Count:   1000,
+			Count:   followPage,
 			Block:   followBlock,
 		}).Result()
 		if errors.Is(err, redis.Nil) {

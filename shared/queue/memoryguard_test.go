@@ -212,7 +212,7 @@ func TestReadFloodWithoutMemory(t *testing.T) {
 	configure(t, client, "maxmemory", "1")
 	next := 0
 	for next < len(events) {
-		batch, err := queue.Read(t.Context(), client, 0, 10)
+		batch, err := queue.Read(t.Context(), client, 0, upTo(10))
 		if err != nil {
 			t.Fatal(err)
 		}

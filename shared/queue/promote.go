@@ -19,10 +19,35 @@ const (
 	// promoteSize is how many entries one script promotes. It blocks Redis for a few
 	// milliseconds.
 	promoteSize = 500
-	// readSize is how many stream entries one XRANGE reads. It blocks Redis, and its reply
-	// takes more memory than the entries made from it.
-	readSize = 2000
+	// maxPage is how many stream entries one XRANGE reads at most. It blocks Redis, and its
+	// reply takes more memory than the entries made from it.
+	maxPage = 2000
+	// minPage is how many it reads if fewer large ones would fit, so that a batch of small
+	// entries needs few commands.
+	minPage = 16
 )
+
+// Limit bounds how much is read from a shard at once.
+type Limit struct {
+	Events int // at least 1
+	// Bytes bounds the memory of what is read. Redis can't limit a reply by bytes, so up to
+	// 16 entries more may be in memory for a moment; and while entries are promoted, half as
+	// much again.
+	Bytes int
+}
+
+// half returns the limit with half of the bytes.
+func (l Limit) half() Limit { return Limit{l.Events, l.Bytes / 2} }
+
+// entryOverhead is about how many bytes of memory an Entry takes besides its payload.
+const entryOverhead = 64
+
+// memory returns how many bytes of memory the entry takes.
+func (entry Entry) memory() int { return len(entry.Payload) + entryOverhead }
+
+// pageSize returns how many stream entries to read if nothing is known of them: so many
+// that they fit even if all are as large as an entry can be.
+func (l Limit) pageSize() int { return min(l.Events, maxPage, max(l.Bytes/MaxEntry, minPage)) }
 
 // promoteScript moves entries from the main stream (KEYS[1]) to the priority stream
 // (KEYS[2]) under the same ids (ARGV, ascending) and returns how many it moved. It skips
@@ -49,9 +74,12 @@ type shardHead struct {
 	length         int64     // of the whole main stream, in stream entries
 	sites          []redis.Z // the two most recently active sites, with the time of each
 	scanned        string    // id up to which the main stream was scanned; "" if never
+	full           int       // number of entries of a full batch of the main stream
 }
 
-func peek(ctx context.Context, client redis.UniversalClient, shard, count int) (head shardHead, err error) {
+// peek reads the beginning of both streams. The priority stream gets up to half of the bytes,
+// and the main stream the others.
+func peek(ctx context.Context, client redis.UniversalClient, shard int, limit Limit) (head shardHead, err error) {
 	pipe := client.Pipeline()
 	length := pipe.XLen(ctx, mainStream(shard))
 	sites := pipe.ZRevRangeWithScores(ctx, sitesKey(shard), 0, 1)
@@ -60,33 +88,51 @@ func peek(ctx context.Context, client redis.UniversalClient, shard, count int) (
 		return shardHead{}, fmt.Errorf("read the queue's shard %d: %w", shard, err)
 	}
 	head.length, head.sites, head.scanned = length.Val(), sites.Val(), scanned.Val()
-	// The main stream first: an entry promoted in between is then seen twice, not never.
 	var more bool
-	if head.main, head.more, err = read(ctx, client, mainStream(shard), "-", count); err == nil {
-		head.priority, more, err = read(ctx, client, priorityStream(shard), "-", count)
+	if head.priority, more, err = read(ctx, client, priorityStream(shard), "-", limit.half()); err == nil {
+		for _, e := range head.priority {
+			limit.Bytes -= e.memory()
+		}
+		head.main, head.more, err = read(ctx, client, mainStream(shard), "-", limit)
 	}
 	if err != nil {
 		return shardHead{}, fmt.Errorf("read the queue's shard %d: %w", shard, err)
 	}
+	head.full = full(head.main, head.more, limit)
 	head.more = head.more || more
 	return head, nil
 }
 
-// read returns up to count entries of a stream from an id on, but at least the whole first
-// stream entry, and reports whether there may be more.
-func read(ctx context.Context, client redis.UniversalClient, stream, from string, count int) (entries []Entry, more bool, err error) {
-	for len(entries) < count {
-		n := min(count-len(entries), readSize)
+// full returns how many entries fill a batch. Large entries fill it before it has as many
+// as the limit allows.
+func full(entries []Entry, more bool, limit Limit) int {
+	if more {
+		return min(len(entries), limit.Events)
+	}
+	return limit.Events
+}
+
+// read returns the entries of a stream from an id on, within a limit, but at least the whole
+// first stream entry, and reports whether there may be more.
+func read(ctx context.Context, client redis.UniversalClient, stream, from string, limit Limit) (entries []Entry, more bool, err error) {
+	left := limit
+	for left.Events > 0 && (left.Bytes > 0 || entries == nil) {
+		n := left.pageSize()
 		page, err := client.XRangeN(ctx, stream, from, "+", int64(n)).Result()
 		if err != nil {
 			return nil, false, err
 		}
 		if entries == nil && len(page) == n {
-			entries = make([]Entry, 0, count)
+			entries = make([]Entry, 0, min(limit.Events, max(0, limit.Bytes/entryOverhead)))
 		}
 		for _, m := range page {
 			before := len(entries)
-			if entries = appendEntries(entries, m); before > 0 && len(entries) > count {
+			entries = appendEntries(entries, m)
+			for _, e := range entries[before:] {
+				left.Events--
+				left.Bytes -= e.memory()
+			}
+			if before > 0 && (left.Events < 0 || left.Bytes < 0) {
 				return entries[:before], true, nil
 			}
 		}
@@ -109,27 +155,27 @@ func (head shardHead) shares(count int) (main, priority int) {
 	m, p := firstSize(head.main), firstSize(head.priority)
 	switch {
 	case p == 0:
-		return fit(head.main, count), 0
+		return Fit(head.main, count), 0
 	case m == 0:
-		return 0, fit(head.priority, count)
+		return 0, Fit(head.priority, count)
 	case m+p > count && crc32.ChecksumIEEE([]byte(head.main[0].ID+head.priority[0].ID))&1 == 0:
-		return fit(head.main, count), 0
+		return Fit(head.main, count), 0
 	case m+p > count:
-		return 0, fit(head.priority, count)
+		return 0, Fit(head.priority, count)
 	}
-	priority = fit(head.priority, min(count/2, count-m))
-	main = fit(head.main, count-priority)
-	return main, fit(head.priority, count-main)
+	priority = Fit(head.priority, min(count/2, count-m))
+	main = Fit(head.main, count-priority)
+	return main, Fit(head.priority, count-main)
 }
 
 // flood returns the site that floods a main stream: the stream is longer than minFlood
 // batches, and events of other sites wait in it. ok is false if no site does.
-func (head shardHead) flood(count int) (site int32, ok bool) {
+func (head shardHead) flood() (site int32, ok bool) {
 	// Estimate the stream's length in events from the entries at its beginning.
-	if head.length*int64(len(head.main)) <= int64(minFlood*count*countStreamEntries(head.main)) {
+	if head.length*int64(len(head.main)) <= int64(minFlood*head.full*countStreamEntries(head.main)) {
 		return 0, false
 	}
-	site, alone, ok := dominantSite(head.main, count)
+	site, alone, ok := dominantSite(head.main, head.full)
 	if !ok || !alone {
 		return site, ok
 	}
@@ -159,7 +205,7 @@ func dominantSite(entries []Entry, count int) (site int32, alone, ok bool) {
 // It does not touch the first batch of the main stream, which this Read or the next
 // returns. So the entries that Read returns remain the beginning of the stream, on which
 // Trim relies.
-func promote(ctx context.Context, client redis.UniversalClient, shard int, site int32, head shardHead, count int) (moved int, err error) {
+func promote(ctx context.Context, client redis.UniversalClient, shard int, site int32, head shardHead, limit Limit) (moved int, err error) {
 	scanned := head.main[len(head.main)-1].ID
 	if head.scanned != "" {
 		if scanned, err = maxID(scanned, head.scanned); err != nil {
@@ -167,18 +213,18 @@ func promote(ctx context.Context, client redis.UniversalClient, shard int, site 
 		}
 	}
 	for range scanAhead {
-		if len(head.priority)+moved >= count { // enough for this batch
+		if len(head.priority)+moved >= limit.Events { // enough for this batch
 			break
 		}
 		next, err := nextID(scanned)
 		if err != nil {
 			return moved, err
 		}
-		window, more, err := read(ctx, client, mainStream(shard), next, count)
+		window, more, err := read(ctx, client, mainStream(shard), next, limit)
 		if err != nil {
 			return moved, fmt.Errorf("scan ahead: %w", err)
 		}
-		flooding, _, ok := dominantSite(window, count)
+		flooding, _, ok := dominantSite(window, full(window, more, limit))
 		var others []any // ids
 		for _, e := range window {
 			if s := e.site(); e.Part == 0 && s != site && (!ok || s != flooding) { // batch entries move whole

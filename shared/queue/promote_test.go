@@ -87,7 +87,7 @@ func decode(t rapid.TB, entry queue.Entry) *event.Event {
 func drainShard(t *testing.T, client redis.UniversalClient, count int) (batches []map[int32]int) {
 	t.Helper()
 	for {
-		batch, err := queue.Read(t.Context(), client, 0, count)
+		batch, err := queue.Read(t.Context(), client, 0, upTo(count))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,7 @@ func TestReadInOrder(t *testing.T) {
 				order[e.Site] = append(order[e.Site], e)
 			}
 			for next < len(events) {
-				batch, err := queue.Read(t.Context(), client, 0, 100)
+				batch, err := queue.Read(t.Context(), client, 0, upTo(100))
 				if n := len(batch.Entries); err != nil || n == 0 || n > 100 || batch.Main != n || batch.More != (next+n < len(events)) {
 					t.Fatalf("Read = %d entries, %d in the main stream, more %t, %v", n, batch.Main, batch.More, err)
 				}
@@ -201,7 +201,7 @@ func TestBacklogsOfBothStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := readBacklog(t, client)
-	batch, err := queue.Read(t.Context(), client, 0, 20)
+	batch, err := queue.Read(t.Context(), client, 0, upTo(20))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestBisect(t *testing.T) {
 			if err := writer.Append(t.Context(), append(siteEvents(1, 400), siteEvents(2, 20)...)...); err != nil {
 				t.Fatal(err)
 			}
-			batch, err := queue.Read(t.Context(), client, 0, 64) // promotes entries
+			batch, err := queue.Read(t.Context(), client, 0, upTo(64)) // promotes entries
 			if err != nil || batch.Main == 0 || batch.Main == len(batch.Entries) {
 				t.Fatalf("%d of %d entries are in the main stream, %v", batch.Main, len(batch.Entries), err)
 			}
@@ -238,7 +238,7 @@ func TestBisect(t *testing.T) {
 			}
 			tries := 0
 			for count := 64; ; tries++ {
-				batch, err := queue.Read(t.Context(), client, 0, count)
+				batch, err := queue.Read(t.Context(), client, 0, upTo(count))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -351,7 +351,7 @@ func (m *model) append(rt *rapid.T) {
 
 func (m *model) read(rt *rapid.T) queue.Batch {
 	count := rapid.IntRange(1, 40).Draw(rt, "count")
-	batch, err := queue.Read(rt.Context(), m.client, 0, count)
+	batch, err := queue.Read(rt.Context(), m.client, 0, upTo(count))
 	if err != nil {
 		rt.Fatal(err)
 	}
@@ -371,11 +371,7 @@ func (m *model) checkWhole(rt *rapid.T, entries []queue.Entry) {
 	for _, e := range entries {
 		parts[e.ID]++
 	}
-	all, err := queue.Peek(rt.Context(), m.client, 0, 100_000)
-	if err != nil {
-		rt.Fatal(err)
-	}
-	for _, e := range all {
+	for _, e := range peek(rt.Context(), rt, m.client, 0) {
 		if _, ok := parts[e.ID]; ok {
 			parts[e.ID]--
 		}
@@ -397,11 +393,7 @@ func (m *model) trim(rt *rapid.T, batch queue.Batch) {
 }
 
 func (m *model) check(rt *rapid.T) {
-	entries, err := queue.Peek(rt.Context(), m.client, 0, 100_000)
-	if err != nil {
-		rt.Fatal(err)
-	}
-	there := m.checkQueued(rt, entries)
+	there := m.checkQueued(rt, peek(rt.Context(), rt, m.client, 0))
 	for id := range m.queued {
 		if !there[id] {
 			rt.Error("an entry was lost")

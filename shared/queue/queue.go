@@ -102,6 +102,12 @@ type Batch struct {
 	More bool
 }
 
+// First returns the beginning of the batch with n of its entries. It must not split a batch
+// entry.
+func (b Batch) First(n int) Batch {
+	return Batch{b.Entries[:n], min(n, b.Main), b.More || n < len(b.Entries)}
+}
+
 // Single reports whether the batch is a single stream entry, the least that Read returns.
 func (b Batch) Single() bool { return len(b.Entries) > 0 && countStreamEntries(b.Entries) == 1 }
 
@@ -157,44 +163,64 @@ func TrimMarked(ctx context.Context, client redis.UniversalClient, shard int, ma
 	return nil
 }
 
-// Read returns up to count entries of a shard and leaves them in the queue. Only one worker
-// may work on a shard at a time. Read does not split batch entries: it returns fewer than
-// count entries, or more if the first batch entry alone is larger.
+// Read returns the oldest entries of a shard, within a limit, and leaves them in the queue.
+// Only one worker may work on a shard at a time. Read does not split batch entries: it
+// returns fewer entries than the limit, or more if the first batch entry alone is larger.
 //
 // Each stream gets half of the batch, plus what the other leaves unused. First, Read
 // promotes entries if the main stream is flooded: it is longer than two batches, more than
 // three quarters of its first batch are of one site, and events of other sites wait.
-func Read(ctx context.Context, client redis.UniversalClient, shard, count int) (Batch, error) {
-	head, err := peek(ctx, client, shard, count)
+func Read(ctx context.Context, client redis.UniversalClient, shard int, limit Limit) (Batch, error) {
+	head, err := peek(ctx, client, shard, limit)
 	if err != nil {
 		return Batch{}, err
 	}
-	if site, ok := head.flood(count); ok {
-		moved, err := promote(ctx, client, shard, site, head, count)
+	if site, ok := head.flood(); ok {
+		moved, err := promote(ctx, client, shard, site, head, limit.half())
 		if err != nil {
 			return Batch{}, fmt.Errorf("promote entries of the queue's shard %d: %w", shard, err)
 		}
 		if moved > 0 {
-			if head.priority, _, err = read(ctx, client, priorityStream(shard), "-", count); err != nil {
+			if head.priority, _, err = read(ctx, client, priorityStream(shard), "-", limit.half()); err != nil {
 				return Batch{}, fmt.Errorf("read the queue's shard %d: %w", shard, err)
 			}
 			head.more = true
 		}
 	}
-	main, priority := head.shares(count)
+	main, priority := head.shares(limit.Events)
 	more := head.more || main < len(head.main) || priority < len(head.priority)
 	return Batch{append(head.main[:main], head.priority[:priority]...), main, more}, nil
 }
 
-// Peek returns the oldest entries of a shard: up to count of each stream, but at least the
-// whole first stream entry. Unlike Read it changes nothing and is safe to call at any time.
-func Peek(ctx context.Context, client redis.UniversalClient, shard, count int) ([]Entry, error) {
-	head, err := peek(ctx, client, shard, count)
-	if err != nil {
-		return nil, err
+// Peek calls fn with the oldest entries of a shard: up to count of each stream, but at least
+// the whole first stream entry. Unlike Read it changes nothing and is safe to call at any
+// time. It holds few entries in memory at a time.
+func Peek(ctx context.Context, client redis.UniversalClient, shard, count int, fn func(Entry)) error {
+	// The main stream first: an entry promoted in between is then seen twice, not never.
+	for _, stream := range []string{mainStream(shard), priorityStream(shard)} {
+		from := "-"
+		for left := count; left > 0; {
+			entries, more, err := read(ctx, client, stream, from, Limit{left, peekBytes})
+			if err != nil {
+				return fmt.Errorf("read the queue's shard %d: %w", shard, err)
+			}
+			for _, entry := range entries {
+				fn(entry)
+			}
+			if !more {
+				break
+			}
+			left -= len(entries)
+			if from, err = nextID(entries[len(entries)-1].ID); err != nil {
+				return err
+			}
+		}
 	}
-	return append(head.main, head.priority...), nil
+	return nil
 }
+
+// peekBytes is how many bytes of entries Peek holds in memory.
+const peekBytes = 4 << 20
 
 // Trim removes a stored batch from its shard.
 //
@@ -229,46 +255,51 @@ type Backlog struct {
 	Age      time.Duration // of the oldest entry; 0 if there is none
 }
 
-// countUpTo is how many entries of a stream are counted event by event.
+// countUpTo is how many entries of a stream are counted event by event. Even if all are as
+// large as an entry can be, those of a shard take only 10 MB.
 const countUpTo = 100
 
 // Backlogs returns the backlog of every shard at now.
-func Backlogs(ctx context.Context, client redis.UniversalClient, now time.Time) ([Shards]Backlog, error) {
-	var out [Shards]Backlog
+func Backlogs(ctx context.Context, client redis.UniversalClient, now time.Time) (backlogs [Shards]Backlog, err error) {
+	for shard := range Shards {
+		if backlogs[shard], err = measure(ctx, client, shard, now); err != nil {
+			return backlogs, fmt.Errorf("read the queue's backlog: %w", err)
+		}
+	}
+	return backlogs, nil
+}
+
+// measure returns the backlog of a shard at now.
+func measure(ctx context.Context, client redis.UniversalClient, shard int, now time.Time) (backlog Backlog, err error) {
 	type replies struct {
 		length *redis.IntCmd
 		oldest *redis.XMessageSliceCmd
 	}
-	var streams [Shards][2]replies
+	var streams [2]replies
 	pipe := client.Pipeline()
-	for shard := range Shards {
-		for i, stream := range []string{mainStream(shard), priorityStream(shard)} {
-			streams[shard][i] = replies{pipe.XLen(ctx, stream), pipe.XRangeN(ctx, stream, "-", "+", countUpTo)}
-		}
+	for i, stream := range []string{mainStream(shard), priorityStream(shard)} {
+		streams[i] = replies{pipe.XLen(ctx, stream), pipe.XRangeN(ctx, stream, "-", "+", countUpTo)}
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return out, fmt.Errorf("read the queue's backlog: %w", err)
+		return backlog, err
 	}
-	for shard := range Shards {
-		backlog := &out[shard]
-		for i, stream := range streams[shard] {
-			oldest := stream.oldest.Val()
-			if len(oldest) == 0 {
-				continue
-			}
-			ms, _, err := parseID(oldest[0].ID)
-			if err != nil {
-				return out, err
-			}
-			backlog.Age = max(backlog.Age, now.Sub(time.UnixMilli(ms)))
-			events := stream.length.Val() * int64(countEvents(oldest)) / int64(len(oldest))
-			backlog.Length += events
-			if i == 1 {
-				backlog.Priority = events
-			}
+	for i, stream := range streams {
+		oldest := stream.oldest.Val()
+		if len(oldest) == 0 {
+			continue
+		}
+		ms, _, err := parseID(oldest[0].ID)
+		if err != nil {
+			return backlog, err
+		}
+		backlog.Age = max(backlog.Age, now.Sub(time.UnixMilli(ms)))
+		events := stream.length.Val() * int64(countEvents(oldest)) / int64(len(oldest))
+		backlog.Length += events
+		if i == 1 {
+			backlog.Priority = events
 		}
 	}
-	return out, nil
+	return backlog, nil
 }
 
 func countEvents(messages []redis.XMessage) int {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/model/event"
@@ -34,13 +35,22 @@ func newEvent(visitor int64) *event.Event {
 func peekAll(t *testing.T, client redis.UniversalClient) (entries [queue.Shards][]queue.Entry) {
 	t.Helper()
 	for shard := range queue.Shards {
-		var err error
-		if entries[shard], err = queue.Peek(t.Context(), client, shard, 10_000); err != nil {
-			t.Fatal(err)
-		}
+		entries[shard] = peek(t.Context(), t, client, shard)
 	}
 	return entries
 }
+
+// peek returns the entries of a shard.
+func peek(ctx context.Context, t rapid.TB, client redis.UniversalClient, shard int) (entries []queue.Entry) {
+	t.Helper()
+	if err := queue.Peek(ctx, client, shard, 100_000, func(e queue.Entry) { entries = append(entries, e) }); err != nil {
+		t.Fatal(err)
+	}
+	return entries
+}
+
+// upTo limits what is read to n events of usual size.
+func upTo(n int) queue.Limit { return queue.Limit{Events: n, Bytes: 64 << 20} }
 
 func TestAppendConcurrently(t *testing.T) {
 	t.Parallel()
@@ -89,7 +99,7 @@ func TestTrim(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	read, err := queue.Read(t.Context(), client, 0, 6)
+	read, err := queue.Read(t.Context(), client, 0, upTo(6))
 	if err != nil || len(read.Entries) != 6 || read.Main != 6 {
 		t.Fatalf("Read = %d entries, %d in the main stream, %v, want 6", len(read.Entries), read.Main, err)
 	}

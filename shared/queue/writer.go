@@ -14,8 +14,12 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
-// maxEvents is how many events one pipeline sends to Redis. A larger group is sent whole.
-const maxEvents = 4096
+// maxEvents and maxBytes are how many events, and how many bytes of them, one pipeline sends
+// to Redis. A larger group is sent whole.
+const (
+	maxEvents = 4096
+	maxBytes  = 4 << 20
+)
 
 // maxPooled is the buffer size, in bytes, up to which a group is reused. The events of one
 // request seldom need more.
@@ -81,6 +85,20 @@ func (g *Group) Add(e *event.Event) {
 
 // Len returns the number of events added.
 func (g *Group) Len() int { return len(g.events) }
+
+// Size returns the size of the encoded events, in bytes.
+func (g *Group) Size() int { return len(g.buf) }
+
+// RemoveLast removes the event that was added last.
+func (g *Group) RemoveLast() {
+	g.events = g.events[:len(g.events)-1]
+	size := 0
+	if n := len(g.events); n > 0 {
+		size = g.events[n-1].end
+	}
+	clear(g.buf[size:]) // don't retain personal data
+	g.buf = g.buf[:size]
+}
 
 // NewWriter starts a writer. The caller must Close it.
 func NewWriter(client redis.UniversalClient) *Writer {
@@ -257,9 +275,10 @@ func (w *Writer) xadd(ctx context.Context, pipe redis.Pipeliner, shard int, payl
 
 // takeGroups returns the groups to send now. The caller holds mu.
 func (w *Writer) takeGroups() []*Group {
-	taken, events := 0, 0
-	for taken < len(w.pending) && events < maxEvents {
+	taken, events, bytes := 0, 0, 0
+	for taken < len(w.pending) && events < maxEvents && bytes < maxBytes {
 		events += w.pending[taken].Len()
+		bytes += w.pending[taken].Size()
 		taken++
 	}
 	groups := w.pending[:taken:taken]

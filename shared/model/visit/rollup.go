@@ -113,6 +113,17 @@ func NewRollups() *Rollups {
 	return &Rollups{definitions: definitions(), days: map[siteDay]*sums{}}
 }
 
+// Len returns the number of rows, with those that are zero and without those of months.
+func (r *Rollups) Len() (n int) {
+	for _, s := range r.days {
+		n += 1 + len(s.hours)
+		for i := range s.values {
+			n += len(s.values[i].rows)
+		}
+	}
+	return n
+}
+
 // Add adds the contribution of one visitor-day, given as the visits that Fold returned.
 func (r *Rollups) Add(visits []Visit) { r.apply(visits, 1) }
 
@@ -243,7 +254,7 @@ func (r *Rollups) Days() []DayRow {
 	days := slices.SortedFunc(maps.Keys(r.days), func(a, b siteDay) int {
 		return cmp.Or(cmp.Compare(a.site, b.site), cmp.Compare(a.day, b.day))
 	})
-	var rows []DayRow
+	rows := make([]DayRow, 0, r.Len())
 	add := func(of siteDay, d Dimension, value string, c Counts) {
 		if c != (Counts{}) {
 			rows = append(rows, DayRow{DayKey{of.site, d, of.day, value}, c})

@@ -123,24 +123,43 @@ func appendValue(buf []byte, types *pgtype.Map, value any) ([]byte, error) {
 // epoch is the epoch of PostgreSQL's timestamps, 2000-01-01, in Unix seconds.
 const epoch = 946_684_800
 
-// byColumn returns one slice for each column of the rows, as parameters of unnest.
-func byColumn(rows rowSource) ([]any, error) {
+// maxParameters is how many bytes of texts the parameters of a statement may have. The client
+// and the server hold them several times.
+const maxParameters = 4 << 20
+
+// byColumn calls fn with the rows as parameters of unnest, one slice for each column: with so
+// many rows at a time that their texts have about maxParameters bytes.
+func byColumn(rows rowSource, fn func(columns []any) error) error {
 	var columns [][]any
+	size := 0
 	for i := range rows.len() {
 		row, err := rows.row(i)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if columns == nil {
 			columns = make([][]any, len(row))
 		}
-		for i, value := range row {
-			columns[i] = append(columns[i], value)
+		for c, value := range row {
+			columns[c] = append(columns[c], value)
+			switch v := value.(type) {
+			case *string:
+				size += len(*v)
+			case json.RawMessage:
+				size += len(v)
+			}
 		}
+		if size < maxParameters && i < rows.len()-1 {
+			continue
+		}
+		args := make([]any, len(columns))
+		for c, column := range columns {
+			args[c] = column
+		}
+		if err := fn(args); err != nil {
+			return err
+		}
+		columns, size = nil, 0
 	}
-	args := make([]any, len(columns))
-	for i, column := range columns {
-		args[i] = column
-	}
-	return args, nil
+	return nil
 }

@@ -93,24 +93,23 @@ func AddEvents(ctx context.Context, tx database.DB, events []*event.Event) (know
 }
 
 func addUnknown(ctx context.Context, tx database.DB, events []*event.Event) (known map[EventKey]struct{}, err error) {
-	columns, err := byColumn(&eventRows{events: events})
-	if err != nil {
-		return nil, err
-	}
-	rows, err := tx.Query(ctx, addUnknownEvents, columns...)
-	if err != nil {
-		return nil, err
-	}
 	known = make(map[EventKey]struct{}, len(events))
 	for _, e := range events {
 		known[KeyOf(e)] = struct{}{}
 	}
-	var key EventKey
-	var t time.Time
-	_, err = pgx.ForEachRow(rows, []any{&key.Site, &t, &key.ID}, func() error {
-		key.Time = t.UnixMilli()
-		delete(known, key)
-		return nil
+	err = byColumn(&eventRows{events: events}, func(columns []any) error {
+		rows, err := tx.Query(ctx, addUnknownEvents, columns...)
+		if err != nil {
+			return err
+		}
+		var key EventKey
+		var t time.Time
+		_, err = pgx.ForEachRow(rows, []any{&key.Site, &t, &key.ID}, func() error {
+			key.Time = t.UnixMilli()
+			delete(known, key)
+			return nil
+		})
+		return err
 	})
 	return known, err
 }
@@ -178,10 +177,17 @@ LIMIT $5`
 // ErrTooMany is returned if a query finds more events than may be loaded at once.
 var ErrTooMany = errors.New("too many events to load at once")
 
+// Limit bounds the events that are in memory at once.
+type Limit struct {
+	Events int
+	Bytes  int // of their values, as the database sends them
+}
+
 // VisitorDays returns the stored events of the given visitor-days, with the fields that
-// package visit needs. It returns ErrTooMany if there are more than limit events. It sorts
-// the given slice. The result may contain other visitor-days as well.
-func VisitorDays(ctx context.Context, tx database.DB, keys []VisitorDay, limit int) (map[VisitorDay][]*event.Event, error) {
+// package visit needs. It returns ErrTooMany if there are more than the limit allows; the
+// bytes of a single visitor-day, which are bounded by visit.MaxEvents, are not limited. It
+// sorts the given slice. The result may contain other visitor-days as well.
+func VisitorDays(ctx context.Context, tx database.DB, keys []VisitorDay, limit Limit) (map[VisitorDay][]*event.Event, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -197,22 +203,28 @@ func VisitorDays(ctx context.Context, tx database.DB, keys []VisitorDay, limit i
 		}
 	}
 	from, to := span(keys[0].Day, keys[len(keys)-1].Day)
-	rows, err := tx.Query(ctx, selectVisitorDays, days, visitors, from, to, limit+1)
+	rows, err := tx.Query(ctx, selectVisitorDays, days, visitors, from, to, limit.Events+1)
 	if err != nil {
 		return nil, fmt.Errorf("load events of visitor-days: %w", err)
 	}
 	out := make(map[VisitorDay][]*event.Event)
-	loaded := 0
-	err = eachFolded(rows, func(e *event.Event) {
-		key := VisitorDayOf(e)
-		out[key] = append(out[key], e)
-		loaded++
+	var e scannedEvent
+	events, bytes := 0, 0
+	_, err = pgx.ForEachRow(rows, e.folded(), func() error {
+		events++
+		for _, value := range rows.RawValues() {
+			bytes += len(value)
+		}
+		if events > limit.Events || bytes > limit.Bytes && len(keys) > 1 {
+			return ErrTooMany
+		}
+		err := e.finish()
+		key := VisitorDayOf(&e.Event)
+		out[key] = append(out[key], new(e.Event))
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load events of visitor-days: %w", err)
-	}
-	if loaded > limit {
-		return nil, ErrTooMany
 	}
 	return out, nil
 }

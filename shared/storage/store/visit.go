@@ -68,15 +68,10 @@ func addVisits(ctx context.Context, tx pgx.Tx, visits []*visit.Visit) error {
 }
 
 func changeVisits(ctx context.Context, tx database.DB, visits []*visit.Visit) error {
-	if len(visits) == 0 {
-		return nil
-	}
-	columns, err := byColumn(&visitRows{visits: visits})
-	if err != nil {
+	return byColumn(&visitRows{visits: visits}, func(columns []any) error {
+		_, err := tx.Exec(ctx, upsertVisits, columns...)
 		return err
-	}
-	_, err = tx.Exec(ctx, upsertVisits, columns...)
-	return err
+	})
 }
 
 // visitRows provides visits as rows of the table visits.
