@@ -39,7 +39,7 @@ type Config struct {
 	SaltKeys    privacy.SaltKeys `env:"SALT_KEY,secret,required" envDoc:"key that encrypts the salts of visitors, at least 32 characters; to rotate it, set the new key, a comma and the old key"`
 	TrustedHops int              `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"number of trusted reverse proxies in front of the function; 1 behind an OpenFaaS gateway, 2 on Knative"`
 	TrustedName string           `env:"TRUSTED_PROXY_HEADER" envDefault:"X-Forwarded-For" envDoc:"header in which the trusted proxies send the client's address: X-Forwarded-For, Forwarded, or one with a single address such as CF-Connecting-IP"`
-	RateLimit   int              `env:"RATE_LIMIT" envDefault:"6000" envDoc:"maximum number of events per minute from one address (for IPv6, one /64); 0 means no limit"`
+	RateLimit   int              `env:"RATE_LIMIT" envDefault:"6000" envDoc:"maximum number of events per minute from one address (for IPv6, one /64), where an event counts once for each 2 KiB; 0 means no limit"`
 	GeoDatabase string           `env:"GEO_DATABASE" envDoc:"path of a city database in MaxMind's format (.mmdb), for regions and cities; reloaded when the file changes"`
 	Datacenters string           `env:"DATACENTER_NETWORKS" envDoc:"path of a list of networks, one per line, whose events are dropped as a program's"`
 	MemoryLimit int64            `env:"QUEUE_MEMORY_LIMIT" envDefault:"0" envDoc:"memory limit of Redis in bytes, if it has no maxmemory; 0 means 80 % of its machine's memory"`
@@ -251,8 +251,8 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 	for i := range batch.Events {
 		sent := &batch.Events[i]
 		result, err := f.process(r.Context(), sender, sent)
-		if err == nil && result.Dropped == "" && !f.allow(limitKey, &result) {
-			result.Dropped = overRate
+		if err == nil && result.Dropped == "" {
+			err = f.add(accepted, limitKey, &result)
 		}
 		switch {
 		case errors.Is(err, pipeline.ErrNoSalt):
@@ -283,7 +283,6 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 			for _, path := range sent.Omitted {
 				out.Warnings = append(out.Warnings, warning{i, path, "omitted: a property must be a string, a number or a boolean"})
 			}
-			accepted.Add(&result.Event)
 		}
 	}
 	out.Accepted = accepted.Len()
@@ -338,14 +337,39 @@ func (f *function) senderKey(r pipeline.Request) limit.Key {
 	return limit.Key(privacy.Sender(salt, r.Address))
 }
 
-// allow counts an event against the limits of its sender and its site, and reports whether
-// it is within both.
-func (f *function) allow(sender limit.Key, c *pipeline.Result) bool {
-	if sender != 0 && !f.limiter.Allow(sender, f.rate) {
+// maxQueued is how many bytes the events of a request may have in the queue. A body has at most
+// half of it, but its events may share what stands there once.
+const maxQueued = 2 * event.MaxBody
+
+// add adds an event to those that are to be queued, unless its sender or its site has sent too
+// much in this minute; then it sets the reason. It returns an error if the request is too large.
+func (f *function) add(accepted *queue.Group, sender limit.Key, c *pipeline.Result) error {
+	before := accepted.Size()
+	accepted.Add(&c.Event)
+	if accepted.Size() > maxQueued {
+		accepted.RemoveLast()
+		return errTooMuch
+	}
+	if !f.allow(sender, c, accepted.Size()-before) {
+		accepted.RemoveLast()
+		c.Dropped = overRate
+	}
+	return nil
+}
+
+// errTooMuch is the error for an event that is too much for its request.
+var errTooMuch = &validation.Error{
+	Code: validation.CodeTooMany, Detail: fmt.Sprintf("the events of a request may take at most %d bytes in the queue, with what they share: send fewer at a time", maxQueued),
+}
+
+// allow counts an event of a size against the limits of its sender and its site, and reports
+// whether it is within both.
+func (f *function) allow(sender limit.Key, c *pipeline.Result, size int) bool {
+	if sender != 0 && !f.limiter.Allow(sender, size, f.rate) {
 		f.logLimited()
 		return false
 	}
-	return f.limiter.Allow(limit.Key(c.Event.Site), c.Rate)
+	return f.limiter.Allow(limit.Key(c.Event.Site), size, c.Rate)
 }
 
 // logLimited warns the operator, at most once a minute: the address may be a proxy's, with

@@ -1,5 +1,5 @@
 // Package limit limits the number of events per minute, of a site or from an address,
-// across all replicas.
+// across all replicas. A large event counts as several, so the limit bounds bytes as well.
 //
 // Each replica counts locally and decides immediately. Several times a second it adds its
 // counts to sums in Redis and reads those of the other replicas. So a request never waits
@@ -28,6 +28,8 @@ const (
 	// syncThreshold is the share of a limit from which a count is synced. With it, a
 	// client whose requests are spread over 16 replicas can send at most twice its limit.
 	syncThreshold = 1.0 / 16
+	// unit is how many bytes an event may have to count as one.
+	unit = 2 << 10
 	// maxCounts is the maximum number of counts of a replica. During an attack from more
 	// sources the others are not limited.
 	maxCounts = 1_000_000
@@ -58,9 +60,10 @@ func New(client redis.UniversalClient, now func() time.Time) *Limiter {
 	return &Limiter{client: client, now: now, counts: map[Key]*count{}}
 }
 
-// Allow reports whether an event is within the limit, in events per minute, and counts it
-// if so. A limit of 0 allows everything.
-func (l *Limiter) Allow(key Key, limit int) bool {
+// Allow reports whether an event of a size in bytes is within the limit, in events per minute,
+// and counts it if so: once for each 2,048 bytes, begun ones included. A limit of 0 allows
+// everything.
+func (l *Limiter) Allow(key Key, size, limit int) bool {
 	if limit <= 0 {
 		return true
 	}
@@ -78,7 +81,7 @@ func (l *Limiter) Allow(key Key, limit int) bool {
 	if c.own+c.others >= int64(limit) {
 		return false
 	}
-	c.own++
+	c.own += int64(max(1, (size+unit-1)/unit))
 	c.due = c.due || float64(c.own) >= syncThreshold*float64(limit)
 	return true
 }

@@ -17,9 +17,9 @@ func TestAllow(t *testing.T) {
 	t.Parallel()
 	c := &clock{time.Date(2026, 3, 1, 12, 0, 15, 0, time.UTC)}
 	l := limit.New(nil, c.time)
-	allowed := func(key limit.Key, most, tries int) (n int) {
+	allowed := func(key limit.Key, size, most, tries int) (n int) {
 		for range tries {
-			if l.Allow(key, most) {
+			if l.Allow(key, size, most) {
 				n++
 			}
 		}
@@ -28,18 +28,21 @@ func TestAllow(t *testing.T) {
 	for _, test := range []struct {
 		name              string
 		key               limit.Key
+		size              int
 		most, tries, want int
 		later             time.Duration
 	}{
-		{"within the limit", 1, 10, 7, 7, 0},
-		{"beyond the limit", 1, 10, 7, 3, 0},
-		{"another key", 2, 10, 7, 7, 0},
-		{"without a limit", 1, 0, 50, 50, 0},
-		{"until the minute ends", 1, 10, 7, 0, 44 * time.Second},
-		{"in the next minute", 1, 10, 17, 10, time.Second},
+		{"within the limit", 1, 2048, 10, 7, 7, 0},
+		{"beyond the limit", 1, 400, 10, 7, 3, 0},
+		{"another key", 2, 0, 10, 7, 7, 0},
+		{"without a limit", 1, 5000, 0, 50, 50, 0},
+		{"until the minute ends", 1, 400, 10, 7, 0, 44 * time.Second},
+		{"in the next minute", 1, 400, 10, 17, 10, time.Second},
+		{"large events, each as three", 3, 2*2048 + 1, 9, 5, 3, 0},
+		{"one larger than the limit", 4, 50_000, 9, 5, 1, 0},
 	} {
 		c.now = c.now.Add(test.later)
-		if got := allowed(test.key, test.most, test.tries); got != test.want {
+		if got := allowed(test.key, test.size, test.most, test.tries); got != test.want {
 			t.Errorf("%s: %d of %d are allowed, want %d", test.name, got, test.tries, test.want)
 		}
 	}
@@ -60,7 +63,7 @@ func TestReplicas(t *testing.T) {
 	for range most { // rounds
 		for _, l := range replicas {
 			for range step {
-				if l.Allow(7, most) {
+				if l.Allow(7, 100, most) {
 					total++
 				}
 			}
@@ -73,7 +76,7 @@ func TestReplicas(t *testing.T) {
 		t.Errorf("%d events are allowed, the limit is %d", total, most)
 	}
 	c.now = c.now.Add(time.Minute)
-	if !replicas[0].Allow(7, most) {
+	if !replicas[0].Allow(7, 100, most) {
 		t.Error("the next minute does not start at zero")
 	}
 }
@@ -85,7 +88,7 @@ func TestWithoutRedis(t *testing.T) {
 	l := limit.New(localtest.Client(t, "redis://127.0.0.1:1/0"), c.time)
 	total := 0
 	for range 30 {
-		if l.Allow(7, 20) {
+		if l.Allow(7, 100, 20) {
 			total++
 		}
 	}

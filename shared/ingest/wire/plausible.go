@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -62,17 +64,21 @@ func Plausible(r Request) (Batch, error) {
 	}
 	b.Array = len(domains) > 1
 	for _, domain := range domains {
-		e.Input.Site = strings.TrimPrefix(strings.TrimSpace(domain), "www.")
+		e.Input.Site = domain
 		b.Events = append(b.Events, e)
 	}
 	return b, nil
 }
 
-func (p *plausible) domains(page string) ([]string, error) {
+// maxDomains is how many sites one event of Plausible's form may have.
+const maxDomains = 20
+
+// domains returns the sites of the event, each once.
+func (p *plausible) domains(page string) (domains []string, err error) {
 	value := first(p.D, p.Domain)
 	if value == nil {
 		if u, err := url.Parse(page); err == nil && u.Hostname() != "" {
-			return []string{u.Hostname()}, nil
+			return []string{strings.TrimPrefix(u.Hostname(), "www.")}, nil
 		}
 	}
 	list, err := text("domain", value)
@@ -82,8 +88,17 @@ func (p *plausible) domains(page string) ([]string, error) {
 	if strings.TrimSpace(list) == "" {
 		return nil, &validation.Error{Field: "domain", Code: validation.CodeRequired, Detail: "can't be blank: name one site, or several separated by commas"}
 	}
-	domains := strings.Split(list, ",")
-	return domains, checkCount("domain", len(domains))
+	for domain := range strings.SplitSeq(list, ",") {
+		domain = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(domain)), "www.")
+		if slices.Contains(domains, domain) {
+			continue
+		}
+		if len(domains) == maxDomains {
+			return nil, &validation.Error{Field: "domain", Code: validation.CodeTooMany, Detail: fmt.Sprintf("at most %d sites", maxDomains)}
+		}
+		domains = append(domains, domain)
+	}
+	return domains, nil
 }
 
 // event decodes everything but the site.

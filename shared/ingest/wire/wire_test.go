@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -136,7 +137,7 @@ func TestErrorField(t *testing.T) {
 		"Plausible, numeric address":  {wire.Plausible, `{"n":"pageview","u":1}`, "url", validation.CodeWrongType},
 		"Plausible, empty engagement": {wire.Plausible, `{"n":"engagement","d":"x","sd":null,"e":0}`, "name", validation.CodeRequired},
 		"Plausible, too long":         {wire.Plausible, `{"n":"` + strings.Repeat("x", event.MaxEvent) + `"}`, "", validation.CodeTooLong},
-		"Plausible, too many sites":   {wire.Plausible, `{"n":"a","d":"` + strings.Repeat(",", event.MaxBatch) + `"}`, "domain", validation.CodeTooMany},
+		"Plausible, too many sites":   {wire.Plausible, `{"n":"a","d":"` + manySites(21) + `"}`, "domain", validation.CodeTooMany},
 		"Umami, no type":              {wire.Umami, `{"payload":{` + basic + `}}`, "type", validation.CodeWrongValue},
 		"Umami, list":                 {wire.Umami, `[]`, "", validation.CodeRequired},
 		"Umami, object for a batch":   {wire.UmamiBatch, `{}`, "", validation.CodeWrongType},
@@ -192,6 +193,31 @@ func TestSegmentClient(t *testing.T) {
 	}
 	if b.Events[1].Ignored != wire.Unsupported {
 		t.Errorf("identify: got %+v, want it ignored", b.Events[1])
+	}
+}
+
+// manySites returns the names of n sites, separated by commas.
+func manySites(n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("site%d.example", i)
+	}
+	return strings.Join(names, ",")
+}
+
+// TestRepeatedSites checks that each site that an event of Plausible's form names has one event.
+func TestRepeatedSites(t *testing.T) {
+	t.Parallel()
+	b, err := wire.Plausible(wire.Request{Body: []byte(`{"n":"a","d":"one.example,www.one.example, ONE.example ,two.example,` + strings.Repeat("one.example,", 1000) + `one.example"}`)})
+	var got []string
+	for _, e := range b.Events {
+		got = append(got, e.Input.Site)
+	}
+	if diff := cmp.Diff([]string{"one.example", "two.example"}, got); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	if b, err := wire.Plausible(wire.Request{Body: []byte(`{"n":"a","d":"` + manySites(20) + `"}`)}); err != nil || len(b.Events) != 20 {
+		t.Errorf("20 sites: %d events, %v", len(b.Events), err)
 	}
 }
 
