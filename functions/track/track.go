@@ -212,13 +212,13 @@ func preflight(w http.ResponseWriter) {
 // read decodes the events of a request. ok is false if it has written a response instead.
 func (f *function) read(w http.ResponseWriter, r *http.Request, c codec) (batch wire.Batch, ok bool) {
 	if f.memory.Full() {
-		f.shed(w, c)
+		f.shed(w, c, "too many events are queued: retry later with the same ids")
 		return batch, false
 	}
 	request := wire.Request{Header: r.Header, Arrived: f.now(), Subjects: len(f.pipeline.SubjectKey) > 0}
 	var err error
 	if r.Method == http.MethodPost {
-		request.Body, err = httpbody.Read(r.Header, r.Body, event.MaxBody)
+		request.Body, err = httpbody.Read(r, event.MaxBody)
 	} else {
 		request.Query = r.URL.Query()
 	}
@@ -227,6 +227,10 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, c codec) (batch 
 	}
 	if err != nil {
 		p := toProblem(err)
+		if p.Code == problem.CodeOverloaded {
+			f.shed(w, c, p.Detail)
+			return batch, false
+		}
 		f.drop(pipeline.Result{}, f.now(), reasonOf(p))
 		c.reject(w, p)
 		return batch, false
@@ -248,11 +252,19 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 	var rejected []rejection
 	over := 0 // number of events over the rate limit
 	accepted := f.writer.Group()
+	reserved := groupFree // bytes of accepted for which there is memory
 	for i := range batch.Events {
 		sent := &batch.Events[i]
 		result, err := f.process(r.Context(), sender, sent)
 		if err == nil && result.Dropped == "" {
 			err = f.add(accepted, limitKey, &result)
+		}
+		if accepted.Size() > reserved {
+			if short := httpbody.Reserve(r, 2*groupStep); short != nil { // the group grows by copying
+				f.shed(w, c, toProblem(short).Detail)
+				return
+			}
+			reserved += groupStep
 		}
 		switch {
 		case errors.Is(err, pipeline.ErrNoSalt):
@@ -336,6 +348,13 @@ func (f *function) senderKey(r pipeline.Request) limit.Key {
 	}
 	return limit.Key(privacy.Sender(salt, r.Address))
 }
+
+// groupStep is for how many bytes of encoded events memory is reserved at a time. The first
+// groupFree bytes need none, so that most requests don't wait for others.
+const (
+	groupStep = 64 << 10
+	groupFree = 8 << 10
+)
 
 // maxQueued is how many bytes the events of a request may have in the queue. A body has at most
 // half of it, but its events may share what stands there once.
@@ -432,13 +451,12 @@ func (f *function) unavailable(w http.ResponseWriter, c codec, err error) {
 		"the events could not be queued: retry with the same ids"))
 }
 
-// shed rejects a request before it is read, because Redis is short of memory. The
-// MemoryGuard logs it once.
-func (f *function) shed(w http.ResponseWriter, c codec) {
+// shed rejects a request because Redis or the function is short of memory. The MemoryGuard
+// logs the former once.
+func (f *function) shed(w http.ResponseWriter, c codec, detail string) {
 	f.metrics.shed.Inc()
 	setExposed(w, "Retry-After", strconv.Itoa(retryAfter))
-	c.reject(w, problem.New(http.StatusServiceUnavailable, problem.CodeOverloaded,
-		"too many events are queued: retry later with the same ids"))
+	c.reject(w, problem.New(http.StatusServiceUnavailable, problem.CodeOverloaded, detail))
 }
 
 // retryAfter is the value of the Retry-After header, in seconds.

@@ -949,6 +949,20 @@ export interface components {
                 };
             };
         };
+        /** @description `body_timeout`: the body did not arrive within ten seconds */
+        readonly TooLate: {
+            headers: {
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    readonly status?: 408;
+                    /** @constant */
+                    readonly code?: "body_timeout";
+                };
+            };
+        };
         /** @description `body_too_large`: the body has more than 64 KiB */
         readonly TooLarge: {
             headers: {
@@ -1157,6 +1171,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooLate"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlowOrLarge"];
@@ -1217,6 +1232,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooLate"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlowOrLarge"];
@@ -1277,6 +1293,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooLate"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlowOrLarge"];
@@ -1337,6 +1354,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooLate"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlowOrLarge"];
@@ -1397,6 +1415,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooLate"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlow"];
@@ -1507,6 +1526,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooLate"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
             readonly 422: components["responses"]["TooSlow"];

@@ -17,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/shared/edge/httpbody"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
@@ -29,6 +31,7 @@ type Process struct {
 	arns          func() (map[string]string, error) // secrets from AWS, fetched on first use
 	limit         func() (memoryLimit, error)       // read on first use
 	shedder       *shedder                          // nil until LimitMemory
+	bodies        func() *httpbody.Memory           // made on first use
 	log           *slog.Logger
 
 	mu    sync.Mutex
@@ -40,7 +43,9 @@ type Process struct {
 func NewProcess(variables map[string]string, log *slog.Logger) *Process {
 	arns := sync.OnceValues(func() (map[string]string, error) { return fetchSecrets(variables) })
 	limit := sync.OnceValues(func() (memoryLimit, error) { return findLimit(variables, memlimit.FromCgroup) })
-	return &Process{variables: variables, secretFolders: secretFolders(), arns: arns, limit: limit, log: log}
+	p := &Process{variables: variables, secretFolders: secretFolders(), arns: arns, limit: limit, log: log}
+	p.bodies = sync.OnceValue(func() *httpbody.Memory { return httpbody.NewMemory(p.Memory(), RequestTimeout) })
+	return p
 }
 
 // Close closes the connections. The functions must have been closed before.

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/analytics-platform/analytics/shared/edge/bearer"
+	"github.com/analytics-platform/analytics/shared/edge/httpbody"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
@@ -28,6 +29,7 @@ type Instance struct {
 	scraper  bearer.Token // what GET /metrics needs; if zero, nobody gets the metrics
 	process  *Process
 	draining atomic.Bool
+	bodies   *httpbody.Memory
 
 	inFlight prometheus.Gauge
 	duration [6]prometheus.Observer // by first digit of the status
@@ -54,7 +56,10 @@ func Build(ctx context.Context, env *Env, build New) (*Instance, error) {
 	if function.BodyLimit == 0 {
 		function.BodyLimit = DefaultBodyLimit
 	}
-	i := &Instance{function: function, scraper: scraper, log: env.Logger(), process: env.Process, failures: failureLog{log: env.Logger()}}
+	i := &Instance{
+		function: function, scraper: scraper, log: env.Logger(), process: env.Process, failures: failureLog{log: env.Logger()},
+		bodies: env.bodies(),
+	}
 	labels := prometheus.Labels{"function": env.Name()}
 	i.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "analytics_requests_in_flight", Help: "Requests in progress.", ConstLabels: labels,
@@ -110,7 +115,7 @@ func (i *Instance) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		// Pass the server's writer, so that the connection is closed if the body is too large.
-		r.Body = http.MaxBytesReader(w, r.Body, i.function.BodyLimit)
+		rec.body.Begin(i.bodies, w, r, i.function.BodyLimit)
 	}
 	i.function.Handler.ServeHTTP(rec, r)
 }
@@ -118,6 +123,7 @@ func (i *Instance) serve(w http.ResponseWriter, r *http.Request) {
 // finish measures a request and responds with a problem after a panic.
 func (i *Instance) finish(rec *recorder, r *http.Request, start time.Time) {
 	panicked := recover()
+	rec.body.End()
 	abort := panicked == http.ErrAbortHandler //nolint:errorlint // net/http compares it too
 	if panicked != nil && !abort {
 		i.log.Error("panic", "method", r.Method, "route", r.Pattern,

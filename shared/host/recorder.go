@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/analytics-platform/analytics/shared/edge/httpbody"
 )
 
 // recorder is a ResponseWriter that records the status. It supports what the server's
@@ -15,6 +17,7 @@ type recorder struct {
 	http.ResponseWriter
 	status int   // 0 until the header is sent
 	err    error // cause of a failure, for the log
+	body   httpbody.Body
 }
 
 func (r *recorder) WriteHeader(status int) {
