@@ -60,7 +60,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		return nil, err
 	}
 	f := &function{
-		db: db, log: env.Logger(), now: time.Now, gate: gate, feed: live.NewFeed(),
+		db: db, log: env.Logger(), now: time.Now, gate: gate, feed: live.NewFeed(env.Memory() / 4),
 		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "analytics_live_streams", Help: "Clients that follow a site, by kind of stream.",
 		}, []string{"kind"}),

@@ -50,14 +50,17 @@ func (f *function) webSocket(w http.ResponseWriter, r *http.Request, site int32)
 			if !within(ctx, conn.Ping) {
 				return
 			}
-		case message, ok := <-subscription.Messages():
-			if !ok {
-				closeFor(conn, subscription.Err())
+		case <-subscription.Ready():
+			messages, err := subscription.Next()
+			if err != nil {
+				closeFor(conn, err)
 				return
 			}
-			send := func(ctx context.Context) error { return conn.Write(ctx, websocket.MessageText, message.Data) }
-			if !within(ctx, send) {
-				return
+			for _, message := range messages {
+				send := func(ctx context.Context) error { return conn.Write(ctx, websocket.MessageText, message.Data) }
+				if !within(ctx, send) {
+					return
+				}
 			}
 		}
 	}
@@ -106,11 +109,12 @@ func (f *function) serverSent(w http.ResponseWriter, r *http.Request, site int32
 			return
 		case <-beats.C:
 			err = out.write(":\n\n")
-		case message, ok := <-subscription.Messages():
-			if !ok {
+		case <-subscription.Ready():
+			var messages []live.Message
+			if messages, err = subscription.Next(); err != nil {
 				return // the browser reconnects
 			}
-			err = out.write("id: %s\nevent: %s\ndata: %s\n\n", message.ID, message.Type, message.Data)
+			err = out.writeMessages(messages)
 		}
 	}
 }
@@ -131,6 +135,16 @@ func (s *eventStream) write(format string, args ...any) error {
 	}
 	if err := s.controller.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
+	}
+	return nil
+}
+
+// writeMessages writes messages as events.
+func (s *eventStream) writeMessages(messages []live.Message) error {
+	for _, m := range messages {
+		if err := s.write("id: %s\nevent: %s\ndata: %s\n\n", m.ID, m.Type, m.Data); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package live
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,13 +25,16 @@ const (
 	// need a new visitor count. A check of many subscribers is slow.
 	checkEvery = 100 * time.Millisecond
 
-	// bufferSize is how many messages may wait for a subscriber: with visitor counts, more
-	// than two seconds of the maximum that a site can send.
-	bufferSize = 256
-	// historySize is how many events of all sites are kept for subscribers who reconnect.
-	// replaySize is the maximum number sent to one of them.
-	historySize = 1000
-	replaySize  = 100
+	// historySize is how many events of a site are kept, for its subscribers and for those who
+	// reconnect: more than two seconds of the maximum that a site can send.
+	historySize = 256
+	// replaySize is the maximum number of earlier events sent to one who reconnects.
+	replaySize = 100
+	// historyShare is the share of a feed's memory that the events of all sites may take. The
+	// rest is for the visitors.
+	historyShare = 8
+	// eventOverhead is about how much memory an event in the history takes besides its texts.
+	eventOverhead = 400
 )
 
 // Reasons for the end of a subscription.
@@ -53,7 +55,7 @@ const (
 type Message struct {
 	Type string
 	ID   string // passed to Subscribe, resumes after this message
-	Data []byte // a JSON document
+	Data []byte // a JSON document; all subscribers share it
 }
 
 // Event has the fields of an event that subscribers receive.
@@ -69,92 +71,129 @@ type Event struct {
 	Device  string    `json:"device"`
 }
 
-func newEvent(e *event.Event) Event {
-	return Event{
+// newEvent returns the fields of e and the size of their texts. They share no memory with e,
+// which would keep all of e's queue entry in memory.
+func newEvent(e *event.Event) (out Event, size int64) {
+	out = Event{
 		Time: e.Time, Type: e.Type.String(), Name: e.Name, Page: e.Page, Source: e.Source,
 		Country: e.Country, Browser: e.Browser, OS: e.OS, Device: e.Device,
 	}
+	texts := []*string{&out.Name, &out.Page, &out.Source, &out.Country, &out.Browser, &out.OS, &out.Device}
+	var all strings.Builder
+	for _, text := range texts {
+		size += int64(len(*text))
+	}
+	all.Grow(int(size))
+	for _, text := range texts {
+		all.WriteString(*text)
+	}
+	rest := all.String()
+	for _, text := range texts {
+		*text, rest = rest[:len(*text)], rest[len(*text):]
+	}
+	return out, size
 }
 
 // Feed sends messages about sites to subscribers. It is safe for concurrent use.
+//
+// A subscriber has no queue of its own: it reads the history of its site, which all
+// subscribers share. One that has not read an event when the history forgets it is too slow.
 type Feed struct {
-	mu     sync.Mutex
+	epoch string // distinguishes the ids of this feed from those of others
+
+	mu     sync.RWMutex // held for reading by subscribers who read the history
 	window *Window
 	sites  map[int32]*feedSite
-	epoch  string // distinguishes the ids of this feed from those of others
-	number uint64 // of the last event
-	recent []numberedEvent
+	bytes  int64 // of the history of all sites
+	most   int64 // of bytes
 	closed bool
 }
 
-// feedSite is a site with subscribers or events.
+// feedSite is a site with subscribers or events. Its events are numbered from 1, so that ids
+// tell nothing about other sites.
 type feedSite struct {
 	subscriptions map[*Subscription]struct{}
-	second        int64     // current second
-	sent          int       // events sent in this second
-	checked       time.Time // last check for subscribers who need a visitor count
+	history       []*pastEvent // the last events
+	last          uint64       // number of the last event
+	second        int64        // current second
+	sent          int          // events sent in this second
+	checked       time.Time    // last check for subscribers who need a visitor count
 }
 
-// numberedEvent is an event in the history.
-type numberedEvent struct {
-	number uint64
-	site   int32
-	event  Event
+// pastEvent is an event in the history.
+type pastEvent struct {
+	event Event
+	bytes int64
+	data  []byte // its message; nil until there is a subscriber
 }
 
-// NewFeed returns an empty feed.
-func NewFeed() *Feed {
-	return &Feed{window: NewWindow(), sites: map[int32]*feedSite{}, epoch: rand.Text()}
+// NewFeed returns an empty feed that may take about memory bytes, besides what subscribers take.
+func NewFeed(memory int64) *Feed {
+	history := memory / historyShare
+	return &Feed{window: NewWindow(memory - history), most: history, sites: map[int32]*feedSite{}, epoch: rand.Text()}
 }
 
 // Subscription receives the messages of a site.
 type Subscription struct {
 	feed     *Feed
-	site     int32
-	messages chan Message
-	visitors int       // last count sent
+	site     *feedSite
+	ready    chan struct{}
+	next     uint64    // number of the next event to receive
+	count    []byte    // message with a visitor count to receive; nil if there is none
+	visitors int       // in the last count
 	sentAt   time.Time // time of the last count
-	err      error
+	ended    error
 }
 
-// Messages returns the channel of messages. It is closed when the subscription ends; Err then
-// returns the reason.
-func (s *Subscription) Messages() <-chan Message { return s.messages }
+// Ready returns a channel that receives a value when there may be messages, or the
+// subscription has ended.
+func (s *Subscription) Ready() <-chan struct{} { return s.ready }
 
-// Err returns the reason for the end of the subscription, or nil after Cancel. It must be
-// called only after Messages was closed.
-func (s *Subscription) Err() error {
-	s.feed.mu.Lock()
-	defer s.feed.mu.Unlock()
-	return s.err
+// Next returns the messages that the subscriber has not received yet, or the reason for the end
+// of the subscription. It never waits. It must not be called concurrently.
+func (s *Subscription) Next() ([]Message, error) {
+	s.feed.mu.RLock()
+	defer s.feed.mu.RUnlock()
+	if s.ended != nil {
+		return nil, s.ended
+	}
+	history := s.site.history
+	missing := s.site.last + 1 - s.next
+	if missing > uint64(len(history)) {
+		return nil, ErrSlow
+	}
+	messages := make([]Message, 0, missing+1)
+	for _, e := range history[uint64(len(history))-missing:] {
+		messages = append(messages, Message{TypeEvent, s.feed.id(s.next), e.data})
+		s.next++
+	}
+	if s.count != nil {
+		// The id is that of the last event, so that a subscriber who resumes misses none.
+		messages = append(messages, Message{TypeVisitors, s.feed.id(s.next - 1), s.count})
+		s.count = nil
+	}
+	return messages, nil
 }
 
 // Cancel ends the subscription.
 func (s *Subscription) Cancel() {
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
-	s.end(nil)
+	delete(s.site.subscriptions, s)
 }
 
-// end ends the subscription. The caller holds the feed's lock.
-func (s *Subscription) end(err error) {
-	site := s.feed.sites[s.site]
-	if _, ok := site.subscriptions[s]; !ok {
-		return
-	}
-	delete(site.subscriptions, s)
-	s.err = err
-	close(s.messages)
-}
-
-// send sends a message, or ends the subscription if its buffer is full. The caller holds the
-// feed's lock.
-func (s *Subscription) send(m Message) {
+// wake makes the subscriber call Next.
+func (s *Subscription) wake() {
 	select {
-	case s.messages <- m:
-	default:
-		s.end(ErrSlow)
+	case s.ready <- struct{}{}:
+	default: // it will do so anyway
 	}
+}
+
+// setVisitors sets the visitor count to receive next. The caller holds the feed's lock.
+func (s *Subscription) setVisitors(visitors int, message []byte, now time.Time) {
+	s.visitors, s.sentAt, s.count = visitors, now, message
+	s.wake()
 }
 
 // Subscribe starts a subscription. Its first messages are the events after the message with
@@ -163,34 +202,32 @@ func (s *Subscription) send(m Message) {
 func (f *Feed) Subscribe(site int32, after string, now time.Time) *Subscription {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := &Subscription{feed: f, site: site, messages: make(chan Message, bufferSize)}
-	f.site(site).subscriptions[s] = struct{}{}
+	s := &Subscription{feed: f, site: f.site(site), ready: make(chan struct{}, 1)}
 	if f.closed {
-		s.end(ErrClosed)
+		s.ended = ErrClosed
+		s.wake()
 		return s
 	}
-	for _, e := range f.missed(site, after) {
-		s.send(f.eventMessage(e))
+	s.site.subscriptions[s] = struct{}{}
+	missed := f.missed(s.site, after)
+	for _, e := range missed {
+		f.encode(e)
 	}
-	s.visitors, s.sentAt = f.window.Count(site, now), now
-	s.send(f.visitorsMessage(s.visitors))
+	s.next = s.site.last + 1 - uint64(len(missed))
+	visitors := f.window.Count(site, now)
+	s.setVisitors(visitors, visitorsMessage(visitors), now)
 	return s
 }
 
 // missed returns the events of a site after the message with an id.
-func (f *Feed) missed(site int32, after string) []numberedEvent {
+func (f *Feed) missed(site *feedSite, after string) []*pastEvent {
 	epoch, text, _ := strings.Cut(after, "-")
-	last, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || epoch != f.epoch {
+	number, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || epoch != f.epoch || number >= site.last {
 		return nil
 	}
-	var missed []numberedEvent
-	for _, e := range f.recent {
-		if e.number > last && e.site == site {
-			missed = append(missed, e)
-		}
-	}
-	return missed[max(0, len(missed)-replaySize):]
+	n := min(site.last-number, uint64(len(site.history)), replaySize)
+	return site.history[uint64(len(site.history))-n:]
 }
 
 // AddVisitor records that a visitor was seen, without sending an event.
@@ -215,14 +252,9 @@ func (f *Feed) AddEvent(e *event.Event, now time.Time) {
 	}
 	if e.Type.Counts() && site.sent < EventsPerSecond {
 		site.sent++
-		f.number++
-		numbered := numberedEvent{f.number, e.Site, newEvent(e)}
-		f.remember(numbered)
-		if len(site.subscriptions) > 0 {
-			message := f.eventMessage(numbered)
-			for s := range site.subscriptions {
-				s.send(message)
-			}
+		f.remember(site, e)
+		for s := range site.subscriptions {
+			s.wake()
 		}
 	}
 	if now.Sub(site.checked) >= checkEvery {
@@ -230,13 +262,47 @@ func (f *Feed) AddEvent(e *event.Event, now time.Time) {
 	}
 }
 
-// remember adds an event to the history. It removes the oldest half at once, so that most
-// calls move nothing.
-func (f *Feed) remember(e numberedEvent) {
-	if len(f.recent) == 2*historySize {
-		f.recent = append(f.recent[:0], f.recent[historySize:]...)
+// remember adds an event to the history of a site.
+func (f *Feed) remember(site *feedSite, e *event.Event) {
+	past := &pastEvent{}
+	past.event, past.bytes = newEvent(e)
+	past.bytes += eventOverhead
+	f.bytes += past.bytes
+	if len(site.subscriptions) > 0 {
+		f.encode(past)
 	}
-	f.recent = append(f.recent, e)
+	if len(site.history) >= historySize {
+		f.forget(site, 1)
+	}
+	site.history = append(site.history, past)
+	site.last++
+	if f.bytes > f.most { // rare, because it frees half of them
+		for _, site := range f.sites {
+			f.forget(site, (len(site.history)+1)/2)
+		}
+	}
+}
+
+// forget removes the n oldest events from the history of a site.
+func (f *Feed) forget(site *feedSite, n int) {
+	for i, e := range site.history[:n] {
+		f.bytes -= e.bytes
+		site.history[i] = nil
+	}
+	site.history = site.history[n:]
+}
+
+// encode makes the message of an event, if it has none.
+func (f *Feed) encode(e *pastEvent) {
+	if e.data != nil {
+		return
+	}
+	e.data = document(struct {
+		Type  string `json:"type"`
+		Event Event  `json:"event"`
+	}{TypeEvent, e.event})
+	e.bytes += int64(len(e.data))
+	f.bytes += int64(len(e.data))
 }
 
 // Tick sends the number of visitors to subscribers if it has changed. It must be called
@@ -256,16 +322,15 @@ func (f *Feed) sendVisitors(id int32, site *feedSite, now time.Time) {
 	}
 	site.checked = now
 	visitors := f.window.Count(id, now)
-	var message Message
+	var message []byte
 	for s := range site.subscriptions {
 		if s.visitors == visitors || now.Sub(s.sentAt) < VisitorsEvery {
 			continue
 		}
-		if message.Data == nil {
-			message = f.visitorsMessage(visitors)
+		if message == nil {
+			message = visitorsMessage(visitors)
 		}
-		s.visitors, s.sentAt = visitors, now
-		s.send(message)
+		s.setVisitors(visitors, message, now)
 	}
 }
 
@@ -276,7 +341,8 @@ func (f *Feed) Close() {
 	f.closed = true
 	for _, site := range f.sites {
 		for s := range site.subscriptions {
-			s.end(ErrClosed)
+			s.ended = ErrClosed
+			s.wake()
 		}
 	}
 }
@@ -290,26 +356,20 @@ func (f *Feed) site(id int32) *feedSite {
 	return site
 }
 
-func (f *Feed) eventMessage(e numberedEvent) Message {
-	return f.message(TypeEvent, e.number, struct {
-		Type  string `json:"type"`
-		Event Event  `json:"event"`
-	}{TypeEvent, e.event})
-}
+// id returns the id of the message with an event's number.
+func (f *Feed) id(number uint64) string { return f.epoch + "-" + strconv.FormatUint(number, 10) }
 
-// visitorsMessage has the id of the last event, so that a subscriber who resumes after it
-// misses no event.
-func (f *Feed) visitorsMessage(visitors int) Message {
-	return f.message(TypeVisitors, f.number, struct {
+func visitorsMessage(visitors int) []byte {
+	return document(struct {
 		Type     string `json:"type"`
 		Visitors int    `json:"visitors"`
 	}{TypeVisitors, visitors})
 }
 
-func (f *Feed) message(kind string, number uint64, document any) Message {
-	data, err := json.Marshal(document, jsontext.AllowInvalidUTF8(true))
+func document(value any) []byte {
+	data, err := json.Marshal(value, jsontext.AllowInvalidUTF8(true))
 	if err != nil { // can't happen: every type in a message can be encoded
 		panic(err)
 	}
-	return Message{kind, fmt.Sprintf("%s-%d", f.epoch, number), data}
+	return data
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,9 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 )
 
+// memory is enough for all tests that don't bound it.
+const memory = 128 << 20
+
 // TestWindow compares the window with a list of all sightings as time passes.
 func TestWindow(t *testing.T) {
 	t.Parallel()
@@ -25,7 +29,7 @@ func TestWindow(t *testing.T) {
 			second  int64
 		}
 		var all []sighting
-		window := live.NewWindow()
+		window := live.NewWindow(memory)
 		now := time.Unix(1_700_000_000, 0)
 		passed := rapid.OneOf(rapid.Int64Range(0, 3000), rapid.Int64Range(0, 900_000))
 		ago := rapid.Int64Range(-60_000, 400_000)
@@ -58,24 +62,42 @@ func view(site int32, visitor int64, at time.Time, page string) *event.Event {
 	}
 }
 
-// received returns the documents in a subscription's buffer.
-func received(t *testing.T, s *live.Subscription) []string {
+// next returns the messages that a subscriber has not received yet.
+func next(t *testing.T, s *live.Subscription) []live.Message {
 	t.Helper()
-	var out []string
-	for {
-		select {
-		case m, ok := <-s.Messages():
-			if !ok {
-				return append(out, "end")
-			}
-			if !json.Valid(m.Data) || !strings.HasPrefix(string(m.Data), `{"type":"`+m.Type+`"`) {
-				t.Fatalf("message of type %s: %s", m.Type, m.Data)
-			}
-			out = append(out, string(m.Data))
-		default:
-			return out
-		}
+	messages, err := s.Next()
+	if err != nil {
+		t.Fatal(err)
 	}
+	return messages
+}
+
+// received returns the documents that a subscriber has not received yet, and "end" if the
+// subscription has ended.
+func received(t *testing.T, s *live.Subscription) (out []string) {
+	t.Helper()
+	select {
+	case <-s.Ready():
+	default:
+		return nil
+	}
+	messages, err := s.Next()
+	if err != nil {
+		return []string{"end"}
+	}
+	for _, m := range messages {
+		if !json.Valid(m.Data) || !strings.HasPrefix(string(m.Data), `{"type":"`+m.Type+`"`) {
+			t.Fatalf("message of type %s: %s", m.Type, m.Data)
+		}
+		out = append(out, string(m.Data))
+	}
+	return out
+}
+
+// end returns the reason for the end of a subscription.
+func end(s *live.Subscription) error {
+	_, err := s.Next()
+	return err
 }
 
 func visitors(n int) string { return fmt.Sprintf(`{"type":"visitors","visitors":%d}`, n) }
@@ -94,7 +116,7 @@ func expect(t *testing.T, when string, s *live.Subscription, want ...string) {
 
 func TestFeed(t *testing.T) {
 	t.Parallel()
-	feed := live.NewFeed()
+	feed := live.NewFeed(memory)
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	feed.AddVisitor(1, 7, start.Add(-time.Minute), start)
 	s := feed.Subscribe(1, "", start)
@@ -123,22 +145,22 @@ func TestFeed(t *testing.T) {
 
 	feed.Close()
 	expect(t, "closed", s, "end")
-	if !errors.Is(s.Err(), live.ErrClosed) {
-		t.Errorf("Err = %v, want ErrClosed", s.Err())
+	if !errors.Is(end(s), live.ErrClosed) {
+		t.Errorf("the end is %v, want ErrClosed", end(s))
 	}
 	late := feed.Subscribe(1, "", start)
-	if expect(t, "after Close", late, "end"); !errors.Is(late.Err(), live.ErrClosed) {
-		t.Errorf("Err = %v, want ErrClosed", late.Err())
+	if expect(t, "after Close", late, "end"); !errors.Is(end(late), live.ErrClosed) {
+		t.Errorf("the end is %v, want ErrClosed", end(late))
 	}
 }
 
 // TestEngagement checks that engagements keep a visitor current, and are not sent.
 func TestEngagement(t *testing.T) {
 	t.Parallel()
-	feed := live.NewFeed()
+	feed := live.NewFeed(memory)
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := feed.Subscribe(1, "", start)
-	first := <-s.Messages()
+	first := next(t, s)[0]
 	for minute := range 10 {
 		at := start.Add(time.Duration(minute)*time.Minute + time.Second)
 		engagement := view(1, 7, at, "/a")
@@ -153,12 +175,11 @@ func TestEngagement(t *testing.T) {
 
 func TestReconnect(t *testing.T) {
 	t.Parallel()
-	feed := live.NewFeed()
+	feed := live.NewFeed(memory)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := feed.Subscribe(1, "", now)
 	feed.AddEvent(view(1, 1, now, "/1"), now)
-	<-s.Messages()
-	last := <-s.Messages() // the event
+	last := next(t, s)[0] // the event
 	s.Cancel()
 	feed.AddEvent(view(1, 1, now, "/2"), now)
 	feed.AddEvent(view(2, 1, now, "/elsewhere"), now)
@@ -168,14 +189,14 @@ func TestReconnect(t *testing.T) {
 	for _, id := range []string{"", "nonsense", "x-1", last.ID + "0", strings.Split(last.ID, "-")[0] + "--1"} {
 		expect(t, "after "+id, feed.Subscribe(1, id, now), visitors(1))
 	}
-	expect(t, "after a message of another feed", live.NewFeed().Subscribe(1, last.ID, now), visitors(0))
+	expect(t, "after a message of another feed", live.NewFeed(memory).Subscribe(1, last.ID, now), visitors(0))
 }
 
 func TestReconnectLate(t *testing.T) {
 	t.Parallel()
-	feed := live.NewFeed()
+	feed := live.NewFeed(memory)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	first := <-feed.Subscribe(1, "", now).Messages()
+	first := next(t, feed.Subscribe(1, "", now))[0]
 	for i := range 5000 {
 		now = now.Add(50 * time.Millisecond)
 		feed.AddEvent(view(1, 1, now, fmt.Sprint("/", i)), now)
@@ -188,7 +209,7 @@ func TestReconnectLate(t *testing.T) {
 
 func TestSlowSubscriber(t *testing.T) {
 	t.Parallel()
-	feed := live.NewFeed()
+	feed := live.NewFeed(memory)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	slow, fast := feed.Subscribe(1, "", now), feed.Subscribe(1, "", now)
 	count := 0
@@ -196,9 +217,8 @@ func TestSlowSubscriber(t *testing.T) {
 		feed.AddEvent(view(1, 1, now, "/"), now.Add(time.Duration(i)*10*time.Millisecond))
 		count += len(received(t, fast))
 	}
-	got := received(t, slow)
-	if got[len(got)-1] != "end" || !errors.Is(slow.Err(), live.ErrSlow) || len(got) > 300 {
-		t.Errorf("the slow subscriber received %d messages ending with %s, Err = %v", len(got), got[len(got)-1], slow.Err())
+	if !errors.Is(end(slow), live.ErrSlow) {
+		t.Errorf("the end of the slow subscriber is %v, want ErrSlow", end(slow))
 	}
 	if count < 1000 {
 		t.Errorf("the fast subscriber received %d messages, want all 1000 events", count)
@@ -207,7 +227,7 @@ func TestSlowSubscriber(t *testing.T) {
 
 func TestFlood(t *testing.T) {
 	t.Parallel()
-	feed := live.NewFeed()
+	feed := live.NewFeed(memory)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := feed.Subscribe(1, "", now)
 	for i := range int64(10_000) {
@@ -222,15 +242,95 @@ func TestFlood(t *testing.T) {
 
 func TestEventIsPrivate(t *testing.T) {
 	t.Parallel()
-	feed := live.NewFeed()
+	feed := live.NewFeed(memory)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := feed.Subscribe(1, "", now)
-	<-s.Messages()
+	next(t, s)
 	e := view(1, 4242424242, now, "/\xff")
 	e.Title, e.Hostname, e.Referrer, e.City, e.Props = "hidden", "hidden", "hidden", "hidden", map[string]string{"hidden": "hidden"}
 	feed.AddEvent(e, now)
-	m := <-s.Messages()
+	m := next(t, s)[0]
 	if !json.Valid(m.Data) || strings.Contains(string(m.Data), "hidden") || strings.Contains(string(m.Data), "4242424242") {
 		t.Errorf("the message of an event is %s", m.Data)
+	}
+}
+
+// TestIDs checks that the ids of a site's messages tell nothing about other sites.
+func TestIDs(t *testing.T) {
+	t.Parallel()
+	feed := live.NewFeed(memory)
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	s := feed.Subscribe(1, "", now)
+	ids := []string{next(t, s)[0].ID}
+	for range 2 {
+		for range 7 {
+			feed.AddEvent(view(2, 1, now, "/elsewhere"), now)
+		}
+		feed.AddEvent(view(1, 1, now, "/"), now)
+		ids = append(ids, next(t, s)[0].ID)
+	}
+	epoch, _, _ := strings.Cut(ids[0], "-")
+	if diff := cmp.Diff([]string{epoch + "-0", epoch + "-1", epoch + "-2"}, ids); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestHistoryIsBounded checks that floods of large events on many sites take a bounded amount
+// of memory, that subscribers who keep up miss nothing, and that those who do not are ended.
+func TestHistoryIsBounded(t *testing.T) {
+	t.Parallel()
+	const sites, each, page = 500, 200, 2000
+	feed := live.NewFeed(memory)
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var slow []*live.Subscription
+	for site := range int32(sites) {
+		slow = append(slow, feed.Subscribe(site, "", now))
+	}
+	fast, got := feed.Subscribe(0, "", now), 0
+	for i := range each {
+		now = now.Add(50 * time.Millisecond)
+		for site := range int32(sites) {
+			payload := strings.Repeat("x", 20*page) // as the queue entry with which its strings share memory
+			feed.AddEvent(view(site, 1, now, payload[:page]), now)
+		}
+		got += strings.Count(strings.Join(received(t, fast), ""), `"type":"event"`)
+		if i == 0 && got != 1 {
+			t.Fatalf("received %d events, want the first", got)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	const all = sites * each * page
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > all/4 {
+		t.Errorf("the feed takes %d MB for %d MB of events", grown>>20, all>>20)
+	}
+	if got != each {
+		t.Errorf("the fast subscriber received %d events, want %d", got, each)
+	}
+	for _, s := range slow {
+		if !errors.Is(end(s), live.ErrSlow) {
+			t.Fatalf("the end of a slow subscriber is %v, want ErrSlow", end(s))
+		}
+	}
+}
+
+// TestInventedVisitors checks that a window counts a bounded number of visitors.
+func TestInventedVisitors(t *testing.T) {
+	t.Parallel()
+	const most = 1000
+	window := live.NewWindow(100 * most)
+	now := time.Unix(1_700_000_000, 0)
+	for visitor := range int64(most + 10) {
+		window.Add(1, visitor, now, now)
+	}
+	if got := window.Count(1, now); got != most {
+		t.Errorf("Count = %d, want %d", got, most)
+	}
+	later := now.Add(live.Span)
+	if window.Add(1, 7, later, later); window.Count(1, later) != 1 {
+		t.Errorf("Count = %d after Span, want 1", window.Count(1, later))
 	}
 }

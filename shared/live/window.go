@@ -12,12 +12,17 @@ const Span = 5 * time.Minute
 
 const spanSeconds = int64(Span / time.Second)
 
+// sightingBytes is about how much memory a sighting takes.
+const sightingBytes = 100
+
 // Window counts the visitors of each site who had an event within Span, including
 // engagements, with a resolution of one second. It is not safe for concurrent use.
 type Window struct {
 	last map[int32]map[int64]int64 // by site and visitor: the second of the last sighting
 	seen map[int64][]sighting      // by second; a visitor can be in several
 	past int64                     // the last second that has left the window
+	size int64                     // number of sightings in seen
+	most int64                     // of size
 }
 
 // sighting is a visitor of a site.
@@ -26,9 +31,10 @@ type sighting struct {
 	visitor int64
 }
 
-// NewWindow returns an empty window.
-func NewWindow() *Window {
-	return &Window{last: map[int32]map[int64]int64{}, seen: map[int64][]sighting{}}
+// NewWindow returns an empty window that may take about memory bytes. When an attack invents
+// more visitors than fit, further ones are not counted.
+func NewWindow(memory int64) *Window {
+	return &Window{most: memory / sightingBytes, last: map[int32]map[int64]int64{}, seen: map[int64][]sighting{}}
 }
 
 // Add records that a visitor was seen at a time. Sightings may be added in any order and
@@ -44,9 +50,10 @@ func (w *Window) Add(site int32, visitor int64, at, now time.Time) {
 		visitors = map[int64]int64{}
 		w.last[site] = visitors
 	}
-	if last, ok := visitors[visitor]; ok && last >= second {
+	if last, ok := visitors[visitor]; ok && last >= second || w.size >= w.most {
 		return
 	}
+	w.size++
 	visitors[visitor] = second
 	w.seen[second] = append(w.seen[second], sighting{site, visitor})
 }
@@ -87,5 +94,6 @@ func (w *Window) remove(second int64) {
 			}
 		}
 	}
+	w.size -= int64(len(w.seen[second]))
 	delete(w.seen, second)
 }
