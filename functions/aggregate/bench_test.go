@@ -26,6 +26,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 	localredis "github.com/analytics-platform/analytics/infra/local/redis"
+	"github.com/analytics-platform/analytics/internal/platformtest"
 	"github.com/analytics-platform/analytics/shared/aggregate/archive"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
@@ -359,7 +360,7 @@ func (m *machine) aggregate(b *testing.B, events []*event.Event, workers int) fl
 	for stage, seconds := range answer["stages"].(map[string]any) {
 		b.ReportMetric(seconds.(float64)/float64(len(events))*1e6, stage+"-µs/event")
 	}
-	b.ReportMetric(peakMemory(b, w.process.Process.Pid), "peak-MB")
+	b.ReportMetric(platformtest.PeakMemory(b, w.process.Process.Pid), "peak-MB")
 	return rate
 }
 
@@ -409,21 +410,6 @@ func cpuTime(b *testing.B, roots []int) time.Duration {
 		}
 	}
 	return sum
-}
-
-// peakMemory returns the peak memory of a process, in megabytes.
-func peakMemory(tb testing.TB, pid int) float64 {
-	tb.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(text), "VmHWM:")
-	var kilobytes float64
-	if _, err := fmt.Sscan(after, &kilobytes); err != nil {
-		tb.Fatal(err)
-	}
-	return kilobytes / 1024
 }
 
 // database creates a database with three sites, replacing one with the same name.
