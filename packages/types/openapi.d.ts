@@ -277,7 +277,7 @@ export interface components {
         /** @description A dimension to filter by */
         readonly FilterDimension: components["schemas"]["GoalDimension"] | components["schemas"]["EventDimension"] | components["schemas"]["PropertyDimension"] | components["schemas"]["VisitDimension"];
         /**
-         * @description `is` and `is_not`: equals one, or none of the values. `contains` and `contains_not`: contains one, or none of the values, which are not empty. `matches` and `matches_not`: a part matches one, or none of the values, which are regular expressions (RE2, at most 20 of at most 1,000 bytes). The name of an unknown value, or an empty text, matches only as a whole. The last four skip events without the property
+         * @description `is` and `is_not`: equals one, or none of the values. `contains` and `contains_not`: contains one, or none of the values, which are not empty. `matches` and `matches_not`: a part matches one, or none of the values, which are regular expressions (RE2, at most 20 of at most 1,000 bytes; all of a question together have at most 2,000 steps, and `x{100}` has 100). The name of an unknown value, or an empty text, matches only as a whole. The last four skip events without the property
          * @enum {string}
          */
         readonly ComparisonOperator: "is" | "is_not" | "contains" | "contains_not" | "matches" | "matches_not";
@@ -991,21 +991,7 @@ export interface components {
                 };
             };
         };
-        /** @description `query_too_slow`: the answer takes more than ten seconds; ask for a shorter range, fewer dimensions or fewer filters */
-        readonly TooSlow: {
-            headers: {
-                readonly [name: string]: unknown;
-            };
-            content: {
-                readonly "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    readonly status?: 422;
-                    /** @constant */
-                    readonly code?: "query_too_slow";
-                };
-            };
-        };
-        /** @description `query_too_slow`: the answer takes more than ten seconds. `query_too_large`: the answer needs too much memory, for more than a million rows (or steps, or paths) before pagination, or two million subjects. Ask for a shorter range, fewer dimensions or more filters. */
+        /** @description `query_too_slow`: the answer takes more than ten seconds. `query_too_large`: the answer needs more memory than the function has for a question, for instance for too many rows before pagination. Ask for a shorter range, fewer dimensions, a lower limit or more filters. */
         readonly TooSlowOrLarge: {
             headers: {
                 readonly [name: string]: unknown;
@@ -1048,7 +1034,7 @@ export interface components {
                 };
             };
         };
-        /** @description `unavailable`: the database can't be reached */
+        /** @description `unavailable`: the database can't be reached. `overloaded`: too many questions are being answered, or too little memory is free; try again later. */
         readonly Unavailable: {
             headers: {
                 readonly "Retry-After": components["headers"]["RetryAfter"];
@@ -1058,8 +1044,8 @@ export interface components {
                 readonly "application/problem+json": components["schemas"]["Problem"] & {
                     /** @constant */
                     readonly status?: 503;
-                    /** @constant */
-                    readonly code?: "unavailable";
+                    /** @enum {unknown} */
+                    readonly code?: "unavailable" | "overloaded";
                 };
             };
         };
@@ -1387,7 +1373,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
             readonly 406: components["responses"]["NotAcceptable"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1418,7 +1404,7 @@ export interface operations {
             readonly 408: components["responses"]["TooLate"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1472,7 +1458,7 @@ export interface operations {
                     };
                 };
             };
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1498,7 +1484,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
             readonly 406: components["responses"]["NotAcceptable"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1529,7 +1515,7 @@ export interface operations {
             readonly 408: components["responses"]["TooLate"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["NotJSON"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1564,7 +1550,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1599,7 +1585,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthorized"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["SiteUnknown"];
-            readonly 422: components["responses"]["TooSlow"];
+            readonly 422: components["responses"]["TooSlowOrLarge"];
             readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
