@@ -402,3 +402,43 @@ func TestMemoryLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestManyDays scans more days than are read at once, with next to no memory.
+func TestManyDays(t *testing.T) {
+	t.Parallel()
+	limits := patient()
+	limits.Large.Memory = 100 << 10
+	i := installWith(t, localtest.Postgres(t), limits)
+	const days = 450
+	for _, statement := range []string{`
+INSERT INTO events (site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title, referrer, source, channel, utm_source,
+    utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser, browser_version, os, os_version, device, language, screen,
+    currency, funnel, funnel_step)
+SELECT $1, day + interval '12 hours', gen_random_uuid(), day, 60, n, 1, '', '', '/', '', '', '', '', '', '', '', '', '', 'FR', '', '', '', '', '', '', '', '', '', '', '', 0
+FROM generate_series(1, $2) AS n, LATERAL (SELECT ('2027-01-01'::date + n) AS day) AS d`, `
+INSERT INTO rollup_day SELECT $1, 0, '2027-01-01'::date + n, '', 1, 1, 1, 1, 1, 0, 0 FROM generate_series(1, $2) AS n`} {
+		if _, err := i.db.Exec(t.Context(), statement, i.site.ID, days); err != nil {
+			t.Fatal(err)
+		}
+	}
+	codec, err := columns.NewCodec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := event.ParseDay("2027-01-02")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for day := first; day < first+days; day++ {
+		if (day-first)%22 == 3 { // some days between are not archived
+			continue
+		}
+		if ok, err := archive.Day(t.Context(), i.db, codec, store.SiteDay{Site: i.site.ID, Day: day}, archive.PartEvents); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	}
+	status, body := i.ask(t, token, `{"site_id":"example.com","metrics":["visitors"],"date_range":["2027-01-01","2028-12-31"],"filters":[["is","visit:country",["FR"]],["contains","event:page",["/"]]]}`)
+	if status != http.StatusOK || !strings.Contains(body, fmt.Sprintf(`"metrics":[%d]`, days)) {
+		t.Errorf("status %d: %s", status, body)
+	}
+}

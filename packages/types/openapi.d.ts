@@ -341,7 +341,7 @@ export interface components {
             components["schemas"]["Instant"],
             components["schemas"]["Instant"]
         ];
-        /** @description Sorts the rows by metrics and dimensions of the question. Default: by time, then by the first metric, the largest first */
+        /** @description Sorts the rows by metrics and dimensions of the question, each at most once. Default: by time, then by the first metric, the largest first */
         readonly OrderBy: readonly (readonly [
             components["schemas"]["Metric"] | components["schemas"]["Dimension"],
             "asc" | "desc"

@@ -228,15 +228,20 @@ func (r *reader) read(ctx context.Context) error {
 	return nil
 }
 
+// daysAhead is of how many days the reader finds out the sizes at once.
+const daysAhead = 400
+
 // readArchived reads archived days, in order, until half of the space is full. It returns the
 // days that are left, and adds those before that are not archived to others.
 func (r *reader) readArchived(ctx context.Context, tx database.DB, days, others []event.Day) (left, open []event.Day, err error) {
-	sizes, err := store.ArchivedDays(ctx, tx, r.Site.ID, days, r.wanted...)
+	known := min(len(days), daysAhead)
+	sizes, err := store.ArchivedDays(ctx, tx, r.Site.ID, days[:known], r.wanted...)
 	if err != nil {
 		return nil, nil, err
 	}
 	var now []event.Day
-	for space := r.size / 2; len(days) > 0; days = days[1:] {
+	space := r.size / 2
+	for ; known > 0; known, days = known-1, days[1:] {
 		size, archived := sizes[days[0]]
 		if !archived {
 			others = append(others, days[0])

@@ -126,7 +126,7 @@ func (e *Engine) take(ctx context.Context, from *turn.Turns, client string) (don
 	limited, cancel := context.WithTimeout(ctx, e.limits.Time)
 	defer cancel()
 	done, err = from.Take(limited, client)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) { // by a client that has gone
 		err = errBusy()
 	}
 	return done, err

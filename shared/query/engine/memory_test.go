@@ -164,6 +164,26 @@ func TestWorkerEnds(t *testing.T) {
 	}
 }
 
+// TestGrowBusy checks what a question is told that waits for a large turn until its time ends,
+// and until its client goes.
+func TestGrowBusy(t *testing.T) {
+	t.Parallel()
+	e := &Engine{limits: Limits{Time: time.Hour}, turns: newTurns(Limits{})}
+	grow := func(ctx context.Context) error {
+		return (&allowance{engine: e, grows: true, giveUp: func() {}}).grow(ctx)
+	}
+	ended, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	if busy, ok := errors.AsType[*LimitError](grow(ended)); !ok || busy.Code != CodeBusy {
+		t.Errorf("got %v", busy)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := grow(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestLimits checks that all questions at once leave memory and a connection.
 func TestLimits(t *testing.T) {
 	t.Parallel()

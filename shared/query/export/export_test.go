@@ -267,3 +267,22 @@ func TestFileName(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestRowGroups checks that long texts don't wait in memory for many rows.
+func TestRowGroups(t *testing.T) {
+	t.Parallel()
+	var rows [][]table.Cell
+	for i := range 10 {
+		row := make([]table.Cell, len(columns()))
+		row[1] = table.OfText(strings.Repeat(strconv.Itoa(i), 3<<20))
+		rows = append(rows, row)
+	}
+	file := write(t, export.Parquet, rows)
+	opened, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if groups := len(opened.RowGroups()); groups != 4 || opened.NumRows() != 10 {
+		t.Errorf("%d rows of 3 MB are in %d groups", opened.NumRows(), groups)
+	}
+}
