@@ -34,7 +34,7 @@ func newMetrics(registry prometheus.Registerer, guard *queue.MemoryGuard) metric
 		}),
 		shed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_track_shed_total",
-			Help: "Requests rejected with 503 because Redis was short of memory.",
+			Help: "Requests rejected with 503 because Redis or the function was short of memory.",
 		}),
 	}
 	memory := prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -44,7 +44,7 @@ func NewProcess(variables map[string]string, log *slog.Logger) *Process {
 	arns := sync.OnceValues(func() (map[string]string, error) { return fetchSecrets(variables) })
 	limit := sync.OnceValues(func() (memoryLimit, error) { return findLimit(variables, memlimit.FromCgroup) })
 	p := &Process{variables: variables, secretFolders: secretFolders(), arns: arns, limit: limit, log: log}
-	p.bodies = sync.OnceValue(func() *httpbody.Memory { return httpbody.NewMemory(p.Memory(), RequestTimeout) })
+	p.bodies = sync.OnceValue(func() *httpbody.Memory { return httpbody.NewMemory(p.Memory()) })
 	return p
 }
 

@@ -1,11 +1,17 @@
 package queue_test
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/redis/go-redis/v9"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
 )
@@ -105,6 +111,102 @@ func TestReadFloodOfLargeEvents(t *testing.T) {
 		if err := queue.Trim(t.Context(), client, 0, batch); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// largestReply is a hook that measures the entries that a command, or a pipeline, returns.
+type largestReply struct{ bytes atomic.Int64 }
+
+func (*largestReply) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (l *largestReply) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		l.measure(cmd)
+		return err
+	}
+}
+
+func (l *largestReply) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		l.measure(cmds...)
+		return err
+	}
+}
+
+func (l *largestReply) measure(cmds ...redis.Cmder) {
+	bytes := 0
+	add := func(messages []redis.XMessage) {
+		for _, m := range messages {
+			bytes += len(m.Values["e"].(string))
+		}
+	}
+	for _, cmd := range cmds {
+		switch cmd := cmd.(type) {
+		case *redis.XMessageSliceCmd:
+			add(cmd.Val())
+		case *redis.XStreamSliceCmd:
+			for _, stream := range cmd.Val() {
+				add(stream.Messages)
+			}
+		}
+	}
+	l.bytes.Store(max(l.bytes.Load(), int64(bytes)))
+}
+
+// TestReplies checks that no reply of Redis takes more memory than is meant, however large the
+// entries are.
+func TestReplies(t *testing.T) {
+	t.Parallel()
+	url := localtest.Redis(t)
+	writer := queue.NewWriter(connectTo(t, url))
+	t.Cleanup(writer.Close)
+	const n = 1500
+	if err := writer.Append(t.Context(), append(largeEvents(1, n), siteEvents(2, 1)...)...); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		most int64
+		read func(*testing.T, *redis.Client) error
+	}{
+		"Read, with a flood": {1 << 20, func(t *testing.T, client *redis.Client) error {
+			_, err := queue.Read(t.Context(), client, 0, queue.Limit{Events: 1000, Bytes: 1 << 20})
+			return err
+		}},
+		"Peek": {4 << 20, func(t *testing.T, client *redis.Client) error {
+			seen := 0
+			err := queue.Peek(t.Context(), client, 0, 10_000, func(queue.Entry) { seen++ })
+			if seen != n+1 {
+				t.Errorf("Peek passed %d entries, want %d", seen, n+1)
+			}
+			return err
+		}},
+		"Backlogs": {4 << 20, func(t *testing.T, client *redis.Client) error {
+			_, err := queue.Backlogs(t.Context(), client, time.Now())
+			return err
+		}},
+		"Follow": {4 << 20, func(t *testing.T, client *redis.Client) error {
+			ctx, cancel := context.WithCancel(t.Context())
+			var seen atomic.Int64
+			return queue.Follow(ctx, client, queue.Position{"0-0", "0-0", "0-0", "0-0"}, func(event.Event) {
+				if seen.Add(1) == n {
+					cancel()
+				}
+			})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := connectTo(t, url)
+			var largest largestReply
+			client.AddHook(&largest)
+			if err := test.read(t, client); err != nil {
+				t.Fatal(err)
+			}
+			if got := largest.bytes.Load(); got == 0 || got > test.most {
+				t.Errorf("a reply has %d bytes of entries, want at most %d", got, test.most)
+			}
+		})
 	}
 }
 

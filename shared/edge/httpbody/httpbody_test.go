@@ -34,7 +34,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("gzip", "application/json", zip(f, []byte(`{"site":"s_1","type":"view"}`)))
 	f.Add("zstd", "text/plain;charset=UTF-8", pack(f, make([]byte, 2<<20)))
 	f.Add("", "", []byte("{}"))
-	memory := httpbody.NewMemory(128<<20, time.Minute)
+	memory := httpbody.NewMemory(128 << 20)
 	f.Fuzz(func(t *testing.T, encoding, kind string, packed []byte) {
 		var body httpbody.Body
 		r := request(encoding, kind, bytes.NewReader(packed))
@@ -84,7 +84,7 @@ func pack(tb testing.TB, text []byte) []byte {
 // ones are not.
 func TestCompressed(t *testing.T) {
 	t.Parallel()
-	memory := httpbody.NewMemory(128<<20, time.Minute)
+	memory := httpbody.NewMemory(128 << 20)
 	for encoding, compress := range map[string]func(testing.TB, []byte) []byte{"gzip": zip, "zstd": pack} {
 		for _, size := range []int{0, 1, 4 << 10, 4<<10 + 1, 100_000, 300_001, limit - 1, limit, limit + 1, 3 * limit} {
 			text := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
@@ -110,7 +110,7 @@ func TestCompressed(t *testing.T) {
 // memory for it.
 func TestWindow(t *testing.T) { //nolint:paralleltest // it measures what the process allocates
 	frame := pack(t, []byte(`{"site":"s_1"}`))
-	memory := httpbody.NewMemory(128<<20, time.Minute)
+	memory := httpbody.NewMemory(128 << 20)
 	read := func() {
 		var body httpbody.Body
 		r := request("zstd", "", bytes.NewReader(frame))
@@ -137,7 +137,7 @@ func TestWindow(t *testing.T) { //nolint:paralleltest // it measures what the pr
 // wait in vain are refused with the time to retry, while small ones never wait.
 func TestMemoryIsShared(t *testing.T) {
 	t.Parallel()
-	memory := httpbody.NewMemory(8<<20, time.Minute) // for half a megabyte that arrives
+	memory := httpbody.NewMemory(8 << 20) // for half a megabyte that arrives
 	begin := func(size int) (*http.Request, *httpbody.Body) {
 		body := new(httpbody.Body)
 		r := request("", "", io.LimitReader(endless{}, int64(size)))
@@ -189,7 +189,7 @@ func (endless) Read(p []byte) (int, error) {
 // not count for the work on it, nor for the next request on the connection.
 func TestSlow(t *testing.T) {
 	t.Parallel()
-	memory := httpbody.NewMemory(128<<20, time.Minute)
+	memory := httpbody.NewMemory(128 << 20)
 	memory.SetTimeout(300 * time.Millisecond)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body httpbody.Body

@@ -49,16 +49,13 @@ const (
 type Memory struct {
 	reading, working *pool
 	timeout          time.Duration // for a body to arrive
-	after            time.Duration // from then on, for the rest of the request
 	zstd             func() (*zstd.Decoder, error)
 }
 
-// NewMemory returns a Memory for a process that may use limit bytes in all. Once a body has
-// arrived, its request has the time after until the server gives up on the client, as it
-// does after http.Server's ReadTimeout.
-func NewMemory(limit int64, after time.Duration) *Memory {
+// NewMemory returns a Memory for a process that may use limit bytes in all.
+func NewMemory(limit int64) *Memory {
 	return &Memory{
-		reading: newPool(limit / readShare), working: newPool(limit / workShare), timeout: Timeout, after: after, zstd: newZstd(),
+		reading: newPool(limit / readShare), working: newPool(limit / workShare), timeout: Timeout, zstd: newZstd(),
 	}
 }
 
@@ -114,31 +111,22 @@ func (b *Body) Read(p []byte) (n int, err error) {
 	// memory than an idle connection.
 	if !b.timed && (b.read > 0 || b.request.ContentLength < 0 || b.request.ContentLength > free) {
 		b.timed = true
-		b.setDeadline(b.memory.timeout)
+		// This fails only on platforms without connections. The server lifts it at the end of
+		// the body.
+		_ = http.NewResponseController(b.writer).SetReadDeadline(time.Now().Add(b.memory.timeout))
 	}
 	n, err = b.from.Read(p)
 	if grown := b.grow(n); grown != nil {
 		return 0, grown
 	}
-	switch {
-	case err == nil:
-		return n, nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return n, problem.New(http.StatusRequestTimeout, "body_timeout", fmt.Sprintf("the body must arrive within %d seconds: send a smaller one", int(Timeout.Seconds())))
-	case b.timed && errors.Is(err, io.EOF):
-		b.setDeadline(b.memory.after)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = problem.New(http.StatusRequestTimeout, "body_timeout", fmt.Sprintf("the body must arrive within %d seconds: send a smaller one", int(Timeout.Seconds())))
 	}
 	return n, err
 }
 
 // Close implements io.Closer.
 func (b *Body) Close() error { return b.from.Close() }
-
-// setDeadline sets when reading from the client ends. It does nothing on platforms without
-// connections.
-func (b *Body) setDeadline(in time.Duration) {
-	_ = http.NewResponseController(b.writer).SetReadDeadline(time.Now().Add(in)) // fails without a connection only
-}
 
 // reserve reserves n bytes of a pool, or all of it if that is less, and waits a little for them.
 func (b *Body) reserve(p *pool, n int64) (int64, error) {
