@@ -145,11 +145,11 @@ func TestTooLarge(t *testing.T) {
 		"/v1/cohorts":     about + `,"by":"visit:entry_page"`,
 		"/v1/funnels":     about + `,"breakdown":"event:page","steps":[{"filters":[["contains","event:page",["/"]]]},{"filters":[["contains","event:page",["x"]]]}]`,
 	}
-	for _, memory := range []int64{16 << 20, 1 << 30} {
+	for _, memory := range []int64{8 << 20, 1 << 30} {
 		limits := patient()
 		limits.Large.Memory = memory
 		i := installWith(t, localtest.Postgres(t), limits)
-		i.addPages(t, 80_000, 50)
+		i.addPages(t, 40_000, 50)
 		for path, question := range questions {
 			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("{"+question+"}"))
 			r.Header.Set("Authorization", "Bearer "+token)
@@ -277,7 +277,7 @@ func TestMemoryLimit(t *testing.T) {
 	limit := megabytes << 20
 	database := localtest.Postgres(t)
 	i := install(t, database)
-	const pages = 60_000
+	const pages = 50_000
 	i.addPages(t, pages, 1900)
 	program := filepath.Join(t.TempDir(), "query")
 	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd").CombinedOutput(); err != nil {
@@ -327,8 +327,8 @@ func TestMemoryLimit(t *testing.T) {
 	var asking sync.WaitGroup
 	var mu sync.Mutex
 	answers := map[string]map[string]int{} // how many of each kind
-	for round := range 6 {
-		if round == 3 { // from now on the day is archived
+	for round := range 4 {
+		if round == 2 { // from now on the day is archived
 			asking.Wait()
 			day, err := event.ParseDay("2026-03-10")
 			if err != nil {
