@@ -25,7 +25,7 @@ func Workers() int { return runtime.GOMAXPROCS(0) }
 // a worker, days that workers scan, and what is kept for the answer.
 const (
 	waitingShare = 8 // the first is an eighth
-	scannedShare = 3 // the second three of them
+	scannedShare = 2 // the second two of them
 )
 
 // eventParts is the size of the parts in which a day is read from its events.

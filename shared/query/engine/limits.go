@@ -39,11 +39,11 @@ const (
 // LimitsFor returns the limits of questions in a process that may use some bytes of memory
 // and some connections to the database. There are more large questions than processors, so
 // that these have work while another one reads, and fewer than connections, so that one is
-// always free. Three eighths of the memory are for garbage, and for what the estimates leave
-// out.
+// always free. Five sixteenths of the memory are for garbage, and for what the estimates
+// leave out: so the function does not come to refuse requests for lack of memory.
 func LimitsFor(memory int64, connections int) Limits {
 	l := Limits{Time: maxTime, Small: Share{1 << 20, 12, 6}, File: Share{6 << 20, 3, 2}}
-	left := memory*5/8 - fixedMemory - int64(l.Small.Turns)*l.Small.Memory - int64(l.File.Turns)*l.File.Memory
+	left := memory*11/16 - fixedMemory - int64(l.Small.Turns)*l.Small.Memory - int64(l.File.Turns)*l.File.Memory
 	l.Large.Turns = max(1, min(runtime.GOMAXPROCS(0)+1, connections-1, int(left/leastLarge)))
 	l.Large.Each = max(1, l.Large.Turns-1)
 	l.Large.Memory = min(max(left/int64(l.Large.Turns), leastLarge/2), mostLarge)
