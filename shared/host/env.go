@@ -18,8 +18,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/analytics-platform/analytics/shared/edge/httpbody"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/analytics-platform/analytics/shared/edge/httpbody"
 )
 
 // Process holds what the functions of a process share: environment, connections to Redis,
@@ -30,7 +31,7 @@ type Process struct {
 	secretFolders []string
 	arns          func() (map[string]string, error) // secrets from AWS, fetched on first use
 	limit         func() (memoryLimit, error)       // read on first use
-	shedder       *shedder                          // nil until LimitMemory
+	shedder       *shedder                          // without marks until LimitMemory
 	bodies        func() *httpbody.Memory           // made on first use
 	log           *slog.Logger
 
@@ -43,7 +44,7 @@ type Process struct {
 func NewProcess(variables map[string]string, log *slog.Logger) *Process {
 	arns := sync.OnceValues(func() (map[string]string, error) { return fetchSecrets(variables) })
 	limit := sync.OnceValues(func() (memoryLimit, error) { return findLimit(variables, memlimit.FromCgroup) })
-	p := &Process{variables: variables, secretFolders: secretFolders(), arns: arns, limit: limit, log: log}
+	p := &Process{variables: variables, secretFolders: secretFolders(), arns: arns, limit: limit, shedder: &shedder{log: log}, log: log}
 	p.bodies = sync.OnceValue(func() *httpbody.Memory { return httpbody.NewMemory(p.Memory()) })
 	return p
 }

@@ -27,7 +27,7 @@ type Instance struct {
 	log      *slog.Logger
 	metrics  http.Handler
 	scraper  bearer.Token // what GET /metrics needs; if zero, nobody gets the metrics
-	process  *Process
+	shedder  *shedder     // not the Process: its methods would link Redis into functions without it
 	draining atomic.Bool
 	bodies   *httpbody.Memory
 
@@ -57,7 +57,7 @@ func Build(ctx context.Context, env *Env, build New) (*Instance, error) {
 		function.BodyLimit = DefaultBodyLimit
 	}
 	i := &Instance{
-		function: function, scraper: scraper, log: env.Logger(), process: env.Process, failures: failureLog{log: env.Logger()},
+		function: function, scraper: scraper, log: env.Logger(), shedder: env.shedder, failures: failureLog{log: env.Logger()},
 		bodies: env.bodies(),
 	}
 	labels := prometheus.Labels{"function": env.Name()}
@@ -105,7 +105,7 @@ func (i *Instance) serve(w http.ResponseWriter, r *http.Request) {
 	rec := &recorder{ResponseWriter: w}
 	defer i.finish(rec, r, start)
 
-	if i.process.shedder.refuses(start) {
+	if i.shedder.refuses(start) {
 		shed(rec)
 		return
 	}

@@ -112,7 +112,7 @@ func (p *Process) LimitMemory() {
 		return
 	}
 	debug.SetMemoryLimit(limit.soft)
-	p.shedder = &shedder{live: share(limit.soft, liveShare), total: share(limit.soft, totalShare), log: p.log}
+	p.shedder.live, p.shedder.total = share(limit.soft, liveShare), share(limit.soft, totalShare)
 	p.log.Info("memory is limited", "by", limit.source, "bytes", limit.bytes, "soft_limit", limit.soft)
 }
 
@@ -127,8 +127,8 @@ const (
 	shedRetry = 5 * time.Second
 )
 
-// shedder decides whether requests are refused because memory is short. A nil shedder refuses
-// none.
+// shedder decides whether requests are refused because memory is short. Without marks it
+// refuses none.
 type shedder struct {
 	live, total uint64 // marks, in bytes
 	log         *slog.Logger
@@ -140,7 +140,7 @@ type shedder struct {
 
 // refuses reports whether memory is short. Requests measure it, at most ten times a second.
 func (s *shedder) refuses(now time.Time) bool {
-	if s == nil {
+	if s.total == 0 {
 		return false
 	}
 	if passed(&s.sampled, now, sampleInterval) {
