@@ -41,7 +41,8 @@ func Start(t *testing.T, name string, variables ...string) *Program {
 	}
 	port := localtest.FreePort(t)
 	p := &Program{URL: "http://127.0.0.1:" + port, name: name, limit: limit, process: exec.CommandContext(context.WithoutCancel(t.Context()), path), ended: make(chan struct{})}
-	p.process.Env = append(os.Environ(), "PORT="+port, fmt.Sprintf("GOMEMLIMIT=%dMiB", int(limit)*softShare/100))
+	p.process.Env = append(os.Environ(), "PORT="+port, fmt.Sprintf("GOMEMLIMIT=%dMiB", int(limit)*softShare/100),
+		"SALT_KEY="+localtest.SaltKey, "METRICS_TOKEN="+localtest.MetricsToken)
 	p.process.Env = append(p.process.Env, variables...)
 	p.process.Stderr = os.Stderr
 	if err := p.process.Start(); err != nil {
@@ -56,6 +57,7 @@ func Start(t *testing.T, name string, variables ...string) *Program {
 		<-p.ended
 	})
 	localtest.Eventually(t, name+" is ready", func() bool {
+		p.checkAlive(t)
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+"/_/ready", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -75,15 +77,20 @@ func Start(t *testing.T, name string, variables ...string) *Program {
 // stack.yml gives it, which would have killed it there.
 func (p *Program) CheckMemory(t *testing.T) {
 	t.Helper()
-	select {
-	case <-p.ended:
-		t.Fatalf("%s has ended", p.name)
-	default:
-	}
+	p.checkAlive(t)
 	peak := PeakMemory(t, p.process.Process.Pid)
 	t.Logf("peak memory of %s: %.0f of %.0f MB", p.name, peak, p.limit)
 	if peak > p.limit {
 		t.Errorf("peak memory of %s: %.0f MB, it would have been killed at %.0f MB", p.name, peak, p.limit)
+	}
+}
+
+func (p *Program) checkAlive(t *testing.T) {
+	t.Helper()
+	select {
+	case <-p.ended:
+		t.Fatalf("%s has ended", p.name)
+	default:
 	}
 }
 

@@ -113,3 +113,37 @@ func TestAttemptsWithoutMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestForget checks that deaths are forgotten once it is known of what, and only if the attempt
+// succeeds.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	writer := queue.NewWriter(client)
+	t.Cleanup(writer.Close)
+	if err := writer.Append(t.Context(), siteEvents(1, 200)...); err != nil {
+		t.Fatal(err)
+	}
+	attempt(t, client, 64, false)
+	attempt(t, client, 32, false)
+	batch, err := queue.Read(t.Context(), client, 0, upTo(16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		stored queue.Batch
+		found  int
+	}{{queue.Batch{}, 2}, {batch, 2}, {batch, 0}} {
+		a, err := queue.NextAttempt(t.Context(), client, 0)
+		if err != nil || a.Deaths != test.found {
+			t.Fatalf("found %d deaths, %v, want %d", a.Deaths, err, test.found)
+		}
+		if err := a.Begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a.Forget()
+		if err := a.End(t.Context(), test.stored, 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

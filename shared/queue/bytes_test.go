@@ -168,26 +168,26 @@ func TestReplies(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		most int64
-		read func(*testing.T, *redis.Client) error
+		read func(context.Context, *redis.Client) error
 	}{
-		"Read, with a flood": {1 << 20, func(t *testing.T, client *redis.Client) error {
-			_, err := queue.Read(t.Context(), client, 0, queue.Limit{Events: 1000, Bytes: 1 << 20})
+		"Read, with a flood": {1 << 20, func(ctx context.Context, client *redis.Client) error {
+			_, err := queue.Read(ctx, client, 0, queue.Limit{Events: 1000, Bytes: 1 << 20})
 			return err
 		}},
-		"Peek": {4 << 20, func(t *testing.T, client *redis.Client) error {
+		"Peek": {4 << 20, func(ctx context.Context, client *redis.Client) error {
 			seen := 0
-			err := queue.Peek(t.Context(), client, 0, 10_000, func(queue.Entry) { seen++ })
-			if seen != n+1 {
-				t.Errorf("Peek passed %d entries, want %d", seen, n+1)
+			err := queue.Peek(ctx, client, 0, 10_000, func(queue.Entry) { seen++ })
+			if err == nil && seen <= n { // more if Read promotes an entry meanwhile
+				err = fmt.Errorf("passed %d of %d entries", seen, n+1)
 			}
 			return err
 		}},
-		"Backlogs": {4 << 20, func(t *testing.T, client *redis.Client) error {
-			_, err := queue.Backlogs(t.Context(), client, time.Now())
+		"Backlogs": {4 << 20, func(ctx context.Context, client *redis.Client) error {
+			_, err := queue.Backlogs(ctx, client, time.Now())
 			return err
 		}},
-		"Follow": {4 << 20, func(t *testing.T, client *redis.Client) error {
-			ctx, cancel := context.WithCancel(t.Context())
+		"Follow": {4 << 20, func(ctx context.Context, client *redis.Client) error {
+			ctx, cancel := context.WithCancel(ctx)
 			var seen atomic.Int64
 			return queue.Follow(ctx, client, queue.Position{"0-0", "0-0", "0-0", "0-0"}, func(event.Event) {
 				if seen.Add(1) == n {
@@ -197,10 +197,11 @@ func TestReplies(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			client := connectTo(t, url)
 			var largest largestReply
 			client.AddHook(&largest)
-			if err := test.read(t, client); err != nil {
+			if err := test.read(t.Context(), client); err != nil {
 				t.Fatal(err)
 			}
 			if got := largest.bytes.Load(); got == 0 || got > test.most {

@@ -166,6 +166,12 @@ func TestMemoryIsShared(t *testing.T) {
 	if text, err := httpbody.Read(r, limit); err != nil || len(text) != 100_000 {
 		t.Errorf("after memory was freed: %d bytes, %v", len(text), err)
 	}
+	// What was read is worked on, which takes most of two megabytes.
+	other, waiting := begin(100_000)
+	if _, err := httpbody.Read(other, limit); problem.Of(err).Code != problem.CodeOverloaded {
+		t.Errorf("while another body is worked on: %v, want a problem", err)
+	}
+	waiting.End()
 	if err := httpbody.Reserve(r, 2<<20); problem.Of(err).Code != problem.CodeOverloaded {
 		t.Errorf("more memory than there is: %v, want a problem", err)
 	}
