@@ -53,7 +53,7 @@ func TestDeadlyEntry(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := &worker{program: build(t), database: database, redis: "redis://" + client.Options().Addr + "/0",
+	w := &worker{program: build(t), database: database, redis: urlOf(client),
 		env: []string{"AGGREGATE_BATCH=64", "AGGREGATE_WORKERS=4"}}
 	killed := 0
 	for done := false; !done; {
@@ -141,7 +141,7 @@ func TestSmallerAfterDeath(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := &worker{program: build(t), database: database, redis: "redis://" + client.Options().Addr + "/0", env: []string{fmt.Sprint("AGGREGATE_BATCH=", batch)}}
+	w := &worker{program: build(t), database: database, redis: urlOf(client), env: []string{fmt.Sprint("AGGREGATE_BATCH=", batch)}}
 	tx, err := db.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)

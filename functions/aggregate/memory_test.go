@@ -68,7 +68,7 @@ func TestMemoryOfHostileBacklog(t *testing.T) {
 					events[i].Visitor *= int64(queue.Shards / shards)
 				}
 				enqueue(t, client, events)
-				p := platformtest.Start(t, "aggregate", "DATABASE_URL="+database, "REDIS_URL=redis://"+client.Options().Addr+"/0",
+				p := platformtest.Start(t, "aggregate", "DATABASE_URL="+database, "REDIS_URL="+urlOf(client),
 					"ADMIN_TOKEN="+token, fmt.Sprintf("AGGREGATE_WORKERS=%d", shards))
 				w := &worker{url: p.URL}
 				stored := 0.
