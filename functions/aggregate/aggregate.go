@@ -23,7 +23,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/ingest/registry"
 	"github.com/analytics-platform/analytics/shared/privacy"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/salts"
 )
 
 // Config is the function's configuration.
@@ -131,7 +131,7 @@ func (f *function) run(ctx context.Context) (schedule.Result, error) {
 
 // publish publishes the sites and salts, and makes Redis forget previous salts.
 func (f *function) publish(ctx context.Context, now time.Time) error {
-	if err := store.CreateSalts(ctx, f.db, f.salts, now); err != nil {
+	if err := salts.Create(ctx, f.db, f.salts, now); err != nil {
 		return err
 	}
 	if err := registry.Publish(ctx, f.redis, f.db, now); err != nil {

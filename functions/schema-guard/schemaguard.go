@@ -25,6 +25,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/schedule"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
+	"github.com/analytics-platform/analytics/shared/storage/salts"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
@@ -162,7 +163,7 @@ func (f *function) tidy(ctx context.Context, now time.Time) (result, error) {
 	for _, a := range report.Applied {
 		f.log.Info("applied a migration", "version", a.Version, "file", a.File, "took", a.Took.String())
 	}
-	destroyed, err := store.DestroySalts(ctx, f.db, now)
+	destroyed, err := salts.Destroy(ctx, f.db, now)
 	if err != nil {
 		return result{}, err
 	}

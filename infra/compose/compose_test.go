@@ -29,6 +29,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
+	"github.com/analytics-platform/analytics/shared/storage/salts"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
@@ -249,7 +250,7 @@ func TestBackup(t *testing.T) {
 func fill(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
 	var keys privacy.SaltKeys
-	if err := errors.Join(keys.UnmarshalText([]byte(localtest.SaltKey)), store.CreateSalts(t.Context(), db, &keys, time.Now())); err != nil {
+	if err := errors.Join(keys.UnmarshalText([]byte(localtest.SaltKey)), salts.Create(t.Context(), db, &keys, time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	site, err := sites.Create(t.Context(), db, sites.Draft{Domain: uuid.NewString() + ".example", Timezone: "UTC"})

@@ -25,8 +25,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/rules"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/salts"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
-	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 const (
@@ -90,15 +90,15 @@ func publish(ctx context.Context, client redis.UniversalClient, db database.DB, 
 	if err != nil {
 		return nil, err
 	}
-	salts, err := store.Salts(ctx, db, now)
+	sealed, err := salts.Open(ctx, db, now)
 	if err != nil {
 		return nil, err
 	}
-	p := document{Salts: make(map[string]privacy.SealedSalt, len(salts))}
+	p := document{Salts: make(map[string]privacy.SealedSalt, len(sealed))}
 	for _, s := range sites {
 		p.Sites = append(p.Sites, site{s.ID, s.PublicID, s.Domain, s.Timezone, s.PreviousTimezone, s.TimezoneSince, s.Rules})
 	}
-	for day, salt := range salts {
+	for day, salt := range sealed {
 		p.Salts[day.String()] = salt
 	}
 	data, err := json.Marshal(p)
@@ -213,7 +213,7 @@ func (r *Registry) Load(ctx context.Context) error {
 // publish publishes a new copy and uses it.
 func (r *Registry) publish(ctx context.Context) error {
 	now := r.now()
-	if err := store.CreateSalts(ctx, r.db, r.keys, now); err != nil {
+	if err := salts.Create(ctx, r.db, r.keys, now); err != nil {
 		return err
 	}
 	p, err := publish(ctx, r.client, r.db, now)

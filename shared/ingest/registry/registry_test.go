@@ -15,8 +15,8 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/salts"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
-	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
 func services(t *testing.T) (*pgxpool.Pool, *redis.Client) {
@@ -141,20 +141,20 @@ func TestDestroySalts(t *testing.T) {
 	keys := saltKeys(t, localtest.SaltKey)
 	publish := func(now time.Time) {
 		t.Helper()
-		if err := errors.Join(store.CreateSalts(ctx, db, keys, now), registry.Publish(ctx, client, db, now)); err != nil {
+		if err := errors.Join(salts.Create(ctx, db, keys, now), registry.Publish(ctx, client, db, now)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	publish(now)
 	day := event.DayOf(now.UTC())
 	later := day.Date().Add(48 * time.Hour) // the first moment without its salt
-	if n, err := store.DestroySalts(ctx, db, later.Add(-time.Second)); err != nil {
+	if n, err := salts.Destroy(ctx, db, later.Add(-time.Second)); err != nil {
 		t.Fatal(n, err)
 	}
 	if !saltExists(ctx, t, db, day) {
 		t.Error("the salt was deleted while its day is open")
 	}
-	if _, err := store.DestroySalts(ctx, db, later); err != nil {
+	if _, err := salts.Destroy(ctx, db, later); err != nil {
 		t.Fatal(err)
 	}
 	if saltExists(ctx, t, db, day) {

@@ -20,7 +20,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/registry"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/privacy"
-	"github.com/analytics-platform/analytics/shared/storage/store"
+	"github.com/analytics-platform/analytics/shared/storage/salts"
 )
 
 // servers are a database and a Redis whose files a test may read.
@@ -56,7 +56,7 @@ func ownServers(t *testing.T) *servers {
 func (s *servers) publish(t *testing.T, now time.Time) {
 	t.Helper()
 	ctx := t.Context()
-	if err := store.CreateSalts(ctx, s.db, s.keys, now); err != nil {
+	if err := salts.Create(ctx, s.db, s.keys, now); err != nil {
 		t.Fatal(err)
 	}
 	if err := registry.Publish(ctx, s.client, s.db, now); err != nil {
@@ -117,7 +117,7 @@ func TestFilesForgetSalts(t *testing.T) {
 	t.Parallel()
 	s, ctx, now := ownServers(t), t.Context(), time.Now()
 	s.publish(t, now)
-	stored, err := store.Salts(ctx, s.db, now)
+	stored, err := salts.Open(ctx, s.db, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestFilesForgetSalts(t *testing.T) {
 	}
 
 	later := now.Add(10 * 24 * time.Hour)
-	if n, err := store.DestroySalts(ctx, s.db, later); err != nil || n != int64(len(stored)) {
+	if n, err := salts.Destroy(ctx, s.db, later); err != nil || n != int64(len(stored)) {
 		t.Fatalf("destroyed %d salts: %v", n, err)
 	}
 	s.publish(t, later)
@@ -235,7 +235,7 @@ func TestBusySalts(t *testing.T) {
 	t.Parallel()
 	db, _ := services(t)
 	ctx, now := t.Context(), time.Now()
-	if err := store.CreateSalts(ctx, db, saltKeys(t, localtest.SaltKey), now); err != nil {
+	if err := salts.Create(ctx, db, saltKeys(t, localtest.SaltKey), now); err != nil {
 		t.Fatal(err)
 	}
 	backup, err := db.Begin(ctx)
@@ -254,7 +254,7 @@ func TestBusySalts(t *testing.T) {
 		return n
 	}
 	created := rows()
-	if n, err := store.DestroySalts(ctx, db, later); err != nil || int(n) != created {
+	if n, err := salts.Destroy(ctx, db, later); err != nil || int(n) != created {
 		t.Errorf("beside a backup %d of %d salts were destroyed: %v", n, created, err)
 	}
 	var readable int
@@ -264,7 +264,7 @@ func TestBusySalts(t *testing.T) {
 	if err := backup.Rollback(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := store.DestroySalts(ctx, db, later); err != nil || n != 0 || rows() != 0 {
+	if n, err := salts.Destroy(ctx, db, later); err != nil || n != 0 || rows() != 0 {
 		t.Errorf("after the backup %d salts were destroyed and %d rows are left: %v", n, rows(), err)
 	}
 }

@@ -1,4 +1,6 @@
-package store
+// Package salts holds the SQL of the salts: they are stored encrypted, and what is destroyed
+// leaves the table's file.
+package salts
 
 import (
 	"context"
@@ -18,50 +20,50 @@ import (
 
 // An empty salt is destroyed: nothing reads it, and its row marks the table for a rewrite.
 const (
-	insertSalts = `
+	insert = `
 INSERT INTO salts (day, salt)
 SELECT * FROM unnest($1::date[], $2::bytea[])
 ON CONFLICT (day) DO NOTHING`
-	selectSalts  = `SELECT day, salt FROM salts WHERE day BETWEEN $1 AND $2 AND salt <> ''`
-	destroySalts = `UPDATE salts SET salt = '' WHERE day < $1 AND salt <> ''`
+	selectOpen   = `SELECT day, salt FROM salts WHERE day BETWEEN $1 AND $2 AND salt <> ''`
+	destroy      = `UPDATE salts SET salt = '' WHERE day < $1 AND salt <> ''`
 	anyDestroyed = `SELECT EXISTS (SELECT FROM salts WHERE salt = '')`
 
-	// lockSalts must not wait long, since it makes other readers wait. A dump of the
+	// lock must not wait long, since it makes other readers wait. A dump of the
 	// database holds the table for as long as it takes.
-	lockSalts     = `SET LOCAL lock_timeout = '1s'; LOCK TABLE salts IN ACCESS EXCLUSIVE MODE`
-	allSalts      = `SELECT day, salt FROM salts WHERE salt <> ''`
-	truncateSalts = `TRUNCATE salts`
+	lock      = `SET LOCAL lock_timeout = '1s'; LOCK TABLE salts IN ACCESS EXCLUSIVE MODE`
+	selectAll = `SELECT day, salt FROM salts WHERE salt <> ''`
+	truncate  = `TRUNCATE salts`
 )
 
-// Salts returns the stored salts of the days that are open at now.
-func Salts(ctx context.Context, db database.DB, now time.Time) (map[event.Day]privacy.SealedSalt, error) {
+// Open returns the stored salts of the days that are open at now.
+func Open(ctx context.Context, db database.DB, now time.Time) (map[event.Day]privacy.SealedSalt, error) {
 	first, last := privacy.SaltDays(now)
-	return readSalts(ctx, db, selectSalts, first.Date(), last.Date())
+	return read(ctx, db, selectOpen, first.Date(), last.Date())
 }
 
-func readSalts(ctx context.Context, db database.DB, query string, args ...any) (map[event.Day]privacy.SealedSalt, error) {
+func read(ctx context.Context, db database.DB, query string, args ...any) (map[event.Day]privacy.SealedSalt, error) {
 	rows, err := db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read salts: %w", err)
 	}
-	salts := make(map[event.Day]privacy.SealedSalt, 8)
+	stored := make(map[event.Day]privacy.SealedSalt, 8)
 	var day time.Time
 	var salt []byte
 	_, err = pgx.ForEachRow(rows, []any{&day, &salt}, func() error {
-		salts[event.DayOf(day)] = salt
+		stored[event.DayOf(day)] = salt
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read salts: %w", err)
 	}
-	return salts, nil
+	return stored, nil
 }
 
-// CreateSalts creates the missing salts of the days that are open at now; of several
+// Create creates the missing salts of the days that are open at now; of several
 // concurrent callers, one wins. It also seals those again that were not sealed under the
 // current key. Its error is privacy.ErrSaltKey if the keys do not open a salt.
-func CreateSalts(ctx context.Context, db database.DB, keys *privacy.SaltKeys, now time.Time) error {
-	salts, err := Salts(ctx, db, now)
+func Create(ctx context.Context, db database.DB, keys *privacy.SaltKeys, now time.Time) error {
+	stored, err := Open(ctx, db, now)
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func CreateSalts(ctx context.Context, db database.DB, keys *privacy.SaltKeys, no
 	outdated := false
 	first, last := privacy.SaltDays(now)
 	for day := first; day <= last; day++ {
-		sealed, ok := salts[day]
+		sealed, ok := stored[day]
 		if !ok {
 			var salt privacy.Salt
 			_, _ = rand.Read(salt[:]) // never fails, see its documentation
@@ -84,14 +86,14 @@ func CreateSalts(ctx context.Context, db database.DB, keys *privacy.SaltKeys, no
 		outdated = outdated || !current
 	}
 	if len(days) > 0 {
-		if _, err := db.Exec(ctx, insertSalts, days, fresh); err != nil {
+		if _, err := db.Exec(ctx, insert, days, fresh); err != nil {
 			return fmt.Errorf("store salts: %w", err)
 		}
 	}
 	if !outdated {
 		return nil
 	}
-	return rewriteSalts(ctx, db, func(day event.Day, sealed privacy.SealedSalt) (privacy.SealedSalt, error) {
+	return rewrite(ctx, db, func(day event.Day, sealed privacy.SealedSalt) (privacy.SealedSalt, error) {
 		salt, current, err := keys.Open(day, sealed)
 		if err != nil || current {
 			return sealed, err
@@ -100,14 +102,14 @@ func CreateSalts(ctx context.Context, db database.DB, keys *privacy.SaltKeys, no
 	})
 }
 
-// DestroySalts deletes the salts of the days that are closed at now and returns their
+// Destroy deletes the salts of the days that are closed at now and returns their
 // number. Without its salt, the visitors of a day can't be computed any more.
 //
 // Then it rewrites the table, because PostgreSQL keeps what was deleted in the table's file
 // for a while. If others use the table, such as a backup, the next call does so.
-func DestroySalts(ctx context.Context, db database.DB, now time.Time) (int64, error) {
+func Destroy(ctx context.Context, db database.DB, now time.Time) (int64, error) {
 	first, _ := privacy.SaltDays(now)
-	tag, err := db.Exec(ctx, destroySalts, first.Date())
+	tag, err := db.Exec(ctx, destroy, first.Date())
 	if err != nil {
 		return 0, fmt.Errorf("destroy salts: %w", err)
 	}
@@ -116,36 +118,36 @@ func DestroySalts(ctx context.Context, db database.DB, now time.Time) (int64, er
 		return 0, fmt.Errorf("destroy salts: %w", err)
 	}
 	if due {
-		err = rewriteSalts(ctx, db, func(_ event.Day, sealed privacy.SealedSalt) (privacy.SealedSalt, error) { return sealed, nil })
+		err = rewrite(ctx, db, func(_ event.Day, sealed privacy.SealedSalt) (privacy.SealedSalt, error) { return sealed, nil })
 	}
 	return tag.RowsAffected(), err
 }
 
-// rewriteSalts replaces each salt by what change returns, and moves the table to a new
+// rewrite replaces each salt by what change returns, and moves the table to a new
 // file, without the destroyed ones. It does nothing if it can't get the table for itself
 // soon.
-func rewriteSalts(ctx context.Context, db database.DB, change func(event.Day, privacy.SealedSalt) (privacy.SealedSalt, error)) error {
+func rewrite(ctx context.Context, db database.DB, change func(event.Day, privacy.SealedSalt) (privacy.SealedSalt, error)) error {
 	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockSalts); err != nil {
+		if _, err := tx.Exec(ctx, lock); err != nil {
 			return err
 		}
-		salts, err := readSalts(ctx, tx, allSalts)
+		stored, err := read(ctx, tx, selectAll)
 		if err != nil {
 			return err
 		}
 		var days []time.Time
 		var sealed [][]byte
-		for day, salt := range salts {
+		for day, salt := range stored {
 			changed, err := change(day, salt)
 			if err != nil {
 				return err
 			}
 			days, sealed = append(days, day.Date()), append(sealed, changed)
 		}
-		if _, err := tx.Exec(ctx, truncateSalts); err != nil {
+		if _, err := tx.Exec(ctx, truncate); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, insertSalts, days, sealed)
+		_, err = tx.Exec(ctx, insert, days, sealed)
 		return err
 	})
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == pgerrcode.LockNotAvailable {
