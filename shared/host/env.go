@@ -25,7 +25,7 @@ import (
 
 // Process holds what the functions of a process share: environment, connections to Redis,
 // memory limit, and log. Each function has its own connections to the database, so that none
-// can keep the others from it.
+// can keep the others from it; they share one if DATABASE_URL allows only one.
 type Process struct {
 	variables     map[string]string
 	secretFolders []string
@@ -141,6 +141,10 @@ func (e *Env) LazyDatabase() (*pgxpool.Pool, error) {
 	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "analytics"
+	}
+	if config.MaxConns == 1 && len(e.pools) > 0 { // the server may take no more
+		e.database = e.pools[0]
+		return e.database, nil
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), config) // it does not connect yet
 	if err != nil {

@@ -11,12 +11,25 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
+// TestOneConnection checks that functions share the only connection that a server takes.
+func TestOneConnection(t *testing.T) {
+	t.Parallel()
+	process := newProcess(t, map[string]string{"DATABASE_URL": localtest.Postgres(t) + "&pool_max_conns=1"})
+	pool, err := process.Env("track").Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other, err := process.Env("query").Database(t.Context()); err != nil || other != pool {
+		t.Errorf("another function has another pool (%v)", err)
+	}
+}
+
 // TestConnections checks that a function that needs all its connections to the database does
 // not keep another one from it, and that they share those to Redis.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	process := newProcess(t, map[string]string{
-		"DATABASE_URL": localtest.Postgres(t) + "&pool_max_conns=1",
+		"DATABASE_URL": localtest.Postgres(t) + "&pool_max_conns=2",
 		"REDIS_URL":    localtest.Redis(t),
 	})
 	one, other := process.Env("track"), process.Env("query")
@@ -27,9 +40,13 @@ func TestConnections(t *testing.T) {
 	if again, err := one.LazyDatabase(); err != nil || again != pool {
 		t.Errorf("a function gets a second pool (%v)", err)
 	}
-	only, err := pool.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	var all []*pgxpool.Conn
+	for range pool.Config().MaxConns {
+		conn, err := pool.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, conn)
 	}
 	second, err := other.Database(t.Context())
 	if err != nil {
@@ -39,7 +56,9 @@ func TestConnections(t *testing.T) {
 	if err := second.QueryRow(t.Context(), `SHOW application_name`).Scan(&name); err != nil || name != "analytics" {
 		t.Errorf("application name %q, %v", name, err)
 	}
-	only.Release()
+	for _, conn := range all {
+		conn.Release()
+	}
 	client, err := one.Redis(t.Context())
 	if err != nil {
 		t.Fatal(err)
