@@ -105,9 +105,6 @@ func TestShedding(t *testing.T) {
 	}
 	localtest.Eventually(t, "requests are served again", func() bool { return p.get(t, "/cookies").StatusCode == http.StatusOK })
 	p.logged(t, "memory is no longer short")
-	if got := text(t, p.get(t, "/collected")); got != "true" {
-		t.Error("the function waited for a collection that few requests cause")
-	}
 }
 
 func text(t *testing.T, response *http.Response) string {
