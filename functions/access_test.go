@@ -31,8 +31,8 @@ const (
 )
 
 // TestAccess sends each request with each credential, on an installation with the sites
-// one.example and two.example. Who may not send it gets 401 or 403; who is limited to one site
-// never learns of the other.
+// one.example and two.example. A credential that does not allow the request gets 401 or 403. A
+// key for one site never gets data of the other.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	const scheduleToken = "the token of the schedule"

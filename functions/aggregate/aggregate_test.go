@@ -342,8 +342,8 @@ func TestAuthorization(t *testing.T) {
 	}
 }
 
-// TestHangUps lets strangers call the function and hang up, again and again. The events are
-// stored nevertheless, and the scheduler is told so.
+// TestHangUps lets strangers call the function and hang up, again and again. It checks that
+// the events are stored, and that the scheduler gets the status "done".
 func TestHangUps(t *testing.T) {
 	t.Parallel()
 	const n = 20_000

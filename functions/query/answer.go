@@ -69,8 +69,8 @@ type request struct {
 }
 
 // answer answers a question of a kind: the body of a POST, or the parameter query of a GET.
-// Who is unknown or asks too often gets no regular expression compiled, and nobody more at
-// once than there is memory for.
+// It authenticates the client and counts the question before it compiles a regular expression,
+// and limits how many questions are answered at once, to bound memory.
 func (f *function) answer(w http.ResponseWriter, r *http.Request, k *kind) {
 	q := &request{target: target{reports: f.reports, db: f.db}}
 	var err error

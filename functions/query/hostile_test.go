@@ -267,7 +267,7 @@ func (i *installation) turns(t *testing.T, labels string) int {
 }
 
 // TestMemoryLimit starts the program with the memory that stack.yml gives it, and asks many
-// questions at once, each of which needs more than that.
+// questions at once. Each question needs more memory than that.
 func TestMemoryLimit(t *testing.T) {
 	t.Parallel()
 	megabytes, err := strconv.ParseInt(strings.TrimSuffix(platformtest.ReadStack(t).Functions["query"].Limits.Memory, "Mi"), 10, 64)

@@ -128,9 +128,9 @@ func (a *Aggregator) singleAfter() int {
 type run struct {
 	*Aggregator
 
-	// alone is held for reading by each worker while it handles a batch, and for writing by
-	// one that handles entries of which a worker may have died: if they kill again, no other
-	// worker's entries are suspected.
+	// A worker holds alone for reading while it handles a batch. It holds it for writing while
+	// it handles entries that may have killed a worker before. If they kill again, no other
+	// worker was handling entries, so only these are suspected.
 	alone sync.RWMutex
 }
 

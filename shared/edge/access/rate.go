@@ -60,8 +60,8 @@ func (l *Rate) Limit(next http.Handler) http.Handler {
 	})
 }
 
-// Client identifies who sends an authorized request about a site: the owner, whoever has the
-// same key or share link, or everybody without one.
+// Client identifies the client of an authorized request about a site. All requests of the
+// owner have one client, as have all with the same key or share link, and all without a secret.
 func Client(ctx context.Context, site sites.Site) string {
 	from := GrantFrom(ctx).clientOf(site)
 	return string(from.secret[:]) + strconv.Itoa(int(from.site))

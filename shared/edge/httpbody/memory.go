@@ -59,7 +59,7 @@ func NewMemory(limit int64) *Memory {
 	}
 }
 
-// pool is memory of which requests reserve parts.
+// pool is a number of bytes that requests share. A request reserves what it needs.
 type pool struct {
 	size int64
 	free *semaphore.Weighted

@@ -141,7 +141,7 @@ func (a *allowance) grow(ctx context.Context) error {
 	if !a.grows {
 		return nil
 	}
-	a.giveUp() // whoever waits must not be in the way of small questions
+	a.giveUp() // while this question waits, a small one can have the turn
 	a.giveUp = func() {}
 	done, err := a.engine.take(ctx, a.engine.turns.large, a.client)
 	if err != nil {

@@ -164,8 +164,8 @@ func TestWorkerEnds(t *testing.T) {
 	}
 }
 
-// TestGrowBusy checks what a question is told that waits for a large turn until its time ends,
-// and until its client goes.
+// TestGrowBusy checks the error of a question that waits for a large turn until its time limit,
+// and until its client disconnects.
 func TestGrowBusy(t *testing.T) {
 	t.Parallel()
 	e := &Engine{limits: Limits{Time: time.Hour}, turns: newTurns(Limits{})}

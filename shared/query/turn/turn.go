@@ -33,7 +33,7 @@ type waiter struct {
 	ready  chan struct{} // closed when the turn has come
 }
 
-// New returns Turns of a number of turns at once, of which a client may have some.
+// New returns Turns that allow size turns at once, and at most each of them to one client.
 func New(size, each int) *Turns { return &Turns{size: size, each: each, of: map[string]int{}} }
 
 // Take waits for a turn of a client. The caller must call done once, at its end. The error

@@ -59,7 +59,8 @@ func TestFewestAreNext(t *testing.T) {
 	}
 }
 
-// TestFirstAreLast checks that who has fewer turns is next, whoever came first.
+// TestFirstAreLast checks that the client with the fewest turns is next, even if another one
+// has waited longer.
 func TestFirstAreLast(t *testing.T) {
 	t.Parallel()
 	turns := turn.New(2, 2)

@@ -133,9 +133,8 @@ type Scan struct {
 	Wanted []columns.Column
 }
 
-// Parts calls fn with the day in parts, each of which is full except for the last one. Only
-// one part and the events of one visitor are in memory at once. A day without events has one
-// empty part.
+// Parts calls fn with the day in parts. All parts but the last one are full. Only one part and
+// the events of one visitor are in memory at once. A day without events has one empty part.
 func (s Scan) Parts(ctx context.Context, db database.DB, full columns.PartSize, fn func(*columns.Day) error) error {
 	builder := columns.NewBuilder(s.Day, s.Wanted...)
 	err := s.visitorDays(ctx, db, func(visits []visit.Visit) error {
