@@ -105,6 +105,7 @@ func TestShedding(t *testing.T) {
 	}
 	localtest.Eventually(t, "requests are served again", func() bool { return p.get(t, "/cookies").StatusCode == http.StatusOK })
 	p.logged(t, "memory is no longer short")
+	localtest.Eventually(t, "the function has started a collection itself", func() bool { return text(t, p.get(t, "/collected")) == "true" })
 }
 
 func text(t *testing.T, response *http.Response) string {

@@ -26,7 +26,7 @@ type SaltKeys struct {
 }
 
 // ErrSaltKey is the error for a salt that was sealed under a key that is not among the salt keys.
-var ErrSaltKey = errors.New("the salt was encrypted with another key")
+var ErrSaltKey = errors.New("the salt was encrypted with another key: set SALT_KEY to the current key, a comma and that key")
 
 // UnmarshalText sets the keys to those in text, separated by commas: the current one, then
 // previous ones, which still open salts. Each has at least MinSaltKey bytes.

@@ -1,5 +1,5 @@
-// Package turn bounds how many things are done at once, and shares the turns fairly between
-// clients: each may have some of them, and who has fewest is next.
+// Package turn limits how many things are done at once, and shares the turns fairly between
+// clients: a client may have some of them, and the client with the fewest is next.
 //
 // It is pure.
 package turn
@@ -11,10 +11,10 @@ import (
 	"sync"
 )
 
-// maxWaiting is how many may wait for each turn. Whoever comes later would wait too long.
+// maxWaiting is how many may wait for each turn. Another one would wait too long.
 const maxWaiting = 32
 
-// ErrCrowded is the error for who comes when too many are waiting already.
+// ErrCrowded is the error of Take when too many are waiting already.
 var ErrCrowded = errors.New("too many are waiting for their turn")
 
 // Turns gives turns to clients. It is safe for concurrent use.
@@ -33,7 +33,7 @@ type waiter struct {
 	ready  chan struct{} // closed when the turn has come
 }
 
-// New returns Turns that allow size turns at once, and at most each of them to one client.
+// New returns Turns: size is the number of turns at once, each the maximum of one client.
 func New(size, each int) *Turns { return &Turns{size: size, each: each, of: map[string]int{}} }
 
 // Take waits for a turn of a client. The caller must call done once, at its end. The error
@@ -89,7 +89,7 @@ func (t *Turns) back(client string) {
 	t.next()
 }
 
-// next gives free turns to those who have fewest, of these to who came first.
+// next gives free turns to the clients with the fewest, and among these to the first that came.
 func (t *Turns) next() {
 	for t.taken < t.size {
 		best := -1
