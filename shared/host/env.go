@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -44,7 +45,7 @@ type Process struct {
 func NewProcess(variables map[string]string, log *slog.Logger) *Process {
 	arns := sync.OnceValues(func() (map[string]string, error) { return fetchSecrets(variables) })
 	limit := sync.OnceValues(func() (memoryLimit, error) { return findLimit(variables, memlimit.FromCgroup) })
-	p := &Process{variables: variables, secretFolders: secretFolders(), arns: arns, limit: limit, shedder: &shedder{log: log}, log: log}
+	p := &Process{variables: variables, secretFolders: secretFolders(), arns: arns, limit: limit, shedder: &shedder{collect: runtime.GC, log: log}, log: log}
 	p.bodies = sync.OnceValue(func() *httpbody.Memory { return httpbody.NewMemory(p.Memory()) })
 	return p
 }

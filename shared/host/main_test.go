@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/metrics"
 	"strconv"
 	"strings"
 	"syscall"
@@ -107,11 +106,6 @@ func sample(ctx context.Context, env *host.Env) (*host.Function, error) {
 		_, _ = io.ReadAll(r.Body) // until the client ends its body
 		_, _ = fmt.Fprint(w, len(held))
 		runtime.KeepAlive(held)
-	})
-	mux.HandleFunc("GET /collected", func(w http.ResponseWriter, _ *http.Request) {
-		forced := []metrics.Sample{{Name: "/gc/cycles/forced:gc-cycles"}}
-		metrics.Read(forced)
-		_, _ = fmt.Fprint(w, forced[0].Value.Uint64() > 0)
 	})
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("oh no") })
 	return &host.Function{

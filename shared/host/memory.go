@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
@@ -131,6 +130,7 @@ const (
 // refuses none.
 type shedder struct {
 	live, total uint64 // marks, in bytes
+	collect     func()
 	log         *slog.Logger
 
 	sampled   atomic.Int64 // time of the last measurement, in Unix nanoseconds
@@ -155,7 +155,7 @@ func (s *shedder) refuses(now time.Time) bool {
 		// What is live is only known after a collection, and who refuses requests allocates too
 		// little to cause one.
 		if short && passed(&s.collected, now, collectInterval) {
-			go runtime.GC()
+			go s.collect()
 		}
 	}
 	return s.short.Load()

@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
@@ -105,7 +108,29 @@ func TestShedding(t *testing.T) {
 	}
 	localtest.Eventually(t, "requests are served again", func() bool { return p.get(t, "/cookies").StatusCode == http.StatusOK })
 	p.logged(t, "memory is no longer short")
-	localtest.Eventually(t, "the function has started a collection itself", func() bool { return text(t, p.get(t, "/collected")) == "true" })
+}
+
+// TestCollections checks how often collections are started while memory is short. Without
+// them nothing would show that it is no longer short.
+func TestCollections(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var collections atomic.Int32
+		refuses := host.Refuses(func() { collections.Add(1) })
+		now := time.Now()
+		for second := range int32(3) {
+			for range 10 {
+				if !refuses(now) {
+					t.Fatal("a request is served while memory is short")
+				}
+				synctest.Wait()
+				if got := collections.Load(); got != second+1 {
+					t.Fatalf("%d collections in second %d", got, second+1)
+				}
+				now = now.Add(100 * time.Millisecond)
+			}
+		}
+	})
 }
 
 func text(t *testing.T, response *http.Response) string {
