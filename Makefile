@@ -83,6 +83,10 @@ test-web: $(MODULES)
 test-browser: build
 	@$(TIMED) npx playwright test --config e2e
 
+.PHONY: attack
+attack: $(DASHBOARD) $(COUNTRIES) ## Attack a whole installation ten times as long as `make test` does; print the memory of each function
+	@$(TIMED) ATTACK_ROUNDS=$${ATTACK_ROUNDS:-10} go test -count=1 -timeout $(TEST_TIMEOUT) -v -run '^(TestAttack|TestAccess)$$' ./attack ./functions | grep -v '^ *\(--- PASS\|=== \)'
+
 .PHONY: bench
 bench: $(DASHBOARD) $(COUNTRIES) ## Run the benchmarks, which also print their baselines
 	go test -run '^$$' -bench . ./...

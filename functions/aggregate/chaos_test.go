@@ -17,6 +17,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
 	localredis "github.com/analytics-platform/analytics/infra/local/redis"
+	"github.com/analytics-platform/analytics/internal/clientstest"
 	"github.com/analytics-platform/analytics/internal/oracle"
 )
 
@@ -26,11 +27,11 @@ import (
 // rollups match the raw events.
 func TestKilledInTurn(t *testing.T) {
 	t.Parallel()
-	const rounds = 10
+	const rounds, rate = 10, 2000
 	ctx := t.Context()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	i := install(t)
+	i := install(t, rate)
 	sending := i.send(rand.New(rand.NewPCG(seed, 1)))
 	i.schedule()
 
@@ -41,8 +42,8 @@ func TestKilledInTurn(t *testing.T) {
 			name string
 			kill func()
 		}{{"aggregate", i.killAggregate}, {"Redis", i.killRedis}, {"PostgreSQL", i.killPostgres}} {
-			moment := i.clients.count() + r.IntN(clientsRate)
-			localtest.Eventually(t, "track accepts more events", func() bool { return i.clients.count() >= moment })
+			moment := i.clients.Count() + r.IntN(rate)
+			localtest.Eventually(t, "track accepts more events", func() bool { return i.clients.Count() >= moment })
 			if r.IntN(5) == 0 {
 				i.killTrack()
 			}
@@ -67,8 +68,9 @@ func TestKilledInTurn(t *testing.T) {
 	if err := i.aggregates[0].runUntilEmpty(ctx); err != nil {
 		t.Fatal(err)
 	}
+	counts := i.clients.Counts()
 	t.Logf("sent %d events in %s, %.0f per second; %d requests failed; kills during a run of aggregate: %v",
-		len(i.clients.sent), took.Round(time.Second), float64(len(i.clients.sent))/took.Seconds(), i.clients.refused, midRun)
+		counts.Events, took.Round(time.Second), float64(counts.Events)/took.Seconds(), counts.Refused, midRun)
 	i.check(t)
 }
 
@@ -84,13 +86,13 @@ type installation struct {
 	db         *pgxpool.Pool
 
 	began     time.Time // start of sending
-	clients   *clients
+	clients   *clientstest.Clients
 	stop      chan struct{}
 	schedules sync.WaitGroup
 	running   atomic.Int32 // runs in progress
 }
 
-func install(t *testing.T) *installation {
+func install(t *testing.T, rate int) *installation {
 	t.Helper()
 	i := &installation{t: t, stop: make(chan struct{})}
 	i.folders.postgres, i.folders.redis = t.TempDir(), t.TempDir()
@@ -121,7 +123,7 @@ func install(t *testing.T) *installation {
 		i.aggregates[n] = start(program, "AGGREGATE_INTERVAL=0s")
 	}
 	i.track = start(buildFunction(t, "track"), "TRUSTED_PROXY_HOPS=1")
-	i.clients = newClients(i.track.url)
+	i.clients = clientstest.New(i.track.url, rate)
 	return i
 }
 
@@ -174,7 +176,7 @@ func (i *installation) killTrack() {
 func (i *installation) send(r *rand.Rand) <-chan error {
 	done := make(chan error, 1)
 	i.began = time.Now()
-	go func() { done <- i.clients.run(i.t.Context(), r, i.stop) }()
+	go func() { done <- i.clients.Run(i.t.Context(), r, i.stop) }()
 	return done
 }
 
@@ -219,7 +221,7 @@ func (i *installation) check(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.clients.check(t, stored)
+	i.clients.Check(t, stored)
 
 	// Each queue entry is either stored or counted as a duplicate, once.
 	var letters, others, duplicates int
@@ -233,9 +235,10 @@ func (i *installation) check(t *testing.T) {
 	if letters != 0 || others != 0 {
 		t.Errorf("%d dead letters and %d dropped events, want none", letters, others)
 	}
-	if n := len(stored) + duplicates; n < i.clients.accepted || n > i.clients.tries {
+	counts := i.clients.Counts()
+	if n := len(stored) + duplicates; n < counts.Accepted || n > counts.Tries {
 		t.Errorf("%d events stored and %d duplicates: want a sum between the %d accepted and the %d sent",
-			len(stored), duplicates, i.clients.accepted, i.clients.tries)
+			len(stored), duplicates, counts.Accepted, counts.Tries)
 	}
 	differences, err := oracle.Differences(ctx, i.db)
 	if err != nil {

@@ -57,7 +57,7 @@ func Start(t *testing.T, name string, variables ...string) *Program {
 		<-p.ended
 	})
 	localtest.Eventually(t, name+" is ready", func() bool {
-		p.checkAlive(t)
+		p.CheckAlive(t)
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+"/_/ready", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +77,7 @@ func Start(t *testing.T, name string, variables ...string) *Program {
 // stack.yml gives it, which would have killed it there.
 func (p *Program) CheckMemory(t *testing.T) {
 	t.Helper()
-	p.checkAlive(t)
+	p.CheckAlive(t)
 	peak := PeakMemory(t, p.process.Process.Pid)
 	t.Logf("peak memory of %s: %.0f of %.0f MB", p.name, peak, p.limit)
 	if peak > p.limit {
@@ -85,7 +85,8 @@ func (p *Program) CheckMemory(t *testing.T) {
 	}
 }
 
-func (p *Program) checkAlive(t *testing.T) {
+// CheckAlive fails the test if the program has ended.
+func (p *Program) CheckAlive(t *testing.T) {
 	t.Helper()
 	select {
 	case <-p.ended:

@@ -1,4 +1,6 @@
-package aggregate_test
+// Package clientstest sends events to track as trackers and SDKs do, and knows which of them
+// must be stored afterwards.
+package clientstest
 
 import (
 	"bytes"
@@ -19,28 +21,37 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// Sites is the number of sites that clients send events of: site0.example, site1.example and
+// so on.
+const Sites = 3
+
 const (
-	clientsRate  = 2000 // new events per second
-	clientsBatch = 20   // events per request
-	// clientsConcurrency bounds the requests in flight. If track can't keep up, the rate
-	// falls.
-	clientsConcurrency = 256
-	// clientsBehind bounds the lag that clients catch up with after an outage of track.
-	clientsBehind = 10 * time.Second
+	batch = 20 // events per request
+	// concurrency bounds the requests in flight. If track can't keep up, the rate falls.
+	concurrency = 256
+	// behind bounds the lag that clients catch up with after an outage of track.
+	behind = 10 * time.Second
 )
 
-// clients send events to track as trackers and SDKs do: they retry a request, with the same
-// ids, until it is answered with 202.
-type clients struct {
+// Clients send events. They retry a request, with the same ids, until it is answered with
+// 202.
+type Clients struct {
 	url  string
+	rate int // new events per second
 	http *http.Client
 
 	mu       sync.Mutex
 	sent     map[uuid.UUID]bool // whether the event was answered with 202
 	answered int                // distinct events answered with 202
-	tries    int                // events in all requests
-	accepted int                // events in all requests answered with 202
-	refused  int                // failed requests
+	counts   Counts
+}
+
+// Counts are numbers of requests and of the events in them. Retries count.
+type Counts struct {
+	Events   int // distinct events
+	Tries    int // events in all requests
+	Accepted int // events in all requests answered with 202
+	Refused  int // failed requests
 }
 
 // request is a request of one visitor to track.
@@ -50,24 +61,26 @@ type request struct {
 	address, agent string
 }
 
-func newClients(url string) *clients {
-	return &clients{
+// New returns clients that send a number of new events per second to track.
+func New(url string, rate int) *Clients {
+	return &Clients{
 		url:  url,
+		rate: rate,
 		http: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxConnsPerHost: 32, MaxIdleConnsPerHost: 32}},
 		sent: map[uuid.UUID]bool{},
 	}
 }
 
-// run sends events at a steady rate until stop is closed, and returns once all are answered
+// Run sends events at a steady rate until stop is closed, and returns once all are answered
 // with 202. One request in ten repeats an earlier one.
-func (c *clients) run(ctx context.Context, r *rand.Rand, stop <-chan struct{}) error {
+func (c *Clients) Run(ctx context.Context, r *rand.Rand, stop <-chan struct{}) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(clientsConcurrency)
+	group.SetLimit(concurrency)
 	var past []request
-	const interval = time.Second * clientsBatch / clientsRate
+	interval := time.Second * batch / time.Duration(c.rate)
 	for due := time.Now(); ; due = due.Add(interval) {
-		if behind := time.Since(due); behind > clientsBehind {
-			due = due.Add(behind - clientsBehind)
+		if lag := time.Since(due); lag > behind {
+			due = due.Add(lag - behind)
 		}
 		select {
 		case <-ctx.Done():
@@ -95,7 +108,7 @@ func address(r *rand.Rand) string {
 
 // make returns a request of one visitor, with current events and with events of the last
 // three hours, as from a device that was offline.
-func (c *clients) make(r *rand.Rand) request {
+func (c *Clients) make(r *rand.Rand) request {
 	agents := []string{
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
 		"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -104,8 +117,8 @@ func (c *clients) make(r *rand.Rand) request {
 	referrers := []string{"", "https://www.google.com/", "https://news.ycombinator.com/item?id=1", "https://partner.example/reviews"}
 	out := request{address: address(r), agent: agents[r.IntN(len(agents))]}
 	now := time.Now()
-	site := fmt.Sprintf("site%d.example", r.IntN(3))
-	events := make([]string, clientsBatch)
+	site := fmt.Sprintf("site%d.example", r.IntN(Sites))
+	events := make([]string, batch)
 	for i := range events {
 		id := uuid.Must(uuid.NewV7())
 		out.ids = append(out.ids, id)
@@ -136,7 +149,7 @@ func (c *clients) make(r *rand.Rand) request {
 }
 
 // deliver sends a request until it is answered with 202.
-func (c *clients) deliver(ctx context.Context, r request) error {
+func (c *Clients) deliver(ctx context.Context, r request) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -153,7 +166,7 @@ func (c *clients) deliver(ctx context.Context, r request) error {
 }
 
 // send sends a request once. It returns an error if a retry can't help.
-func (c *clients) send(ctx context.Context, r request) (done bool, err error) {
+func (c *Clients) send(ctx context.Context, r request) (done bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/", bytes.NewReader(r.body))
 	if err != nil {
 		return false, err
@@ -162,20 +175,20 @@ func (c *clients) send(ctx context.Context, r request) (done bool, err error) {
 	req.Header.Set("User-Agent", r.agent)
 	req.Header.Set("X-Forwarded-For", r.address)
 	c.mu.Lock()
-	c.tries += len(r.ids)
+	c.counts.Tries += len(r.ids)
 	c.mu.Unlock()
 	status, body, failure := c.post(req)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if failure != nil || status == http.StatusServiceUnavailable {
-		c.refused++
+	if failure != nil || status == http.StatusServiceUnavailable || status == http.StatusRequestTimeout {
+		c.counts.Refused++
 		return false, nil
 	}
 	var answer struct{ Accepted int }
 	if err := json.Unmarshal(body, &answer); err != nil || status != http.StatusAccepted || answer.Accepted != len(r.ids) {
 		return false, errors.Join(fmt.Errorf("track answered %d %s", status, body), err)
 	}
-	c.accepted += len(r.ids)
+	c.counts.Accepted += len(r.ids)
 	for _, id := range r.ids {
 		if !c.sent[id] {
 			c.answered++
@@ -185,7 +198,7 @@ func (c *clients) send(ctx context.Context, r request) (done bool, err error) {
 	return true, nil
 }
 
-func (c *clients) post(req *http.Request) (status int, body []byte, err error) {
+func (c *Clients) post(req *http.Request) (status int, body []byte, err error) {
 	response, err := c.http.Do(req)
 	if err != nil {
 		return 0, nil, err
@@ -195,15 +208,24 @@ func (c *clients) post(req *http.Request) (status int, body []byte, err error) {
 	return response.StatusCode, body, err
 }
 
-// count returns the number of distinct events answered with 202 so far.
-func (c *clients) count() int {
+// Count returns the number of distinct events answered with 202 so far.
+func (c *Clients) Count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.answered
 }
 
-// check compares the events that were answered with those stored.
-func (c *clients) check(t *testing.T, stored []uuid.UUID) {
+// Counts returns what was sent so far.
+func (c *Clients) Counts() Counts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	counts := c.counts
+	counts.Events = len(c.sent)
+	return counts
+}
+
+// Check compares the events that were answered with those stored.
+func (c *Clients) Check(t *testing.T, stored []uuid.UUID) {
 	t.Helper()
 	times := make(map[uuid.UUID]int, len(stored))
 	for _, id := range stored {
