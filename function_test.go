@@ -67,7 +67,7 @@ func TestKnative(t *testing.T) {
 	}
 
 	err := f.Start(t.Context(), map[string]string{
-		"FUNCTION": "schema-guard", "ADMIN_TOKEN": strings.Repeat("token", 4), "DATABASE_URL": localtest.Postgres(t),
+		"FUNCTION": "schema-guard", "ADMIN_TOKEN": "the owner's token of this installation", "DATABASE_URL": localtest.Postgres(t),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ const (
 // key for one site never gets data of the other.
 func TestAccess(t *testing.T) {
 	t.Parallel()
-	const scheduleToken = "the token of the schedule"
+	const scheduleToken = "the token of the schedule in all tests"
 	database := localtest.Postgres(t)
 	process := host.NewProcess(map[string]string{
 		"DATABASE_URL": database, "REDIS_URL": localtest.Redis(t), "ADMIN_TOKEN": adminToken, "SALT_KEY": localtest.SaltKey,
@@ -82,6 +82,7 @@ func TestAccess(t *testing.T) {
 	secrets[linkOfOne] = link
 
 	operators := []string{owner, adminKey}
+	client := 0
 	for _, request := range []struct {
 		function, method, path, body string
 		allowed                      []string
@@ -120,9 +121,12 @@ func TestAccess(t *testing.T) {
 		{"websocket-bridge", "GET", "/v1/live?site=one.example", "", []string{nobody, owner, liveKeyOfOne, linkOfOne}}, // then 426
 	} {
 		for who, secret := range secrets {
+			client++
+			address := fmt.Sprintf("10.0.%d.%d:1", client/256, client%256) // so that no client sends many wrong secrets
 			t.Run(fmt.Sprintf("%s %s %s %s/%s", request.function, request.method, request.path, request.body, who), func(t *testing.T) {
 				t.Parallel()
 				r := httptest.NewRequestWithContext(t.Context(), request.method, request.path, strings.NewReader(request.body))
+				r.RemoteAddr = address
 				r.Header.Set("Content-Type", "application/json")
 				if secret != "" {
 					r.Header.Set("Authorization", "Bearer "+secret)

@@ -18,7 +18,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-const adminToken = "the owner's token"
+const adminToken = "the owner's token of this installation"
 
 // cluster starts a Redis Cluster of three servers and returns its URL.
 func cluster(t *testing.T) string {

@@ -131,7 +131,7 @@ func TestInvalidValues(t *testing.T) {
 func checkInvalid(t *testing.T, f functions.Function, database, redis, name, value string) {
 	t.Helper()
 	environment := map[string]string{
-		"ADMIN_TOKEN": strings.Repeat("token", 4), "DATABASE_URL": database, "REDIS_URL": redis, "TRUSTED_PROXY_HOPS": "1",
+		"ADMIN_TOKEN": "the owner's token of this installation", "DATABASE_URL": database, "REDIS_URL": redis, "TRUSTED_PROXY_HOPS": "1",
 		"SALT_KEY": localtest.SaltKey, name: value,
 	}
 	process := host.NewProcess(environment, slog.New(slog.DiscardHandler))

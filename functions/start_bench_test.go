@@ -57,7 +57,7 @@ func BenchmarkStart(b *testing.B) {
 	if _, err := db.Exec(b.Context(), `INSERT INTO sites (public_id, domain, timezone) VALUES ('s_1', 'example.com', 'Europe/Paris')`); err != nil {
 		b.Fatal(err)
 	}
-	environment := []string{"ADMIN_TOKEN=" + strings.Repeat("token", 4), "DATABASE_URL=" + database, "REDIS_URL=" + redis, "LOG_LEVEL=warn", "SALT_KEY=" + localtest.SaltKey}
+	environment := []string{"ADMIN_TOKEN=" + "the owner's token of this installation", "DATABASE_URL=" + database, "REDIS_URL=" + redis, "LOG_LEVEL=warn", "SALT_KEY=" + localtest.SaltKey}
 	post := func(at string) bool { return answers(b, http.MethodPost, at, http.StatusAccepted) }
 	var least time.Duration
 	b.Run("nothing", func(b *testing.B) { least = measureStarts(b, build("nothing", source), nil, post, 0) })

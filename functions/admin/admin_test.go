@@ -28,7 +28,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-const token = "the-owner-of-this-installation"
+const token = "the-owner-of-this-whole-installation"
 
 // installation is the function with its own database.
 type installation struct {

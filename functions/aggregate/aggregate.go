@@ -30,7 +30,7 @@ import (
 type Config struct {
 	AdminToken string           `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it get the report of the run"`
 	SaltKeys   privacy.SaltKeys `env:"SALT_KEY,secret,required" envDoc:"key that encrypts the salts of visitors, at least 32 characters; to rotate it, set the new key, a comma and the old key"`
-	Schedule   string           `env:"SCHEDULE_TOKEN,secret" envDoc:"what the scheduler sends as a bearer token, at least 16 characters; without it, anyone may start a run"`
+	Schedule   string           `env:"SCHEDULE_TOKEN,secret" envDoc:"what the scheduler sends as a bearer token, at least 32 characters; without it, anyone may start a run"`
 	Deadline   time.Duration    `env:"AGGREGATE_DEADLINE,positive" envDefault:"50s" envDoc:"maximum duration of a run; keep it below the platform's timeout"`
 	Interval   time.Duration    `env:"AGGREGATE_INTERVAL" envDefault:"1s" envDoc:"minimum time between the starts of runs, except for calls with a key"`
 	Batch      int              `env:"AGGREGATE_BATCH,positive" envDoc:"maximum number of events per transaction, by default 60000; each takes a few hundred bytes of memory in every worker"`
@@ -66,7 +66,11 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	guard, err := access.New(config.AdminToken, access.Keys(db, time.Now), env.Logger(), time.Now)
+	sources, err := env.Sources()
+	if err != nil {
+		return nil, err
+	}
+	guard, err := access.New(config.AdminToken, access.Keys(db, time.Now), sources, env.Logger(), time.Now)
 	if err != nil {
 		return nil, err
 	}

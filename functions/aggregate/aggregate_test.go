@@ -28,7 +28,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-const token = "the token of the owner"
+const token = "the token of the owner of this installation"
 
 // worker is the function's program, in a process of its own.
 type worker struct {

@@ -26,7 +26,7 @@ const maxBody = 4 << 10
 
 // Config is the configuration of the function.
 type Config struct {
-	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 16 characters"`
+	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 32 characters"`
 }
 
 type function struct {
@@ -49,7 +49,11 @@ func build(env *host.Env, pages fs.FS) (*host.Function, error) {
 	if err := env.Parse(&config); err != nil {
 		return nil, err
 	}
-	gate, err := access.New(config.AdminToken, access.NoKeys, env.Logger(), time.Now)
+	sources, err := env.Sources()
+	if err != nil {
+		return nil, err
+	}
+	gate, err := access.New(config.AdminToken, access.NoKeys, sources, env.Logger(), time.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-const token = "the-owner-of-this-installation"
+const token = "the-owner-of-this-whole-installation"
 
 func serve(t *testing.T, build host.New) http.Handler {
 	t.Helper()

@@ -27,7 +27,7 @@ import (
 
 // Config is the configuration of the function.
 type Config struct {
-	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 16 characters"`
+	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 32 characters"`
 	Rate       int    `env:"QUERY_RATE" envDefault:"600" envDoc:"how many questions a minute are answered with one key, with one share link, and without either about one public site; 0 for no limit"`
 }
 
@@ -54,7 +54,11 @@ func build(ctx context.Context, env *host.Env, limits func(connections int) engi
 	if err != nil {
 		return nil, err
 	}
-	gate, err := access.New(config.AdminToken, access.Keys(db, time.Now), env.Logger(), time.Now)
+	sources, err := env.Sources()
+	if err != nil {
+		return nil, err
+	}
+	gate, err := access.New(config.AdminToken, access.Keys(db, time.Now), sources, env.Logger(), time.Now)
 	if err != nil {
 		return nil, err
 	}

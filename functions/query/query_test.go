@@ -27,7 +27,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-const token = "the-owner-of-this-installation"
+const token = "the-owner-of-this-whole-installation"
 
 // installation is the function with a database that has the site example.com, in Paris, and
 // its events of the first days of March 2026.

@@ -34,7 +34,7 @@ import (
 // Config is the function's configuration.
 type Config struct {
 	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it get the report of the run"`
-	Schedule   string        `env:"SCHEDULE_TOKEN,secret" envDoc:"what the scheduler sends as a bearer token, at least 16 characters; without it, anyone may start a run"`
+	Schedule   string        `env:"SCHEDULE_TOKEN,secret" envDoc:"what the scheduler sends as a bearer token, at least 32 characters; without it, anyone may start a run"`
 	Deadline   time.Duration `env:"SCHEMA_GUARD_DEADLINE,positive" envDefault:"50s" envDoc:"maximum duration of a run; keep it below the platform's timeout"`
 	Interval   time.Duration `env:"SCHEMA_GUARD_INTERVAL" envDefault:"30s" envDoc:"minimum time between the starts of runs, except for calls with a key"`
 }
@@ -64,7 +64,11 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	gate, err := access.New(config.AdminToken, access.Keys(db, time.Now), env.Logger(), time.Now)
+	sources, err := env.Sources()
+	if err != nil {
+		return nil, err
+	}
+	gate, err := access.New(config.AdminToken, access.Keys(db, time.Now), sources, env.Logger(), time.Now)
 	if err != nil {
 		return nil, err
 	}

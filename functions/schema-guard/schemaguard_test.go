@@ -15,7 +15,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
-const token = "the token of the owner"
+const token = "the token of the owner of this installation"
 
 // TestRun checks that the function creates the schema when it starts, and that a run then has
 // nothing to migrate and deletes expired salts.

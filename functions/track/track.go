@@ -37,8 +37,6 @@ import (
 type Config struct {
 	SubjectKey  string           `env:"SUBJECT_KEY,secret" envDoc:"key of the hashes of subjects, at least 32 characters; without it, subjects are rejected"`
 	SaltKeys    privacy.SaltKeys `env:"SALT_KEY,secret,required" envDoc:"key that encrypts the salts of visitors, at least 32 characters; to rotate it, set the new key, a comma and the old key"`
-	TrustedHops int              `env:"TRUSTED_PROXY_HOPS" envDefault:"0" envDoc:"number of trusted reverse proxies in front of the function; 1 behind an OpenFaaS gateway, 2 on Knative"`
-	TrustedName string           `env:"TRUSTED_PROXY_HEADER" envDefault:"X-Forwarded-For" envDoc:"header in which the trusted proxies send the client's address: X-Forwarded-For, Forwarded, or one with a single address such as CF-Connecting-IP"`
 	RateLimit   int              `env:"RATE_LIMIT" envDefault:"6000" envDoc:"maximum number of events per minute from one address (for IPv6, one /64), where an event counts once for each 2 KiB; 0 means no limit"`
 	GeoDatabase string           `env:"GEO_DATABASE" envDoc:"path of a city database in MaxMind's format (.mmdb), for regions and cities; reloaded when the file changes"`
 	Datacenters string           `env:"DATACENTER_NETWORKS" envDoc:"path of a list of networks, one per line, whose events are dropped as a program's"`
@@ -69,9 +67,9 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if config.SubjectKey != "" && len(config.SubjectKey) < 32 {
 		return nil, errors.New("SUBJECT_KEY is too short: it needs at least 32 characters, e.g. from `openssl rand -hex 32`")
 	}
-	proxies, err := privacy.TrustProxies(config.TrustedHops, config.TrustedName)
+	proxies, err := env.Proxies()
 	if err != nil {
-		return nil, fmt.Errorf("TRUSTED_PROXY_HOPS, TRUSTED_PROXY_HEADER: %w", err)
+		return nil, err
 	}
 	enricher, err := enrich.Load(enrich.Files{Places: config.GeoDatabase, Datacenters: config.Datacenters})
 	if err != nil {

@@ -28,7 +28,7 @@ import (
 
 // Config is the function's configuration.
 type Config struct {
-	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 16 characters"`
+	AdminToken string `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token, at least 32 characters"`
 }
 
 type function struct {
@@ -55,7 +55,11 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	gate, err := access.New(config.AdminToken, access.Keys(db, time.Now), env.Logger(), time.Now)
+	sources, err := env.Sources()
+	if err != nil {
+		return nil, err
+	}
+	gate, err := access.New(config.AdminToken, access.Keys(db, time.Now), sources, env.Logger(), time.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-const token = "the-owner-of-this-installation"
+const token = "the-owner-of-this-whole-installation"
 
 // bridge is the function behind a real server, with the site example.com.
 type bridge struct {

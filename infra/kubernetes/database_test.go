@@ -105,7 +105,7 @@ func record(t *testing.T, db *pgxpool.Pool, events []*event.Event) {
 // queryReplica runs a query that reads events, since no rollup can answer it.
 func queryReplica(t *testing.T, database, key string) {
 	t.Helper()
-	process := host.NewProcess(map[string]string{"DATABASE_URL": database, "ADMIN_TOKEN": "token-of-the-owner"}, slog.New(slog.DiscardHandler))
+	process := host.NewProcess(map[string]string{"DATABASE_URL": database, "ADMIN_TOKEN": "token-of-the-owner-of-this-installation"}, slog.New(slog.DiscardHandler))
 	defer process.Close()
 	instance, err := host.Build(t.Context(), process.Env("query"), query.New)
 	if err != nil {

@@ -29,7 +29,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
-const adminToken = "the owner's token"
+const adminToken = "the owner's token of this installation"
 
 // bundle builds the functions as `make lambda` does, for this machine's architecture, and
 // unpacks them.

@@ -10,6 +10,9 @@ terraform {
 }
 
 locals {
+  # front.js sets the header, and so overwrites the client's value.
+  behind_front = { TRUSTED_PROXY_HOPS = "1", TRUSTED_PROXY_HEADER = "X-Viewer-Address" }
+
   # secrets: as in stack.yml, but for metrics-token, since Prometheus can't reach each process of a
   # function: /metrics is refused. database: whether the function is in the VPC, to reach
   # PostgreSQL and Redis. schedule: how often EventBridge calls it; it then has no URL.
@@ -22,8 +25,7 @@ locals {
       schedule    = ""
       concurrency = -1
       secrets     = ["redis-url", "database-url", "salt-key", "subject-key"]
-      # front.js sets it, and so overwrites the client's value.
-      environment = { TRUSTED_PROXY_HOPS = "1", TRUSTED_PROXY_HEADER = "X-Viewer-Address" }
+      environment = local.behind_front
     }
     aggregate = {
       memory      = 1769 # corresponds to one CPU
@@ -41,7 +43,7 @@ locals {
       schedule    = ""
       concurrency = -1
       secrets     = ["database-url", "admin-token"]
-      environment = {}
+      environment = local.behind_front
     }
     websocket-bridge = {
       memory      = 256
@@ -50,7 +52,7 @@ locals {
       schedule    = ""
       concurrency = var.live_viewers # each viewer occupies one
       secrets     = ["redis-url", "database-url", "admin-token"]
-      environment = {}
+      environment = local.behind_front
     }
     schema-guard = {
       memory      = 1024
@@ -68,7 +70,7 @@ locals {
       schedule    = ""
       concurrency = -1
       secrets     = ["redis-url", "database-url", "admin-token"]
-      environment = {}
+      environment = local.behind_front
     }
     dashboard = {
       memory      = 256
@@ -77,7 +79,7 @@ locals {
       schedule    = ""
       concurrency = -1
       secrets     = ["admin-token"]
-      environment = {}
+      environment = local.behind_front
     }
   }
   scheduled = { for name, f in local.functions : name => f if f.schedule != "" }

@@ -187,7 +187,7 @@ func TestRun(t *testing.T) {
 func TestRunWithServers(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	token := strings.Repeat("given", 4)
+	token := strings.Repeat("a given token", 4)
 	p := start(t, "DATA_DIR="+data, "ADMIN_TOKEN="+token,
 		"DATABASE_URL="+localtest.Postgres(t)+"&pool_max_conns=1", "REDIS_URL="+localtest.Redis(t))
 	if p.token != token {

@@ -18,7 +18,7 @@ import (
 
 // The secrets of the installation.
 const (
-	ownerToken = "QuiteSecret-token"
+	ownerToken = "QuiteSecret-token-of-the-owner-of-all"
 	subjectKey = "QuiteSecret-key-of-32-characters"
 )
 

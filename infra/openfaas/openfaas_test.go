@@ -128,7 +128,7 @@ func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return l
 // countEvent starts the images as OpenFaaS does, sends an event and queries it.
 func countEvent(t *testing.T, images map[string]image, s platformtest.Stack) {
 	t.Helper()
-	const token = "the-owner-of-this-installation"
+	const token = "the-owner-of-this-whole-installation"
 	values := map[string]string{
 		"admin-token": token, "subject-key": strings.Repeat("key", 11), "salt-key": strings.Repeat("salt", 8),
 		"redis-url": localtest.Redis(t), "database-url": localtest.Postgres(t),

@@ -107,8 +107,8 @@ func checkTimes(t *testing.T, environment map[string]string) {
 func TestStackSecrets(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
-		"admin-token": strings.Repeat("token", 4), "subject-key": strings.Repeat("key", 11), "salt-key": strings.Repeat("salt", 8),
-		"metrics-token": strings.Repeat("scrape", 4), "redis-url": localtest.Redis(t), "database-url": localtest.Postgres(t),
+		"admin-token": "the owner's token of this installation", "subject-key": strings.Repeat("key", 11), "salt-key": strings.Repeat("salt", 8),
+		"metrics-token": localtest.MetricsToken, "redis-url": localtest.Redis(t), "database-url": localtest.Postgres(t),
 	}
 	folder := t.TempDir()
 	for name, value := range values {

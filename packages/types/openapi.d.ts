@@ -1005,7 +1005,7 @@ export interface components {
                 };
             };
         };
-        /** @description `rate_limited`: too many questions in a minute. `too_many_attempts`: too many wrong tokens were sent, by any client. */
+        /** @description `rate_limited`: too many questions in a minute. `too_many_attempts`: the address of the client has sent too many wrong tokens or unknown keys. */
         readonly TooMany: {
             headers: {
                 readonly "Retry-After": components["headers"]["RetryAfter"];

@@ -28,7 +28,8 @@ type common struct {
 	LogLevel     string `env:"LOG_LEVEL" envDefault:"info" envDoc:"minimum level of log messages: debug, info, warn or error"`
 	DatabaseURL  string `env:"DATABASE_URL,secret" envDoc:"PostgreSQL database, such as postgres://user:password@host:5432/analytics"`
 	RedisURL     string `env:"REDIS_URL,secret" envDoc:"Redis server, such as redis://host:6379/0, or servers of a Redis Cluster: redis://one:6379?addr=two:6379"`
-	MetricsToken string `env:"METRICS_TOKEN,secret" envDoc:"what GET /metrics needs as a bearer token, at least 16 characters; without it, /metrics is refused"`
+	MetricsToken string `env:"METRICS_TOKEN,secret" envDoc:"what GET /metrics needs as a bearer token, at least 32 characters; without it, /metrics is refused"`
+	proxies
 	settings
 }
 
@@ -36,8 +37,9 @@ type common struct {
 func Common() []Variable {
 	var c common
 	fields, _ := fieldsOf(&c)
+	behind, _ := fieldsOf(&c.proxies)
 	own, _ := fieldsOf(&c.settings)
-	return variablesOf(append(slices.DeleteFunc(fields, func(f field) bool { return f.Anonymous }), own...))
+	return variablesOf(slices.Concat(slices.DeleteFunc(fields, func(f field) bool { return f.Anonymous }), behind, own))
 }
 
 // errDescribed stops the building of a function whose variables are requested.

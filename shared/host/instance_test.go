@@ -39,7 +39,7 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-const metricsToken = "the token of Prometheus"
+const metricsToken = "the token of Prometheus in all tests"
 
 func build(t *testing.T, function *host.Function) (*host.Instance, *logBuffer) {
 	t.Helper()
@@ -229,7 +229,7 @@ func TestMetricsToken(t *testing.T) {
 		t.Error("a function without valid settings is built")
 		return &host.Function{Handler: mux()}, nil
 	})
-	if err == nil || !strings.Contains(err.Error(), "METRICS_TOKEN must have at least 16 characters") {
+	if err == nil || !strings.Contains(err.Error(), "METRICS_TOKEN must have at least 32 characters") {
 		t.Errorf("a short token: %v", err)
 	}
 }

@@ -39,7 +39,7 @@ func Client(tb testing.TB, url string) *redis.Client {
 }
 
 // MetricsToken is a METRICS_TOKEN for tests.
-const MetricsToken = "the token of Prometheus"
+const MetricsToken = "the token of Prometheus in all tests"
 
 // Metrics returns the metrics of the function at a URL, whose METRICS_TOKEN is MetricsToken:
 // values by name and labels.

@@ -2,15 +2,14 @@
 // token or a session of the dashboard, programs use API keys, guests use share links, and
 // anyone may see public sites.
 //
-// It stores nothing about clients, neither addresses nor failed secrets. It must never put
-// a secret into a log, an error or a response.
+// It keeps nothing about clients but hashes of their addresses under a random key, and in
+// memory only. It must never put a secret into a log, an error or a response.
 package access
 
 import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,15 +19,14 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/time/rate"
+	"golang.org/x/sync/semaphore"
 
+	"github.com/analytics-platform/analytics/shared/edge/bearer"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/edge/source"
 	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
-
-// MinToken is the minimum length of the owner's token in bytes.
-const MinToken = 16
 
 const (
 	// cacheTTL is how long a credential is cached. A revoked secret may be accepted for
@@ -38,15 +36,17 @@ const (
 	cacheSize = 10_000
 )
 
-// Failed attempts are counted for the whole process, so that no address has to be stored.
-// A person may have chosen the token, so it is worth guessing: too many wrong tokens block
-// even the right one for a moment, but not sessions, keys and links. Keys and links can't
-// be guessed; their limit protects the database from needless work.
+// Failed attempts are limited per client. The right token, and a credential that was valid
+// before, are never refused, so nobody can lock others out. Guesses are hopeless anyway: a
+// token has 32 characters, and keys and links are random.
 const (
-	wrongTokensPerSecond = 5
-	wrongTokensBurst     = 50
-	unknownPerSecond     = 50
-	unknownBurst         = 200
+	wrongTokensPerSecond = 1
+	wrongTokensBurst     = 20
+	unknownPerSecond     = 5
+	unknownBurst         = 50
+	// maxLookups is how many secrets are looked up at once. Others wait in line, so that many
+	// clients with unknown ones leave most of the database to requests that are authorized.
+	maxLookups = 2
 )
 
 // CodeTooManyAttempts is the problem code for too many failed attempts.
@@ -84,17 +84,19 @@ func NoKeys(context.Context, string) (Credential, error) { return Credential{}, 
 
 // Access authenticates requests. It is safe for concurrent use.
 type Access struct {
-	token      [sha256.Size]byte // hashed, so that the comparison does not reveal its length
+	token      bearer.Token
 	sessionKey []byte
 	lookup     Lookup
 	log        *slog.Logger
 	now        func() time.Time
 	origins    http.CrossOriginProtection
 
-	wrongTokens *rate.Limiter
-	unknown     *rate.Limiter
+	sources     *source.Sources
+	wrongTokens *buckets[source.ID]
+	unknown     *buckets[source.ID]
 
-	cache *lru.Cache[[sha256.Size]byte, cachedCredential] // by hash of the secret
+	lookups *semaphore.Weighted
+	cache   *lru.Cache[[sha256.Size]byte, cachedCredential] // by hash of the secret
 }
 
 // cachedCredential is a credential and the time of its lookup.
@@ -103,10 +105,11 @@ type cachedCredential struct {
 	at time.Time
 }
 
-// New returns an Access for the owner's token, which must have at least MinToken bytes.
-func New(token string, lookup Lookup, log *slog.Logger, now func() time.Time) (*Access, error) {
-	if len(token) < MinToken {
-		return nil, fmt.Errorf("ADMIN_TOKEN must have at least %d characters, e.g. from: openssl rand -hex 24", MinToken)
+// New returns an Access for the owner's token, which must be one of package bearer.
+func New(token string, lookup Lookup, sources *source.Sources, log *slog.Logger, now func() time.Time) (*Access, error) {
+	owner, err := bearer.New("ADMIN_TOKEN", token)
+	if err != nil {
+		return nil, err
 	}
 	sessionKey, err := hkdf.Key(sha256.New, []byte(token), nil, "analytics dashboard session", sha256.Size)
 	if err != nil {
@@ -116,14 +119,24 @@ func New(token string, lookup Lookup, log *slog.Logger, now func() time.Time) (*
 	if err != nil {
 		return nil, fmt.Errorf("create credential cache: %w", err)
 	}
+	wrongTokens, err := newBuckets[source.ID](wrongTokensPerSecond, wrongTokensBurst, now)
+	if err != nil {
+		return nil, err
+	}
+	unknown, err := newBuckets[source.ID](unknownPerSecond, unknownBurst, now)
+	if err != nil {
+		return nil, err
+	}
 	return &Access{
-		token:       sha256.Sum256([]byte(token)),
+		token:       owner,
 		sessionKey:  sessionKey,
 		lookup:      lookup,
 		log:         log,
 		now:         now,
-		wrongTokens: rate.NewLimiter(wrongTokensPerSecond, wrongTokensBurst),
-		unknown:     rate.NewLimiter(unknownPerSecond, unknownBurst),
+		sources:     sources,
+		wrongTokens: wrongTokens,
+		unknown:     unknown,
+		lookups:     semaphore.NewWeighted(maxLookups),
 		cache:       cache,
 	}, nil
 }
@@ -275,7 +288,7 @@ func (a *Access) grant(w http.ResponseWriter, r *http.Request) (Grant, error) {
 		if !strings.EqualFold(scheme, "Bearer") {
 			return Grant{}, unauthorized("send the token or key as: Authorization: Bearer TOKEN")
 		}
-		return a.bearer(r.Context(), strings.TrimSpace(secret))
+		return a.bearer(r, strings.TrimSpace(secret))
 	}
 	if err := a.session(w, r); err != nil {
 		return Grant{}, err
@@ -283,51 +296,49 @@ func (a *Access) grant(w http.ResponseWriter, r *http.Request) (Grant, error) {
 	return Grant{owner: true}, nil
 }
 
-func (a *Access) bearer(ctx context.Context, secret string) (Grant, error) {
+func (a *Access) bearer(r *http.Request, secret string) (Grant, error) {
 	if strings.HasPrefix(secret, sites.KeyPrefix) || strings.HasPrefix(secret, sites.ShareLinkPrefix) {
 		hash := sha256.Sum256([]byte(secret))
-		credential, err := a.credential(ctx, secret, hash)
+		credential, err := a.credential(r, secret, hash)
 		return Grant{credential: credential, client: client{secret: hash}}, err
 	}
-	return Grant{owner: true}, a.checkToken(secret)
+	return Grant{owner: true}, a.checkToken(r, secret)
 }
 
 // checkToken returns an error unless token is the owner's token.
-func (a *Access) checkToken(token string) error {
-	now := a.now()
-	attempt := a.wrongTokens.ReserveN(now, 1)
-	if attempt.DelayFrom(now) > 0 {
-		attempt.CancelAt(now)
-		return tooMany()
+func (a *Access) checkToken(r *http.Request, token string) error {
+	if a.token.Matches(token) {
+		return nil
 	}
-	hash := sha256.Sum256([]byte(token))
-	if subtle.ConstantTimeCompare(hash[:], a.token[:]) != 1 {
-		return unauthorized("wrong token")
+	if wait, _ := a.wrongTokens.take(a.sources.Of(r)); wait > 0 {
+		return tooMany(wait)
 	}
-	attempt.CancelAt(now)
-	return nil
+	return unauthorized("wrong token")
 }
 
 // credential returns the credential of a secret from the cache or by a lookup.
-func (a *Access) credential(ctx context.Context, secret string, hash [sha256.Size]byte) (Credential, error) {
+func (a *Access) credential(r *http.Request, secret string, hash [sha256.Size]byte) (Credential, error) {
 	now := a.now()
 	cached, ok := a.cache.Get(hash)
 	if ok && now.Sub(cached.at) < cacheTTL && (cached.ExpiresAt == nil || now.Before(*cached.ExpiresAt)) {
 		return cached.Credential, nil
 	}
 	if !ok {
-		attempt := a.unknown.ReserveN(now, 1)
-		if attempt.DelayFrom(now) > 0 {
-			attempt.CancelAt(now)
-			return Credential{}, tooMany()
+		wait, giveBack := a.unknown.take(a.sources.Of(r))
+		if wait > 0 {
+			return Credential{}, tooMany(wait)
 		}
 		defer func() {
 			if a.cache.Contains(hash) {
-				attempt.CancelAt(now)
+				giveBack()
 			}
 		}()
 	}
-	credential, err := a.lookup(ctx, secret)
+	if err := a.lookups.Acquire(r.Context(), 1); err != nil {
+		return Credential{}, fmt.Errorf("wait to look up key: %w", err)
+	}
+	credential, err := a.lookup(r.Context(), secret)
+	a.lookups.Release(1)
 	if errors.Is(err, sites.ErrNoKey) {
 		a.cache.Remove(hash)
 		return Credential{}, unauthorized("unknown, revoked or expired key or share link")
@@ -357,8 +368,8 @@ func unauthorized(detail string) problem.Problem {
 	return problem.New(http.StatusUnauthorized, problem.CodeUnauthorized, detail)
 }
 
-func tooMany() problem.Problem {
-	p := problem.New(http.StatusTooManyRequests, CodeTooManyAttempts, "too many wrong tokens were sent, try again in a second")
-	p.RetryAfter = time.Second
+func tooMany(wait time.Duration) problem.Problem {
+	p := problem.New(http.StatusTooManyRequests, CodeTooManyAttempts, "your address has sent too many wrong tokens or keys: try again later")
+	p.RetryAfter = wait
 	return p
 }

@@ -9,16 +9,20 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/edge/access"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/edge/source"
+	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-const token = "the-owner-of-this-installation"
+const token = "the-owner-of-this-whole-installation"
 
 // clock is a time that tests advance.
 type clock struct {
@@ -59,7 +63,7 @@ func (k *keys) lookup(_ context.Context, secret string) (access.Credential, erro
 func newAccess(t *testing.T, k *keys) (*access.Access, *clock) {
 	t.Helper()
 	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	a, err := access.New(token, k.lookup, slog.New(slog.DiscardHandler), c.now)
+	a, err := access.New(token, k.lookup, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), c.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,18 +95,18 @@ func TestRequire(t *testing.T) {
 		status int
 		body   string // if the status is 200
 	}{
-		"the owner's token":          {"Bearer " + token, sites.ScopeAdmin, 200, all},
-		"the scheme in another case": {"bearer " + token, sites.ScopeQuery, 200, all},
-		"a key with the scope":       {"Bearer ak_all", sites.ScopeQuery, 200, all},
-		"a key for one site":         {"Bearer ak_one", sites.ScopeLive, 200, "all false, site 1 true, site 2 false"},
-		"a key without the scope":    {"Bearer ak_all", sites.ScopeAdmin, 403, none},
-		"an unknown key":             {"Bearer ak_gone", sites.ScopeQuery, 401, none},
-		"a wrong token":              {"Bearer " + token + "x", sites.ScopeQuery, 401, none},
-		"a prefix of the token":      {"Bearer " + token[:20], sites.ScopeQuery, 401, none},
-		"an empty token":             {"Bearer ", sites.ScopeQuery, 401, none},
-		"another scheme":             {"Basic " + token, sites.ScopeQuery, 401, none},
-		"no secret":                  {"", sites.ScopeQuery, 401, none},
-		"the cookie name as a token": {"Bearer analytics_session", sites.ScopeQuery, 401, none},
+		"the owner's token of this installation": {"Bearer " + token, sites.ScopeAdmin, 200, all},
+		"the scheme in another case":             {"bearer " + token, sites.ScopeQuery, 200, all},
+		"a key with the scope":                   {"Bearer ak_all", sites.ScopeQuery, 200, all},
+		"a key for one site":                     {"Bearer ak_one", sites.ScopeLive, 200, "all false, site 1 true, site 2 false"},
+		"a key without the scope":                {"Bearer ak_all", sites.ScopeAdmin, 403, none},
+		"an unknown key":                         {"Bearer ak_gone", sites.ScopeQuery, 401, none},
+		"a wrong token":                          {"Bearer " + token + "x", sites.ScopeQuery, 401, none},
+		"a prefix of the token":                  {"Bearer " + token[:20], sites.ScopeQuery, 401, none},
+		"an empty token":                         {"Bearer ", sites.ScopeQuery, 401, none},
+		"another scheme":                         {"Basic " + token, sites.ScopeQuery, 401, none},
+		"no secret":                              {"", sites.ScopeQuery, 401, none},
+		"the cookie name as a token":             {"Bearer analytics_session", sites.ScopeQuery, 401, none},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +148,7 @@ func TestGrantFromUnauthorized(t *testing.T) {
 
 func TestNewShortToken(t *testing.T) {
 	t.Parallel()
-	_, err := access.New("fifteen-letters", access.NoKeys, slog.New(slog.DiscardHandler), time.Now)
+	_, err := access.New("fifteen-letters", access.NoKeys, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), time.Now)
 	if err == nil || !strings.Contains(err.Error(), "ADMIN_TOKEN") || strings.Contains(err.Error(), "fifteen") {
 		t.Errorf("got %v, want an error that names ADMIN_TOKEN and not its value", err)
 	}
@@ -178,58 +182,111 @@ func TestLookupError(t *testing.T) {
 	}
 }
 
+// from returns the request as another client sends it.
+func from(r *http.Request, address string) *http.Request {
+	r.RemoteAddr = address + ":1"
+	return r
+}
+
+// TestTooManyWrongTokens checks that wrong tokens slow down only who sends them, and never
+// the right one.
 func TestTooManyWrongTokens(t *testing.T) {
 	t.Parallel()
 	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []sites.Scope{sites.ScopeQuery}}}}
 	a, c := newAccess(t, k)
 	session := signIn(t, a)
-	for range 50 {
-		if w := send(a, sites.ScopeQuery, bearer("wrong")); w.Code != 401 {
+	const guesser, neighbour = "203.0.113.7", "203.0.113.8"
+	for range 20 {
+		if w := send(a, sites.ScopeQuery, from(bearer("wrong"), guesser)); w.Code != 401 {
 			t.Fatalf("status %d, want 401", w.Code)
 		}
 	}
-	for _, secret := range []string{"wrong", token} {
-		w := send(a, sites.ScopeQuery, bearer(secret))
-		if w.Code != 429 || w.Header().Get("Retry-After") != "1" {
-			t.Errorf("after 50 wrong tokens: status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	for range 3 {
+		if w := send(a, sites.ScopeQuery, from(bearer("wrong"), guesser)); w.Code != 429 || w.Header().Get("Retry-After") != "1" {
+			t.Errorf("after 20 wrong tokens: status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 		}
 	}
-	if w := send(a, sites.ScopeQuery, bearer("ak_1")); w.Code != 200 {
-		t.Errorf("a key meanwhile: got status %d, want 200", w.Code)
+	if w := send(a, sites.ScopeQuery, from(bearer("wrong"), neighbour)); w.Code != 401 {
+		t.Errorf("the first wrong token of another client: status %d, want 401", w.Code)
 	}
-	if w := send(a, sites.ScopeQuery, withCookie(http.MethodGet, session)); w.Code != 200 {
-		t.Errorf("a session meanwhile: got status %d, want 200", w.Code)
+	for name, r := range map[string]*http.Request{"the token": bearer(token), "a key": bearer("ak_1"), "a session": withCookie(http.MethodGet, session)} {
+		for _, address := range []string{guesser, neighbour} {
+			for range 100 { // what is right does not count
+				if w := send(a, sites.ScopeQuery, from(r, address)); w.Code != 200 {
+					t.Fatalf("%s from %s: status %d, want 200", name, address, w.Code)
+				}
+			}
+		}
 	}
 	c.advance(time.Second)
-	for range 100 { // the right token does not count
-		if w := send(a, sites.ScopeQuery, bearer(token)); w.Code != 200 {
-			t.Fatalf("the token a second later: got status %d, want 200", w.Code)
-		}
+	if w := send(a, sites.ScopeQuery, from(bearer("wrong"), guesser)); w.Code != 401 {
+		t.Errorf("a wrong token a second later: status %d, want 401", w.Code)
 	}
 }
 
+// TestTooManyUnknownKeys checks that unknown keys are looked up less often, and only for who
+// sends them.
 func TestTooManyUnknownKeys(t *testing.T) {
 	t.Parallel()
-	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []sites.Scope{sites.ScopeQuery}}}}
+	scopes := []sites.Scope{sites.ScopeQuery}
+	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: scopes}, "ak_2": {Scopes: scopes}}}
 	a, c := newAccess(t, k)
-	if w := send(a, sites.ScopeQuery, bearer("ak_1")); w.Code != 200 {
-		t.Fatalf("status %d", w.Code)
+	const guesser, neighbour = "203.0.113.7", "203.0.113.8"
+	for range 100 { // what is known does not count
+		if w := send(a, sites.ScopeQuery, from(bearer("ak_1"), guesser)); w.Code != 200 {
+			t.Fatalf("status %d", w.Code)
+		}
+		c.advance(access.CacheTTL)
 	}
-	for i := range 200 {
-		if w := send(a, sites.ScopeQuery, bearer(fmt.Sprint([]string{"ak_x", "sl_x"}[i%2], i))); w.Code != 401 {
+	for i := range 50 {
+		if w := send(a, sites.ScopeQuery, from(bearer(fmt.Sprint([]string{"ak_x", "sl_x"}[i%2], i)), guesser)); w.Code != 401 {
 			t.Fatalf("status %d, want 401", w.Code)
 		}
 	}
 	before := k.lookups
 	for _, secret := range []string{"ak_y", "sl_y"} {
-		if w := send(a, sites.ScopeQuery, bearer(secret)); w.Code != 429 || k.lookups != before {
+		if w := send(a, sites.ScopeQuery, from(bearer(secret), guesser)); w.Code != 429 || k.lookups != before {
 			t.Errorf("status %d after %d lookups, want 429 without one", w.Code, k.lookups-before)
 		}
 	}
 	c.advance(10 * time.Millisecond) // too short for another unknown key
-	if w := send(a, sites.ScopeQuery, bearer("ak_1")); w.Code != 200 {
-		t.Errorf("a known key: got status %d, want 200", w.Code)
+	if w := send(a, sites.ScopeQuery, from(bearer("ak_1"), guesser)); w.Code != 200 {
+		t.Errorf("a key that was valid before: status %d, want 200", w.Code)
 	}
+	if w := send(a, sites.ScopeQuery, from(bearer("ak_2"), neighbour)); w.Code != 200 {
+		t.Errorf("a key of another client: status %d, want 200", w.Code)
+	}
+}
+
+// TestLookupsWait checks how many secrets are looked up at once, whoever sends them, and that
+// none is refused for it.
+func TestLookupsWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var at, most atomic.Int32
+		lookup := func(context.Context, string) (access.Credential, error) {
+			most.Store(max(most.Load(), at.Add(1)))
+			defer at.Add(-1)
+			time.Sleep(time.Second) // on the clock of synctest
+			return access.Credential{Scopes: []sites.Scope{sites.ScopeQuery}}, nil
+		}
+		a, err := access.New(token, lookup, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				if w := send(a, sites.ScopeQuery, from(bearer(fmt.Sprint("ak_", i)), fmt.Sprint("203.0.113.", i))); w.Code != 200 {
+					t.Errorf("status %d", w.Code)
+				}
+			})
+		}
+		all.Wait()
+		if most.Load() != 2 {
+			t.Errorf("%d look-ups at once, want 2", most.Load())
+		}
+	})
 }
 
 func signIn(t *testing.T, a *access.Access) *http.Cookie {
@@ -284,7 +341,7 @@ func TestSessionOfAnotherToken(t *testing.T) {
 	t.Parallel()
 	a, c := newAccess(t, &keys{})
 	cookie := signIn(t, a)
-	other, err := access.New("another-token-of-the-owner", access.NoKeys, slog.New(slog.DiscardHandler), c.now)
+	other, err := access.New("another-token-of-the-owner-of-all", access.NoKeys, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), c.now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func (a *Access) SignIn(w http.ResponseWriter, r *http.Request, token string) er
 	if err := a.checkOrigin(r); err != nil {
 		return err
 	}
-	if err := a.checkToken(token); err != nil {
+	if err := a.checkToken(r, token); err != nil {
 		return err
 	}
 	a.setCookie(w, r, a.now().Add(sessionTTL))

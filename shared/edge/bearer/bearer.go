@@ -9,8 +9,13 @@ import (
 	"strings"
 )
 
-// MinLength is the minimum length of a token in bytes.
-const MinLength = 16
+const (
+	// MinLength is the minimum length of a token in bytes.
+	MinLength = 32
+	// MinDistinct is the minimum number of different bytes in a token. It rejects repetitions,
+	// and no random one: of 100 million tokens of 48 hexadecimal digits, one has fewer.
+	MinDistinct = 10
+)
 
 // Token is a secret of the installation. The zero Token matches nothing.
 type Token struct {
@@ -18,11 +23,15 @@ type Token struct {
 	set  bool
 }
 
-// New returns the token with the given text, which must have at least MinLength bytes.
-// The error names the variable that holds it.
+// New returns the token with the given text, which must have at least MinLength bytes, of
+// which MinDistinct differ. The error names the variable that holds it.
 func New(variable, text string) (Token, error) {
-	if len(text) < MinLength {
-		return Token{}, fmt.Errorf("%s must have at least %d characters, e.g. from: openssl rand -hex 24", variable, MinLength)
+	distinct := map[byte]bool{}
+	for i := range len(text) {
+		distinct[text[i]] = true
+	}
+	if len(text) < MinLength || len(distinct) < MinDistinct {
+		return Token{}, fmt.Errorf("%s must have at least %d characters, and %d different ones, e.g. from: openssl rand -hex 32", variable, MinLength, MinDistinct)
 	}
 	return Token{sha256.Sum256([]byte(text)), true}, nil
 }

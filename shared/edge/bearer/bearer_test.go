@@ -8,7 +8,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/bearer"
 )
 
-const text = "a token of the installation"
+const text = "a token of the whole installation"
 
 func TestSent(t *testing.T) {
 	t.Parallel()
@@ -47,11 +47,16 @@ func TestSent(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	t.Parallel()
-	if _, err := bearer.New("METRICS_TOKEN", strings.Repeat("x", bearer.MinLength-1)); err == nil || !strings.HasPrefix(err.Error(), "METRICS_TOKEN must have at least 16 characters") {
-		t.Errorf("a short token: %v", err)
-	}
-	if token, err := bearer.New("METRICS_TOKEN", strings.Repeat("x", bearer.MinLength)); err != nil || token.IsZero() {
-		t.Errorf("the shortest token: %v", err)
+	for text, ok := range map[string]bool{
+		"0123456789012345678901234567890":  false, // short
+		"01234567890123456789012345678901": true,
+		"01234567801234567801234567801234": false, // of nine different characters
+		strings.Repeat("token", 20):        false,
+	} {
+		token, err := bearer.New("METRICS_TOKEN", text)
+		if ok != (err == nil) || ok == token.IsZero() || err != nil && !strings.HasPrefix(err.Error(), "METRICS_TOKEN must have at least 32 characters, and 10 different ones") {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 	if _, err := bearer.New("METRICS_TOKEN", ""); err == nil {
 		t.Error("no error for an empty token")

@@ -20,13 +20,15 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/access"
 	"github.com/analytics-platform/analytics/shared/edge/bearer"
 	"github.com/analytics-platform/analytics/shared/edge/schedule"
+	"github.com/analytics-platform/analytics/shared/edge/source"
 	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 const (
-	token         = "the token of the owner"
-	scheduleToken = "the token of the scheduler"
+	token         = "the token of the owner of this installation"
+	scheduleToken = "the token of the scheduler in all tests"
 	interval      = 10 * time.Second
 )
 
@@ -62,7 +64,7 @@ func serve(t *testing.T, job *schedule.Job) http.Handler {
 		}
 		return credential, nil
 	}
-	guard, err := access.New(token, lookup, slog.New(slog.DiscardHandler), time.Now)
+	guard, err := access.New(token, lookup, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,15 +396,15 @@ func TestCredentials(t *testing.T) {
 		without, with     string // a token of the schedule
 		status, withToken int    // if refused
 	}{
-		"no secret":                 {secret: "", without: starts, with: refused, withToken: 401},
-		"the token of the schedule": {secret: scheduleToken, without: refused, status: 401, with: starts},
-		"a wrong token":             {secret: "a wrong token of the owner", without: refused, status: 401, with: refused, withToken: 401},
-		"the token of the owner":    {secret: token, without: reports, with: reports},
-		"an admin key":              {secret: sites.KeyPrefix + "admin", without: reports, with: reports},
-		"an admin key of a site":    {secret: sites.KeyPrefix + "admin-of-site", without: refused, status: 403, with: refused, withToken: 403},
-		"a query key":               {secret: sites.KeyPrefix + "query", without: refused, status: 403, with: refused, withToken: 403},
-		"a share link":              {secret: sites.ShareLinkPrefix + "of-a-site", without: refused, status: 403, with: refused, withToken: 403},
-		"an unknown key":            {secret: sites.KeyPrefix + "unknown", without: refused, status: 401, with: refused, withToken: 401},
+		"no secret":                                   {secret: "", without: starts, with: refused, withToken: 401},
+		"the token of the schedule in all tests":      {secret: scheduleToken, without: refused, status: 401, with: starts},
+		"a wrong token":                               {secret: "a wrong token of the owner", without: refused, status: 401, with: refused, withToken: 401},
+		"the token of the owner of this installation": {secret: token, without: reports, with: reports},
+		"an admin key":                                {secret: sites.KeyPrefix + "admin", without: reports, with: reports},
+		"an admin key of a site":                      {secret: sites.KeyPrefix + "admin-of-site", without: refused, status: 403, with: refused, withToken: 403},
+		"a query key":                                 {secret: sites.KeyPrefix + "query", without: refused, status: 403, with: refused, withToken: 403},
+		"a share link":                                {secret: sites.ShareLinkPrefix + "of-a-site", without: refused, status: 403, with: refused, withToken: 403},
+		"an unknown key":                              {secret: sites.KeyPrefix + "unknown", without: refused, status: 401, with: refused, withToken: 401},
 	} {
 		for _, withToken := range []bool{false, true} {
 			want, status := test.without, test.status

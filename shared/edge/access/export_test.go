@@ -1,0 +1,4 @@
+package access
+
+// CacheTTL is how long a credential is cached.
+const CacheTTL = cacheTTL
