@@ -70,7 +70,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	guard, err := access.New(config.AdminToken, access.Keys(db, time.Now), sources, env.Logger(), time.Now)
+	guard, err := access.New(config.AdminToken, db, access.Keys(db, time.Now), sources, env.Logger(), time.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,6 @@
 // Package dashboard is the function that serves the web pages of the dashboard and manages
-// sessions. It uses neither the database nor the queue; the pages call the other functions.
+// sessions, for which it needs the database. It serves pages without it; they call the other
+// functions.
 package dashboard
 
 import (
@@ -49,11 +50,15 @@ func build(env *host.Env, pages fs.FS) (*host.Function, error) {
 	if err := env.Parse(&config); err != nil {
 		return nil, err
 	}
+	db, err := env.LazyDatabase()
+	if err != nil {
+		return nil, err
+	}
 	sources, err := env.Sources()
 	if err != nil {
 		return nil, err
 	}
-	gate, err := access.New(config.AdminToken, access.NoKeys, sources, env.Logger(), time.Now)
+	gate, err := access.New(config.AdminToken, db, access.Keys(db, time.Now), sources, env.Logger(), time.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +70,8 @@ func build(env *host.Env, pages fs.FS) (*host.Function, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /session", f.session)
 	mux.HandleFunc("POST /session", f.signIn)
-	mux.HandleFunc("DELETE /session", f.signOut)
+	mux.HandleFunc("DELETE /session", f.signOut(f.gate.SignOut))
+	mux.HandleFunc("DELETE /sessions", f.signOut(f.gate.SignOutEverywhere))
 	mux.Handle("GET /", files)
 	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: maxBody}, nil
 }
@@ -94,7 +100,7 @@ func (f *function) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *function) session(w http.ResponseWriter, r *http.Request) {
-	if err := f.gate.CheckSession(w, r); err != nil {
+	if err := f.gate.CheckSession(r); err != nil {
 		f.gate.Refuse(w, r, err)
 		return
 	}
@@ -103,10 +109,13 @@ func (f *function) session(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (f *function) signOut(w http.ResponseWriter, r *http.Request) {
-	if err := f.gate.SignOut(w, r); err != nil {
-		f.gate.Refuse(w, r, err)
-		return
+// signOut returns a handler that ends sessions.
+func (f *function) signOut(end func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := end(w, r); err != nil {
+			f.gate.Refuse(w, r, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
 	}
-	w.WriteHeader(http.StatusNoContent)
 }

@@ -11,14 +11,22 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/host"
 )
 
 const token = "the-owner-of-this-whole-installation"
 
+// serve returns the function without a database, which pages don't need.
 func serve(t *testing.T, build host.New) http.Handler {
 	t.Helper()
-	process := host.NewProcess(map[string]string{"ADMIN_TOKEN": token}, slog.New(slog.DiscardHandler))
+	return serveFrom(t, "postgres://nobody@127.0.0.1:1/none", build)
+}
+
+// serveFrom returns the function with a database.
+func serveFrom(t *testing.T, database string, build host.New) http.Handler {
+	t.Helper()
+	process := host.NewProcess(map[string]string{"ADMIN_TOKEN": token, "DATABASE_URL": database}, slog.New(slog.DiscardHandler))
 	t.Cleanup(process.Close)
 	instance, err := host.Build(t.Context(), process.Env("dashboard"), build)
 	if err != nil {
@@ -157,7 +165,9 @@ func session(handler http.Handler, method, body string, headers map[string]strin
 
 func TestSession(t *testing.T) {
 	t.Parallel()
-	handler := serve(t, with(pages()))
+	database := localtest.Postgres(t)
+	localtest.Record(t, database)
+	handler := serveFrom(t, database, with(pages()))
 	if status := session(handler, "GET", "", nil).StatusCode; status != 401 {
 		t.Errorf("without a session: got status %d, want 401", status)
 	}
@@ -177,6 +187,60 @@ func TestSession(t *testing.T) {
 	out := session(handler, "DELETE", "", nil, cookie)
 	if out.StatusCode != http.StatusNoContent || len(out.Cookies()) != 1 || out.Cookies()[0].MaxAge >= 0 || out.Cookies()[0].Value != "" {
 		t.Errorf("sign out: status %d with cookies %v", out.StatusCode, out.Cookies())
+	}
+	if status := session(handler, "GET", "", nil, cookie).StatusCode; status != 401 {
+		t.Errorf("signed out: got status %d, want 401", status)
+	}
+}
+
+func TestSignOutEverywhere(t *testing.T) {
+	t.Parallel()
+	database := localtest.Postgres(t)
+	localtest.Record(t, database)
+	handler := serveFrom(t, database, with(pages()))
+	var cookies []*http.Cookie
+	for range 3 {
+		cookies = append(cookies, session(handler, "POST", `{"token":"`+token+`"}`, nil).Cookies()...)
+	}
+	everywhere := func(cookie *http.Cookie) *http.Response {
+		r := httptest.NewRequest(http.MethodDelete, "/sessions", nil)
+		r.AddCookie(cookie)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Result()
+	}
+	if out := everywhere(cookies[0]); out.StatusCode != http.StatusNoContent || len(out.Cookies()) != 1 || out.Cookies()[0].MaxAge >= 0 {
+		t.Errorf("status %d with cookies %v", out.StatusCode, out.Cookies())
+	}
+	for i, cookie := range cookies {
+		if status := session(handler, "GET", "", nil, cookie).StatusCode; status != 401 {
+			t.Errorf("session %d: got status %d, want 401", i, status)
+		}
+	}
+	if out := everywhere(cookies[0]); out.StatusCode != http.StatusUnauthorized {
+		t.Errorf("by a session that has ended: status %d, want 401", out.StatusCode)
+	}
+}
+
+// TestWithoutDatabase checks that the pages are served without the database, and that the
+// answers about sessions don't sign anybody out.
+func TestWithoutDatabase(t *testing.T) {
+	t.Parallel()
+	database := localtest.Postgres(t)
+	localtest.Record(t, database)
+	cookie := session(serveFrom(t, database, with(pages())), "POST", `{"token":"`+token+`"}`, nil).Cookies()[0]
+	handler := serve(t, with(pages()))
+	if status := get(t, handler, "/", nil).StatusCode; status != 200 {
+		t.Errorf("a page: got status %d, want 200", status)
+	}
+	for method, body := range map[string]string{"GET": "", "POST": `{"token":"` + token + `"}`, "DELETE": ""} {
+		out := session(handler, method, body, nil, cookie)
+		if out.StatusCode != http.StatusServiceUnavailable || out.Header.Get("Retry-After") == "" || len(out.Cookies()) > 0 {
+			t.Errorf("%s: status %d with cookies %v, want 503 with none", method, out.StatusCode, out.Cookies())
+		}
+	}
+	if status := session(handler, "GET", "", nil).StatusCode; status != 401 {
+		t.Errorf("nobody: got status %d, want 401", status)
 	}
 }
 

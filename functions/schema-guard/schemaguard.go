@@ -1,6 +1,7 @@
 // Package schemaguard is the function that maintains the database. When it starts, and on
-// each call, it applies migrations and deletes expired salts. A call also recomputes closed
-// days, repairs differences, compresses old chunks, and archives closed days.
+// each call, it applies migrations and deletes expired salts and sessions. A call also
+// recomputes closed days, repairs differences, compresses old chunks, and archives closed
+// days.
 //
 // This package has the HTTP surface and the metrics. Package shared/storage/schema migrates,
 // shared/aggregate/recompute recomputes days, and shared/aggregate/archive archives them.
@@ -68,7 +69,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	gate, err := access.New(config.AdminToken, access.Keys(db, time.Now), sources, env.Logger(), time.Now)
+	gate, err := access.New(config.AdminToken, db, access.Keys(db, time.Now), sources, env.Logger(), time.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +114,7 @@ func newFunction(db *pgxpool.Pool, codec *columns.Codec, env *host.Env, deadline
 type result struct {
 	schema.Report
 	SaltsDestroyed   int64 `json:"salts_destroyed"`
+	SessionsDeleted  int64 `json:"sessions_deleted"`
 	ChunksCompressed int   `json:"chunks_compressed"`
 	recompute.CheckResult
 	archive.Result
@@ -158,7 +160,7 @@ func (f *function) timeLeft(ctx context.Context) bool {
 	return !ok || time.Until(end) >= f.deadline/2
 }
 
-// tidy migrates the database and deletes expired salts.
+// tidy migrates the database and deletes expired salts and sessions.
 func (f *function) tidy(ctx context.Context, now time.Time) (result, error) {
 	report, err := schema.Migrate(ctx, f.db)
 	if err != nil {
@@ -171,5 +173,9 @@ func (f *function) tidy(ctx context.Context, now time.Time) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	return result{Report: report, SaltsDestroyed: destroyed}, nil
+	sessions, err := sites.DeleteExpiredSessions(ctx, f.db, now)
+	if err != nil {
+		return result{}, err
+	}
+	return result{Report: report, SaltsDestroyed: destroyed, SessionsDeleted: sessions}, nil
 }

@@ -13,12 +13,13 @@ import (
 	schemaguard "github.com/analytics-platform/analytics/functions/schema-guard"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/host"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 const token = "the token of the owner of this installation"
 
 // TestRun checks that the function creates the schema when it starts, and that a run then has
-// nothing to migrate and deletes expired salts.
+// nothing to migrate and deletes expired salts and sessions.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	for _, database := range localtest.Databases(t) {
@@ -41,21 +42,27 @@ func TestRun(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			for _, ago := range []time.Duration{0, sites.SessionIdle - time.Minute, sites.SessionIdle, sites.SessionLife} {
+				if _, err := sites.CreateSession(t.Context(), db, today.Add(-ago)); err != nil {
+					t.Fatal(err)
+				}
+			}
 
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
 			request.Header.Set("Authorization", "Bearer "+token)
 			recorder := httptest.NewRecorder()
 			guard.ServeHTTP(recorder, request)
 			var answer struct {
-				Version        int      `json:"version"`
-				Applied        []string `json:"applied"`
-				TimescaleDB    string   `json:"timescaledb"`
-				SaltsDestroyed int      `json:"salts_destroyed"`
+				Version         int      `json:"version"`
+				Applied         []string `json:"applied"`
+				TimescaleDB     string   `json:"timescaledb"`
+				SaltsDestroyed  int      `json:"salts_destroyed"`
+				SessionsDeleted int      `json:"sessions_deleted"`
 			}
 			if err := json.Unmarshal(recorder.Body.Bytes(), &answer); err != nil || recorder.Code != http.StatusOK {
 				t.Fatalf("status %d, %s, %v", recorder.Code, recorder.Body, err)
 			}
-			if answer.Version < 1 || len(answer.Applied) != 0 || answer.SaltsDestroyed != 2 || (answer.TimescaleDB == "") != (database.Name == "plain") {
+			if answer.Version < 1 || len(answer.Applied) != 0 || answer.SaltsDestroyed != 2 || answer.SessionsDeleted != 2 || (answer.TimescaleDB == "") != (database.Name == "plain") {
 				t.Errorf("answer = %+v", answer)
 			}
 			if err := guard.Ready(t.Context()); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -22,8 +23,11 @@ import (
 	websocketbridge "github.com/analytics-platform/analytics/functions/websocket-bridge"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/redis"
+	"github.com/analytics-platform/analytics/shared/edge/access"
+	edgesource "github.com/analytics-platform/analytics/shared/edge/source"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/queue"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
@@ -336,6 +340,52 @@ func (b *bridge) checkExpiry(t *testing.T, link func(time.Duration) string) {
 			t.Errorf("the stream outlasts its link: got %v", m)
 		}
 		return
+	}
+}
+
+// TestSignOut checks that streams that a session opened end soon after it was signed out, by
+// another function.
+func TestSignOut(t *testing.T) {
+	t.Parallel()
+	b := start(t, localtest.Redis(t), nil)
+	gate, err := access.New(token, b.db, access.Keys(b.db, time.Now), edgesource.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signedIn := httptest.NewRecorder()
+	if err := gate.SignIn(signedIn, httptest.NewRequest(http.MethodPost, "/session", nil), token); err != nil {
+		t.Fatal(err)
+	}
+	cookie := signedIn.Result().Cookies()[0]
+	header := http.Header{"Cookie": {cookie.String()}}
+
+	conn, response, err := websocket.Dial(t.Context(), b.url+"/v1/live?site=example.com", &websocket.DialOptions{HTTPHeader: header})
+	if err != nil {
+		t.Fatalf("dial: %v (response %v)", err, response)
+	}
+	t.Cleanup(func() { _ = conn.CloseNow() })
+	events, err := http.DefaultClient.Do(request(t, "GET", b.url+"/v1/live?site=example.com", map[string]string{
+		"Accept": "text/event-stream", "Authorization": "", "Cookie": cookie.String(),
+	}))
+	if err != nil || events.StatusCode != http.StatusOK {
+		t.Fatalf("got %v, %v", events, err)
+	}
+	t.Cleanup(func() { _ = events.Body.Close() })
+
+	signOut := httptest.NewRequest(http.MethodDelete, "/session", nil)
+	signOut.AddCookie(cookie)
+	if err := gate.SignOut(httptest.NewRecorder(), signOut); err != nil {
+		t.Fatal(err)
+	}
+	// Both return only when their stream ends.
+	if _, err := io.Copy(io.Discard, events.Body); err != nil {
+		t.Errorf("the server-sent events ended with %v", err)
+	}
+	for err == nil {
+		_, _, err = conn.Read(t.Context())
+	}
+	if t.Context().Err() != nil {
+		t.Error("the WebSocket goes on")
 	}
 }
 

@@ -17,8 +17,9 @@ fi
 now() {
 	umask 077
 	file=analytics-$(date -u +%Y%m%dT%H%M%SZ).dump
-	# Without the salts of visitors: they must not outlive their days.
-	pg_dump --format=custom --exclude-table-data=salts --file="$folder/$file.unfinished"
+	# Without the salts of visitors: they must not outlive their days. Without sessions: a
+	# restore would bring back those that have ended.
+	pg_dump --format=custom --exclude-table-data=salts --exclude-table-data=sessions --file="$folder/$file.unfinished"
 	mv "$folder/$file.unfinished" "$folder/$file"
 	echo "created $file"
 	# Deletes old backups only after a new one succeeds, so that the last is never deleted.

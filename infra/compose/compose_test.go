@@ -234,9 +234,9 @@ func TestBackup(t *testing.T) {
 			if after := summary(t, restored); after != before {
 				t.Errorf("restored: got %s, want %s", after, before)
 			}
-			var salts int
-			if err := restored.QueryRow(t.Context(), "SELECT count(*) FROM salts").Scan(&salts); err != nil || salts != 0 {
-				t.Errorf("the backup has %d salts: %v", salts, err)
+			var salts, sessions int
+			if err := restored.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM salts), (SELECT count(*) FROM sessions)").Scan(&salts, &sessions); err != nil || salts != 0 || sessions != 0 {
+				t.Errorf("the backup has %d salts and %d sessions: %v", salts, sessions, err)
 			}
 			if report, err := schema.Migrate(t.Context(), restored); err != nil || len(report.Applied) != 0 {
 				t.Errorf("migrations: %+v, %v", report, err)
@@ -246,11 +246,14 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// fill adds a site with two weeks of events, and salts.
+// fill adds a site with two weeks of events, salts, and a session.
 func fill(t *testing.T, db *pgxpool.Pool) {
 	t.Helper()
 	var keys privacy.SaltKeys
 	if err := errors.Join(keys.UnmarshalText([]byte(localtest.SaltKey)), salts.Create(t.Context(), db, &keys, time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sites.CreateSession(t.Context(), db, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	site, err := sites.Create(t.Context(), db, sites.Draft{Domain: uuid.NewString() + ".example", Timezone: "UTC"})

@@ -54,28 +54,22 @@ data "aws_iam_policy_document" "function" {
     }
   }
 
-  dynamic "statement" {
-    for_each = each.value.database ? [1] : []
-    content {
-      sid       = "Network"
-      actions   = local.interfaces
-      resources = ["*"]
-    }
+  statement {
+    sid       = "Network"
+    actions   = local.interfaces
+    resources = ["*"]
   }
 
   # Only Lambda itself may use them, not the code of the function.
-  dynamic "statement" {
-    for_each = each.value.database ? [1] : []
-    content {
-      sid       = "NetworkOfLambdaAlone"
-      effect    = "Deny"
-      actions   = local.interfaces
-      resources = ["*"]
-      condition {
-        test     = "ArnLike"
-        variable = "lambda:SourceFunctionArn"
-        values   = ["arn:*:lambda:*:*:function:${var.name}-${each.key}"]
-      }
+  statement {
+    sid       = "NetworkOfLambdaAlone"
+    effect    = "Deny"
+    actions   = local.interfaces
+    resources = ["*"]
+    condition {
+      test     = "ArnLike"
+      variable = "lambda:SourceFunctionArn"
+      values   = ["arn:*:lambda:*:*:function:${var.name}-${each.key}"]
     }
   }
 }

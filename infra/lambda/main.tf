@@ -14,14 +14,12 @@ locals {
   behind_front = { TRUSTED_PROXY_HOPS = "1", TRUSTED_PROXY_HEADER = "X-Viewer-Address" }
 
   # secrets: as in stack.yml, but for metrics-token, since Prometheus can't reach each process of a
-  # function: /metrics is refused. database: whether the function is in the VPC, to reach
-  # PostgreSQL and Redis. schedule: how often EventBridge calls it; it then has no URL.
+  # function: /metrics is refused. schedule: how often EventBridge calls it; it then has no URL.
   # concurrency: maximum number of concurrent requests; -1 means no limit.
   functions = {
     track = {
       memory      = 512
       timeout     = 30
-      database    = true
       schedule    = ""
       concurrency = -1
       secrets     = ["redis-url", "database-url", "salt-key", "subject-key"]
@@ -30,7 +28,6 @@ locals {
     aggregate = {
       memory      = 1769 # corresponds to one CPU
       timeout     = 60
-      database    = true
       schedule    = "rate(1 minute)"
       concurrency = 2
       secrets     = ["redis-url", "database-url", "salt-key", "admin-token"]
@@ -39,7 +36,6 @@ locals {
     query = {
       memory      = 1769
       timeout     = 900 # exports
-      database    = true
       schedule    = ""
       concurrency = -1
       secrets     = ["database-url", "admin-token"]
@@ -48,7 +44,6 @@ locals {
     websocket-bridge = {
       memory      = 256
       timeout     = 900
-      database    = true
       schedule    = ""
       concurrency = var.live_viewers # each viewer occupies one
       secrets     = ["redis-url", "database-url", "admin-token"]
@@ -57,7 +52,6 @@ locals {
     schema-guard = {
       memory      = 1024
       timeout     = 60
-      database    = true
       schedule    = "rate(1 minute)"
       concurrency = 1
       secrets     = ["database-url", "admin-token"]
@@ -66,7 +60,6 @@ locals {
     admin = {
       memory      = 256
       timeout     = 30
-      database    = true
       schedule    = ""
       concurrency = -1
       secrets     = ["redis-url", "database-url", "admin-token"]
@@ -75,10 +68,9 @@ locals {
     dashboard = {
       memory      = 256
       timeout     = 30
-      database    = false
       schedule    = ""
       concurrency = -1
-      secrets     = ["admin-token"]
+      secrets     = ["database-url", "admin-token"]
       environment = local.behind_front
     }
   }
@@ -107,12 +99,9 @@ resource "aws_lambda_function" "this" {
     })
   }
 
-  dynamic "vpc_config" {
-    for_each = each.value.database ? [1] : []
-    content {
-      subnet_ids         = var.subnet_ids
-      security_group_ids = var.security_group_ids
-    }
+  vpc_config { # all of them need the database
+    subnet_ids         = var.subnet_ids
+    security_group_ids = var.security_group_ids
   }
 
   logging_config {

@@ -93,6 +93,9 @@ func TestEveryFunction(t *testing.T) {
 			if needs := slices.Contains(want.Secrets, secret); needs != waits {
 				t.Errorf("%s has %s: %t, but waits for %s: %t", name, secret, needs, store, waits)
 			}
+			if _, reaches := f.Networks["back"]; waits && !reaches {
+				t.Errorf("%s is not in the network of %s", name, store)
+			}
 		}
 		grace := 25 * time.Second // the default
 		if text := f.Environment["SHUTDOWN_GRACE"]; text != nil {

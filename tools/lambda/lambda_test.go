@@ -58,9 +58,6 @@ func TestEveryFunction(t *testing.T) {
 		if got.Schedule != "" && (got.Concurrency < 1 || got.Concurrency > 2) {
 			t.Errorf("%s has the concurrency %d, want 1 or 2", name, got.Concurrency)
 		}
-		if needs := slices.ContainsFunc(got.Secrets, func(s string) bool { return strings.HasSuffix(s, "-url") }); got.Database != needs {
-			t.Errorf("%s: database = %t, with the secrets %v", name, got.Database, got.Secrets)
-		}
 		if got.Memory < 128 || got.Timeout < 10 || got.Timeout > 900 {
 			t.Errorf("%s: memory %d, timeout %d", name, got.Memory, got.Timeout)
 		}

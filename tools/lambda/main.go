@@ -38,7 +38,6 @@ func main() {
 type function struct {
 	Memory      int               `cty:"memory"`
 	Timeout     int               `cty:"timeout"`
-	Database    bool              `cty:"database"`
 	Schedule    string            `cty:"schedule"`
 	Concurrency int               `cty:"concurrency"`
 	Secrets     []string          `cty:"secrets"`

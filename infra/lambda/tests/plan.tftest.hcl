@@ -66,8 +66,8 @@ run "all" {
     error_message = "The environment of track is ${jsonencode(aws_lambda_function.this["track"].environment[0].variables)}."
   }
   assert {
-    condition     = aws_lambda_function.this["query"].vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"]) && length(aws_lambda_function.this["dashboard"].vpc_config) == 0
-    error_message = "Exactly the functions that need the database must be in the VPC."
+    condition     = alltrue([for function in aws_lambda_function.this : function.vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"])])
+    error_message = "A function is not in the VPC, where the database is."
   }
   assert {
     condition     = data.aws_iam_policy_document.function["track"].statement[1].actions == toset(["secretsmanager:GetSecretValue"]) && data.aws_iam_policy_document.function["track"].statement[3].actions == toset(["ssm:GetParameter"])

@@ -100,13 +100,17 @@ describe('signing in', () => {
     expect(await screen.findByLabelText('Token')).toBeInTheDocument();
   });
 
-  it('can be undone by signing out', async () => {
+  it.each([
+    ['Sign out', '/function/dashboard/session'],
+    ['Sign out everywhere', '/function/dashboard/sessions'],
+  ])('can be undone by: %s', async (name, ended) => {
     const platform = startPlatform({ answer: visited });
     const user = open();
     await user.click(await screen.findByRole('button', { name: 'Menu' }));
-    await user.click(screen.getByRole('button', { name: 'Sign out' }));
+    await user.click(screen.getByRole('button', { name }));
     expect(await screen.findByLabelText('Token')).toBeInTheDocument();
     expect(platform.signedIn).toBe(false);
+    expect(platform.ended).toEqual([ended]);
   });
 });
 

@@ -23,6 +23,8 @@ export interface Platform {
   drops: readonly Drop[];
   answer: Answer;
   readonly queries: Question[];
+  /** The paths of requests that ended sessions. */
+  readonly ended: string[];
   /** Whether the socket opens. */
   live: boolean;
   /** Sends a message to the page's live feed. */
@@ -50,6 +52,7 @@ export function startPlatform(options: Partial<Platform> = {}): Platform {
     live: true,
     ...options,
     queries: [],
+    ended: [],
     send: (message) => {
       for (const socket of sockets) socket.receive(JSON.stringify(message));
     },
@@ -112,7 +115,9 @@ function handle(platform: Platform, url: URL, { method = 'GET', body }: RequestI
     case 'GET /function/dashboard/session':
       return json({ role: 'owner' });
     case 'DELETE /function/dashboard/session':
+    case 'DELETE /function/dashboard/sessions':
       platform.signedIn = false;
+      platform.ended.push(url.pathname);
       return new Response(null, { status: 204 });
     case 'GET /function/admin/v1/sites':
       return json({ sites: platform.sites });

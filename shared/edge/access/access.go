@@ -79,14 +79,12 @@ func Keys(db database.DB, now func() time.Time) Lookup {
 // readScopes returns the scopes of guests, who may see a site but not change it.
 func readScopes() []sites.Scope { return []sites.Scope{sites.ScopeQuery, sites.ScopeLive} }
 
-// NoKeys is a Lookup for functions that accept neither keys nor links.
-func NoKeys(context.Context, string) (Credential, error) { return Credential{}, sites.ErrNoKey }
-
 // Access authenticates requests. It is safe for concurrent use.
 type Access struct {
 	token      bearer.Token
 	sessionKey []byte
 	lookup     Lookup
+	db         database.DB // has the sessions
 	log        *slog.Logger
 	now        func() time.Time
 	origins    http.CrossOriginProtection
@@ -95,8 +93,9 @@ type Access struct {
 	wrongTokens *buckets[source.ID]
 	unknown     *buckets[source.ID]
 
-	lookups *semaphore.Weighted
-	cache   *lru.Cache[[sha256.Size]byte, cachedCredential] // by hash of the secret
+	lookups  *semaphore.Weighted
+	cache    *lru.Cache[[sha256.Size]byte, cachedCredential] // by hash of the secret
+	sessions *lru.Cache[sites.SessionID, cachedSession]
 }
 
 // cachedCredential is a credential and the time of its lookup.
@@ -105,8 +104,9 @@ type cachedCredential struct {
 	at time.Time
 }
 
-// New returns an Access for the owner's token, which must be one of package bearer.
-func New(token string, lookup Lookup, sources *source.Sources, log *slog.Logger, now func() time.Time) (*Access, error) {
+// New returns an Access for the owner's token, which must be one of package bearer. The
+// sessions of the owner are in db.
+func New(token string, db database.DB, lookup Lookup, sources *source.Sources, log *slog.Logger, now func() time.Time) (*Access, error) {
 	owner, err := bearer.New("ADMIN_TOKEN", token)
 	if err != nil {
 		return nil, err
@@ -127,10 +127,15 @@ func New(token string, lookup Lookup, sources *source.Sources, log *slog.Logger,
 	if err != nil {
 		return nil, err
 	}
+	sessions, err := lru.New[sites.SessionID, cachedSession](cacheSize)
+	if err != nil {
+		return nil, fmt.Errorf("create session cache: %w", err)
+	}
 	return &Access{
 		token:       owner,
 		sessionKey:  sessionKey,
 		lookup:      lookup,
+		db:          db,
 		log:         log,
 		now:         now,
 		sources:     sources,
@@ -138,6 +143,7 @@ func New(token string, lookup Lookup, sources *source.Sources, log *slog.Logger,
 		unknown:     unknown,
 		lookups:     semaphore.NewWeighted(maxLookups),
 		cache:       cache,
+		sessions:    sessions,
 	}, nil
 }
 
@@ -146,6 +152,7 @@ type Grant struct {
 	owner      bool
 	public     bool // the request has no secret and may see public sites
 	credential Credential
+	check      func(context.Context) error // says whether it is still valid; nil if it does not end before ExpiresAt
 
 	client client
 	rate   *Rate // limits queries; nil for no limit
@@ -219,8 +226,8 @@ func (a *Access) RequireAny(scopes []sites.Scope, next http.Handler) http.Handle
 // and of keys that are not limited to some sites. What such a handler does or answers concerns
 // the whole installation.
 func (a *Access) RequireAllSites(scope sites.Scope, next http.Handler) http.Handler {
-	return a.authorize([]sites.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
-		grant, err := a.grant(w, r)
+	return a.authorize([]sites.Scope{scope}, func(r *http.Request) (Grant, error) {
+		grant, err := a.grant(r)
 		if err == nil && !grant.AllSites() {
 			err = problem.New(http.StatusForbidden, problem.CodeForbidden, "this is about all sites, and the key or link is for some of them")
 		}
@@ -231,19 +238,19 @@ func (a *Access) RequireAllSites(scope sites.Scope, next http.Handler) http.Hand
 // RequireOrPublic calls next for requests that have a scope, and for requests without a
 // secret if it is a scope of guests. The latter may see public sites.
 func (a *Access) RequireOrPublic(scope sites.Scope, next http.Handler) http.Handler {
-	return a.authorize([]sites.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
+	return a.authorize([]sites.Scope{scope}, func(r *http.Request) (Grant, error) {
 		if _, err := r.Cookie(CookieName); err != nil && r.Header.Get("Authorization") == "" {
 			return Grant{public: true, credential: Credential{Scopes: readScopes(), Sites: []int32{noSite}}}, nil
 		}
-		return a.grant(w, r)
+		return a.grant(r)
 	}, next)
 }
 
 // RequireNoGuest calls next for requests that have a scope and come from the owner or a
 // program. Share links and public sites show reports, not single visits.
 func (a *Access) RequireNoGuest(scope sites.Scope, next http.Handler) http.Handler {
-	return a.authorize([]sites.Scope{scope}, func(w http.ResponseWriter, r *http.Request) (Grant, error) {
-		grant, err := a.grant(w, r)
+	return a.authorize([]sites.Scope{scope}, func(r *http.Request) (Grant, error) {
+		grant, err := a.grant(r)
 		if err == nil && grant.credential.Guest {
 			err = problem.New(http.StatusForbidden, problem.CodeForbidden, "a share link is for reports, not for single visits or events: send an API key")
 		}
@@ -252,10 +259,10 @@ func (a *Access) RequireNoGuest(scope sites.Scope, next http.Handler) http.Handl
 }
 
 // authorize calls next for requests whose grant has one of the scopes. Their contexts end
-// when the credential expires, so that a stream does not outlast its share link.
-func (a *Access) authorize(scopes []sites.Scope, grantOf func(http.ResponseWriter, *http.Request) (Grant, error), next http.Handler) http.Handler {
+// when the credential does, so that a stream does not outlast its share link or session.
+func (a *Access) authorize(scopes []sites.Scope, grantOf func(*http.Request) (Grant, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		grant, err := grantOf(w, r)
+		grant, err := grantOf(r)
 		if err == nil && !slices.ContainsFunc(scopes, grant.allows) {
 			err = problem.New(http.StatusForbidden, problem.CodeForbidden, "this key or link lacks the scope "+oneOf(scopes))
 		}
@@ -267,6 +274,11 @@ func (a *Access) authorize(scopes []sites.Scope, grantOf func(http.ResponseWrite
 		if grant.credential.ExpiresAt != nil {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, grant.credential.ExpiresAt.Sub(a.now()))
+			defer cancel()
+		}
+		if grant.check != nil {
+			var cancel context.CancelFunc
+			ctx, cancel = whileValid(ctx, grant.check)
 			defer cancel()
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
@@ -281,8 +293,8 @@ func oneOf(scopes []sites.Scope) string {
 	return strings.Join(names, " or ")
 }
 
-// grant authenticates a request. It may set a cookie, but never writes a response.
-func (a *Access) grant(w http.ResponseWriter, r *http.Request) (Grant, error) {
+// grant authenticates a request.
+func (a *Access) grant(r *http.Request) (Grant, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, secret, _ := strings.Cut(header, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
@@ -290,10 +302,7 @@ func (a *Access) grant(w http.ResponseWriter, r *http.Request) (Grant, error) {
 		}
 		return a.bearer(r, strings.TrimSpace(secret))
 	}
-	if err := a.session(w, r); err != nil {
-		return Grant{}, err
-	}
-	return Grant{owner: true}, nil
+	return a.session(r)
 }
 
 func (a *Access) bearer(r *http.Request, secret string) (Grant, error) {
@@ -354,8 +363,8 @@ func (a *Access) credential(r *http.Request, secret string, hash [sha256.Size]by
 func (a *Access) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problem.Of(err)
 	if p.Status == http.StatusInternalServerError {
-		a.log.ErrorContext(r.Context(), "check key failed", "error", err)
-		p = problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable, "keys can't be checked right now, try again")
+		a.log.ErrorContext(r.Context(), "check key or session failed", "error", err)
+		p = problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable, "keys and sessions can't be checked right now, try again")
 		p.RetryAfter = 5 * time.Second
 	}
 	problem.Write(w, p)

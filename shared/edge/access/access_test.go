@@ -19,6 +19,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/edge/source"
 	"github.com/analytics-platform/analytics/shared/privacy"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
@@ -60,10 +61,17 @@ func (k *keys) lookup(_ context.Context, secret string) (access.Credential, erro
 	return access.Credential{}, sites.ErrNoKey
 }
 
+// newAccess returns an Access without sessions.
 func newAccess(t *testing.T, k *keys) (*access.Access, *clock) {
 	t.Helper()
+	return newAccessTo(t, nil, k)
+}
+
+// newAccessTo returns an Access with the sessions of a database.
+func newAccessTo(t *testing.T, db database.DB, k *keys) (*access.Access, *clock) {
+	t.Helper()
 	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	a, err := access.New(token, k.lookup, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), c.now)
+	a, err := access.New(token, db, k.lookup, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), c.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +156,7 @@ func TestGrantFromUnauthorized(t *testing.T) {
 
 func TestNewShortToken(t *testing.T) {
 	t.Parallel()
-	_, err := access.New("fifteen-letters", access.NoKeys, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), time.Now)
+	_, err := access.New("fifteen-letters", nil, new(keys).lookup, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), time.Now)
 	if err == nil || !strings.Contains(err.Error(), "ADMIN_TOKEN") || strings.Contains(err.Error(), "fifteen") {
 		t.Errorf("got %v, want an error that names ADMIN_TOKEN and not its value", err)
 	}
@@ -193,7 +201,7 @@ func from(r *http.Request, address string) *http.Request {
 func TestTooManyWrongTokens(t *testing.T) {
 	t.Parallel()
 	k := &keys{known: map[string]access.Credential{"ak_1": {Scopes: []sites.Scope{sites.ScopeQuery}}}}
-	a, c := newAccess(t, k)
+	a, c := newAccessTo(t, localtest.Record(t, localtest.Postgres(t)), k)
 	session := signIn(t, a)
 	const guesser, neighbour = "203.0.113.7", "203.0.113.8"
 	for range 20 {
@@ -270,7 +278,7 @@ func TestLookupsWait(t *testing.T) {
 			time.Sleep(time.Second) // on the clock of synctest
 			return access.Credential{Scopes: []sites.Scope{sites.ScopeQuery}}, nil
 		}
-		a, err := access.New(token, lookup, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), time.Now)
+		a, err := access.New(token, nil, lookup, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), time.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,137 +295,6 @@ func TestLookupsWait(t *testing.T) {
 			t.Errorf("%d look-ups at once, want 2", most.Load())
 		}
 	})
-}
-
-func signIn(t *testing.T, a *access.Access) *http.Cookie {
-	t.Helper()
-	w := httptest.NewRecorder()
-	if err := a.SignIn(w, httptest.NewRequest(http.MethodPost, "/session", nil), token); err != nil {
-		t.Fatal(err)
-	}
-	return cookieOf(t, w)
-}
-
-func cookieOf(t *testing.T, w *httptest.ResponseRecorder) *http.Cookie {
-	t.Helper()
-	cookies := w.Result().Cookies()
-	if len(cookies) != 1 {
-		t.Fatalf("got %d cookies, want 1", len(cookies))
-	}
-	return cookies[0]
-}
-
-func withCookie(method string, cookie *http.Cookie) *http.Request {
-	r := httptest.NewRequest(method, "/", nil)
-	r.AddCookie(cookie)
-	return r
-}
-
-func TestSession(t *testing.T) {
-	t.Parallel()
-	a, c := newAccess(t, &keys{})
-	cookie := signIn(t, a)
-	if cookie.Name != "analytics_session" || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode ||
-		cookie.Path != "/" || cookie.Secure || cookie.MaxAge != 7*24*3600 {
-		t.Errorf("got cookie %s", cookie)
-	}
-	if w := send(a, sites.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 200 || len(w.Result().Cookies()) != 0 {
-		t.Errorf("status %d with %d cookies, want 200 with none", w.Code, len(w.Result().Cookies()))
-	}
-
-	c.advance(25 * time.Hour)
-	w := send(a, sites.ScopeAdmin, withCookie(http.MethodGet, cookie))
-	renewed := cookieOf(t, w)
-	c.advance(6 * 24 * time.Hour)
-	if w := send(a, sites.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 401 {
-		t.Errorf("an unused session after 7 days: got status %d, want 401", w.Code)
-	}
-	if w := send(a, sites.ScopeAdmin, withCookie(http.MethodGet, renewed)); w.Code != 200 {
-		t.Errorf("a renewed session: got status %d, want 200", w.Code)
-	}
-}
-
-func TestSessionOfAnotherToken(t *testing.T) {
-	t.Parallel()
-	a, c := newAccess(t, &keys{})
-	cookie := signIn(t, a)
-	other, err := access.New("another-token-of-the-owner-of-all", access.NoKeys, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), c.now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w := send(other, sites.ScopeAdmin, withCookie(http.MethodGet, cookie)); w.Code != 401 {
-		t.Errorf("a session of the previous token: got status %d, want 401", w.Code)
-	}
-}
-
-func TestForgedSession(t *testing.T) {
-	t.Parallel()
-	a, _ := newAccess(t, &keys{})
-	good := signIn(t, a)
-	for i := range good.Value {
-		forged := []byte(good.Value)
-		forged[i] ^= 1
-		if w := send(a, sites.ScopeAdmin, withCookie(http.MethodGet, &http.Cookie{Name: good.Name, Value: string(forged)})); w.Code == 200 {
-			t.Errorf("a cookie with a changed byte %d is accepted", i)
-		}
-	}
-}
-
-func TestOrigin(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		method  string
-		headers map[string]string
-		status  int
-	}{
-		"the same origin":                  {http.MethodPost, map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
-		"from another site":                {http.MethodPost, map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
-		"from another host of the site":    {http.MethodDelete, map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
-		"reading from another site":        {http.MethodGet, map[string]string{"Sec-Fetch-Site": "cross-site"}, 200},
-		"no browser":                       {http.MethodPost, nil, 200},
-		"an old browser, same origin":      {http.MethodPost, map[string]string{"Origin": "http://example.com"}, 200},
-		"an old browser, another site":     {http.MethodPost, map[string]string{"Origin": "http://evil.example"}, 403},
-		"behind a gateway, same origin":    {http.MethodPost, map[string]string{"Origin": "https://stats.example.org", "X-Forwarded-Host": "stats.example.org"}, 200},
-		"behind a gateway, another origin": {http.MethodPost, map[string]string{"Origin": "https://evil.example", "X-Forwarded-Host": "stats.example.org"}, 403},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			a, _ := newAccess(t, &keys{})
-			r := withCookie(test.method, signIn(t, a))
-			for key, value := range test.headers {
-				r.Header.Set(key, value)
-			}
-			if w := send(a, sites.ScopeAdmin, r); w.Code != test.status {
-				t.Errorf("status %d, want %d: %s", w.Code, test.status, w.Body)
-			}
-		})
-	}
-}
-
-func TestSecureCookie(t *testing.T) {
-	t.Parallel()
-	a, _ := newAccess(t, &keys{})
-	r := httptest.NewRequest(http.MethodPost, "/session", nil)
-	r.Header.Set("X-Forwarded-Proto", "https")
-	w := httptest.NewRecorder()
-	if err := a.SignIn(w, r, token); err != nil {
-		t.Fatal(err)
-	}
-	if !cookieOf(t, w).Secure {
-		t.Error("the cookie of an HTTPS session is not Secure")
-	}
-}
-
-func TestSignInFromAnotherSite(t *testing.T) {
-	t.Parallel()
-	a, _ := newAccess(t, &keys{})
-	r := httptest.NewRequest(http.MethodPost, "/session", nil)
-	r.Header.Set("Sec-Fetch-Site", "cross-site")
-	w := httptest.NewRecorder()
-	if err := a.SignIn(w, r, token); err == nil || len(w.Result().Cookies()) != 0 {
-		t.Errorf("sign in from another site: got error %v", err)
-	}
 }
 
 // sendPublic sends a request through RequireOrPublic to a handler that writes which of the

@@ -1,30 +1,25 @@
 package access
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 // CookieName is the name of the session cookie.
 const CookieName = "analytics_session"
 
-const (
-	// sessionTTL is how long an unused session lasts.
-	sessionTTL = 7 * 24 * time.Hour
-	// renewAfter is the age at which the cookie of a used session is renewed.
-	renewAfter = 24 * time.Hour
-)
-
-// A session exists only as a cookie: its time of expiry, signed with a key derived from
-// the owner's token. It ends when it expires, when the token changes or when the browser
-// deletes the cookie.
+// A session is a row of the database, and a cookie with its id and a signature by a key that
+// is derived from the owner's token. So only those who were signed in can make functions ask
+// the database, and all sessions end when the token changes.
 
 // SignIn starts a session if token is the owner's token.
 func (a *Access) SignIn(w http.ResponseWriter, r *http.Request, token string) error {
@@ -34,40 +29,126 @@ func (a *Access) SignIn(w http.ResponseWriter, r *http.Request, token string) er
 	if err := a.checkToken(r, token); err != nil {
 		return err
 	}
-	a.setCookie(w, r, a.now().Add(sessionTTL))
+	id, err := sites.CreateSession(r.Context(), a.db, a.now())
+	if err != nil {
+		return err
+	}
+	setCookie(w, r, a.encodeSession(id), sites.SessionLife)
 	return nil
 }
 
-// SignOut makes the browser delete its session cookie.
+// SignOut ends the session of the request, if it has one, and makes the browser delete its
+// cookie. This Access refuses the session at once, others within cacheTTL.
 func (a *Access) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if err := a.checkOrigin(r); err != nil {
 		return err
 	}
-	a.setCookie(w, r, time.Time{})
+	if id, ok := a.sessionOf(r); ok {
+		if err := sites.DeleteSession(r.Context(), a.db, id); err != nil {
+			return err
+		}
+		a.sessions.Remove(id)
+	}
+	setCookie(w, r, "", -time.Second)
 	return nil
 }
 
-// CheckSession returns an error unless the request belongs to a session. It renews the
-// session if necessary.
-func (a *Access) CheckSession(w http.ResponseWriter, r *http.Request) error { return a.session(w, r) }
-
-func (a *Access) session(w http.ResponseWriter, r *http.Request) error {
-	cookie, err := r.Cookie(CookieName)
+// SignOutEverywhere ends all sessions of the owner, if the owner has sent the request, and
+// makes the browser delete its cookie. This Access refuses them at once, others within
+// cacheTTL.
+func (a *Access) SignOutEverywhere(w http.ResponseWriter, r *http.Request) error {
+	grant, err := a.grant(r)
 	if err != nil {
-		return unauthorized(signIn)
-	}
-	now := a.now()
-	end, ok := a.decodeSession(cookie.Value)
-	if !ok || !now.Before(end) {
-		return unauthorized("the session has ended, sign in again")
-	}
-	if err := a.checkOrigin(r); err != nil {
 		return err
 	}
-	if end.Sub(now) < sessionTTL-renewAfter {
-		a.setCookie(w, r, now.Add(sessionTTL))
+	if !grant.owner {
+		return problem.New(http.StatusForbidden, problem.CodeForbidden, "only the owner may end sessions: sign in, or send the owner's token")
 	}
+	if err := sites.DeleteSessions(r.Context(), a.db); err != nil {
+		return err
+	}
+	a.sessions.Purge()
+	setCookie(w, r, "", -time.Second)
 	return nil
+}
+
+// CheckSession returns an error unless the request belongs to a session.
+func (a *Access) CheckSession(r *http.Request) error {
+	_, err := a.session(r)
+	return err
+}
+
+// session returns the grant of a request that belongs to a session.
+func (a *Access) session(r *http.Request) (Grant, error) {
+	if _, err := r.Cookie(CookieName); err != nil {
+		return Grant{}, unauthorized(signIn)
+	}
+	id, ok := a.sessionOf(r)
+	if !ok {
+		return Grant{}, unauthorized(sessionEnded)
+	}
+	session, err := a.useSession(r.Context(), id)
+	if err != nil {
+		return Grant{}, err
+	}
+	if err := a.checkOrigin(r); err != nil {
+		return Grant{}, err
+	}
+	check := func(ctx context.Context) error {
+		_, err := a.useSession(ctx, id)
+		return err
+	}
+	return Grant{owner: true, credential: Credential{ExpiresAt: &session.ExpiresAt}, check: check}, nil
+}
+
+// sessionEnded is the detail of the problem for a request of a session that has ended.
+const sessionEnded = "the session has ended, sign in again"
+
+// cachedSession is a session and the time of its lookup.
+type cachedSession struct {
+	sites.Session
+	at time.Time
+}
+
+// useSession returns a session from the cache or the database.
+func (a *Access) useSession(ctx context.Context, id sites.SessionID) (sites.Session, error) {
+	now := a.now()
+	if cached, ok := a.sessions.Get(id); ok && now.Sub(cached.at) < cacheTTL && now.Before(cached.ExpiresAt) {
+		return cached.Session, nil
+	}
+	session, err := sites.UseSession(ctx, a.db, id, now)
+	if errors.Is(err, sites.ErrNoSession) {
+		a.sessions.Remove(id)
+		return sites.Session{}, unauthorized(sessionEnded)
+	}
+	if err != nil {
+		return sites.Session{}, err
+	}
+	a.sessions.Add(id, cachedSession{session, now})
+	return session, nil
+}
+
+// whileValid returns a context that ends within twice cacheTTL after check has begun to find
+// the credential of the request invalid, so that a stream does not outlast its session. If
+// check fails otherwise, such as without the database, the context goes on.
+func whileValid(ctx context.Context, check func(context.Context) error) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	var repeat func()
+	repeat = func() {
+		if ctx.Err() != nil {
+			return
+		}
+		if problem.Of(check(ctx)).Status == http.StatusUnauthorized {
+			cancel()
+			return
+		}
+		time.AfterFunc(cacheTTL, repeat)
+	}
+	first := time.AfterFunc(cacheTTL, repeat)
+	return ctx, func() {
+		first.Stop()
+		cancel()
+	}
 }
 
 // checkOrigin returns an error for a request that changes something and was sent by a page
@@ -103,32 +184,30 @@ func forwarded(r *http.Request, header string) string {
 	return strings.TrimSpace(first)
 }
 
-// setCookie sets a session cookie that is valid until end, or deletes it if end is zero.
-func (a *Access) setCookie(w http.ResponseWriter, r *http.Request, end time.Time) {
-	cookie := &http.Cookie{ //nolint:gosec // G124: Secure must be off where the dashboard is used over plain HTTP
-		Name: CookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+// setCookie sets the session cookie, or deletes it if it lasts for a negative time.
+func setCookie(w http.ResponseWriter, r *http.Request, value string, lasts time.Duration) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: Secure must be off where the dashboard is used over plain HTTP
+		Name: CookieName, Value: value, Path: "/", MaxAge: int(lasts / time.Second), HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: r.TLS != nil || strings.EqualFold(forwarded(r, "X-Forwarded-Proto"), "https"),
-		MaxAge: -1,
-	}
-	if !end.IsZero() {
-		cookie.Value, cookie.MaxAge = a.encodeSession(end), int(sessionTTL/time.Second)
-	}
-	http.SetCookie(w, cookie)
+	})
 }
 
-// encodeSession returns the value of the cookie: the end in Unix seconds and a signature.
-func (a *Access) encodeSession(end time.Time) string {
-	value := binary.BigEndian.AppendUint64(nil, uint64(end.Unix()))
-	return base64.RawURLEncoding.EncodeToString(append(value, a.sign(value)...))
+// encodeSession returns the value of the cookie: the id and a signature.
+func (a *Access) encodeSession(id sites.SessionID) string {
+	return base64.RawURLEncoding.EncodeToString(append(id[:], a.sign(id[:])...))
 }
 
-func (a *Access) decodeSession(text string) (end time.Time, ok bool) {
-	const stamp = 8
-	value, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(value) != stamp+sha256.Size || !hmac.Equal(value[stamp:], a.sign(value[:stamp])) {
-		return time.Time{}, false
+// sessionOf returns the id in the cookie of a request, unless its signature is wrong.
+func (a *Access) sessionOf(r *http.Request) (id sites.SessionID, ok bool) {
+	cookie, err := r.Cookie(CookieName)
+	if err != nil {
+		return sites.SessionID{}, false
 	}
-	return time.Unix(int64(binary.BigEndian.Uint64(value)), 0), true
+	value, err := base64.RawURLEncoding.Strict().DecodeString(cookie.Value)
+	if err != nil || len(value) != len(id)+sha256.Size || !hmac.Equal(value[len(id):], a.sign(value[:len(id)])) {
+		return sites.SessionID{}, false
+	}
+	return sites.SessionID(value[:len(id)]), true
 }
 
 func (a *Access) sign(value []byte) []byte {

@@ -64,7 +64,7 @@ func serve(t *testing.T, job *schedule.Job) http.Handler {
 		}
 		return credential, nil
 	}
-	guard, err := access.New(token, lookup, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), time.Now)
+	guard, err := access.New(token, nil, lookup, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

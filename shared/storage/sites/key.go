@@ -119,6 +119,11 @@ func recordUse(ctx context.Context, db database.DB, touch string, id int32, last
 		return nil
 	}
 	_, err := db.Exec(ctx, touch, id, now, now.Add(-useInterval))
+	return exceptReadOnly(err)
+}
+
+// exceptReadOnly returns err, or nil if it says that the database is read-only.
+func exceptReadOnly(err error) error {
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == pgerrcode.ReadOnlySQLTransaction {
 		return nil
 	}

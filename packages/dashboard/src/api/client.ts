@@ -31,8 +31,10 @@ export async function signIn(token: string): Promise<void> {
   await send(functionUrl('dashboard', 'session'), { method: 'POST', body: { token } });
 }
 
-export async function signOut(): Promise<void> {
-  await send(functionUrl('dashboard', 'session'), { method: 'DELETE' });
+/** Ends the session of this browser, or all sessions. */
+export async function signOut(which: 'here' | 'everywhere'): Promise<void> {
+  const path = which === 'here' ? 'session' : 'sessions';
+  await send(functionUrl('dashboard', path), { method: 'DELETE' });
 }
 
 export async function listSites(signal?: AbortSignal): Promise<readonly Site[]> {

@@ -64,6 +64,7 @@ export function Header({ site, sites, children }: Props) {
                 )}
                 <hr />
                 <SignOutButton className="menu-item" />
+                <SignOutButton className="menu-item" everywhere />
               </>
             )}
           </Menu>
