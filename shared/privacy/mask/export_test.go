@@ -1,0 +1,7 @@
+package mask
+
+// What only tests use.
+var (
+	Apply    = apply
+	Prefixes = prefixes
+)
