@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -60,6 +61,7 @@ type importResult struct {
 	Lines      int64                     `json:"lines"`
 	Views      int64                     `json:"views"` // queued views; stored ones among them are not counted again
 	LeftOut    map[pipeline.Reason]int64 `json:"left_out"`
+	Masked     map[pipeline.Reason]int64 `json:"masked"` // queued views from which something was taken out
 	Unreadable int64                     `json:"unreadable"`
 	Examples   []string                  `json:"examples"` // positions of unreadable lines and errors, never their content
 }
@@ -147,7 +149,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 	if err != nil {
 		return nil, err
 	}
-	i := &importer{now: time.Now(), result: importResult{LeftOut: map[pipeline.Reason]int64{}, Examples: []string{}}}
+	i := &importer{now: time.Now(), result: importResult{LeftOut: map[pipeline.Reason]int64{}, Masked: map[pipeline.Reason]int64{}, Examples: []string{}}}
 	if i.site, err = sites.Find(ctx, db, site); errors.Is(err, sites.ErrNoSite) {
 		return nil, fmt.Errorf("--site: there is no site %s", site)
 	} else if err != nil {
@@ -261,6 +263,9 @@ func (i *importer) line(text string, position int64) {
 	case processed.Dropped != "":
 		i.result.LeftOut[processed.Dropped]++
 	default:
+		for _, reason := range processed.MaskedFor() {
+			i.result.Masked[reason]++
+		}
 		e := &processed.Event
 		e.ID = lineID(e, position)
 		i.pending = append(i.pending, e)
@@ -318,13 +323,11 @@ func (i *importer) flush(ctx context.Context) error {
 func (r *importResult) table(to io.Writer) error {
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(t, "lines\t%d\nviews\t%d\n", r.Lines, r.Views) // Flush returns the error
-	reasons := make([]string, 0, len(r.LeftOut))
-	for reason := range r.LeftOut {
-		reasons = append(reasons, string(reason))
+	for _, reason := range slices.Sorted(maps.Keys(r.LeftOut)) {
+		_, _ = fmt.Fprintf(t, "left out: %s\t%d\n", reason, r.LeftOut[reason])
 	}
-	slices.Sort(reasons)
-	for _, reason := range reasons {
-		_, _ = fmt.Fprintf(t, "left out: %s\t%d\n", reason, r.LeftOut[pipeline.Reason(reason)])
+	for _, reason := range slices.Sorted(maps.Keys(r.Masked)) {
+		_, _ = fmt.Fprintf(t, "%s\t%d\n", strings.Replace(string(reason), "_", ": ", 1), r.Masked[reason])
 	}
 	_, _ = fmt.Fprintf(t, "unreadable\t%d\n", r.Unreadable)
 	for _, example := range r.Examples {

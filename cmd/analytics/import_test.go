@@ -83,7 +83,8 @@ func TestImportLog(t *testing.T) {
 	i.verify(t)
 }
 
-// TestImportOpenDay checks that two imports of an open day have the same visitors.
+// TestImportOpenDay checks that two imports of an open day have the same visitors, and that
+// pages are masked.
 func TestImportOpenDay(t *testing.T) {
 	t.Parallel()
 	i := install(t)
@@ -92,9 +93,10 @@ func TestImportOpenDay(t *testing.T) {
 	var result struct {
 		Lines, Views int
 		LeftOut      map[string]int `json:"left_out"`
+		Masked       map[string]int
 	}
-	out, _, code := i.run(t, "import-log", "--json", "--site", "one.example", write(t, "a", fmt.Appendf(nil, line+line, "www.", "a", "another-", "b")))
-	if err := json.Unmarshal([]byte(out), &result); err != nil || code != 0 || result.Lines != 2 || result.Views != 1 || result.LeftOut["host"] != 1 {
+	out, _, code := i.run(t, "import-log", "--json", "--site", "one.example", write(t, "a", fmt.Appendf(nil, line+line, "www.", "u/jane%40mail.example/edit", "another-", "b")))
+	if err := json.Unmarshal([]byte(out), &result); err != nil || code != 0 || result.Lines != 2 || result.Views != 1 || result.LeftOut["host"] != 1 || result.Masked["masked_email"] != 1 {
 		t.Errorf("exit %d, %s, %v", code, out, err)
 	}
 	if _, _, code := i.run(t, "import-log", "--site", "one.example", write(t, "b", fmt.Appendf(nil, line, "", "c"))); code != 0 {
@@ -103,6 +105,9 @@ func TestImportOpenDay(t *testing.T) {
 	i.aggregate(t)
 	if events, visitors := i.count(t, `SELECT count(*) FROM events`), i.count(t, `SELECT count(DISTINCT visitor) FROM events`); events != 2 || visitors != 1 {
 		t.Errorf("got %d events of %d visitors, want 2 of 1", events, visitors)
+	}
+	if n := i.count(t, `SELECT count(*) FROM events WHERE page = '/u/[email]/edit'`); n != 1 {
+		t.Errorf("%d events have the masked page", n)
 	}
 }
 

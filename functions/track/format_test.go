@@ -3,8 +3,10 @@ package track_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
@@ -289,5 +291,54 @@ func TestDocumentedCommands(t *testing.T) {
 	want := []string{"/array", "/array", "/native", "/pixel", "/plausible", "/segment-batch", "/segment-page", "/segment-track", "/umami", "/umami-batch"}
 	if diff := cmp.Diff(want, pages); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestMasked checks that what arrives in any format is masked before it is queued, and that the
+// formats that tell the sender of warnings do so.
+func TestMasked(t *testing.T) {
+	t.Parallel()
+	const page = "https://example.com/reset/k3J9x2Lm8Qp4/jane%40example.com"
+	for name, test := range map[string]struct {
+		method, path, body string
+		warnings           []string // fields
+	}{
+		"native":    {http.MethodPost, "/", `{"site":"example.com","type":"view","url":"` + page + `","title":"jane@example.com"}`, []string{"url", "url", "title"}},
+		"Plausible": {http.MethodPost, "/api/event", `{"n":"pageview","u":"` + page + `","d":"example.com","p":{"to":"mailto:jane@example.com"}}`, nil},
+		"Umami":     {http.MethodPost, "/api/send", `{"type":"event","payload":{"website":"s_example.com","hostname":"example.com","url":"` + page + `","title":"jane@example.com"}}`, nil},
+		"Segment": {http.MethodPost, "/v1/page", `{"writeKey":"example.com","properties":{"url":"` + page + `","to":"jane@example.com"}}`,
+			[]string{"properties.to", "properties.url", "properties.url"}},
+		"pixel": {http.MethodGet, "/pixel.gif?site=example.com&title=jane@example.com&url=" + url.QueryEscape(page), "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, localtest.Redis(t))
+			response, body := c.send(t, test.method, test.path, test.body)
+			if response.StatusCode >= 300 {
+				t.Fatalf("status %d: %s", response.StatusCode, body)
+			}
+			queued := c.queued(t)
+			if len(queued) != 1 || queued[0].Page != "/reset/[token]/[email]" {
+				t.Errorf("queued %+v", queued)
+			}
+			if text := fmt.Sprintf("%+v", queued); strings.Contains(text, "jane") || strings.Contains(text, "k3J9") {
+				t.Errorf("the queue holds what should be masked: %s", text)
+			}
+			var answer struct {
+				Warnings []struct{ Field, Detail string } `json:"warnings"`
+			}
+			if test.warnings != nil {
+				if err := json.Unmarshal([]byte(body), &answer); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var fields []string
+			for _, w := range answer.Warnings {
+				fields = append(fields, w.Field)
+			}
+			if diff := cmp.Diff(test.warnings, fields); diff != "" {
+				t.Errorf("%s: %s", body, diff)
+			}
+		})
 	}
 }

@@ -247,7 +247,7 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 	}
 	out := response{array: batch.Array}
 	limitKey := f.senderKey(sender)
-	var rejected []rejection
+	var rejected, masked []rejection
 	over := 0 // number of events over the rate limit
 	accepted := f.writer.Group()
 	reserved := groupFree // bytes of accepted for which there is memory
@@ -286,9 +286,12 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 			if result.Skewed {
 				f.metrics.skewed.Inc()
 			}
-			for _, key := range result.PersonalProps {
-				name := batch.Name(&validation.Error{Field: "props." + key}).Field
-				out.Warnings = append(out.Warnings, warning{i, name, "omitted: its name suggests personal data"})
+			for _, m := range result.Masked {
+				name := batch.Name(&validation.Error{Field: m.Field}).Field
+				out.Warnings = append(out.Warnings, warning{i, name, m.Detail()})
+			}
+			for _, reason := range result.MaskedFor() {
+				masked = append(masked, rejection{result, reason})
 			}
 			for _, path := range sent.Omitted {
 				out.Warnings = append(out.Warnings, warning{i, path, "omitted: a property must be a string, a number or a boolean"})
@@ -303,6 +306,9 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 	for _, r := range rejected { // not earlier: a failed request is retried, and its events are counted then
 		f.drop(r.event, sender.Arrived, r.reason)
 	}
+	for _, m := range masked {
+		f.mask(m.event, m.reason)
+	}
 	if over > 0 && over == len(batch.Events) {
 		f.tooMany(w, c)
 		return
@@ -311,7 +317,8 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 	c.respond(w, out)
 }
 
-// rejection is an event that is not queued, as far as it is known, and the reason.
+// rejection is an event that is not queued, or only in part, as far as it is known, and the
+// reason.
 type rejection struct {
 	event  pipeline.Result
 	reason pipeline.Reason
@@ -413,6 +420,12 @@ func (f *function) drop(r pipeline.Result, at time.Time, reason pipeline.Reason)
 	}
 	f.metrics.dropped.WithLabelValues(r.PublicID, string(reason)).Inc()
 	f.writer.Drop(queue.Drops{Site: r.Event.Site, Day: day, Reason: string(reason), Events: 1})
+}
+
+// mask counts a queued event from which something was taken out, where drops are counted.
+func (f *function) mask(r pipeline.Result, reason pipeline.Reason) {
+	f.metrics.masked.WithLabelValues(r.PublicID, string(reason)).Inc()
+	f.writer.Drop(queue.Drops{Site: r.Event.Site, Day: r.Event.Day, Reason: string(reason), Events: 1})
 }
 
 // process runs the pipeline for an event. If the registry does not know the site or the

@@ -15,7 +15,7 @@ import (
 // flood of bots makes few entries, and a killed process loses the counts of one second.
 const dropsEvery = time.Second
 
-// Drops counts events that were dropped before the queue. It is an entry of its own, so it
+// Drops counts events that were dropped before the queue, or masked. It is an entry of its own, so it
 // is counted exactly once, as events are.
 type Drops struct {
 	Site   int32     // 0 if unknown

@@ -10,7 +10,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -87,12 +86,12 @@ const (
 // Result is the outcome for an event. The caller queues Event unless Dropped is set. Even
 // with an error, Event has Site and Day if the site is known.
 type Result struct {
-	Event         event.Event
-	PublicID      string // of the site, if it is known
-	Rate          int    // events per minute that the site accepts; 0 means no limit
-	Dropped       Reason
-	Skewed        bool     // the client's clock was ahead, so the time is that of arrival
-	PersonalProps []string // keys of removed properties that name personal data
+	Event    event.Event
+	PublicID string // of the site, if it is known
+	Rate     int    // events per minute that the site accepts; 0 means no limit
+	Dropped  Reason
+	Skewed   bool     // the client's clock was ahead, so the time is that of arrival
+	Masked   []Masked // what was taken out of the event
 }
 
 // ErrNoSalt means that the salt of an open day is not known. A retry may succeed.
@@ -146,14 +145,15 @@ func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
 	if out.Dropped = p.enrich(e, r, &site, valid.Referrer, campaign); out.Dropped != "" {
 		return out, nil
 	}
-	out.PersonalProps = removeProps(e, site.Rules)
 	if err := p.setSubject(e, valid.Subject); err != nil {
 		return out, err
 	}
 	if e.ID == uuid.Nil {
 		e.ID = p.NewID()
 	}
-	out.Dropped = identify(e, r, &site, salt)
+	if out.Dropped = identify(e, r, &site, salt); out.Dropped == "" {
+		out.Masked = takeOut(e, site.Rules)
+	}
 	return out, nil
 }
 
@@ -273,22 +273,6 @@ func (p *Pipeline) setAttributes(e *event.Event, agent enrich.Agent, address net
 	a.Browser, a.BrowserVersion = agent.Browser, agent.BrowserVersion
 	a.OS, a.OSVersion = agent.OS, agent.OSVersion
 	a.Device = agent.Device
-}
-
-// removeProps removes the properties that the site's rules exclude, and those whose keys
-// name personal data. It returns the keys of the latter, sorted.
-func removeProps(e *event.Event, r *rules.Filter) (personal []string) {
-	for key := range e.Props {
-		switch {
-		case privacy.Personal(key):
-			personal = append(personal, key)
-			delete(e.Props, key)
-		case !r.AllowsProp(key):
-			delete(e.Props, key)
-		}
-	}
-	slices.Sort(personal) // the response to an event must not vary
-	return personal
 }
 
 func invalid(field, code, detail string) error {

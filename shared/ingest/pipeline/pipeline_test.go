@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,8 +135,8 @@ func TestDropped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"plan": "pro"}, got.Event.Props); diff != "" || len(got.PersonalProps) != 1 {
-		t.Errorf("personal properties %v; remaining: %s", got.PersonalProps, diff)
+	if diff := cmp.Diff(map[string]string{"plan": "pro"}, got.Event.Props); diff != "" || !slices.Equal(got.Masked, []pipeline.Masked{{Field: "props.email", Reason: pipeline.MaskedProperty}}) {
+		t.Errorf("masked %v; remaining: %s", got.Masked, diff)
 	}
 }
 
@@ -376,5 +377,57 @@ func TestSample(t *testing.T) {
 	}
 	if sampled < 60 || sampled > 140 {
 		t.Errorf("%d of 1000 visitors are in a sample of a tenth", sampled)
+	}
+}
+
+// TestMasked checks that every text of an event is masked, by default, and unchanged if the site
+// wants that.
+func TestMasked(t *testing.T) {
+	t.Parallel()
+	const card, token = "4111111111111111", "reset_token=x"
+	in := event.Input{
+		Site: "example.com", Type: "funnel_step", Funnel: &event.Funnel{ID: "of jane@example.com", Step: 1},
+		URL:      "https://www.example.com/u/jane%40example.com?ref=a@b.example&utm_source=b@b.example&utm_medium=" + card + "&utm_campaign=reset_token%3Dx&utm_term=d@b.example&utm_content=e@b.example",
+		Referrer: "https://other.example/jane@example.com", Title: "Pay with " + card, Name: "signup jane@example.com", Tag: "jane@example.com",
+		Props: map[string]jsontext.Value{"url": jsontext.Value(`"/?` + token + `&card=` + card + `"`), "jane@example.com": jsontext.Value(`"x"`), "plan": jsontext.Value(`"pro"`)},
+	}
+	p, d, r := setup(t)
+	got, err := p.Run(d, r, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantMasked := []pipeline.Masked{
+		{Field: "props.[email]", Reason: pipeline.MaskedProperty},
+		{Field: "props.url", Reason: pipeline.MaskedToken}, {Field: "props.url", Reason: pipeline.MaskedCard},
+		{Field: "url", Reason: pipeline.MaskedEmail},
+		{Field: "referrer", Reason: pipeline.MaskedEmail}, {Field: "title", Reason: pipeline.MaskedCard}, {Field: "name", Reason: pipeline.MaskedEmail},
+		{Field: "tag", Reason: pipeline.MaskedEmail}, {Field: "funnel.id", Reason: pipeline.MaskedEmail},
+		{Field: "url", Reason: pipeline.MaskedCard}, {Field: "url", Reason: pipeline.MaskedToken},
+	}
+	if diff := cmp.Diff(wantMasked, got.Masked); diff != "" {
+		t.Error(diff)
+	}
+	e := got.Event
+	want := map[string]string{
+		"page": "/u/[email]", "referrer": "other.example/[email]", "title": "Pay with [card]", "name": "signup [email]", "tag": "[email]", "funnel": "of [email]",
+		"source": "[email]", "utm_source": "[email]", "utm_medium": "[card]", "utm_campaign": "reset_token=[token]", "utm_term": "[email]", "utm_content": "[email]",
+		"url": "/?reset_token=[token]&card=[card]", "plan": "pro",
+	}
+	texts := map[string]string{
+		"page": e.Page, "referrer": e.Referrer, "title": e.Title, "name": e.Name, "tag": e.Tag, "funnel": e.Funnel, "source": e.Source,
+		"utm_source": e.UTMSource, "utm_medium": e.UTMMedium, "utm_campaign": e.UTMCampaign, "utm_term": e.UTMTerm, "utm_content": e.UTMContent,
+	}
+	for key, value := range e.Props {
+		texts[key] = value
+	}
+	if diff := cmp.Diff(want, texts); diff != "" {
+		t.Error(diff)
+	}
+
+	off := false
+	d.site.Rules = filter(t, rules.Rules{Mask: &off})
+	got, err = p.Run(d, r, in)
+	if err != nil || len(got.Masked) > 0 || got.Event.Page != "/u/jane%40example.com" || got.Event.Title != in.Title || len(got.Event.Props) != 3 {
+		t.Errorf("without masks: %+v (%v)", got, err)
 	}
 }

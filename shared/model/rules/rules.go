@@ -1,6 +1,6 @@
 // Package rules decides which events a site accepts: from which hosts, pages, addresses
 // and countries, with which properties and consent, at what rate, and for what share of
-// the visitors.
+// the visitors; and whether personal data in them is masked.
 //
 // It is pure. It must never put a visitor's address into an error.
 package rules
@@ -31,6 +31,9 @@ type Rules struct {
 	ExcludedCountries []string `json:"excluded_countries,omitzero"`
 	// Props are the keys of the properties that are stored; nil for all, empty for none.
 	Props *[]string `json:"props,omitzero"`
+	// Mask says whether e-mail addresses, tokens and card numbers in the values of events are
+	// masked; nil for yes.
+	Mask *bool `json:"mask,omitzero"`
 	// Consent is the mode of consent; empty for Signals.
 	Consent Consent `json:"consent,omitzero"`
 	// Rate is the maximum number of events per minute; 0 for no limit.
@@ -96,6 +99,9 @@ func Normalize(r Rules) (Rules, error) {
 			}
 		}
 		*list.values = normalized
+	}
+	if r.Mask != nil && *r.Mask {
+		r.Mask = nil
 	}
 	switch r.Consent {
 	case "", Signals:
@@ -184,6 +190,7 @@ type Filter struct {
 	networks  []netip.Prefix      // excluded
 	countries map[string]struct{} // excluded
 	props     map[string]struct{} // stored; nil for all
+	unmasked  bool
 	consent   Consent
 	rate      int
 	sample    int
@@ -191,7 +198,7 @@ type Filter struct {
 
 // Compile returns a Filter for rules that Normalize has returned.
 func (r *Rules) Compile() (*Filter, error) {
-	f := &Filter{paths: r.ExcludedPaths, consent: r.Consent, rate: r.Rate, sample: r.Sample}
+	f := &Filter{paths: r.ExcludedPaths, unmasked: r.Mask != nil && !*r.Mask, consent: r.Consent, rate: r.Rate, sample: r.Sample}
 	if len(r.Hostnames) > 0 {
 		f.hosts = map[string]struct{}{}
 		for _, host := range r.Hostnames {
@@ -263,6 +270,9 @@ func (f *Filter) AllowsProp(key string) bool {
 	_, ok := f.props[key]
 	return ok
 }
+
+// Masks reports whether personal data and secrets in values are masked.
+func (f *Filter) Masks() bool { return f == nil || !f.unmasked }
 
 // Consent returns the mode of consent.
 func (f *Filter) Consent() Consent {

@@ -22,7 +22,8 @@ func TestNormalize(t *testing.T) {
 		"addresses and networks":   {`{"excluded_addresses":["203.0.113.7","203.0.113.7/32","203.0.113.9/24","2001:DB8::1","::ffff:192.0.2.1"]}`, `{"excluded_addresses":["203.0.113.7","203.0.113.0/24","2001:db8::1","192.0.2.1"]}`},
 		"countries":                {`{"excluded_countries":["fr","DE"]}`, `{"excluded_countries":["FR","DE"]}`},
 		"no property":              {`{"props":[]}`, `{"props":[]}`},
-		"defaults":                 {`{"consent":"signals","sample":100}`, `{}`},
+		"defaults":                 {`{"mask":true,"consent":"signals","sample":100}`, `{}`},
+		"no masks":                 {`{"mask":false}`, `{"mask":false}`},
 		"consent, sample and rate": {`{"consent":"required","sample":1,"rate":60}`, `{"consent":"required","rate":60,"sample":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,6 +129,8 @@ func TestFilter(t *testing.T) {
 		{"another property", f.AllowsProp("theme"), false},
 		{"a property when none is allowed", none.AllowsProp("plan"), false},
 		{"a property when all are allowed", all.AllowsProp("plan"), true},
+		{"masks by default", all.Masks() && f.Masks() && unset.Masks(), true},
+		{"masks when switched off", compile(t, `{"mask":false}`).Masks(), false},
 		{"a nil filter", unset.AllowsHostname("x") && unset.AllowsPath("/") && unset.AllowsAddress(netip.Addr{}) && unset.AllowsCountry("FR") && unset.AllowsProp("x") && unset.Sampled(5), true},
 	} {
 		if test.got != test.want {

@@ -1,22 +1,49 @@
-import { ChevronDown, FilterX } from 'lucide-react';
+import { ChevronDown, EyeOff, FilterX } from 'lucide-react';
+import type { ReactNode } from 'react';
 import { useDrops } from '../api/queries';
-import type { Site } from '../api/types';
+import type { Drop, Site } from '../api/types';
 import { formatCount } from '../lib/format';
 
-/** A note about the dropped events, which explain a number that seems low. */
+/**
+ * A note about the dropped events, which explain a number that seems low, and one about the
+ * counted events from which personal data was taken out.
+ */
 export function DropsNote({ site }: { readonly site: Site }) {
-  const drops = useDrops(site);
-  const rows = [...(drops.data ?? [])].sort((a, b) => b.events - a.events);
-  if (rows.length === 0) return null;
-  const all = rows.reduce((sum, { events }) => sum + events, 0);
+  const drops = [...(useDrops(site).data ?? [])].sort((a, b) => b.events - a.events);
+  const masked = drops.filter(({ reason }) => reason.startsWith('masked_'));
+  const dropped = drops.filter((drop) => !masked.includes(drop));
+  const all = dropped.reduce((sum, { events }) => sum + events, 0);
   return (
-    <details className="card drops" data-testid="drops">
-      <summary>
-        <FilterX size={16} aria-hidden="true" />
-        <span>
+    <>
+      {dropped.length > 0 && (
+        <Note testId="drops" icon={<FilterX size={16} aria-hidden="true" />} rows={dropped}>
           <strong>{formatCount(all)}</strong> {all === 1 ? 'event was' : 'events were'} left out in
           the last 30 days
-        </span>
+        </Note>
+      )}
+      {masked.length > 0 && (
+        <Note testId="masks" icon={<EyeOff size={16} aria-hidden="true" />} rows={masked}>
+          Personal data was taken out of counted events in the last 30 days
+        </Note>
+      )}
+    </>
+  );
+}
+
+interface NoteProps {
+  readonly testId: string;
+  readonly icon: ReactNode;
+  readonly rows: readonly Drop[];
+  readonly children: ReactNode;
+}
+
+/** A line that opens to the numbers of events by reason. */
+function Note({ testId, icon, rows, children }: NoteProps) {
+  return (
+    <details className="card drops" data-testid={testId}>
+      <summary>
+        {icon}
+        <span>{children}</span>
         <ChevronDown className="drops-more" size={16} aria-hidden="true" />
       </summary>
       <dl>
@@ -50,5 +77,9 @@ const reasons: Readonly<Record<string, string>> = {
   unknown_site: 'Of a site that is not in this installation',
   duplicate: 'Sent twice, counted once',
   machine: 'More than 10,000 of one visitor in a day',
+  masked_email: 'An e-mail address',
+  masked_token: 'A token, a password or another secret',
+  masked_card: 'The number of a payment card',
+  masked_property: 'A property whose name suggests personal data',
   site_gone: 'Of a site that was deleted meanwhile',
 };
