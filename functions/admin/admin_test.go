@@ -211,9 +211,29 @@ func TestRules(t *testing.T) {
 	if !accepts("example.org") {
 		t.Error("the changed rules are not published")
 	}
+	masks := func() bool {
+		t.Helper()
+		if err := published.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		site, _ := published.Directory().Site("example.com")
+		return site.Rules.Masks()
+	}
+	if !masks() {
+		t.Error("a site without the rule mask does not mask")
+	}
+	unmasked := i.must(t, http.StatusOK, token, "PATCH", "/v1/sites/example.com", `{"rules":{"mask":false}}`)
+	if diff := cmp.Diff(map[string]any{"mask": false}, unmasked["rules"]); diff != "" || masks() {
+		t.Errorf("masks %t after the rule was set to false: %s", masks(), diff)
+	}
+	masked := i.must(t, http.StatusOK, token, "PATCH", "/v1/sites/example.com", `{"rules":{"mask":true}}`)
+	if diff := cmp.Diff(map[string]any{}, masked["rules"]); diff != "" || !masks() {
+		t.Errorf("masks %t after the rule was set to true: %s", masks(), diff)
+	}
 	for body, field := range map[string]string{
 		`{"rules":{"excluded_addresses":["1.2.3.4","x"]}}`: "rules.excluded_addresses[1]",
 		`{"rules":{"sample":"ten"}}`:                       "rules.sample",
+		`{"rules":{"mask":"no"}}`:                          "rules.mask",
 		`{"rules":{"hosts":[]}}`:                           "rules.hosts",
 	} {
 		if p := i.must(t, http.StatusBadRequest, token, "PATCH", "/v1/sites/example.com", body); p["field"] != field {

@@ -15,6 +15,7 @@ func prefixes() []string {
 		"xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xapp-", // Slack
 		"AKIA", "ASIA", // Amazon
 		"AIza", "ya29.", "GOCSPX-", // Google
+		"wk_", "ak_", "sl_", // our own
 		"sk-ant-", "sk-proj-", "sk-", "hf_", "gsk_", // models
 		"npm_", "pypi-", "rubygems_", "dckr_pat_", // packages
 		"shpat_", "shpss_", "shppa_", "shpca_", "sq0atp-", "sq0csp-", // shops
