@@ -155,7 +155,7 @@ test.describe('third-party trackers', () => {
   test('Segment’s Node.js library tracks on behalf of clients', async () => {
     const track = new URL(platform.function('track'));
     const analytics = new Analytics({
-      writeKey: platform.site,
+      writeKey: await platform.createWriteKey(),
       host: track.origin,
       path: `${track.pathname}v1/batch`,
     });

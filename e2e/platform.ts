@@ -135,6 +135,16 @@ export class Platform {
     )) as QueryResult;
   }
 
+  /** Creates a key with which servers send events of the site. It is deleted with the site. */
+  async createWriteKey(): Promise<string> {
+    const created = (await this.request('POST', `${this.function('admin')}v1/keys`, {
+      name: 'server',
+      scopes: ['write'],
+      sites: [this.site],
+    })) as { key: string };
+    return created.key;
+  }
+
   /** Stores the queued events, and returns the result. */
   async aggregate(): Promise<{ events: number; backlog: number }> {
     return (await this.request('POST', this.function('aggregate'), {})) as {

@@ -263,7 +263,7 @@ func (i *importer) line(text string, position int64) {
 	case processed.Dropped != "":
 		i.result.LeftOut[processed.Dropped]++
 	default:
-		for _, reason := range processed.MaskedFor() {
+		for _, reason := range processed.ChangedFor() {
 			i.result.Masked[reason]++
 		}
 		e := &processed.Event

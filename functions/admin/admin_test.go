@@ -22,6 +22,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/registry"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/model/writekey"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
@@ -328,6 +329,42 @@ func TestUnauthorized(t *testing.T) {
 	}
 }
 
+// TestWriteKeys checks that a write key is published to track until it is revoked, and opens
+// nothing here.
+func TestWriteKeys(t *testing.T) {
+	t.Parallel()
+	cache := localtest.Redis(t)
+	i := installWith(t, localtest.Postgres(t), cache)
+	published := registry.New(localtest.Client(t, cache), i.db, &privacy.SaltKeys{}, time.Now)
+	i.must(t, 201, token, "POST", "/v1/sites", `{"domain":"one.example","timezone":"UTC"}`)
+	created := i.must(t, 201, token, "POST", "/v1/keys", `{"name":"shop","scopes":["write"],"sites":["one.example"]}`)
+	secret, _ := created["key"].(string)
+	if !regexp.MustCompile(`^wk_[A-Za-z0-9_-]{43}$`).MatchString(secret) {
+		t.Errorf("got key %q", secret)
+	}
+	known := func() bool {
+		t.Helper()
+		if err := published.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		key, ok := published.WriteKey(writekey.HashOf(secret))
+		if ok && (!key.Covers(1) || key.Covers(2) || !strings.HasPrefix(key.Only, "s_")) {
+			t.Errorf("published %+v", key)
+		}
+		return ok
+	}
+	if !known() {
+		t.Error("the key is not published")
+	}
+	if p := i.must(t, 403, secret, "GET", "/v1/sites", ""); p["code"] != "forbidden" {
+		t.Errorf("a write key lists sites: %v", p)
+	}
+	i.must(t, 204, token, "DELETE", "/v1/keys/1", "")
+	if known() {
+		t.Error("the revoked key is still published")
+	}
+}
+
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	i := install(t, localtest.Postgres(t))
@@ -382,6 +419,7 @@ func TestCreateKeyErrors(t *testing.T) {
 	for body, field := range map[string]string{
 		`{"scopes":["query"]}`:                                 "name",
 		`{"name":"a\tb","scopes":["query"]}`:                   "name",
+		`{"name":"a","scopes":["write","query"]}`:              "scopes.0",
 		`{"name":"a"}`:                                         "scopes",
 		`{"name":"a","scopes":["query","root"]}`:               "scopes.1",
 		`{"name":"a","scopes":["query","query"]}`:              "scopes.1",

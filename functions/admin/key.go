@@ -25,7 +25,7 @@ type key struct {
 	Scopes     []sites.Scope `json:"scopes"`
 	Sites      []string      `json:"sites"` // domains; empty for all sites
 	CreatedAt  time.Time     `json:"created_at"`
-	LastUsedAt *time.Time    `json:"last_used_at"`  // accurate to a minute; null if never used
+	LastUsedAt *time.Time    `json:"last_used_at"`  // accurate to a minute; null if never used, and for a write key
 	Key        string        `json:"key,omitempty"` // the secret; only in the response that creates the key
 }
 
@@ -85,6 +85,7 @@ func (f *function) createKey(w http.ResponseWriter, r *http.Request) (response, 
 	if err != nil {
 		return response{}, err
 	}
+	f.publish(r.Context()) // a write key takes effect in track
 	f.log.InfoContext(r.Context(), "key created", "key", created.ID)
 	document := keyOf(created, domains)
 	document.Key = secret
@@ -108,6 +109,9 @@ func (k *newKey) normalize() error {
 		}
 		if slices.Contains(k.Scopes[:i], scope) {
 			return problem.Invalid(field, "must not be repeated")
+		}
+		if scope == sites.ScopeWrite && len(k.Scopes) > 1 {
+			return problem.Invalid(field, "write must be the only scope of a key, since such a key is on the servers of a site")
 		}
 	}
 	return nil
@@ -139,6 +143,7 @@ func (f *function) deleteKey(_ http.ResponseWriter, r *http.Request) (response, 
 	if err != nil {
 		return response{}, keyProblem(err)
 	}
+	f.publish(r.Context())
 	f.log.InfoContext(r.Context(), "key revoked", "key", id)
 	return response{status: http.StatusNoContent}, nil
 }

@@ -12,7 +12,7 @@ type status struct {
 	Database    databaseStatus `json:"database"`
 	Sites       []siteStatus   `json:"sites"`
 	DeadLetters int64          `json:"dead_letters"` // queue entries that could not be stored
-	Drops       []dropStatus   `json:"drops"`        // events dropped or masked on purpose in the last 30 days
+	Drops       []dropStatus   `json:"drops"`        // events dropped or changed on purpose in the last 30 days
 
 	// The results of schema-guard's checks of the last 35 days.
 	DaysChecked   int64 `json:"days_checked"`

@@ -50,14 +50,11 @@ type pixel struct{}
 func (pixel) decode(r wire.Request) (wire.Batch, error) { return wire.Pixel(r) }
 
 func (p pixel) respond(w http.ResponseWriter, r response) {
-	switch {
-	case len(r.Errors) > 0:
+	if len(r.Errors) > 0 {
 		p.reject(w, r.problem())
-	case len(r.Dropped) > 0:
-		p.write(w, "dropped: "+string(r.Dropped[0].Reason))
-	default:
-		p.write(w, "accepted")
+		return
 	}
+	p.write(w, r.outcome())
 }
 
 func (p pixel) reject(w http.ResponseWriter, reason problem.Problem) {
@@ -70,6 +67,13 @@ func (p pixel) reject(w http.ResponseWriter, reason problem.Problem) {
 
 // outcomeHeader has the outcome for an event in formats without another place for it.
 const outcomeHeader = "X-Analytics-Outcome"
+
+// setOutcome sets the header if events were dropped, or there are warnings.
+func setOutcome(w http.ResponseWriter, r response) {
+	if len(r.Dropped)+len(r.Warnings) > 0 {
+		setExposed(w, outcomeHeader, r.outcome())
+	}
+}
 
 func (pixel) write(w http.ResponseWriter, outcome string) {
 	// One transparent pixel: GIF89a, a palette of two colours, the first transparent.
@@ -103,6 +107,7 @@ func (p plausible) respond(w http.ResponseWriter, r response) {
 	if dropped {
 		setExposed(w, "X-Plausible-Dropped", "1")
 	}
+	setOutcome(w, r)
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(http.StatusAccepted)
@@ -151,6 +156,7 @@ const (
 )
 
 func (u umami) respond(w http.ResponseWriter, r response) {
+	setOutcome(w, r)
 	switch {
 	case u.batch:
 		details := make([]any, len(r.Errors))
@@ -163,7 +169,6 @@ func (u umami) respond(w http.ResponseWriter, r response) {
 	case len(r.Errors) > 0:
 		u.reject(w, r.problem())
 	case len(r.Dropped) > 0:
-		setExposed(w, outcomeHeader, "dropped: "+string(r.Dropped[0].Reason))
 		writeJSON(w, http.StatusOK, map[string]string{"beep": "boop"})
 	default:
 		writeJSON(w, http.StatusOK, map[string]string{"cache": umamiToken, "sessionId": umamiSession, "visitId": umamiSession})
@@ -226,7 +231,7 @@ func (f *function) plausible(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if batch, ok := f.read(w, r, plausible{}); ok {
-		plausible{}.debug(w, batch)
+		plausible{}.debug(w, batch.Batch)
 	}
 }
 

@@ -275,10 +275,11 @@ func TestDocumentedCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, secret := c.writeKey(t, 1)
 	commands := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(document), -1)
 	for _, command := range commands {
 		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", command[1])
-		cmd.Env = append(os.Environ(), "TRACK="+c.url)
+		cmd.Env = append(os.Environ(), "TRACK="+c.url, "WRITE_KEY="+secret)
 		if output, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", command[1], err, output)
 		}
@@ -288,7 +289,7 @@ func TestDocumentedCommands(t *testing.T) {
 		pages = append(pages, e.Page)
 	}
 	slices.Sort(pages)
-	want := []string{"/array", "/array", "/native", "/pixel", "/plausible", "/segment-batch", "/segment-page", "/segment-track", "/umami", "/umami-batch"}
+	want := []string{"/array", "/array", "/native", "/pixel", "/plausible", "/segment-batch", "/segment-page", "/segment-track", "/server", "/umami", "/umami-batch"}
 	if diff := cmp.Diff(want, pages); diff != "" {
 		t.Error(diff)
 	}

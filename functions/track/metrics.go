@@ -9,7 +9,7 @@ import (
 type metrics struct {
 	accepted    prometheus.Counter
 	dropped     *prometheus.CounterVec
-	masked      *prometheus.CounterVec
+	changed     *prometheus.CounterVec
 	skewed      prometheus.Counter
 	unavailable prometheus.Counter
 	shed        prometheus.Counter
@@ -25,9 +25,9 @@ func newMetrics(registry prometheus.Registerer, guard *queue.MemoryGuard) metric
 			Name: "analytics_track_dropped_events_total",
 			Help: "Events that were dropped, by site (its public id; empty if it is not known) and reason.",
 		}, []string{"site", "reason"}),
-		masked: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "analytics_track_masked_events_total",
-			Help: "Queued events from which personal data or a secret was taken out, by site (its public id) and reason.",
+		changed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "analytics_track_changed_events_total",
+			Help: "Queued events of which something was masked, left out or ignored, by site (its public id) and reason.",
 		}, []string{"site", "reason"}),
 		skewed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_track_skewed_events_total",
@@ -55,6 +55,6 @@ func newMetrics(registry prometheus.Registerer, guard *queue.MemoryGuard) metric
 		}
 		return 0
 	})
-	registry.MustRegister(m.accepted, m.dropped, m.masked, m.skewed, m.unavailable, m.shed, memory, evicts)
+	registry.MustRegister(m.accepted, m.dropped, m.changed, m.skewed, m.unavailable, m.shed, memory, evicts)
 	return m
 }

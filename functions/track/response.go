@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 	"github.com/analytics-platform/analytics/shared/ingest/pipeline"
@@ -26,6 +27,18 @@ func (r response) size() int { return r.Accepted + len(r.Dropped) + len(r.Errors
 
 // allBad reports whether every event is invalid.
 func (r response) allBad() bool { return len(r.Errors) > 0 && r.size() == len(r.Errors) }
+
+// outcome describes the outcome in one line, for formats with room for no more.
+func (r response) outcome() string {
+	text := "accepted"
+	if len(r.Dropped) > 0 {
+		text = "dropped: " + string(r.Dropped[0].Reason)
+	}
+	if len(r.Warnings) > 0 {
+		text += "; " + r.Warnings[0].Field + ": " + r.Warnings[0].Detail
+	}
+	return text
+}
 
 type droppedEvent struct {
 	Index  int             `json:"index"`
@@ -55,6 +68,9 @@ func write(w http.ResponseWriter, status int, body []byte) {
 
 // toProblem returns the problem document for an error.
 func toProblem(err error) problem.Problem {
+	if errors.Is(err, pipeline.ErrOtherSite) {
+		return problem.New(http.StatusForbidden, problem.CodeForbidden, "the write key is for other sites than the one that the event names")
+	}
 	var bad *validation.Error
 	if !errors.As(err, &bad) {
 		return problem.Of(err)
@@ -70,8 +86,13 @@ func (r response) problem() problem.Problem {
 		p.Index = nil
 		return p
 	}
+	first := r.Errors[0]
+	status, code := first.Status, first.Code
+	if status == http.StatusBadRequest || slices.ContainsFunc(r.Errors, func(p problem.Problem) bool { return p.Status != status }) {
+		status, code = http.StatusBadRequest, problem.CodeInvalid
+	}
 	return problem.Problem{
-		Status: http.StatusBadRequest, Code: problem.CodeInvalid,
+		Status: status, Code: code,
 		Detail: "no event was accepted; errors gives the reason for each", Errors: r.Errors,
 	}
 }

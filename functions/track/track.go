@@ -29,6 +29,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/wire"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/model/writekey"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/queue"
 )
@@ -118,7 +119,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	background.Go(func() {
 		f.limiter.Run(running, func(err error) { f.log.Warn("rate-limit sync with Redis failed; limiting locally", "error", err) })
 	})
-	background.Go(func() { refresh(running, enricher, f.log) })
+	background.Go(func() { refreshFiles(running, enricher, f.log) })
 	return &host.Function{
 		Handler: f.routes(scripts),
 		Ready:   func(ctx context.Context) error { return client.Ping(ctx).Err() },
@@ -131,8 +132,8 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	}, nil
 }
 
-// refresh reloads the operator's files within a minute after they change.
-func refresh(ctx context.Context, enricher *enrich.Enricher, log *slog.Logger) {
+// refreshFiles reloads the operator's files within a minute after they change.
+func refreshFiles(ctx context.Context, enricher *enrich.Enricher, log *slog.Logger) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
@@ -207,47 +208,82 @@ func preflight(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// received is the content of a request.
+type received struct {
+	wire.Batch
+	key *writekey.Key // in its headers; nil if there is none
+}
+
 // read decodes the events of a request. ok is false if it has written a response instead.
-func (f *function) read(w http.ResponseWriter, r *http.Request, c codec) (batch wire.Batch, ok bool) {
+func (f *function) read(w http.ResponseWriter, r *http.Request, c codec) (in received, ok bool) {
 	if f.memory.Full() {
 		f.shed(w, c, "too many events are queued: retry later with the same ids")
-		return batch, false
+		return in, false
 	}
 	request := wire.Request{Header: r.Header, Arrived: f.now(), Subjects: len(f.pipeline.SubjectKey) > 0}
 	var err error
-	if r.Method == http.MethodPost {
+	in.key, err = f.key(r.Context(), wire.WriteKey(r.Header)) // a wrong key costs no body
+	switch {
+	case err != nil:
+	case r.Method == http.MethodPost:
 		request.Body, err = httpbody.Read(r, event.MaxBody)
-	} else {
+	default:
 		request.Query = r.URL.Query()
 	}
 	if err == nil {
-		batch, err = c.decode(request)
+		in.Batch, err = c.decode(request)
 	}
 	if err != nil {
 		p := toProblem(err)
 		if p.Code == problem.CodeOverloaded {
 			f.shed(w, c, p.Detail)
-			return batch, false
+			return in, false
 		}
 		f.drop(pipeline.Result{}, f.now(), reasonOf(p))
 		c.reject(w, p)
-		return batch, false
+		return in, false
 	}
-	return batch, true
+	return in, true
+}
+
+// key returns what a write key allows, or nil for "". Like a site, it may have been added
+// just now.
+func (f *function) key(ctx context.Context, secret string) (*writekey.Key, error) {
+	if secret == "" {
+		return nil, nil //nolint:nilnil // no key is sent
+	}
+	hash := writekey.HashOf(secret)
+	if key, ok := f.registry.WriteKey(hash); ok {
+		return key, nil
+	}
+	f.refresh(ctx)
+	if key, ok := f.registry.WriteKey(hash); ok {
+		return key, nil
+	}
+	return nil, problem.New(http.StatusUnauthorized, problem.CodeUnauthorized, "the write key is wrong, or was revoked")
+}
+
+// refresh reads the sites and keys anew.
+func (f *function) refresh(ctx context.Context) {
+	if err := f.registry.Refresh(ctx); err != nil {
+		f.log.Warn("refreshing the sites failed", "error", err)
+	}
 }
 
 // enqueue queues the events of a request, and responds once they are safe.
-func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batch wire.Batch) {
+func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batch received) {
 	sender := pipeline.Request{
 		Address:   f.proxies.ClientAddress(r.RemoteAddr, r.Header),
 		UserAgent: r.UserAgent(),
 		Refused:   privacy.Refused(r.Header),
 		Hints:     enrich.ReadHints(r.Header),
 		Arrived:   f.now(),
+		Key:       batch.key,
 	}
+	sender.For.Forwarded = f.proxies.Forwarded(sender.Address, r.Header)
 	out := response{array: batch.Array}
 	limitKey := f.senderKey(sender)
-	var rejected, masked []rejection
+	var rejected, changed []rejection
 	over := 0 // number of events over the rate limit
 	accepted := f.writer.Group()
 	reserved := groupFree // bytes of accepted for which there is memory
@@ -263,6 +299,12 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 				return
 			}
 			reserved += groupStep
+		}
+		if err == nil { // a dropped event too: what was ignored may be why
+			for _, change := range result.Changes {
+				name := batch.Name(&validation.Error{Field: change.Field}).Field
+				out.Warnings = append(out.Warnings, warning{i, name, change.Detail()})
+			}
 		}
 		switch {
 		case errors.Is(err, pipeline.ErrNoSalt):
@@ -286,12 +328,8 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 			if result.Skewed {
 				f.metrics.skewed.Inc()
 			}
-			for _, m := range result.Masked {
-				name := batch.Name(&validation.Error{Field: m.Field}).Field
-				out.Warnings = append(out.Warnings, warning{i, name, m.Detail()})
-			}
-			for _, reason := range result.MaskedFor() {
-				masked = append(masked, rejection{result, reason})
+			for _, reason := range result.ChangedFor() {
+				changed = append(changed, rejection{result, reason})
 			}
 			for _, path := range sent.Omitted {
 				out.Warnings = append(out.Warnings, warning{i, path, "omitted: a property must be a string, a number or a boolean"})
@@ -306,8 +344,8 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 	for _, r := range rejected { // not earlier: a failed request is retried, and its events are counted then
 		f.drop(r.event, sender.Arrived, r.reason)
 	}
-	for _, m := range masked {
-		f.mask(m.event, m.reason)
+	for _, c := range changed {
+		f.change(c.event, c.reason)
 	}
 	if over > 0 && over == len(batch.Events) {
 		f.tooMany(w, c)
@@ -329,7 +367,8 @@ const (
 	invalid     pipeline.Reason = "invalid"
 	oversize    pipeline.Reason = "oversize"
 	unknownSite pipeline.Reason = "unknown_site"
-	overRate    pipeline.Reason = "rate" // over the rate limit of the site or of the address
+	refusedKey  pipeline.Reason = "unauthorized" // the write key is wrong, or for other sites
+	overRate    pipeline.Reason = "rate"         // over the rate limit of the site or of the address
 )
 
 // reasonOf returns the reason under which a problem is counted.
@@ -337,6 +376,8 @@ func reasonOf(p problem.Problem) pipeline.Reason {
 	switch {
 	case p.Code == validation.CodeUnknownSite:
 		return unknownSite
+	case p.Status == http.StatusUnauthorized, p.Status == http.StatusForbidden:
+		return refusedKey
 	case p.Code == problem.CodeBodyTooLarge, p.Field == "" && (p.Code == validation.CodeTooMany || p.Code == validation.CodeTooLong):
 		return oversize
 	default:
@@ -344,8 +385,7 @@ func reasonOf(p problem.Problem) pipeline.Reason {
 	}
 }
 
-// senderKey returns the key of the sender's rate limit, or 0 if the sender is not known. It
-// uses the address of the request, since a server can invent the addresses it reports for.
+// senderKey returns the key of the sender's rate limit, or 0 if the sender is not known.
 func (f *function) senderKey(r pipeline.Request) limit.Key {
 	salt, ok := f.registry.Directory().Salt(event.DayOf(r.Arrived.UTC()))
 	if !ok || !r.Address.IsValid() {
@@ -387,9 +427,9 @@ var errTooMuch = &validation.Error{
 }
 
 // allow counts an event of a size against the limits of its sender and its site, and reports
-// whether it is within both.
+// whether it is within both. A trusted server sends for many visitors: only its site has a limit.
 func (f *function) allow(sender limit.Key, c *pipeline.Result, size int) bool {
-	if sender != 0 && !f.limiter.Allow(sender, size, f.rate) {
+	if sender != 0 && !c.Trusted && !f.limiter.Allow(sender, size, f.rate) {
 		f.logLimited()
 		return false
 	}
@@ -401,7 +441,7 @@ func (f *function) allow(sender limit.Key, c *pipeline.Result, size int) bool {
 func (f *function) logLimited() {
 	now, last := f.now().Unix(), f.limited.Load()
 	if now-last >= 60 && f.limited.CompareAndSwap(last, now) {
-		f.log.Warn("an address sends more than RATE_LIMIT events per minute; the excess is dropped: if it is a proxy, set TRUSTED_PROXY_HOPS; if it is your own server, raise RATE_LIMIT")
+		f.log.Warn("an address sends more than RATE_LIMIT events per minute; the excess is dropped: if it is a proxy, set TRUSTED_PROXY_HOPS; if it is your own server, give it a write key")
 	}
 }
 
@@ -422,9 +462,9 @@ func (f *function) drop(r pipeline.Result, at time.Time, reason pipeline.Reason)
 	f.writer.Drop(queue.Drops{Site: r.Event.Site, Day: day, Reason: string(reason), Events: 1})
 }
 
-// mask counts a queued event from which something was taken out, where drops are counted.
-func (f *function) mask(r pipeline.Result, reason pipeline.Reason) {
-	f.metrics.masked.WithLabelValues(r.PublicID, string(reason)).Inc()
+// change counts a queued event that was changed, where drops are counted.
+func (f *function) change(r pipeline.Result, reason pipeline.Reason) {
+	f.metrics.changed.WithLabelValues(r.PublicID, string(reason)).Inc()
 	f.writer.Drop(queue.Drops{Site: r.Event.Site, Day: r.Event.Day, Reason: string(reason), Events: 1})
 }
 
@@ -436,18 +476,20 @@ func (f *function) process(ctx context.Context, sender pipeline.Request, sent *w
 		known.Dropped = pipeline.Reason(sent.Ignored)
 		return known, sent.Err
 	}
-	if sent.Address.IsValid() {
-		sender.Address = sent.Address
-	}
-	if sent.UserAgent != "" {
-		sender.UserAgent = sent.UserAgent
-	}
 	in := sent.Input
+	if sent.WriteKey != "" {
+		var err error
+		if sender.Key, err = f.key(ctx, sent.WriteKey); err != nil {
+			return pipeline.Attribute(f.registry.Directory(), in.Site, sender.Arrived), err
+		}
+	}
+	if in.Site == "" && sender.Key != nil {
+		in.Site = sender.Key.Only
+	}
+	sender.For.Address, sender.For.UserAgent = sent.Address, sent.UserAgent
 	result, err := f.pipeline.Run(f.registry.Directory(), sender, in)
 	if bad, ok := errors.AsType[*validation.Error](err); ok && bad.Code == validation.CodeUnknownSite || errors.Is(err, pipeline.ErrNoSalt) {
-		if refreshErr := f.registry.Refresh(ctx); refreshErr != nil {
-			f.log.Warn("refreshing the sites failed", "error", refreshErr)
-		}
+		f.refresh(ctx)
 		return f.pipeline.Run(f.registry.Directory(), sender, in)
 	}
 	return result, err

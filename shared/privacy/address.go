@@ -86,6 +86,45 @@ func (p Proxies) forwarded(peer string, h http.Header) (a netip.Addr, ok bool) {
 	return a, ok && !a.IsUnspecified()
 }
 
+// Forwarded returns the address that the client of a request forwards: the last entry of
+// X-Forwarded-For that is not from the trusted proxies. It is the zero Addr if there is
+// none. Any client can write it, so it must be believed only if the client is trusted.
+func (p Proxies) Forwarded(client netip.Addr, h http.Header) netip.Addr {
+	values := h[ForwardedFor]
+	if len(values) == 0 {
+		return netip.Addr{}
+	}
+	n := p.hops + 1
+	if p.header != ForwardedFor {
+		n = entryOf(values, client) + 1
+	}
+	entry, _ := fromRight(values, n)
+	a, ok := ParseAddress(entry)
+	if !ok || a.IsUnspecified() {
+		return netip.Addr{}
+	}
+	return a
+}
+
+// maxProxies is how many entries of a list proxies may have added that are trusted for what
+// another header says.
+const maxProxies = 10
+
+// entryOf returns the number of the entry of an address, from 1, from the right, or 0 if no
+// proxy has added it.
+func entryOf(values []string, address netip.Addr) int {
+	for n := 1; n <= maxProxies; n++ {
+		entry, ok := fromRight(values, n)
+		if !ok {
+			break
+		}
+		if a, ok := ParseAddress(entry); ok && a == address {
+			return n
+		}
+	}
+	return 0
+}
+
 // fromRight returns the nth entry from the right, from 1, of a comma-separated list that
 // spans several values.
 func fromRight(values []string, n int) (entry string, ok bool) {

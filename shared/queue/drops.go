@@ -15,8 +15,8 @@ import (
 // flood of bots makes few entries, and a killed process loses the counts of one second.
 const dropsEvery = time.Second
 
-// Drops counts events that were dropped before the queue, or masked. It is an entry of its own, so it
-// is counted exactly once, as events are.
+// Drops counts events that were dropped before the queue, or changed. It is an entry of its
+// own, so it is counted exactly once, as events are.
 type Drops struct {
 	Site   int32     // 0 if unknown
 	Day    event.Day // local to the site

@@ -427,29 +427,30 @@ describe('dropped events', () => {
         .map((d) => d.textContent),
     ).toEqual(['1,300', '12', '2']);
     expect(within(note).getByText(/as its user agent says/)).toBeVisible();
-    expect(screen.queryByTestId('masks')).toBeNull();
+    expect(screen.queryByTestId('changes')).toBeNull();
   });
 
-  it('are told from events that were counted without personal data', async () => {
+  it('are told from events that were counted without a part', async () => {
     startPlatform({
       answer: visited,
       drops: [
         { site: 'example.com', reason: 'consent', events: 12 },
         { site: 'example.com', reason: 'masked_email', events: 7 },
         { site: 'example.com', reason: 'masked_card', events: 1_000 },
+        { site: 'example.com', reason: 'unproven_sender', events: 3 },
       ],
     });
     const user = open();
-    const note = await screen.findByTestId('masks');
+    const note = await screen.findByTestId('changes');
     expect(screen.getByTestId('drops').querySelector('summary')).toHaveTextContent(
       '12 events were left out in the last 30 days',
     );
-    await user.click(within(note).getByText(/taken out of counted events/));
+    await user.click(within(note).getByText(/left out of counted events/));
     expect(
       within(note)
         .getAllByRole('definition')
         .map((d) => d.textContent),
-    ).toEqual(['1,000', '7']);
+    ).toEqual(['1,000', '7', '3']);
     expect(within(note).getByText('An e-mail address')).toBeVisible();
   });
 });

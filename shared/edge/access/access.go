@@ -306,7 +306,7 @@ func (a *Access) grant(r *http.Request) (Grant, error) {
 }
 
 func (a *Access) bearer(r *http.Request, secret string) (Grant, error) {
-	if strings.HasPrefix(secret, sites.KeyPrefix) || strings.HasPrefix(secret, sites.ShareLinkPrefix) {
+	if sites.IsKey(secret) || strings.HasPrefix(secret, sites.ShareLinkPrefix) {
 		hash := sha256.Sum256([]byte(secret))
 		credential, err := a.credential(r, secret, hash)
 		return Grant{credential: credential, client: client{secret: hash}}, err

@@ -10,39 +10,42 @@ import (
 	"github.com/analytics-platform/analytics/shared/privacy/mask"
 )
 
-// Masked says what was taken out of an event that is queued nevertheless.
-type Masked struct {
-	Field  string // of the input, such as url or props.plan
+// Change says what was left out of an event that is queued nevertheless, or ignored.
+type Change struct {
+	Field  string // of the input, such as url or props.plan; or address or user_agent, of the visitor
 	Reason Reason
 }
 
-// The reasons for taking something out of an event.
+// The reasons for a change.
 const (
 	MaskedEmail    Reason = "masked_email"    // an e-mail address
 	MaskedToken    Reason = "masked_token"    // a token, a password or another secret
 	MaskedCard     Reason = "masked_card"     // the number of a payment card
 	MaskedProperty Reason = "masked_property" // a whole property, since its key names personal data, or holds it
+	UnprovenSender Reason = "unproven_sender" // what a stranger says of the visitor for whom they send
 )
 
-// MaskedFor returns the reasons for which something was taken out of the event, once each.
-func (r *Result) MaskedFor() (reasons []Reason) {
-	for _, m := range r.Masked {
-		if !slices.Contains(reasons, m.Reason) {
-			reasons = append(reasons, m.Reason)
+// ChangedFor returns the reasons for which the event was changed, once each.
+func (r *Result) ChangedFor() (reasons []Reason) {
+	for _, c := range r.Changes {
+		if !slices.Contains(reasons, c.Reason) {
+			reasons = append(reasons, c.Reason)
 		}
 	}
 	return reasons
 }
 
-// Detail describes to the sender what was taken out.
-func (m Masked) Detail() string {
-	switch m.Reason {
+// Detail describes the change to the sender.
+func (c Change) Detail() string {
+	switch c.Reason {
 	case MaskedEmail:
 		return "masked: it held what looks like an e-mail address"
 	case MaskedToken:
 		return "masked: it held what looks like a token or a password"
 	case MaskedCard:
 		return "masked: it held what looks like the number of a payment card"
+	case UnprovenSender:
+		return "ignored: only a server with a write key of the site, or at an address in its rule senders, can send for another visitor"
 	default:
 		return "omitted: its name suggests personal data"
 	}
@@ -51,7 +54,7 @@ func (m Masked) Detail() string {
 // takeOut removes the properties that the site does not store and those whose keys name
 // personal data, and masks personal data and secrets in the values that remain. It returns
 // what was taken out, in an order that does not vary.
-func takeOut(e *event.Event, r *rules.Filter) (out []Masked) {
+func takeOut(e *event.Event, r *rules.Filter) (out []Change) {
 	if len(e.Props) > 0 {
 		out = takeProps(e, r)
 	}
@@ -88,7 +91,7 @@ func takeOut(e *event.Event, r *rules.Filter) (out []Masked) {
 
 // takeProps is takeOut for properties. A key that holds personal data takes its property with it,
 // since a masked key would be one with others.
-func takeProps(e *event.Event, r *rules.Filter) (out []Masked) {
+func takeProps(e *event.Event, r *rules.Filter) (out []Change) {
 	for _, key := range slices.Sorted(maps.Keys(e.Props)) {
 		name := key
 		if r.Masks() {
@@ -96,7 +99,7 @@ func takeProps(e *event.Event, r *rules.Filter) (out []Masked) {
 		}
 		switch {
 		case privacy.Personal(key), name != key:
-			out = append(out, Masked{"props." + name, MaskedProperty})
+			out = append(out, Change{"props." + name, MaskedProperty})
 			delete(e.Props, key)
 		case !r.AllowsProp(key):
 			delete(e.Props, key)
@@ -112,13 +115,13 @@ func takeProps(e *event.Event, r *rules.Filter) (out []Masked) {
 }
 
 // add adds what was masked in a field, once for each reason.
-func add(out []Masked, field string, kinds mask.Kinds) []Masked {
+func add(out []Change, field string, kinds mask.Kinds) []Change {
 	for _, k := range [...]struct {
 		kind   mask.Kinds
 		reason Reason
 	}{{mask.Email, MaskedEmail}, {mask.Token, MaskedToken}, {mask.Card, MaskedCard}} {
-		if m := (Masked{field, k.reason}); kinds&k.kind != 0 && !slices.Contains(out, m) {
-			out = append(out, m)
+		if c := (Change{field, k.reason}); kinds&k.kind != 0 && !slices.Contains(out, c) {
+			out = append(out, c)
 		}
 	}
 	return out

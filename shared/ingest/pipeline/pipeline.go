@@ -7,6 +7,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"net/netip"
@@ -19,6 +20,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/rules"
 	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/model/writekey"
 	"github.com/analytics-platform/analytics/shared/privacy"
 )
 
@@ -56,6 +58,17 @@ type Request struct {
 	Refused   bool // the client asks not to be tracked, see privacy.Refused
 	Hints     enrich.Hints
 	Arrived   time.Time
+
+	Key *writekey.Key // the write key that was sent; nil if there was none
+	For Visitor
+}
+
+// Visitor is the visitor for whom a server says that it sends an event. Zero values mean
+// the sender itself.
+type Visitor struct {
+	Address   netip.Addr // in the body
+	UserAgent string     // in the body
+	Forwarded netip.Addr // in a header, see privacy.Proxies.Forwarded; the body comes first
 }
 
 // Pipeline makes events to queue. It is safe for concurrent use.
@@ -90,12 +103,16 @@ type Result struct {
 	PublicID string // of the site, if it is known
 	Rate     int    // events per minute that the site accepts; 0 means no limit
 	Dropped  Reason
+	Trusted  bool     // the sender has a write key of the site, or is one of its servers
 	Skewed   bool     // the client's clock was ahead, so the time is that of arrival
-	Masked   []Masked // what was taken out of the event
+	Changes  []Change // what was left out of the event, or ignored
 }
 
 // ErrNoSalt means that the salt of an open day is not known. A retry may succeed.
 var ErrNoSalt = errors.New("the salt of the day is not available")
+
+// ErrOtherSite means that the sender has a write key for other sites than that of the event.
+var ErrOtherSite = errors.New("the write key is for other sites")
 
 // Attribute returns the result for an event that can't be decoded beyond the name of its
 // site: the site, and the local day of the arrival.
@@ -108,10 +125,17 @@ func Attribute(d Directory, site string, arrived time.Time) (out Result) {
 }
 
 // Run makes the event to queue from a client's input. The error is a *validation.Error for
-// an invalid field, or ErrNoSalt.
+// an invalid field, ErrOtherSite or ErrNoSalt.
 func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
 	out := Attribute(d, in.Site, r.Arrived)
 	site, known := d.Site(strings.ToLower(in.Site))
+	if known {
+		if r.Key != nil && !r.Key.Covers(site.ID) {
+			return out, ErrOtherSite
+		}
+		out.Trusted = r.Key != nil || site.Rules.TrustsSender(r.Address)
+		r, out.Changes = r.ofVisitor(out.Trusted)
+	}
 	if known && !consents(site.Rules, r, &in) {
 		out.Dropped = Consent
 		return out, nil
@@ -152,9 +176,34 @@ func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
 		e.ID = p.NewID()
 	}
 	if out.Dropped = identify(e, r, &site, salt); out.Dropped == "" {
-		out.Masked = takeOut(e, site.Rules)
+		out.Changes = append(out.Changes, takeOut(e, site.Rules)...)
 	}
 	return out, nil
+}
+
+// ofVisitor returns the request as if the visitor had sent it for whom a trusted server did.
+// Nobody else is believed: one who could name the address of another could find out whether
+// that visitor was here, fill that visitor's day, and pass excluded addresses. What is not
+// believed is returned, unless it is true of the sender anyway.
+func (r Request) ofVisitor(trusted bool) (Request, []Change) {
+	if trusted {
+		switch {
+		case r.For.Address.IsValid():
+			r.Address = r.For.Address
+		case r.For.Forwarded.IsValid():
+			r.Address = r.For.Forwarded
+		}
+		r.UserAgent = cmp.Or(r.For.UserAgent, r.UserAgent)
+		return r, nil
+	}
+	var ignored []Change
+	if r.For.Address.IsValid() && r.For.Address != r.Address {
+		ignored = append(ignored, Change{"address", UnprovenSender})
+	}
+	if r.For.UserAgent != "" && r.For.UserAgent != r.UserAgent {
+		ignored = append(ignored, Change{"user_agent", UnprovenSender})
+	}
+	return r, ignored
 }
 
 // consents reports whether an event may be counted, given the visitor's signals and the

@@ -135,8 +135,8 @@ func TestDropped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"plan": "pro"}, got.Event.Props); diff != "" || !slices.Equal(got.Masked, []pipeline.Masked{{Field: "props.email", Reason: pipeline.MaskedProperty}}) {
-		t.Errorf("masked %v; remaining: %s", got.Masked, diff)
+	if diff := cmp.Diff(map[string]string{"plan": "pro"}, got.Event.Props); diff != "" || !slices.Equal(got.Changes, []pipeline.Change{{Field: "props.email", Reason: pipeline.MaskedProperty}}) {
+		t.Errorf("masked %v; remaining: %s", got.Changes, diff)
 	}
 }
 
@@ -396,7 +396,7 @@ func TestMasked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantMasked := []pipeline.Masked{
+	wantMasked := []pipeline.Change{
 		{Field: "props.[email]", Reason: pipeline.MaskedProperty},
 		{Field: "props.url", Reason: pipeline.MaskedToken}, {Field: "props.url", Reason: pipeline.MaskedCard},
 		{Field: "url", Reason: pipeline.MaskedEmail},
@@ -404,7 +404,7 @@ func TestMasked(t *testing.T) {
 		{Field: "tag", Reason: pipeline.MaskedEmail}, {Field: "funnel.id", Reason: pipeline.MaskedEmail},
 		{Field: "url", Reason: pipeline.MaskedCard}, {Field: "url", Reason: pipeline.MaskedToken},
 	}
-	if diff := cmp.Diff(wantMasked, got.Masked); diff != "" {
+	if diff := cmp.Diff(wantMasked, got.Changes); diff != "" {
 		t.Error(diff)
 	}
 	e := got.Event
@@ -427,7 +427,7 @@ func TestMasked(t *testing.T) {
 	off := false
 	d.site.Rules = filter(t, rules.Rules{Mask: &off})
 	got, err = p.Run(d, r, in)
-	if err != nil || len(got.Masked) > 0 || got.Event.Page != "/u/jane%40example.com" || got.Event.Title != in.Title || len(got.Event.Props) != 3 {
+	if err != nil || len(got.Changes) > 0 || got.Event.Page != "/u/jane%40example.com" || got.Event.Title != in.Title || len(got.Event.Props) != 3 {
 		t.Errorf("without masks: %+v (%v)", got, err)
 	}
 }

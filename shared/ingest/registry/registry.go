@@ -1,5 +1,5 @@
-// Package registry provides track with the sites and the salts of the open days, so that
-// events are accepted while the database is unavailable.
+// Package registry provides track with the sites, the hashes of write keys and the salts of
+// the open days, so that events are accepted while the database is unavailable.
 //
 // The database is the source. Every run of aggregate, and every process that finds the
 // copy missing, publishes a copy in Redis. Running functions reload it every few seconds.
@@ -23,6 +23,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/pipeline"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/rules"
+	"github.com/analytics-platform/analytics/shared/model/writekey"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/salts"
@@ -47,6 +48,13 @@ const (
 type document struct {
 	Sites []site                        `json:"sites"`
 	Salts map[string]privacy.SealedSalt `json:"salts"` // by day, YYYY-MM-DD
+
+	WriteKeys []writeKey `json:"write_keys,omitempty"`
+}
+
+type writeKey struct {
+	Hash  []byte  `json:"hash"`
+	Sites []int32 `json:"sites,omitempty"` // empty for all
 }
 
 type site struct {
@@ -65,6 +73,7 @@ type site struct {
 type snapshot struct {
 	sites map[string]pipeline.Site
 	salts map[event.Day]*privacy.Salt
+	keys  map[writekey.Hash]*writekey.Key
 }
 
 func (s *snapshot) Site(name string) (pipeline.Site, bool) {
@@ -77,7 +86,7 @@ func (s *snapshot) Salt(day event.Day) (*privacy.Salt, bool) {
 	return salt, ok
 }
 
-// Publish copies the sites and the salts of the days open at now from the database to
+// Publish copies the sites, the hashes of write keys and the salts of the days open at now from the database to
 // Redis. A copy that is current is left alone, because every write is kept for a while in
 // Redis's append-only file.
 func Publish(ctx context.Context, client redis.UniversalClient, db database.DB, now time.Time) error {
@@ -90,11 +99,15 @@ func publish(ctx context.Context, client redis.UniversalClient, db database.DB, 
 	if err != nil {
 		return nil, err
 	}
+	keys, err := writeKeys(ctx, db)
+	if err != nil {
+		return nil, err
+	}
 	sealed, err := salts.Open(ctx, db, now)
 	if err != nil {
 		return nil, err
 	}
-	p := document{Salts: make(map[string]privacy.SealedSalt, len(sealed))}
+	p := document{Salts: make(map[string]privacy.SealedSalt, len(sealed)), WriteKeys: keys}
 	for _, s := range sites {
 		p.Sites = append(p.Sites, site{s.ID, s.PublicID, s.Domain, s.Timezone, s.PreviousTimezone, s.TimezoneSince, s.Rules})
 	}
@@ -109,6 +122,14 @@ func publish(ctx context.Context, client redis.UniversalClient, db database.DB, 
 		return nil, fmt.Errorf("publish the registry: %w", err)
 	}
 	return &p, nil
+}
+
+func writeKeys(ctx context.Context, db database.DB) (keys []writeKey, err error) {
+	stored, err := sites.WriteKeys(ctx, db)
+	for _, k := range stored {
+		keys = append(keys, writeKey(k))
+	}
+	return keys, err
 }
 
 // replace stores the copy, or renews the lifetime of an equal one.
@@ -140,7 +161,7 @@ func (p *document) hasOtherSalts(next *document) bool {
 }
 
 func (p *document) snapshot(keys *privacy.SaltKeys) (*snapshot, error) {
-	s := &snapshot{make(map[string]pipeline.Site, 2*len(p.Sites)), make(map[event.Day]*privacy.Salt, len(p.Salts))}
+	s := &snapshot{make(map[string]pipeline.Site, 2*len(p.Sites)), make(map[event.Day]*privacy.Salt, len(p.Salts)), p.keys()}
 	for _, from := range p.Sites {
 		location, err := time.LoadLocation(from.Timezone)
 		if err != nil {
@@ -172,6 +193,26 @@ func (p *document) snapshot(keys *privacy.SaltKeys) (*snapshot, error) {
 	return s, nil
 }
 
+// keys returns the write keys by their hashes.
+func (p *document) keys() map[writekey.Hash]*writekey.Key {
+	names := make(map[int32]string, len(p.Sites))
+	for _, s := range p.Sites {
+		names[s.ID] = s.PublicID
+	}
+	keys := make(map[writekey.Hash]*writekey.Key, len(p.WriteKeys))
+	for _, k := range p.WriteKeys {
+		if len(k.Hash) != len(writekey.Hash{}) {
+			continue // of a later version
+		}
+		key := &writekey.Key{Sites: k.Sites}
+		if len(k.Sites) == 1 {
+			key.Only = names[k.Sites[0]]
+		}
+		keys[writekey.Hash(k.Hash)] = key
+	}
+	return keys
+}
+
 // Registry holds the latest snapshot of the copy. It is safe for concurrent use.
 type Registry struct {
 	client  redis.UniversalClient
@@ -193,6 +234,12 @@ func New(client redis.UniversalClient, db database.DB, keys *privacy.SaltKeys, n
 
 // Directory returns the current snapshot.
 func (r *Registry) Directory() pipeline.Directory { return r.current.Load() }
+
+// WriteKey returns the write key with a hash, as far as the current snapshot has it.
+func (r *Registry) WriteKey(hash writekey.Hash) (key *writekey.Key, ok bool) {
+	key, ok = r.current.Load().keys[hash]
+	return key, ok
+}
 
 // Load reads the copy from Redis, or publishes it if there is none.
 func (r *Registry) Load(ctx context.Context) error {

@@ -1,12 +1,10 @@
 package wire
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math"
-	"net/http"
 	"strings"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/model/writekey"
 )
 
 // segment is a message that Segment's libraries send.
@@ -82,7 +81,7 @@ func SegmentType(path string) (messageType string, ok bool) {
 //
 // A page is a view, and a track is a conversion. Messages of other types describe people,
 // or screens without an address, and are ignored as Unsupported. Segment's write key, the
-// user of basic authentication or writeKey in the body, is the site. A userId is a subject;
+// user of basic authentication or writeKey in the body, is the site or a write key. A userId is a subject;
 // an anonymousId is never read.
 //
 // Source: https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/.
@@ -115,7 +114,7 @@ func segmentNames(messageType string) map[string]string {
 		page = "properties."
 	}
 	return map[string]string{
-		"site": "writeKey", "id": "messageId", "name": "event", "subject": "userId", "props": "properties",
+		"site": "writeKey", "address": "context.ip", "user_agent": "context.userAgent", "id": "messageId", "name": "event", "subject": "userId", "props": "properties",
 		"url": page + "url", "referrer": page + "referrer", "title": page + "title",
 		"language": "context.locale", "screen": "context.screen",
 		"value.amount": "properties.revenue", "value.currency": "properties.currency",
@@ -153,7 +152,15 @@ func readSegment(r Request, data []byte, batch segmentBatch, messageType string)
 	if m.SentAt == "" {
 		m.SentAt = batch.SentAt
 	}
-	e.Input.Site = cmp.Or(m.WriteKey, batch.WriteKey, basicUser(r.Header))
+	for _, name := range [...]string{basicUser(r.Header), batch.WriteKey, m.WriteKey} { // the closest one wins
+		switch {
+		case name == "":
+		case writekey.Is(name):
+			e.WriteKey = name
+		default:
+			e.Input.Site = name
+		}
+	}
 	e.Err = m.read(r, &e)
 	return e
 }
@@ -299,10 +306,4 @@ func pixels(width, height jsontext.Value) string {
 		return ""
 	}
 	return fmt.Sprintf("%.0fx%.0f", math.Floor(w), math.Floor(h))
-}
-
-// basicUser returns the user of basic authentication.
-func basicUser(h http.Header) string {
-	user, _, _ := (&http.Request{Header: h}).BasicAuth()
-	return user
 }

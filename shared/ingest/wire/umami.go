@@ -76,7 +76,7 @@ func UmamiBatch(r Request) (Batch, error) {
 
 func umamiEvents(r Request, values []jsontext.Value) Batch {
 	b := Batch{Events: make([]Event, len(values)), Names: map[string]string{
-		"site": "payload.website", "name": "payload.name", "url": "payload.url", "referrer": "payload.referrer",
+		"site": "payload.website", "address": "payload.ip", "user_agent": "payload.userAgent", "name": "payload.name", "url": "payload.url", "referrer": "payload.referrer",
 		"title": "payload.title", "language": "payload.language", "screen": "payload.screen", "timestamp": "payload.timestamp",
 		"subject": "payload.id", "props": "payload.data",
 		"value.amount": "payload.data.revenue", "value.currency": "payload.data.currency",

@@ -19,6 +19,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/model/writekey"
 )
 
 // Request is the part of an HTTP request that a decoder reads.
@@ -35,8 +36,9 @@ type Event struct {
 	Input     event.Input
 	Err       error      // a *validation.Error with the tracker's field names, if the event can't be decoded
 	Ignored   string     // reason to ignore the event although it is valid, or ""
-	Address   netip.Addr // address of the client that a server reports for; the zero Addr means the sender's
-	UserAgent string     // user agent of that client; "" means the sender's
+	WriteKey  string     // write key in the body, see package writekey; "" if there is none
+	Address   netip.Addr // address of the visitor for whom a server says that it sends; the zero Addr means the sender's
+	UserAgent string     // user agent of that visitor; "" means the sender's
 	Omitted   []string   // paths of the fields that events can't hold, with the tracker's names
 }
 
@@ -64,6 +66,28 @@ func (b *Batch) Name(err *validation.Error) *validation.Error {
 func firstName(path string) string {
 	first, _, _ := strings.Cut(path, ".")
 	return first
+}
+
+// WriteKey returns the write key in the headers of a request: the token of bearer
+// authentication, or the user of basic authentication. It is "" if there is none.
+func WriteKey(h http.Header) string {
+	if len(h["Authorization"]) == 0 {
+		return ""
+	}
+	secret := basicUser(h)
+	if scheme, token, _ := strings.Cut(h.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		secret = strings.TrimSpace(token)
+	}
+	if !writekey.Is(secret) {
+		return ""
+	}
+	return secret
+}
+
+// basicUser returns the user of basic authentication.
+func basicUser(h http.Header) string {
+	user, _, _ := (&http.Request{Header: h}).BasicAuth()
+	return user
 }
 
 // Native decodes one event in our own format, or an array of events.

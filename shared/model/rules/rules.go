@@ -1,6 +1,7 @@
 // Package rules decides which events a site accepts: from which hosts, pages, addresses
 // and countries, with which properties and consent, at what rate, and for what share of
-// the visitors; and whether personal data in them is masked.
+// the visitors; whether personal data in them is masked, and which servers may send for
+// visitors.
 //
 // It is pure. It must never put a visitor's address into an error.
 package rules
@@ -29,6 +30,9 @@ type Rules struct {
 	ExcludedAddresses []string `json:"excluded_addresses,omitzero"`
 	// ExcludedCountries are ISO 3166-1 alpha-2 codes.
 	ExcludedCountries []string `json:"excluded_countries,omitzero"`
+	// Senders are addresses and networks of the site's servers, which may name the address
+	// and the user agent of the visitor for whom they send an event.
+	Senders []string `json:"senders,omitzero"`
 	// Props are the keys of the properties that are stored; nil for all, empty for none.
 	Props *[]string `json:"props,omitzero"`
 	// Mask says whether e-mail addresses, tokens and card numbers in the values of events are
@@ -76,6 +80,7 @@ func Normalize(r Rules) (Rules, error) {
 		{"rules.hostnames", &r.Hostnames, normalizeHostname},
 		{"rules.excluded_paths", &r.ExcludedPaths, normalizePath},
 		{"rules.excluded_addresses", &r.ExcludedAddresses, normalizeNetwork},
+		{"rules.senders", &r.Senders, normalizeNetwork},
 		{"rules.excluded_countries", &r.ExcludedCountries, normalizeCountry},
 		{"rules.props", r.Props, normalizeKey},
 	} {
@@ -188,6 +193,7 @@ type Filter struct {
 	suffixes  []string            // of allowed hosts, such as ".example.com"
 	paths     []string            // patterns of excluded pages
 	networks  []netip.Prefix      // excluded
+	senders   []netip.Prefix      // trusted servers
 	countries map[string]struct{} // excluded
 	props     map[string]struct{} // stored; nil for all
 	unmasked  bool
@@ -209,18 +215,33 @@ func (r *Rules) Compile() (*Filter, error) {
 			}
 		}
 	}
-	for _, text := range r.ExcludedAddresses {
-		network, err := parseNetwork(text)
-		if err != nil {
-			return nil, fmt.Errorf("compile the excluded addresses: %w", err)
-		}
-		f.networks = append(f.networks, network)
+	var err error
+	if f.networks, err = parseNetworks(r.ExcludedAddresses); err != nil {
+		return nil, fmt.Errorf("compile the excluded addresses: %w", err)
+	}
+	if f.senders, err = parseNetworks(r.Senders); err != nil {
+		return nil, fmt.Errorf("compile the senders: %w", err)
 	}
 	f.countries = set(r.ExcludedCountries)
 	if r.Props != nil {
 		f.props = set(*r.Props)
 	}
 	return f, nil
+}
+
+func parseNetworks(texts []string) (networks []netip.Prefix, err error) {
+	for _, text := range texts {
+		network, err := parseNetwork(text)
+		if err != nil {
+			return nil, err
+		}
+		networks = append(networks, network)
+	}
+	return networks, nil
+}
+
+func contains(networks []netip.Prefix, address netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(address) })
 }
 
 func set(values []string) map[string]struct{} {
@@ -250,7 +271,12 @@ func (f *Filter) AllowsPath(path string) bool {
 
 // AllowsAddress reports whether events from an address are accepted.
 func (f *Filter) AllowsAddress(address netip.Addr) bool {
-	return f == nil || !slices.ContainsFunc(f.networks, func(n netip.Prefix) bool { return n.Contains(address) })
+	return f == nil || !contains(f.networks, address)
+}
+
+// TrustsSender reports whether an address is that of one of the site's servers.
+func (f *Filter) TrustsSender(address netip.Addr) bool {
+	return f != nil && contains(f.senders, address)
 }
 
 // AllowsCountry reports whether events from a country are accepted.

@@ -7,16 +7,23 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/analytics-platform/analytics/shared/model/writekey"
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
-// KeyPrefix is the prefix of every API key, so that a leaked key can be recognized.
+// KeyPrefix is the prefix of every API key but write keys, so that a leaked key can be
+// recognized. That of write keys is writekey.Prefix.
 const KeyPrefix = "ak_"
+
+// IsKey reports whether a text has the form of a key.
+func IsKey(text string) bool { return strings.HasPrefix(text, KeyPrefix) || writekey.Is(text) }
 
 // Scope is a set of operations that a key allows.
 type Scope string
@@ -26,10 +33,11 @@ const (
 	ScopeQuery Scope = "query" // read reports, goals, segments, funnels and annotations
 	ScopeAdmin Scope = "admin" // manage sites, their resources and keys; read the status
 	ScopeLive  Scope = "live"  // read live numbers
+	ScopeWrite Scope = "write" // send events for visitors, see package writekey
 )
 
 // Scopes returns all scopes.
-func Scopes() []Scope { return []Scope{ScopeQuery, ScopeAdmin, ScopeLive} }
+func Scopes() []Scope { return []Scope{ScopeQuery, ScopeAdmin, ScopeLive, ScopeWrite} }
 
 // Key is an API key. Its secret is not stored.
 type Key struct {
@@ -38,7 +46,13 @@ type Key struct {
 	Scopes     []Scope
 	Sites      []int32 // the sites that it is for; empty for all
 	CreatedAt  time.Time
-	LastUsedAt *time.Time // accurate to a minute; nil if it was never used
+	LastUsedAt *time.Time // accurate to a minute; nil if it was never used, or is a write key
+}
+
+// WriteKey is a key with the scope ScopeWrite.
+type WriteKey struct {
+	Hash  []byte  // see writekey.Hash
+	Sites []int32 // the sites that it is for; empty for all
 }
 
 // ErrNoKey is returned if the key does not exist.
@@ -50,9 +64,10 @@ const useInterval = time.Minute
 const (
 	keyColumns = `id, name, scopes, site_ids, created_at, last_used_at`
 
-	selectKeys    = `SELECT ` + keyColumns + ` FROM api_keys ORDER BY id`
-	selectKeyHash = `SELECT ` + keyColumns + ` FROM api_keys WHERE hash = $1`
-	insertKey     = `
+	selectKeys      = `SELECT ` + keyColumns + ` FROM api_keys ORDER BY id`
+	selectWriteKeys = `SELECT hash, site_ids FROM api_keys WHERE 'write' = ANY (scopes) ORDER BY id`
+	selectKeyHash   = `SELECT ` + keyColumns + ` FROM api_keys WHERE hash = $1`
+	insertKey       = `
 INSERT INTO api_keys (name, hash, scopes, site_ids)
 VALUES ($1, $2, $3, $4)
 RETURNING ` + keyColumns
@@ -71,10 +86,23 @@ func Keys(ctx context.Context, db database.DB) ([]Key, error) {
 	return keys, nil
 }
 
+// WriteKeys returns all write keys, oldest first.
+func WriteKeys(ctx context.Context, db database.DB) ([]WriteKey, error) {
+	keys, err := selectAll[WriteKey](ctx, db, selectWriteKeys)
+	if err != nil {
+		return nil, fmt.Errorf("read write keys: %w", err)
+	}
+	return keys, nil
+}
+
 // CreateKey creates a key for the given sites, or for all sites if there are none. It
 // returns the key's secret, which can't be retrieved later.
 func CreateKey(ctx context.Context, db database.DB, name string, scopes []Scope, sites []int32) (Key, string, error) {
-	secret := newSecret(KeyPrefix)
+	prefix := KeyPrefix
+	if slices.Contains(scopes, ScopeWrite) {
+		prefix = writekey.Prefix
+	}
+	secret := newSecret(prefix)
 	if sites == nil {
 		sites = []int32{} // the column is never null
 	}

@@ -247,7 +247,7 @@ export function useDetails(
   });
 }
 
-/** The events dropped or masked in the last 30 days, of the site or of unknown sites. */
+/** The events dropped or changed in the last 30 days, of the site or of unknown sites. */
 export function useDrops(site: Site): UseQueryResult<readonly Drop[]> {
   return useQuery({
     queryKey: ['status'],

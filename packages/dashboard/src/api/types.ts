@@ -29,7 +29,7 @@ export interface SiteList {
 
 export type NewSite = Pick<Site, 'domain' | 'timezone'>;
 
-/** The number of events of a site that were dropped or masked for a reason in the last 30 days. */
+/** The number of events of a site that were dropped or changed for a reason in the last 30 days. */
 export interface Drop {
   /** Domain; empty if the events named no site of the installation. */
   readonly site: string;

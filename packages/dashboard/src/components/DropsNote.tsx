@@ -6,12 +6,12 @@ import { formatCount } from '../lib/format';
 
 /**
  * A note about the dropped events, which explain a number that seems low, and one about the
- * counted events from which personal data was taken out.
+ * counted events of which a part was left out.
  */
 export function DropsNote({ site }: { readonly site: Site }) {
   const drops = [...(useDrops(site).data ?? [])].sort((a, b) => b.events - a.events);
-  const masked = drops.filter(({ reason }) => reason.startsWith('masked_'));
-  const dropped = drops.filter((drop) => !masked.includes(drop));
+  const changed = drops.filter(({ reason }) => reason in changes);
+  const dropped = drops.filter((drop) => !changed.includes(drop));
   const all = dropped.reduce((sum, { events }) => sum + events, 0);
   return (
     <>
@@ -21,9 +21,9 @@ export function DropsNote({ site }: { readonly site: Site }) {
           the last 30 days
         </Note>
       )}
-      {masked.length > 0 && (
-        <Note testId="masks" icon={<EyeOff size={16} aria-hidden="true" />} rows={masked}>
-          Personal data was taken out of counted events in the last 30 days
+      {changed.length > 0 && (
+        <Note testId="changes" icon={<EyeOff size={16} aria-hidden="true" />} rows={changed}>
+          A part of what was sent was left out of counted events in the last 30 days
         </Note>
       )}
     </>
@@ -49,7 +49,7 @@ function Note({ testId, icon, rows, children }: NoteProps) {
       <dl>
         {rows.map(({ reason, events }) => (
           <div key={reason}>
-            <dt>{reasons[reason] ?? reason}</dt>
+            <dt>{reasons[reason] ?? changes[reason] ?? reason}</dt>
             <dd>{formatCount(events)}</dd>
           </div>
         ))}
@@ -77,9 +77,15 @@ const reasons: Readonly<Record<string, string>> = {
   unknown_site: 'Of a site that is not in this installation',
   duplicate: 'Sent twice, counted once',
   machine: 'More than 10,000 of one visitor in a day',
+  unauthorized: 'With a write key that is wrong, or for another site',
+  site_gone: 'Of a site that was deleted meanwhile',
+};
+
+/** Those of events that count, without a part of what was sent. */
+const changes: Readonly<Record<string, string>> = {
   masked_email: 'An e-mail address',
   masked_token: 'A token, a password or another secret',
   masked_card: 'The number of a payment card',
   masked_property: 'A property whose name suggests personal data',
-  site_gone: 'Of a site that was deleted meanwhile',
+  unproven_sender: 'The visitor whom a sender named without a write key',
 };
