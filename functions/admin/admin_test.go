@@ -234,6 +234,7 @@ func TestRules(t *testing.T) {
 	for body, field := range map[string]string{
 		`{"rules":{"excluded_addresses":["1.2.3.4","x"]}}`: "rules.excluded_addresses[1]",
 		`{"rules":{"sample":"ten"}}`:                       "rules.sample",
+		`{"rules":{"currencies":["EUR","euro"]}}`:          "rules.currencies[1]",
 		`{"rules":{"mask":"no"}}`:                          "rules.mask",
 		`{"rules":{"hosts":[]}}`:                           "rules.hosts",
 	} {

@@ -343,3 +343,35 @@ func TestMasked(t *testing.T) {
 		})
 	}
 }
+
+// TestOtherCurrency checks in each format that has amounts that one in a currency which the site
+// does not take is left out, and that the sender is told.
+func TestOtherCurrency(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	if _, err := c.db.Exec(t.Context(), `UPDATE sites SET rules = '{"currencies":["EUR"]}'`); err != nil {
+		t.Fatal(err)
+	}
+	c.post(t, `{"site":"unknown.example","type":"click"}`) // so that the rules are read
+	requests := map[string]struct{ path, body, field string }{
+		"native":    {"/", `{"site":"example.com","type":"conversion","name":"A","value":{"amount":1,"currency":"USD"}}`, "value.currency"},
+		"Plausible": {"/api/event", `{"n":"A","u":"https://example.com/","d":"example.com","$":{"amount":1,"currency":"USD"}}`, "revenue.currency"},
+		"Umami":     {"/api/send", `{"type":"event","payload":{"website":"example.com","url":"https://example.com/","name":"A","data":{"revenue":1,"currency":"USD"}}}`, "payload.data.currency"},
+		"Segment":   {"/v1/track", `{"writeKey":"example.com","event":"A","properties":{"revenue":1,"currency":"USD"}}`, "properties.currency"},
+	}
+	for name, request := range requests {
+		response, answer := c.send(t, http.MethodPost, request.path, request.body)
+		if told := answer + response.Header.Get("X-Analytics-Outcome"); response.StatusCode > 202 || !strings.Contains(told, request.field) || !strings.Contains(told, "the amount is omitted") {
+			t.Errorf("%s: status %d, %s", name, response.StatusCode, told)
+		}
+	}
+	queued := c.queued(t)
+	for _, e := range queued {
+		if e.Name != "A" || e.Amount != "" || e.Currency != "" {
+			t.Errorf("queued %+v", e)
+		}
+	}
+	if len(queued) != len(requests) {
+		t.Errorf("%d events are queued, want %d", len(queued), len(requests))
+	}
+}

@@ -22,6 +22,7 @@ const (
 	MaskedToken    Reason = "masked_token"    // a token, a password or another secret
 	MaskedCard     Reason = "masked_card"     // the number of a payment card
 	MaskedProperty Reason = "masked_property" // a whole property, since its key names personal data, or holds it
+	OtherCurrency  Reason = "other_currency"  // an amount in a currency that the site does not take
 	UnprovenSender Reason = "unproven_sender" // what a stranger says of the visitor for whom they send
 )
 
@@ -44,6 +45,8 @@ func (c Change) Detail() string {
 		return "masked: it held what looks like a token or a password"
 	case MaskedCard:
 		return "masked: it held what looks like the number of a payment card"
+	case OtherCurrency:
+		return "the amount is omitted: it is in none of the currencies that the site takes, see its rule currencies"
 	case UnprovenSender:
 		return "ignored: only a server with a write key of the site, or at an address in its rule senders, can send for another visitor"
 	default:
@@ -51,12 +54,16 @@ func (c Change) Detail() string {
 	}
 }
 
-// takeOut removes the properties that the site does not store and those whose keys name
-// personal data, and masks personal data and secrets in the values that remain. It returns
+// takeOut removes the properties and the amount that the site does not store, and the
+// properties whose keys name personal data, and masks personal data and secrets in the values that remain. It returns
 // what was taken out, in an order that does not vary.
 func takeOut(e *event.Event, r *rules.Filter) (out []Change) {
 	if len(e.Props) > 0 {
 		out = takeProps(e, r)
+	}
+	if e.Amount != "" && !r.AllowsCurrency(e.Currency) {
+		e.Amount, e.Currency = "", ""
+		out = append(out, Change{"value.currency", OtherCurrency})
 	}
 	if !r.Masks() {
 		return out

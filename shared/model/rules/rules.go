@@ -1,5 +1,5 @@
 // Package rules decides which events a site accepts: from which hosts, pages, addresses
-// and countries, with which properties and consent, at what rate, and for what share of
+// and countries, with which amounts, properties and consent, at what rate, and for what share of
 // the visitors; whether personal data in them is masked, and which servers may send for
 // visitors.
 //
@@ -33,6 +33,8 @@ type Rules struct {
 	// Senders are addresses and networks of the site's servers, which may name the address
 	// and the user agent of the visitor for whom they send an event.
 	Senders []string `json:"senders,omitzero"`
+	// Currencies are ISO 4217 codes: amounts in others are left out of events; empty for any.
+	Currencies []string `json:"currencies,omitzero"`
 	// Props are the keys of the properties that are stored; nil for all, empty for none.
 	Props *[]string `json:"props,omitzero"`
 	// Mask says whether e-mail addresses, tokens and card numbers in the values of events are
@@ -82,6 +84,7 @@ func Normalize(r Rules) (Rules, error) {
 		{"rules.excluded_addresses", &r.ExcludedAddresses, normalizeNetwork},
 		{"rules.senders", &r.Senders, normalizeNetwork},
 		{"rules.excluded_countries", &r.ExcludedCountries, normalizeCountry},
+		{"rules.currencies", &r.Currencies, normalizeCurrency},
 		{"rules.props", r.Props, normalizeKey},
 	} {
 		if list.values == nil || *list.values == nil {
@@ -179,6 +182,14 @@ func normalizeCountry(text string) (string, error) {
 	return code, nil
 }
 
+func normalizeCurrency(text string) (string, error) {
+	code := strings.ToUpper(text)
+	if len(code) != 3 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return "", errors.New("must be a currency code of three letters, such as EUR")
+	}
+	return code, nil
+}
+
 func normalizeKey(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("must be the key of a property")
@@ -195,6 +206,7 @@ type Filter struct {
 	networks  []netip.Prefix      // excluded
 	senders   []netip.Prefix      // trusted servers
 	countries map[string]struct{} // excluded
+	money     map[string]struct{} // currencies that are taken; empty for all
 	props     map[string]struct{} // stored; nil for all
 	unmasked  bool
 	consent   Consent
@@ -223,6 +235,7 @@ func (r *Rules) Compile() (*Filter, error) {
 		return nil, fmt.Errorf("compile the senders: %w", err)
 	}
 	f.countries = set(r.ExcludedCountries)
+	f.money = set(r.Currencies)
 	if r.Props != nil {
 		f.props = set(*r.Props)
 	}
@@ -286,6 +299,15 @@ func (f *Filter) AllowsCountry(code string) bool {
 	}
 	_, excluded := f.countries[code]
 	return !excluded
+}
+
+// AllowsCurrency reports whether amounts in a currency are taken.
+func (f *Filter) AllowsCurrency(code string) bool {
+	if f == nil || len(f.money) == 0 {
+		return true
+	}
+	_, ok := f.money[code]
+	return ok
 }
 
 // AllowsProp reports whether a property is stored.

@@ -87,5 +87,6 @@ const changes: Readonly<Record<string, string>> = {
   masked_token: 'A token, a password or another secret',
   masked_card: 'The number of a payment card',
   masked_property: 'A property whose name suggests personal data',
+  other_currency: 'An amount in a currency that the rules do not take',
   unproven_sender: 'The visitor whom a sender named without a write key',
 };
