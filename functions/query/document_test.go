@@ -362,6 +362,7 @@ func TestQuestions(t *testing.T) {
 	good("/api/v2/query",
 		`"metrics":`+allMetrics+`,"date_range":"all","dimensions":["time","visit:source"],"order_by":[["time","desc"],["visitors","asc"]]`,
 		`"metrics":["total_revenue","average_revenue"],`+march,
+		`"metrics":["revenue_by_currency"],`+march,
 		`"metrics":["total_revenue","average_revenue"],"dimensions":["event:currency"],`+march,
 		some+`,"dimensions":["time:week"],"include":{"time_labels":true,"total_rows":true,"imports":true,"comparisons":{"mode":"year_over_year","match_day_of_week":true}}`,
 		some+`,"dimensions":["time:day"],"include":{"time_labels":true,"comparisons":{"mode":"custom","date_range":["2026-02-01","2026-02-05"]}},"pagination":{"limit":3,"offset":1}`,

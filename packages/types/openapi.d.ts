@@ -247,9 +247,10 @@ export interface components {
          *     - `conversion_rate`: percentage of visitors who reached the goal, to two decimals; of the visitors that the question has without its dimensions, its goals and its filters by properties. It needs the dimension `event:goal`, or a filter by it that is not inside another
          *     - `group_conversion_rate`: percentage of visitors who reached the goal, to two decimals; of the visitors that the row has without the goals and the filters by properties. It needs the same as `conversion_rate`
          *     - `total_revenue`, `average_revenue`: the sum of the amounts of the events, and their mean; null if there are none, or in several currencies
+         *     - `revenue_by_currency`: the sums of the amounts by currency; null if there are none. It does not order rows
          * @enum {string}
          */
-        readonly Metric: "visitors" | "visits" | "pageviews" | "events" | "bounce_rate" | "visit_duration" | "views_per_visit" | "scroll_depth" | "time_on_page" | "percentage" | "conversion_rate" | "group_conversion_rate" | "total_revenue" | "average_revenue";
+        readonly Metric: "visitors" | "visits" | "pageviews" | "events" | "bounce_rate" | "visit_duration" | "views_per_visit" | "scroll_depth" | "time_on_page" | "percentage" | "conversion_rate" | "group_conversion_rate" | "total_revenue" | "average_revenue" | "revenue_by_currency";
         /**
          * @description Local periods of the site. Weeks begin on Monday; the first one begins with the range. The range selects the period of `time`: hours up to 2 days, days up to 41, weeks up to 53 weeks, else months
          * @enum {string}
@@ -419,10 +420,14 @@ export interface components {
             /** @description The same as `short` */
             readonly long: string;
         };
+        /** @description Sums by currency (ISO 4217), such as `{"EUR": 12.5, "USD": 3}` */
+        readonly Amounts: {
+            readonly [key: string]: number;
+        };
         /** @description ISO 4217 */
         readonly Currency: string;
         /** @description The value of a metric; null if there is none */
-        readonly Value: number | null | components["schemas"]["Money"];
+        readonly Value: number | null | components["schemas"]["Money"] | components["schemas"]["Amounts"];
         /** @description The start of a period, local to the site: `2026-03-01`, or for hours and minutes `2026-03-01 10:00:00` */
         readonly Label: string;
         readonly Row: {

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -62,22 +64,27 @@ type tally struct {
 	groupVisitors int64 // of the row without the question's goals
 }
 
-// Value is the value of a metric: a number, an amount of money, or unknown (null).
+// Value is the value of a metric: a number, an amount of money, amounts by currency, or
+// unknown (null).
 type Value struct {
 	Number   float64
 	Known    bool
 	Currency string // of an amount of money
 	Amount   string // decimal, exact
+	Amounts  string // decimals by currency, as a JSON object; "" for other values
 }
 
 // NumberValue returns a known number.
 func NumberValue(n float64) Value { return Value{Number: n, Known: true} }
 
-// MarshalJSONTo writes a number, null, or an amount as {"value":12.5,"currency":"EUR"}.
+// MarshalJSONTo writes a number, null, an amount as {"value":12.5,"currency":"EUR"}, or
+// amounts by currency as {"EUR":12.5,"USD":3}.
 func (v Value) MarshalJSONTo(out *jsontext.Encoder) error {
 	switch {
 	case !v.Known:
 		return out.WriteToken(jsontext.Null)
+	case v.Amounts != "":
+		return out.WriteValue(jsontext.Value(v.Amounts))
 	case v.Currency == "":
 		return out.WriteToken(jsontext.Float(v.Number))
 	default:
@@ -90,6 +97,8 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	switch {
 	case !v.Known:
 		return []byte("null"), nil
+	case v.Amounts != "":
+		return []byte(v.Amounts), nil
 	case v.Currency == "":
 		return jsontext.AppendFormat(nil, strconv.AppendFloat(nil, v.Number, 'f', -1, 64))
 	default:
@@ -146,6 +155,7 @@ func definitions() []definition {
 		{language.AverageRevenue, func(t *tally) Value {
 			return t.money(func(r revenue) string { return r.sum.Mean(r.events).String() })
 		}, nil, ""},
+		{language.RevenueByCurrency, (*tally).amounts, nil, ""},
 	}
 }
 
@@ -178,6 +188,22 @@ func (t *tally) money(amount func(revenue) string) Value {
 		return Value{Number: n, Known: true, Currency: currency, Amount: text}
 	}
 	return Value{}
+}
+
+// amounts returns the sums of the row by currency, unknown if it has none.
+func (t *tally) amounts() Value {
+	if len(t.revenue) == 0 {
+		return Value{}
+	}
+	text := []byte{'{'}
+	for i, currency := range slices.Sorted(maps.Keys(t.revenue)) {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		sum := t.revenue[currency].sum
+		text = append(append(strconv.AppendQuote(text, currency), ':'), sum.String()...)
+	}
+	return Value{Known: true, Amounts: string(append(text, '}'))}
 }
 
 // knownIf returns a number that is unknown if there is nothing it was measured on.

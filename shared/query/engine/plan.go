@@ -58,7 +58,7 @@ func (p *Plan) WholeDays() bool { return p.Range.Whole && !p.Grain.SplitsDays() 
 
 // needsScan reports whether rollups lack a metric.
 func (p *Plan) needsScan() bool {
-	return slices.ContainsFunc(p.Metrics, func(m language.Metric) bool { return m == language.ScrollDepth || m.IsMoney() })
+	return slices.ContainsFunc(p.Metrics, func(m language.Metric) bool { return m == language.ScrollDepth || m.ReadsAmounts() })
 }
 
 // needsEngagements reports whether a metric is about engagements.
@@ -73,7 +73,7 @@ func (p *Plan) needsEngagements() bool {
 
 // needsMoney reports whether a metric is about amounts.
 func (p *Plan) needsMoney() bool {
-	return slices.ContainsFunc(p.Metrics, language.Metric.IsMoney)
+	return slices.ContainsFunc(p.Metrics, language.Metric.ReadsAmounts)
 }
 
 // rollup returns the dimension whose day and month rollups answer the question, and the

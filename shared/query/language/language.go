@@ -27,6 +27,8 @@
 //     number of events with an amount, to four decimals. In the row of a goal with a
 //     currency, only amounts in it count. Both are null without amounts, and when amounts
 //     are in several currencies;
+//   - revenue_by_currency has that sum for each currency. It is null without amounts, and
+//     nothing is ordered by it;
 //   - percentage is the share of the visitors of the question without its dimensions, to
 //     two decimals;
 //   - conversion_rate is the share of the visitors of the question without its

@@ -24,15 +24,16 @@ const (
 	Percentage          Metric = "percentage"      // percent, 0 to 100
 	ConversionRate      Metric = "conversion_rate" // percent, 0 to 100
 	GroupConversionRate Metric = "group_conversion_rate"
-	TotalRevenue        Metric = "total_revenue"   // money; null without any, and if it is in several currencies
-	AverageRevenue      Metric = "average_revenue" // money
+	TotalRevenue        Metric = "total_revenue"       // money; null without any, and if it is in several currencies
+	AverageRevenue      Metric = "average_revenue"     // money
+	RevenueByCurrency   Metric = "revenue_by_currency" // sums by currency; null without any
 )
 
 // Metrics lists all metrics.
 func Metrics() []Metric {
 	return []Metric{
 		Visitors, Visits, Pageviews, Events, BounceRate, VisitDuration, ViewsPerVisit, ScrollDepth, TimeOnPage,
-		Percentage, ConversionRate, GroupConversionRate, TotalRevenue, AverageRevenue,
+		Percentage, ConversionRate, GroupConversionRate, TotalRevenue, AverageRevenue, RevenueByCurrency,
 	}
 }
 
@@ -47,6 +48,9 @@ func MetricNames() []string {
 
 // IsMoney reports whether the values of the metric are amounts of money.
 func (m Metric) IsMoney() bool { return strings.HasSuffix(string(m), "_revenue") }
+
+// ReadsAmounts reports whether the metric follows from the amounts of events.
+func (m Metric) ReadsAmounts() bool { return m.IsMoney() || m == RevenueByCurrency }
 
 // IsCount reports whether the values of the metric are whole numbers of things.
 func (m Metric) IsCount() bool { return m == Visitors || m == Visits || m == Pageviews || m == Events }

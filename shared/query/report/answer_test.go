@@ -31,6 +31,7 @@ func TestChange(t *testing.T) {
 		"points of a rate":      {language.BounceRate, engine.NumberValue(40), engine.NumberValue(50), new(-10.0)},
 		"nothing to compare":    {language.ScrollDepth, engine.NumberValue(40), engine.Value{}, nil},
 		"money":                 {language.TotalRevenue, euros(30), euros(20), new(50.0)},
+		"money of all kinds":    {language.RevenueByCurrency, engine.Value{Known: true, Amounts: `{"EUR":1}`}, engine.Value{Known: true, Amounts: `{"EUR":2}`}, nil},
 		"money of another kind": {language.TotalRevenue, euros(30), engine.Value{Number: 1, Known: true, Currency: "USD"}, nil},
 	} {
 		got := change(test.metric, test.now, test.before)

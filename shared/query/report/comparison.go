@@ -103,10 +103,10 @@ func counterparts(p *engine.Plan, other language.Range) (labels []string, counte
 }
 
 // change returns by how much a metric has changed: percentages in points, anything else in
-// percent, rounded. It is nil if a value is unknown or the currencies differ, and 100 if
-// the value was 0 before.
+// percent, rounded. It is nil if a value is unknown, the currencies differ or there
+// may be several, and 100 if the value was 0 before.
 func change(m language.Metric, now, before engine.Value) *float64 {
-	if !now.Known || !before.Known || now.Currency != before.Currency {
+	if !now.Known || !before.Known || now.Currency != before.Currency || m == language.RevenueByCurrency {
 		return nil
 	}
 	switch {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math"
 	"math/big"
@@ -451,6 +452,8 @@ func (g *row) exact(m language.Metric) (n float64, ok bool) {
 		return share(g.all), true
 	case language.ConversionRate:
 		return share(g.base), true
+	case language.RevenueByCurrency:
+		return 0, true // it does not order rows
 	case language.GroupConversionRate:
 		return share(g.same), true
 	default:
@@ -482,7 +485,24 @@ func (g *row) roundedMoney(m language.Metric) engine.Value {
 	return engine.Value{Number: n, Known: true, Currency: currency, Amount: text}
 }
 
+// amounts returns the sums by currency, as a JSON object.
+func (g *row) amounts() engine.Value {
+	if len(g.revenue) == 0 {
+		return engine.Value{}
+	}
+	var members []string
+	for currency, sum := range g.revenue {
+		text := strings.TrimSuffix(strings.TrimRight(sum.FloatString(4), "0"), ".")
+		members = append(members, fmt.Sprintf("%q:%s", currency, text))
+	}
+	slices.Sort(members)
+	return engine.Value{Known: true, Amounts: "{" + strings.Join(members, ",") + "}"}
+}
+
 func (g *row) value(m language.Metric) engine.Value {
+	if m == language.RevenueByCurrency {
+		return g.amounts()
+	}
 	n, ok := g.exact(m)
 	switch {
 	case !ok:

@@ -182,7 +182,7 @@ func warnings(p *engine.Plan, groups []*engine.Group) map[language.Metric]Warnin
 			if out == nil {
 				out = map[language.Metric]Warning{}
 			}
-			out[m] = Warning{"no_single_revenue_currency", "amounts of several currencies have no sum: ask for the dimension event:currency, or filter by it"}
+			out[m] = Warning{"no_single_revenue_currency", "amounts of several currencies have no sum: ask for the metric revenue_by_currency or the dimension event:currency, or filter by it"}
 		}
 	}
 	return out

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
@@ -23,6 +25,8 @@ func NumberTable(q *language.Question, a Answer) table.Table {
 		case m.IsMoney():
 			add(string(m)+suffix, table.Decimal)
 			add(string(m)+"_currency"+suffix, table.Text)
+		case m == language.RevenueByCurrency:
+			add(string(m)+suffix, table.JSON)
 		case m.IsCount():
 			add(string(m)+suffix, table.Whole)
 		default:
@@ -91,6 +95,8 @@ func metricCells(m language.Metric, v engine.Value) []table.Cell {
 		return make([]table.Cell, 2)
 	case !v.Known:
 		return make([]table.Cell, 1)
+	case m == language.RevenueByCurrency:
+		return []table.Cell{table.OfJSON(jsontext.Value(v.Amounts))}
 	case m.IsCount():
 		return []table.Cell{table.OfWhole(int64(v.Number))}
 	default:
