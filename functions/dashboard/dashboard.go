@@ -73,7 +73,7 @@ func build(env *host.Env, pages fs.FS) (*host.Function, error) {
 	mux.HandleFunc("DELETE /session", f.signOut(f.gate.SignOut))
 	mux.HandleFunc("DELETE /sessions", f.signOut(f.gate.SignOutEverywhere))
 	mux.Handle("GET /", files)
-	return &host.Function{Handler: jsonhttp.Routes(mux), BodyLimit: maxBody}, nil
+	return &host.Function{Handler: secure(jsonhttp.Routes(mux)), BodyLimit: maxBody}, nil
 }
 
 // credentials is the body of a request that starts a session.

@@ -98,6 +98,25 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestHeaders checks that all responses have the security headers, and that browsers are told
+// to stay with HTTPS only over HTTPS.
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	handler := serve(t, with(pages()))
+	for _, path := range []string{"/", "/static/app-3f2a.js", "/none", "/session"} {
+		for proto, want := range map[string]string{"": "", "http": "", "https": "max-age=31536000"} {
+			h := get(t, handler, path, map[string]string{"X-Forwarded-Proto": proto}).Header
+			if got := h.Get("Strict-Transport-Security"); got != want {
+				t.Errorf("%s over %q: Strict-Transport-Security %q, want %q", path, proto, got, want)
+			}
+			if !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") || h.Get("X-Content-Type-Options") != "nosniff" ||
+				h.Get("X-Frame-Options") != "DENY" || h.Get("Cross-Origin-Opener-Policy") != "same-origin" || h.Get("Referrer-Policy") != "same-origin" {
+				t.Errorf("%s has the headers %v", path, h)
+			}
+		}
+	}
+}
+
 func TestETag(t *testing.T) {
 	t.Parallel()
 	handler := serve(t, with(pages()))

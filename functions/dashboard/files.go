@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 
+	"github.com/analytics-platform/analytics/shared/edge/access"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
@@ -100,7 +101,6 @@ func mediaOf(extension string) string {
 }
 
 func (f *files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	secure(w.Header())
 	name := strings.TrimPrefix(r.URL.Path, "/")
 	if name == "" {
 		name = indexPage
@@ -132,13 +132,24 @@ func unsuffixed(r *http.Request) *http.Request {
 	return r
 }
 
-func secure(h http.Header) {
-	h.Set("Content-Security-Policy", contentPolicy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+// httpsOnly makes browsers use HTTPS for this host for a year, whatever links say.
+const httpsOnly = "max-age=31536000"
+
+// secure adds headers that restrict what pages may do, and who may embed them, to all responses.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin") // package access needs the address of the page
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if access.OverHTTPS(r) {
+			h.Set("Strict-Transport-Security", httpsOnly)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 const notBuiltPage = `<!doctype html>

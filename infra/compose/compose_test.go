@@ -444,6 +444,13 @@ func TestProxy(t *testing.T) {
 			t.Errorf("GET %s: %d to %q", prefix, response.StatusCode, response.Header.Get("Location"))
 		}
 	}
+	// Over HTTP, browsers must not be told to use HTTPS.
+	if response, _ := ask("GET", "/"); response.Header.Get("Strict-Transport-Security") != "" {
+		t.Errorf("GET / over HTTP: %v", response.Header)
+	}
+	if !strings.Contains(config, `"set":{"Strict-Transport-Security":["max-age=31536000"]}`) || !strings.Contains(config, `"match":[{"protocol":"https"}]`) {
+		t.Errorf("Strict-Transport-Security is not set over HTTPS: %s", config)
+	}
 	if response, _ := ask("GET", "/"); response.StatusCode != http.StatusFound || response.Header.Get("Location") != "/function/dashboard/" {
 		t.Errorf("GET /: %d to %q", response.StatusCode, response.Header.Get("Location"))
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/analytics-platform/analytics/infra/lambda/lambdatest"
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/infra/local/postgres"
+	"github.com/analytics-platform/analytics/shared/edge/access"
 	"github.com/analytics-platform/analytics/shared/ingest/enrich"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/store"
@@ -253,14 +254,14 @@ func (i installation) checkSignIn(t *testing.T) {
 	t.Helper()
 	request := func(method, body string) *lambdatest.Answer {
 		return i["dashboard"].Invoke(lambdatest.Request(method, "/session", body, "Content-Type", "application/json",
-			"X-Forwarded-Host", "stats.example.com", "Origin", "https://stats.example.com", "X-Forwarded-Proto", "https"))
+			"X-Forwarded-Host", "stats.example.com", "Origin", "https://stats.example.com", "Referer", "https://stats.example.com/function/dashboard/"))
 	}
 	answer := request("POST", `{"token":"`+adminToken+`"}`)
 	if text := answer.Text(t); answer.StatusCode != http.StatusNoContent || len(answer.Cookies) != 1 {
 		t.Fatalf("sign in: %d %v %s", answer.StatusCode, answer.Cookies, text)
 	}
 	cookie, err := http.ParseSetCookie(answer.Cookies[0])
-	if err != nil || !cookie.Secure {
+	if err != nil || !cookie.Secure || cookie.Name != access.SecureCookieName || cookie.Path != "/function/" {
 		t.Fatalf("cookie %q: %v", answer.Cookies[0], err)
 	}
 	event := lambdatest.Request("GET", "/session", "")

@@ -15,6 +15,17 @@ locals {
   all_else = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 }
 
+# Browsers use HTTPS for this host for a year, whatever links say.
+resource "aws_cloudfront_response_headers_policy" "front" {
+  name = "${var.name}-front"
+  security_headers_config {
+    strict_transport_security {
+      access_control_max_age_sec = 31536000
+      override                   = true
+    }
+  }
+}
+
 resource "aws_cloudfront_distribution" "front" {
   comment         = var.name
   enabled         = true
@@ -38,12 +49,13 @@ resource "aws_cloudfront_distribution" "front" {
   }
 
   default_cache_behavior {
-    target_origin_id         = "dashboard"
-    viewer_protocol_policy   = "redirect-to-https"
-    allowed_methods          = local.methods
-    cached_methods           = ["GET", "HEAD"]
-    cache_policy_id          = local.no_cache
-    origin_request_policy_id = local.all_else
+    target_origin_id           = "dashboard"
+    viewer_protocol_policy     = "redirect-to-https"
+    allowed_methods            = local.methods
+    cached_methods             = ["GET", "HEAD"]
+    cache_policy_id            = local.no_cache
+    origin_request_policy_id   = local.all_else
+    response_headers_policy_id = aws_cloudfront_response_headers_policy.front.id
     function_association {
       event_type   = "viewer-request"
       function_arn = aws_cloudfront_function.front.arn
@@ -53,13 +65,14 @@ resource "aws_cloudfront_distribution" "front" {
   dynamic "ordered_cache_behavior" {
     for_each = local.served
     content {
-      path_pattern             = "/function/${ordered_cache_behavior.key}*"
-      target_origin_id         = ordered_cache_behavior.key
-      viewer_protocol_policy   = "redirect-to-https"
-      allowed_methods          = local.methods
-      cached_methods           = ["GET", "HEAD"]
-      cache_policy_id          = local.no_cache
-      origin_request_policy_id = local.all_else
+      path_pattern               = "/function/${ordered_cache_behavior.key}*"
+      target_origin_id           = ordered_cache_behavior.key
+      viewer_protocol_policy     = "redirect-to-https"
+      allowed_methods            = local.methods
+      cached_methods             = ["GET", "HEAD"]
+      cache_policy_id            = local.no_cache
+      origin_request_policy_id   = local.all_else
+      response_headers_policy_id = aws_cloudfront_response_headers_policy.front.id
       function_association {
         event_type   = "viewer-request"
         function_arn = aws_cloudfront_function.front.arn

@@ -78,6 +78,13 @@ func resources() map[string]block {
 			others:     map[string]tftypes.Type{"maximum_retry_attempts": number, "maximum_event_age_in_seconds": number},
 		},
 		"aws_cloudfront_function": {attributes: "id< arn< etag< status< name! runtime! code! publish comment", others: map[string]tftypes.Type{"publish": truth}},
+		"aws_cloudfront_response_headers_policy": {
+			attributes: "id< arn< etag< name! comment",
+			blocks: map[string]block{"security_headers_config": {blocks: map[string]block{"strict_transport_security": {
+				attributes: "access_control_max_age_sec! override! include_subdomains preload",
+				others:     map[string]tftypes.Type{"access_control_max_age_sec": number, "override": truth, "include_subdomains": truth, "preload": truth},
+			}}}},
+		},
 		"aws_cloudfront_distribution": {
 			attributes: "id< arn< domain_name< hosted_zone_id< comment enabled! is_ipv6_enabled http_version price_class aliases web_acl_id default_root_object",
 			others:     map[string]tftypes.Type{"enabled": truth, "is_ipv6_enabled": truth, "aliases": texts},

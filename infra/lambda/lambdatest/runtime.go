@@ -102,7 +102,7 @@ func (r *Runtime) InvokeFor(limit time.Duration, event any) *Answer {
 // turn.
 func Request(method, address, body string, headers ...string) *events.LambdaFunctionURLRequest {
 	path, query, _ := strings.Cut(address, "?")
-	event := &events.LambdaFunctionURLRequest{Version: "2.0", RawPath: path, RawQueryString: query, Body: body, Headers: map[string]string{}}
+	event := &events.LambdaFunctionURLRequest{Version: "2.0", RawPath: path, RawQueryString: query, Body: body, Headers: map[string]string{"x-forwarded-proto": "https"}}
 	for i := 0; i < len(headers); i += 2 {
 		event.Headers[strings.ToLower(headers[i])] = headers[i+1]
 	}

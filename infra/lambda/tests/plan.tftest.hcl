@@ -74,6 +74,10 @@ run "all" {
     error_message = "The policy of track is ${jsonencode(data.aws_iam_policy_document.function["track"].statement)}."
   }
   assert {
+    condition     = alltrue([for behavior in concat(aws_cloudfront_distribution.front.default_cache_behavior, aws_cloudfront_distribution.front.ordered_cache_behavior) : behavior.response_headers_policy_id == aws_cloudfront_response_headers_policy.front.id])
+    error_message = "A path of CloudFront lacks Strict-Transport-Security."
+  }
+  assert {
     condition     = alltrue([for origin in aws_cloudfront_distribution.front.origin : origin.domain_name == "abc.lambda-url.eu-central-1.on.aws"])
     error_message = "The origins of CloudFront are ${jsonencode(aws_cloudfront_distribution.front.origin)}."
   }

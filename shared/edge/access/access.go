@@ -239,7 +239,7 @@ func (a *Access) RequireAllSites(scope sites.Scope, next http.Handler) http.Hand
 // secret if it is a scope of guests. The latter may see public sites.
 func (a *Access) RequireOrPublic(scope sites.Scope, next http.Handler) http.Handler {
 	return a.authorize([]sites.Scope{scope}, func(r *http.Request) (Grant, error) {
-		if _, err := r.Cookie(CookieName); err != nil && r.Header.Get("Authorization") == "" {
+		if _, err := r.Cookie(cookieName(r)); err != nil && r.Header.Get("Authorization") == "" {
 			return Grant{public: true, credential: Credential{Scopes: readScopes(), Sites: []int32{noSite}}}, nil
 		}
 		return a.grant(r)

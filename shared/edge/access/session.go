@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -14,8 +15,20 @@ import (
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
-// CookieName is the name of the session cookie.
-const CookieName = "analytics_session"
+// The names of the session cookie, over HTTP and HTTPS. Browsers take a cookie whose name has
+// the prefix only over HTTPS, so that nobody on the network can replace it.
+const (
+	CookieName       = "analytics_session"
+	SecureCookieName = "__Secure-" + CookieName
+)
+
+// cookieName returns the name of the session cookie of a request.
+func cookieName(r *http.Request) string {
+	if OverHTTPS(r) {
+		return SecureCookieName
+	}
+	return CookieName
+}
 
 // A session is a row of the database, and a cookie with its id and a signature by a key that
 // is derived from the owner's token. So only those who were signed in can make functions ask
@@ -80,7 +93,7 @@ func (a *Access) CheckSession(r *http.Request) error {
 
 // session returns the grant of a request that belongs to a session.
 func (a *Access) session(r *http.Request) (Grant, error) {
-	if _, err := r.Cookie(CookieName); err != nil {
+	if _, err := r.Cookie(cookieName(r)); err != nil {
 		return Grant{}, unauthorized(signIn)
 	}
 	id, ok := a.sessionOf(r)
@@ -178,6 +191,13 @@ func WithForwardedHost(r *http.Request) *http.Request {
 	return &out
 }
 
+// OverHTTPS reports whether the browser sent the request over HTTPS, to this process or to a
+// gateway that says so.
+func OverHTTPS(r *http.Request) bool {
+	proto := forwarded(r, "X-Forwarded-Proto")
+	return r.TLS != nil || strings.EqualFold(proto, "https") || strings.EqualFold(proto, "wss") // Traefik's, for WebSockets
+}
+
 // forwarded returns the first value of a header that proxies append to.
 func forwarded(r *http.Request, header string) string {
 	first, _, _ := strings.Cut(r.Header.Get(header), ",")
@@ -187,9 +207,26 @@ func forwarded(r *http.Request, header string) string {
 // setCookie sets the session cookie, or deletes it if it lasts for a negative time.
 func setCookie(w http.ResponseWriter, r *http.Request, value string, lasts time.Duration) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: Secure must be off where the dashboard is used over plain HTTP
-		Name: CookieName, Value: value, Path: "/", MaxAge: int(lasts / time.Second), HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		Secure: r.TLS != nil || strings.EqualFold(forwarded(r, "X-Forwarded-Proto"), "https"),
+		Name: cookieName(r), Value: value, Path: cookiePath(r), MaxAge: int(lasts / time.Second),
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: OverHTTPS(r),
 	})
+}
+
+// cookiePath returns the path below which the functions are, such as /function/, so that
+// nothing else on the host gets the cookie. It is the parent of the page's folder. Gateways
+// strip it from requests, so only Referer has it; without, it is the whole host.
+func cookiePath(r *http.Request) string {
+	page, err := url.Parse(r.Referer())
+	if err != nil {
+		return "/"
+	}
+	path := page.EscapedPath()
+	folder := path[:max(strings.LastIndexByte(path, '/'), 0)]
+	parent := folder[:strings.LastIndexByte(folder, '/')+1]
+	if parent == "" || strings.Contains(parent, ";") { // a cookie's path has no semicolon
+		return "/"
+	}
+	return parent
 }
 
 // encodeSession returns the value of the cookie: the id and a signature.
@@ -199,7 +236,7 @@ func (a *Access) encodeSession(id sites.SessionID) string {
 
 // sessionOf returns the id in the cookie of a request, unless its signature is wrong.
 func (a *Access) sessionOf(r *http.Request) (id sites.SessionID, ok bool) {
-	cookie, err := r.Cookie(CookieName)
+	cookie, err := r.Cookie(cookieName(r))
 	if err != nil {
 		return sites.SessionID{}, false
 	}

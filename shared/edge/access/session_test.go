@@ -316,17 +316,80 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
-func TestSecureCookie(t *testing.T) {
+// TestCookieScope checks how the cookie is named, and where browsers send it.
+func TestCookieScope(t *testing.T) {
+	t.Parallel()
+	db := localtest.Record(t, localtest.Postgres(t))
+	for name, test := range map[string]struct {
+		proto, page string
+		path        string
+	}{
+		"a gateway":                 {"", "http://example.com/function/dashboard/", "/function/"},
+		"a page in the folder":      {"", "http://example.com/function/dashboard/index.html?site=a/b#x/y", "/function/"},
+		"over HTTPS":                {"https", "https://example.com/function/dashboard/", "/function/"},
+		"two proxies":               {"HTTPS, http", "https://example.com/function/dashboard/", "/function/"},
+		"deeper":                    {"https", "https://example.com/a/b%20c/dashboard/", "/a/b%20c/"},
+		"functions at the root":     {"https", "https://example.com/dashboard/", "/"},
+		"the dashboard at the root": {"https", "https://example.com/", "/"},
+		"only the origin":           {"https", "https://example.com", "/"},
+		"no page":                   {"https", "", "/"},
+		"not a URL":                 {"", "%", "/"},
+		"a semicolon":               {"", "http://example.com/a;Domain=evil.example/dashboard/", "/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, _ := newAccessTo(t, db, &keys{})
+			from := func(method string) *http.Request {
+				r := httptest.NewRequest(method, "/session", nil)
+				r.Header.Set("X-Forwarded-Proto", test.proto)
+				r.Header.Set("Referer", test.page)
+				return r
+			}
+			w := httptest.NewRecorder()
+			if err := a.SignIn(w, from(http.MethodPost), token); err != nil {
+				t.Fatal(err)
+			}
+			cookie, want := cookieOf(t, w), "analytics_session"
+			if test.proto != "" {
+				want = "__Secure-analytics_session"
+			}
+			if cookie.Name != want || cookie.Secure != (test.proto != "") || cookie.Path != test.path || cookie.Domain != "" {
+				t.Errorf("got %s, want the name %s and the path %s", cookie, want, test.path)
+			}
+			r := from(http.MethodGet)
+			r.AddCookie(cookie)
+			if err := a.CheckSession(r); err != nil {
+				t.Errorf("the session: %v", err)
+			}
+			w = httptest.NewRecorder()
+			if err := a.SignOut(w, from(http.MethodDelete)); err != nil {
+				t.Fatal(err)
+			}
+			if ended := cookieOf(t, w); ended.Name != cookie.Name || ended.Path != cookie.Path || ended.MaxAge >= 0 {
+				t.Errorf("signing out sets %s", ended)
+			}
+		})
+	}
+}
+
+// TestCookieOfHTTP checks that a cookie that was set over HTTP, maybe by somebody on the
+// network, is none over HTTPS, and the other way round.
+func TestCookieOfHTTP(t *testing.T) {
 	t.Parallel()
 	a, _ := newAccessTo(t, localtest.Record(t, localtest.Postgres(t)), &keys{})
-	r := httptest.NewRequest(http.MethodPost, "/session", nil)
-	r.Header.Set("X-Forwarded-Proto", "https")
-	w := httptest.NewRecorder()
-	if err := a.SignIn(w, r, token); err != nil {
-		t.Fatal(err)
-	}
-	if !cookieOf(t, w).Secure {
-		t.Error("the cookie of an HTTPS session is not Secure")
+	value := signIn(t, a).Value
+	for _, test := range []struct {
+		proto, name string
+		status      int
+	}{
+		{"", "analytics_session", 200}, {"http", "analytics_session", 200}, {"https", "__Secure-analytics_session", 200},
+		{"wss", "__Secure-analytics_session", 200}, {"https", "analytics_session", 401}, {"", "__Secure-analytics_session", 401},
+	} {
+		r := withCookie(http.MethodGet, &http.Cookie{Name: test.name, Value: value})
+		r.Header.Set("X-Forwarded-Proto", test.proto)
+		if w := send(a, sites.ScopeAdmin, r); w.Code != test.status {
+			t.Errorf("%+v: got status %d", test, w.Code)
+		}
 	}
 }
 
