@@ -295,7 +295,7 @@ func (g *Group) key() string {
 func (p *Plan) compare() func(a, b *Group) int {
 	metrics := map[string]definition{}
 	for _, d := range definitions() {
-		metrics[string(d.metric)] = d
+		metrics[string(d.name)] = d
 	}
 	compareLabels := func(i int, a, b *Group) int {
 		return cmp.Compare(p.Properties[i].Label(a.Values[i]), p.Properties[i].Label(b.Values[i]))

@@ -2,14 +2,12 @@ package engine
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/query/metric"
 )
 
 // counts are the sums from which the metrics of a row follow.
@@ -64,72 +62,25 @@ type tally struct {
 	groupVisitors int64 // of the row without the question's goals
 }
 
-// Value is the value of a metric: a number, an amount of money, amounts by currency, or
-// unknown (null).
-type Value struct {
-	Number   float64
-	Known    bool
-	Currency string // of an amount of money
-	Amount   string // decimal, exact
-	Amounts  string // decimals by currency, as a JSON object; "" for other values
-}
-
-// NumberValue returns a known number.
-func NumberValue(n float64) Value { return Value{Number: n, Known: true} }
-
-// MarshalJSONTo writes a number, null, an amount as {"value":12.5,"currency":"EUR"}, or
-// amounts by currency as {"EUR":12.5,"USD":3}.
-func (v Value) MarshalJSONTo(out *jsontext.Encoder) error {
-	switch {
-	case !v.Known:
-		return out.WriteToken(jsontext.Null)
-	case v.Amounts != "":
-		return out.WriteValue(jsontext.Value(v.Amounts))
-	case v.Currency == "":
-		return out.WriteToken(jsontext.Float(v.Number))
-	default:
-		return out.WriteValue(v.money())
-	}
-}
-
-// MarshalJSON is for encoding/json.
-func (v Value) MarshalJSON() ([]byte, error) {
-	switch {
-	case !v.Known:
-		return []byte("null"), nil
-	case v.Amounts != "":
-		return []byte(v.Amounts), nil
-	case v.Currency == "":
-		return jsontext.AppendFormat(nil, strconv.AppendFloat(nil, v.Number, 'f', -1, 64))
-	default:
-		return v.money(), nil
-	}
-}
-
-func (v Value) money() jsontext.Value {
-	return jsontext.Value(`{"value":` + v.Amount + `,"currency":` + strconv.Quote(v.Currency) +
-		`,"short":` + strconv.Quote(v.Amount+" "+v.Currency) + `,"long":` + strconv.Quote(v.Amount+" "+v.Currency) + `}`)
-}
-
 // definition is how a metric follows from a tally.
 type definition struct {
-	metric language.Metric
-	value  func(*tally) Value
-	exact  func(*tally) float64 // by which rows are ordered; nil orders by the value
-	sql    string               // orders rows of rollups as exact does; "" if nothing does
+	name  language.Metric
+	value func(*tally) metric.Value
+	exact func(*tally) float64 // by which rows are ordered; nil orders by the value
+	sql   string               // orders rows of rollups as exact does; "" if nothing does
 }
 
 func definitions() []definition {
 	count := func(m language.Metric, of func(*tally) int64) definition {
-		return definition{m, func(t *tally) Value { return NumberValue(float64(of(t))) }, nil, string(m)}
+		return definition{m, func(t *tally) metric.Value { return metric.Number(float64(of(t))) }, nil, string(m)}
 	}
 	rate := func(m language.Metric, of func(*tally) int64, sql string) definition {
-		exact := func(t *tally) float64 { return Quotient(t.Visitors, of(t)) }
-		return definition{m, func(t *tally) Value { return NumberValue(Round(100*exact(t), 100)) }, exact, sql}
+		exact := func(t *tally) float64 { return metric.Quotient(t.Visitors, of(t)) }
+		return definition{m, func(t *tally) metric.Value { return metric.Number(metric.Round(100*exact(t), 100)) }, exact, sql}
 	}
 	mean := func(m language.Metric, scale, precision float64, sum func(*tally) int64, sql string) definition {
-		exact := func(t *tally) float64 { return scale * Quotient(sum(t), t.visits) }
-		return definition{m, func(t *tally) Value { return NumberValue(Round(exact(t), precision)) }, exact, sql}
+		exact := func(t *tally) float64 { return scale * metric.Quotient(sum(t), t.visits) }
+		return definition{m, func(t *tally) metric.Value { return metric.Number(metric.Round(exact(t), precision)) }, exact, sql}
 	}
 	return []definition{
 		count(language.Visitors, func(t *tally) int64 { return t.Visitors }),
@@ -140,19 +91,23 @@ func definitions() []definition {
 		mean(language.VisitDuration, 1, 1, func(t *tally) int64 { return t.seconds }, `coalesce(seconds::float8 / nullif(visits, 0), 0)`),
 		mean(language.ViewsPerVisit, 1, 100, func(t *tally) int64 { return t.Pageviews }, `coalesce(pageviews::float8 / nullif(visits, 0), 0)`),
 		{
-			language.ScrollDepth, func(t *tally) Value { return knownIf(t.scrolled, Round(Quotient(t.scroll, t.scrolled), 1)) },
-			func(t *tally) float64 { return Quotient(t.scroll, t.scrolled) }, "",
+			language.ScrollDepth, func(t *tally) metric.Value {
+				return knownIf(t.scrolled, metric.Round(metric.Quotient(t.scroll, t.scrolled), 1))
+			},
+			func(t *tally) float64 { return metric.Quotient(t.scroll, t.scrolled) }, "",
 		},
 		{
-			language.TimeOnPage, func(t *tally) Value { return knownIf(t.engaged, Round(Quotient(t.engaged, t.visits)/1000, 1)) },
-			func(t *tally) float64 { return Quotient(t.engaged, t.visits) }, `coalesce(engaged::float8 / nullif(visits, 0), 0)`,
+			language.TimeOnPage, func(t *tally) metric.Value {
+				return knownIf(t.engaged, metric.Round(metric.Quotient(t.engaged, t.visits)/1000, 1))
+			},
+			func(t *tally) float64 { return metric.Quotient(t.engaged, t.visits) }, `coalesce(engaged::float8 / nullif(visits, 0), 0)`,
 		},
 		// All rows are shares of the same sum, so visitors order them.
 		rate(language.Percentage, func(t *tally) int64 { return t.allVisitors }, string(language.Visitors)),
 		rate(language.ConversionRate, func(t *tally) int64 { return t.baseVisitors }, ""),
 		rate(language.GroupConversionRate, func(t *tally) int64 { return t.groupVisitors }, ""),
-		{language.TotalRevenue, func(t *tally) Value { return t.money(func(r revenue) string { return r.sum.String() }) }, nil, ""},
-		{language.AverageRevenue, func(t *tally) Value {
+		{language.TotalRevenue, func(t *tally) metric.Value { return t.money(func(r revenue) string { return r.sum.String() }) }, nil, ""},
+		{language.AverageRevenue, func(t *tally) metric.Value {
 			return t.money(func(r revenue) string { return r.sum.Mean(r.events).String() })
 		}, nil, ""},
 		{language.RevenueByCurrency, (*tally).amounts, nil, ""},
@@ -161,7 +116,7 @@ func definitions() []definition {
 
 func definitionOf(m language.Metric) (definition, bool) {
 	for _, d := range definitions() {
-		if d.metric == m {
+		if d.name == m {
 			return d, true
 		}
 	}
@@ -178,22 +133,22 @@ func (d *definition) order(t *tally) float64 {
 
 // money returns an amount in the only currency of the row, unknown if it has none or
 // several.
-func (t *tally) money(amount func(revenue) string) Value {
+func (t *tally) money(amount func(revenue) string) metric.Value {
 	if len(t.revenue) != 1 {
-		return Value{}
+		return metric.Value{}
 	}
 	for currency, r := range t.revenue {
 		text := amount(r)
 		n, _ := strconv.ParseFloat(text, 64) // for the order only
-		return Value{Number: n, Known: true, Currency: currency, Amount: text}
+		return metric.Value{Number: n, Known: true, Currency: currency, Amount: text}
 	}
-	return Value{}
+	return metric.Value{}
 }
 
 // amounts returns the sums of the row by currency, unknown if it has none.
-func (t *tally) amounts() Value {
+func (t *tally) amounts() metric.Value {
 	if len(t.revenue) == 0 {
-		return Value{}
+		return metric.Value{}
 	}
 	text := []byte{'{'}
 	for i, currency := range slices.Sorted(maps.Keys(t.revenue)) {
@@ -203,37 +158,26 @@ func (t *tally) amounts() Value {
 		sum := t.revenue[currency].sum
 		text = append(append(strconv.AppendQuote(text, currency), ':'), sum.String()...)
 	}
-	return Value{Known: true, Amounts: string(append(text, '}'))}
+	return metric.Value{Known: true, Amounts: string(append(text, '}'))}
 }
 
 // knownIf returns a number that is unknown if there is nothing it was measured on.
-func knownIf(measured int64, n float64) Value {
+func knownIf(measured int64, n float64) metric.Value {
 	if measured == 0 {
-		return Value{}
+		return metric.Value{}
 	}
-	return NumberValue(n)
-}
-
-// Round rounds to a multiple of 1/precision.
-func Round(n, precision float64) float64 { return math.Round(n*precision) / precision }
-
-// Quotient returns a / b, 0 if b is 0.
-func Quotient(a, b int64) float64 {
-	if b == 0 {
-		return 0
-	}
-	return float64(a) / float64(b)
+	return metric.Number(n)
 }
 
 // Values returns the values of metrics for each group.
-func Values(groups []*Group, metrics []language.Metric) [][]Value {
+func Values(groups []*Group, metrics []language.Metric) [][]metric.Value {
 	chosen := make([]definition, len(metrics))
 	for i, m := range metrics {
 		chosen[i], _ = definitionOf(m)
 	}
-	values := make([][]Value, len(groups))
+	values := make([][]metric.Value, len(groups))
 	for i, g := range groups {
-		values[i] = make([]Value, len(chosen))
+		values[i] = make([]metric.Value, len(chosen))
 		for n := range chosen {
 			values[i][n] = chosen[n].value(&g.tally)
 		}

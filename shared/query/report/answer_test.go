@@ -11,28 +11,29 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/query/metric"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
 func TestChange(t *testing.T) {
 	t.Parallel()
-	euros := func(n float64) engine.Value {
-		return engine.Value{Number: n, Known: true, Currency: "EUR", Amount: "1"}
+	euros := func(n float64) metric.Value {
+		return metric.Value{Number: n, Known: true, Currency: "EUR", Amount: "1"}
 	}
 	for name, test := range map[string]struct {
 		metric      language.Metric
-		now, before engine.Value
+		now, before metric.Value
 		want        *float64
 	}{
-		"more":                  {language.Visitors, engine.NumberValue(15), engine.NumberValue(10), new(50.0)},
-		"less":                  {language.Visitors, engine.NumberValue(1), engine.NumberValue(3), new(-67.0)},
-		"from nothing":          {language.Visitors, engine.NumberValue(7), engine.NumberValue(0), new(100.0)},
-		"nothing":               {language.Visitors, engine.NumberValue(0), engine.NumberValue(0), new(0.0)},
-		"points of a rate":      {language.BounceRate, engine.NumberValue(40), engine.NumberValue(50), new(-10.0)},
-		"nothing to compare":    {language.ScrollDepth, engine.NumberValue(40), engine.Value{}, nil},
+		"more":                  {language.Visitors, metric.Number(15), metric.Number(10), new(50.0)},
+		"less":                  {language.Visitors, metric.Number(1), metric.Number(3), new(-67.0)},
+		"from nothing":          {language.Visitors, metric.Number(7), metric.Number(0), new(100.0)},
+		"nothing":               {language.Visitors, metric.Number(0), metric.Number(0), new(0.0)},
+		"points of a rate":      {language.BounceRate, metric.Number(40), metric.Number(50), new(-10.0)},
+		"nothing to compare":    {language.ScrollDepth, metric.Number(40), metric.Value{}, nil},
 		"money":                 {language.TotalRevenue, euros(30), euros(20), new(50.0)},
-		"money of all kinds":    {language.RevenueByCurrency, engine.Value{Known: true, Amounts: `{"EUR":1}`}, engine.Value{Known: true, Amounts: `{"EUR":2}`}, nil},
-		"money of another kind": {language.TotalRevenue, euros(30), engine.Value{Number: 1, Known: true, Currency: "USD"}, nil},
+		"money of all kinds":    {language.RevenueByCurrency, metric.Value{Known: true, Amounts: `{"EUR":1}`}, metric.Value{Known: true, Amounts: `{"EUR":2}`}, nil},
+		"money of another kind": {language.TotalRevenue, euros(30), metric.Value{Number: 1, Known: true, Currency: "USD"}, nil},
 	} {
 		got := change(test.metric, test.now, test.before)
 		if (got == nil) != (test.want == nil) || got != nil && *got != *test.want {

@@ -8,11 +8,12 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/query/metric"
 )
 
 // Comparison is the numbers of the other range for a row.
 type Comparison struct {
-	Metrics    []engine.Value `json:"metrics"`
+	Metrics    []metric.Value `json:"metrics"`
 	Change     []*float64     `json:"change"` // percent, rounded; points for percentages; null if there is nothing to compare
 	Dimensions []string       `json:"dimensions"`
 }
@@ -43,7 +44,7 @@ func addComparisons(ctx context.Context, s *engine.Session, p *engine.Plan, answ
 	}
 	key := func(dimensions []string) string { return strings.Join(dimensions, "\x00") }
 	zeros := engine.Values([]*engine.Group{{}}, p.Metrics)[0]
-	before := map[string][]engine.Value{} // the values of the other rows that are wanted
+	before := map[string][]metric.Value{} // the values of the other rows that are wanted
 	for i := range answer.Results {
 		row := &answer.Results[i]
 		if dimensions, ok := counterpart(row.Dimensions); ok {
@@ -105,17 +106,17 @@ func counterparts(p *engine.Plan, other language.Range) (labels []string, counte
 // change returns by how much a metric has changed: percentages in points, anything else in
 // percent, rounded. It is nil if a value is unknown, the currencies differ or there
 // may be several, and 100 if the value was 0 before.
-func change(m language.Metric, now, before engine.Value) *float64 {
+func change(m language.Metric, now, before metric.Value) *float64 {
 	if !now.Known || !before.Known || now.Currency != before.Currency || m == language.RevenueByCurrency {
 		return nil
 	}
 	switch {
 	case m.IsPercentage():
-		return new(engine.Round(now.Number-before.Number, 10))
+		return new(metric.Round(now.Number-before.Number, 10))
 	case before.Number == 0 && now.Number == 0:
 		return new(0.0)
 	case before.Number == 0:
 		return new(100.0)
 	}
-	return new(engine.Round(100*(now.Number-before.Number)/before.Number, 1))
+	return new(metric.Round(100*(now.Number-before.Number)/before.Number, 1))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/query/metric"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
@@ -171,7 +172,7 @@ func (c *stepCounts) results(steps []language.Step) []StepResult {
 }
 
 // percentage returns n in percent of another number, to two decimals.
-func percentage(n, of int64) float64 { return engine.Round(100*engine.Quotient(n, of), 100) }
+func percentage(n, of int64) float64 { return metric.Round(100*metric.Quotient(n, of), 100) }
 
 // median returns the median of numbers, given how often each occurs; nil if there are none.
 func median(occurrences map[int64]int64) *float64 {

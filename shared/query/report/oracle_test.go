@@ -15,6 +15,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/query/metric"
 )
 
 // oracle answers a question by going through all events, directly by the definitions in
@@ -476,19 +477,19 @@ func (g *row) money(m language.Metric) (amount *big.Rat, currency string) {
 }
 
 // roundedMoney returns an amount rounded to four decimals, halves up.
-func (g *row) roundedMoney(m language.Metric) engine.Value {
+func (g *row) roundedMoney(m language.Metric) metric.Value {
 	amount, currency := g.money(m)
 	scaled := new(big.Rat).Add(new(big.Rat).Mul(amount, big.NewRat(10_000, 1)), big.NewRat(1, 2))
 	amount = new(big.Rat).SetFrac(new(big.Int).Div(scaled.Num(), scaled.Denom()), big.NewInt(10_000))
 	text := strings.TrimSuffix(strings.TrimRight(amount.FloatString(4), "0"), ".")
 	n, _ := amount.Float64()
-	return engine.Value{Number: n, Known: true, Currency: currency, Amount: text}
+	return metric.Value{Number: n, Known: true, Currency: currency, Amount: text}
 }
 
 // amounts returns the sums by currency, as a JSON object.
-func (g *row) amounts() engine.Value {
+func (g *row) amounts() metric.Value {
 	if len(g.revenue) == 0 {
-		return engine.Value{}
+		return metric.Value{}
 	}
 	var members []string
 	for currency, sum := range g.revenue {
@@ -496,17 +497,17 @@ func (g *row) amounts() engine.Value {
 		members = append(members, fmt.Sprintf("%q:%s", currency, text))
 	}
 	slices.Sort(members)
-	return engine.Value{Known: true, Amounts: "{" + strings.Join(members, ",") + "}"}
+	return metric.Value{Known: true, Amounts: "{" + strings.Join(members, ",") + "}"}
 }
 
-func (g *row) value(m language.Metric) engine.Value {
+func (g *row) value(m language.Metric) metric.Value {
 	if m == language.RevenueByCurrency {
 		return g.amounts()
 	}
 	n, ok := g.exact(m)
 	switch {
 	case !ok:
-		return engine.Value{}
+		return metric.Value{}
 	case m.IsMoney():
 		return g.roundedMoney(m)
 	}
@@ -514,7 +515,7 @@ func (g *row) value(m language.Metric) engine.Value {
 		language.ViewsPerVisit: 100, language.Percentage: 100, language.ConversionRate: 100, language.GroupConversionRate: 100,
 	}[m]
 	precision = cmp.Or(precision, 1)
-	return engine.Value{Number: math.Round(n*precision) / precision, Known: true}
+	return metric.Value{Number: math.Round(n*precision) / precision, Known: true}
 }
 
 func compareRows(p *engine.Plan, a, b *row) int {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/query/metric"
 	"github.com/analytics-platform/analytics/shared/query/turn"
 	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
@@ -52,7 +53,7 @@ type Answer struct {
 
 // Row is one row of an answer.
 type Row struct {
-	Metrics    []engine.Value `json:"metrics"`              // in the order of the question's metrics
+	Metrics    []metric.Value `json:"metrics"`              // in the order of the question's metrics
 	Dimensions []string       `json:"dimensions"`           // in the order of the question's dimensions
 	Comparison *Comparison    `json:"comparison,omitempty"` // if the question includes comparisons
 }

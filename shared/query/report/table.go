@@ -7,8 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
-	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/query/metric"
 	"github.com/analytics-platform/analytics/shared/query/table"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
@@ -77,7 +77,7 @@ func comparisonCells(q *language.Question, c *Comparison) (cells []table.Cell) {
 		}
 	}
 	for n, m := range q.Metrics {
-		before, change := engine.Value{}, (*float64)(nil)
+		before, change := metric.Value{}, (*float64)(nil)
 		if c != nil {
 			before, change = c.Metrics[n], c.Change[n]
 		}
@@ -87,7 +87,7 @@ func comparisonCells(q *language.Question, c *Comparison) (cells []table.Cell) {
 }
 
 // metricCells returns the cells of a value: two for money, otherwise one.
-func metricCells(m language.Metric, v engine.Value) []table.Cell {
+func metricCells(m language.Metric, v metric.Value) []table.Cell {
 	switch {
 	case m.IsMoney() && v.Known:
 		return []table.Cell{table.OfDecimal(v.Amount), table.OfText(v.Currency)}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/model/event"
-	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
+	"github.com/analytics-platform/analytics/shared/query/metric"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
 
@@ -44,25 +44,25 @@ func TestTimeZoneChange(t *testing.T) {
 		"today, before": {
 			`"date_range":"day"`, before,
 			[2]string{"2026-03-02T00:00:00+05:45", "2026-03-02T23:59:59+05:45"},
-			[]Row{{Dimensions: []string{}, Metrics: []engine.Value{engine.NumberValue(34)}}},
+			[]Row{{Dimensions: []string{}, Metrics: []metric.Value{metric.Number(34)}}},
 		},
 		"today, after": {
 			`"date_range":"day"`, after,
 			[2]string{"2026-03-02T00:00:00-05:00", "2026-03-02T23:59:59-05:00"},
-			[]Row{{Dimensions: []string{}, Metrics: []engine.Value{engine.NumberValue(34)}}},
+			[]Row{{Dimensions: []string{}, Metrics: []metric.Value{metric.Number(34)}}},
 		},
 		"days": {
 			`"date_range":["2026-03-01","2026-03-03"],"dimensions":["time:day"]`, after,
 			[2]string{"2026-03-01T00:00:00-05:00", "2026-03-03T23:59:59-05:00"},
 			[]Row{
-				{Dimensions: []string{"2026-03-01"}, Metrics: []engine.Value{engine.NumberValue(24)}}, {Dimensions: []string{"2026-03-02"}, Metrics: []engine.Value{engine.NumberValue(34)}},
-				{Dimensions: []string{"2026-03-03"}, Metrics: []engine.Value{engine.NumberValue(14)}},
+				{Dimensions: []string{"2026-03-01"}, Metrics: []metric.Value{metric.Number(24)}}, {Dimensions: []string{"2026-03-02"}, Metrics: []metric.Value{metric.Number(34)}},
+				{Dimensions: []string{"2026-03-03"}, Metrics: []metric.Value{metric.Number(14)}},
 			},
 		},
 		"hours of the time zone before": {
 			`"date_range":["2026-03-01T12:00:00-05:00","2026-03-01T12:59:59-05:00"],"dimensions":["time:hour"]`, after,
 			[2]string{"2026-03-01T12:00:00-05:00", "2026-03-01T12:59:59-05:00"},
-			[]Row{{Dimensions: []string{"2026-03-01 11:15:00"}, Metrics: []engine.Value{engine.NumberValue(1)}}},
+			[]Row{{Dimensions: []string{"2026-03-01 11:15:00"}, Metrics: []metric.Value{metric.Number(1)}}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
