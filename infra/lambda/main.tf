@@ -10,9 +10,8 @@ terraform {
 }
 
 locals {
-  # front.js sets the header, and so overwrites the client's value.
-  behind_front = { TRUSTED_PROXY_HOPS = "1", TRUSTED_PROXY_HEADER = "X-Viewer-Address" }
-
+  # front.js sets X-Viewer-Address, and so overwrites the client's value.
+  #
   # secrets: as in stack.yml, but for metrics-token, since Prometheus can't reach each process of a
   # function: /metrics is refused. schedule: how often EventBridge calls it; it then has no URL.
   # concurrency: maximum number of concurrent requests; -1 means no limit.
@@ -23,7 +22,7 @@ locals {
       schedule    = ""
       concurrency = -1
       secrets     = ["redis-url", "database-url", "salt-key", "subject-key"]
-      environment = local.behind_front
+      environment = { TRUSTED_PROXY_HOPS = "1", TRUSTED_PROXY_HEADER = "X-Viewer-Address" }
     }
     aggregate = {
       memory      = 1769 # corresponds to one CPU
@@ -39,7 +38,7 @@ locals {
       schedule    = ""
       concurrency = -1
       secrets     = ["database-url", "admin-token"]
-      environment = local.behind_front
+      environment = { TRUSTED_PROXY_HOPS = "1", TRUSTED_PROXY_HEADER = "X-Viewer-Address" }
     }
     websocket-bridge = {
       memory      = 256
@@ -47,7 +46,7 @@ locals {
       schedule    = ""
       concurrency = var.live_viewers # each viewer occupies one
       secrets     = ["redis-url", "database-url", "admin-token"]
-      environment = local.behind_front
+      environment = { TRUSTED_PROXY_HOPS = "1", TRUSTED_PROXY_HEADER = "X-Viewer-Address" }
     }
     schema-guard = {
       memory      = 1024
@@ -63,7 +62,7 @@ locals {
       schedule    = ""
       concurrency = -1
       secrets     = ["redis-url", "database-url", "admin-token"]
-      environment = local.behind_front
+      environment = { TRUSTED_PROXY_HOPS = "1", TRUSTED_PROXY_HEADER = "X-Viewer-Address" }
     }
     dashboard = {
       memory      = 256
@@ -71,7 +70,7 @@ locals {
       schedule    = ""
       concurrency = -1
       secrets     = ["database-url", "admin-token"]
-      environment = local.behind_front
+      environment = { TRUSTED_PROXY_HOPS = "1", TRUSTED_PROXY_HEADER = "X-Viewer-Address" }
     }
   }
   scheduled = { for name, f in local.functions : name => f if f.schedule != "" }

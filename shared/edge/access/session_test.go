@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -254,31 +255,32 @@ func TestWhileValid(t *testing.T) {
 			problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable, "so is this"),
 			problem.New(http.StatusUnauthorized, problem.CodeUnauthorized, "it has ended"),
 		}
-		start, calls := time.Now(), 0
+		start := time.Now()
+		var calls atomic.Int32
 		ctx, cancel := access.WhileValid(t.Context(), func(ctx context.Context) error {
-			calls++
+			n := calls.Add(1)
 			if ctx.Err() != nil {
 				t.Error("the check gets a context that has ended")
 			}
-			return answers[calls-1]
+			return answers[n-1]
 		})
 		defer cancel()
 		<-ctx.Done()
-		if took := time.Since(start); calls != 4 || took != 20*time.Second {
-			t.Errorf("the context ended after %d checks and %s, want 4 in 20s", calls, took)
+		if took := time.Since(start); calls.Load() != 4 || took != 20*time.Second {
+			t.Errorf("the context ended after %d checks and %s, want 4 in 20s", calls.Load(), took)
 		}
 		time.Sleep(time.Minute)
-		if calls != 4 {
-			t.Errorf("%d checks were made, the last after the end", calls)
+		if calls.Load() != 4 {
+			t.Errorf("%d checks were made, the last after the end", calls.Load())
 		}
 
 		// The request ends between two checks.
-		ctx, cancel = access.WhileValid(t.Context(), func(context.Context) error { calls++; return nil })
+		ctx, cancel = access.WhileValid(t.Context(), func(context.Context) error { calls.Add(1); return nil })
 		time.Sleep(12 * time.Second)
 		cancel()
 		time.Sleep(time.Minute)
-		if ctx.Err() == nil || calls != 6 {
-			t.Errorf("%d checks were made of a request that took 12s, want 2", calls-4)
+		if ctx.Err() == nil || calls.Load() != 6 {
+			t.Errorf("%d checks were made of a request that took 12s, want 2", calls.Load()-4)
 		}
 	})
 }
