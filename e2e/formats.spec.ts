@@ -154,8 +154,20 @@ test.describe('third-party trackers', () => {
 
   test('Segment’s Node.js library tracks on behalf of clients', async () => {
     const track = new URL(platform.function('track'));
+    const writeKey = await platform.createWriteKey();
+    // track looks for an unknown key at most once a second.
+    const headers = {
+      authorization: `Basic ${btoa(`${writeKey}:`)}`,
+      'content-type': 'application/json',
+    };
+    await expect
+      .poll(async () => {
+        const body = JSON.stringify({ userId: 'someone' });
+        return (await fetch(`${track}v1/identify`, { method: 'POST', headers, body })).status;
+      })
+      .toBe(200);
     const analytics = new Analytics({
-      writeKey: await platform.createWriteKey(),
+      writeKey,
       host: track.origin,
       path: `${track.pathname}v1/batch`,
     });
