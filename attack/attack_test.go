@@ -38,7 +38,7 @@ import (
 const (
 	// owner is the owner's token.
 	owner = "8d4f1c0e7ab35926d1f08b7c6e2a94350fbd1e73"
-	// attacked is a site of which everybody sends events. Its reports are public.
+	// attacked is a public site. All attackers send its events.
 	attacked = "attacked.example"
 	// large is a public site with stored pages that take long to match.
 	large = "large.example"

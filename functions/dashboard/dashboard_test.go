@@ -98,8 +98,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestHeaders checks that all responses have the security headers, and that browsers are told
-// to stay with HTTPS only over HTTPS.
+// TestHeaders checks the security headers of all responses. Over HTTPS, they tell browsers to
+// use only HTTPS.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	handler := serve(t, with(pages()))

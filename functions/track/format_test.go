@@ -344,8 +344,8 @@ func TestMasked(t *testing.T) {
 	}
 }
 
-// TestOtherCurrency checks in each format that has amounts that one in a currency which the site
-// does not take is left out, and that the sender is told.
+// TestOtherCurrency sends amounts in a currency that the site does not take, in each format that
+// has amounts. The function stores the events without the amounts, and tells the sender.
 func TestOtherCurrency(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))

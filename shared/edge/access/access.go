@@ -343,11 +343,7 @@ func (a *Access) credential(r *http.Request, secret string, hash [sha256.Size]by
 			}
 		}()
 	}
-	if err := a.lookups.Acquire(r.Context(), 1); err != nil {
-		return Credential{}, fmt.Errorf("wait to look up key: %w", err)
-	}
-	credential, err := a.lookup(r.Context(), secret)
-	a.lookups.Release(1)
+	credential, err := a.lookUpInTurn(r.Context(), secret)
 	if errors.Is(err, sites.ErrNoKey) {
 		a.cache.Remove(hash)
 		return Credential{}, unauthorized("unknown, revoked or expired key or share link")
@@ -357,6 +353,15 @@ func (a *Access) credential(r *http.Request, secret string, hash [sha256.Size]by
 	}
 	a.cache.Add(hash, cachedCredential{credential, now})
 	return credential, nil
+}
+
+// lookUpInTurn looks up a secret when fewer than maxLookups are being looked up.
+func (a *Access) lookUpInTurn(ctx context.Context, secret string) (Credential, error) {
+	if err := a.lookups.Acquire(ctx, 1); err != nil {
+		return Credential{}, fmt.Errorf("wait: %w", err)
+	}
+	defer a.lookups.Release(1) // even after a panic
+	return a.lookup(ctx, secret)
 }
 
 // Refuse responds with the problem for an error of this package.

@@ -266,8 +266,8 @@ func TestTooManyUnknownKeys(t *testing.T) {
 	}
 }
 
-// TestLookupsWait checks how many secrets are looked up at once, whoever sends them, and that
-// none is refused for it.
+// TestLookupsWait sends many secrets at once. The function looks up two at a time, and refuses
+// none.
 func TestLookupsWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -64,8 +64,8 @@ func (v *view) issuedSecret(i int, prefixes []string) bool {
 	return false
 }
 
-// webToken reports whether a JSON Web Token begins at a place: two or more parts in base64,
-// of which the first begins as {" does.
+// webToken reports whether a JSON Web Token begins at a place. It has two or more parts in
+// base64. The first part is JSON, so it begins with eyJ, which is {" in base64.
 func (v *view) webToken(i int) bool {
 	if !v.has(i, "eyJ") {
 		return false

@@ -5,8 +5,8 @@ import type { Drop, Site } from '../api/types';
 import { formatCount } from '../lib/format';
 
 /**
- * A note about the dropped events, which explain a number that seems low, and one about the
- * counted events of which a part was left out.
+ * A note about dropped events, which explain a number that seems low, and one about events that
+ * track has changed: it has removed a part, and counted the rest.
  */
 export function DropsNote({ site }: { readonly site: Site }) {
   const drops = [...(useDrops(site).data ?? [])].sort((a, b) => b.events - a.events);
