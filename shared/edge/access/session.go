@@ -141,9 +141,9 @@ func (a *Access) useSession(ctx context.Context, id sites.SessionID) (sites.Sess
 	return session, nil
 }
 
-// whileValid returns a context that ends within twice cacheTTL after check has begun to find
-// the credential of the request invalid, so that a stream does not outlast its session. If
-// check fails otherwise, such as without the database, the context goes on.
+// whileValid calls check every cacheTTL, and returns a context that ends when check answers
+// 401, so that a stream does not outlast its session. Other errors, such as of the database,
+// don't end it.
 func whileValid(ctx context.Context, check func(context.Context) error) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	var repeat func()

@@ -54,9 +54,9 @@ func (c Change) Detail() string {
 	}
 }
 
-// takeOut removes the properties and the amount that the site does not store, and the
-// properties whose keys name personal data, and masks personal data and secrets in the values that remain. It returns
-// what was taken out, in an order that does not vary.
+// takeOut removes what the site does not store, and the properties whose keys name personal
+// data. It masks personal data and secrets in the other values. It returns what the sender
+// is told, in an order that does not vary.
 func takeOut(e *event.Event, r *rules.Filter) (out []Change) {
 	if len(e.Props) > 0 {
 		out = takeProps(e, r)

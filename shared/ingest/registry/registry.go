@@ -86,9 +86,9 @@ func (s *snapshot) Salt(day event.Day) (*privacy.Salt, bool) {
 	return salt, ok
 }
 
-// Publish copies the sites, the hashes of write keys and the salts of the days open at now from the database to
-// Redis. A copy that is current is left alone, because every write is kept for a while in
-// Redis's append-only file.
+// Publish copies the sites, the hashes of write keys and the salts of the days open at now
+// from the database to Redis. It leaves a current copy alone, because Redis keeps every write
+// for a while in its append-only file.
 func Publish(ctx context.Context, client redis.UniversalClient, db database.DB, now time.Time) error {
 	_, err := publish(ctx, client, db, now)
 	return err

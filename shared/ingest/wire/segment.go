@@ -80,9 +80,9 @@ func SegmentType(path string) (messageType string, ok bool) {
 // Segment decodes the body of Segment's POST /v1/<type>: one message.
 //
 // A page is a view, and a track is a conversion. Messages of other types describe people,
-// or screens without an address, and are ignored as Unsupported. Segment's write key, the
-// user of basic authentication or writeKey in the body, is the site or a write key. A userId is a subject;
-// an anonymousId is never read.
+// or screens without an address, and are ignored as Unsupported. Segment's write key (the
+// user of basic authentication, or writeKey in the body) is the site or a write key of ours.
+// A userId is a subject; an anonymousId is never read.
 //
 // Source: https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/.
 func Segment(messageType string, r Request) (Batch, error) {
