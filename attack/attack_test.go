@@ -206,6 +206,12 @@ type answer struct {
 	body   string
 }
 
+// refused reports whether the function took the caller for a stranger, or for one who asks
+// too often. On a slow machine an honest caller may get another error, and tries again.
+func (a answer) refused() bool {
+	return a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status == http.StatusTooManyRequests
+}
+
 func (i *installation) send(t *testing.T, function string, r request) answer {
 	t.Helper()
 	return i.sendWith(t, t.Context(), function, r)
