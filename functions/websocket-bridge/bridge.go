@@ -9,10 +9,12 @@ package websocketbridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,6 +23,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/access"
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
+	"github.com/analytics-platform/analytics/shared/edge/source"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/live"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
@@ -37,6 +40,9 @@ type function struct {
 	now     func() time.Time
 	gate    *access.Access
 	feed    *live.Feed
+	sources *source.Sources
+	seats   *live.Seats
+	crowded atomic.Int64 // when a client with too many streams was last logged, in Unix seconds
 	streams sync.WaitGroup
 	open    *prometheus.GaugeVec // open streams, by kind
 }
@@ -65,6 +71,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	}
 	f := &function{
 		db: db, log: env.Logger(), now: time.Now, gate: gate, feed: live.NewFeed(env.Memory() / 4),
+		sources: sources, seats: live.NewSeats(env.Memory() / 4),
 		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "analytics_live_streams", Help: "Clients that follow a site, by kind of stream.",
 		}, []string{"kind"}),
@@ -151,9 +158,45 @@ func (f *function) live(w http.ResponseWriter, r *http.Request) {
 		jsonhttp.Fail(w, r, f.log, err)
 		return
 	}
+	leave, err := f.takeSeat(r, site.ID)
+	if err != nil {
+		jsonhttp.Fail(w, r, f.log, err)
+		return
+	}
+	defer leave()
 	f.streams.Add(1)
 	defer f.streams.Done()
 	serve(w, r, site.ID)
+}
+
+// takeSeat takes a seat for a stream. The error is a problem.
+func (f *function) takeSeat(r *http.Request, site int32) (leave func(), err error) {
+	if access.GrantFrom(r.Context()).Guest() {
+		leave, err = f.seats.TakeAsGuest(uint64(f.sources.Of(r)), site)
+	} else {
+		leave, err = f.seats.Take()
+	}
+	if err == nil {
+		return leave, nil
+	}
+	p := problem.New(http.StatusServiceUnavailable, problem.CodeOverloaded, "too many live streams are open: try again later")
+	if errors.Is(err, live.ErrClientFull) {
+		f.logCrowded(r.Context())
+		p = problem.New(http.StatusTooManyRequests, problem.CodeRateLimited, fmt.Sprintf("at most %d live streams from one address: close one", live.MostOfClient))
+	}
+	p.RetryAfter = seatRetry
+	return nil, p
+}
+
+// seatRetry is when a client without a seat should try again.
+const seatRetry = 30 * time.Second
+
+// logCrowded logs that a client has too many streams, once a minute.
+func (f *function) logCrowded(ctx context.Context) {
+	now, last := f.now().Unix(), f.crowded.Load()
+	if now-last >= 60 && f.crowded.CompareAndSwap(last, now) {
+		f.log.WarnContext(ctx, "an address has as many live streams as one may have; further ones are refused: if it is a proxy, set TRUSTED_PROXY_HOPS")
+	}
 }
 
 func isUpgrade(r *http.Request) bool {

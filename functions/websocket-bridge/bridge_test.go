@@ -48,7 +48,7 @@ type bridge struct {
 func start(t *testing.T, redisURL string, prepare func(*bridge)) *bridge {
 	t.Helper()
 	process := host.NewProcess(map[string]string{
-		"DATABASE_URL": localtest.Postgres(t), "REDIS_URL": redisURL, "ADMIN_TOKEN": token,
+		"DATABASE_URL": localtest.Postgres(t), "REDIS_URL": redisURL, "ADMIN_TOKEN": token, "TRUSTED_PROXY_HOPS": "1",
 	}, slog.New(slog.DiscardHandler))
 	t.Cleanup(process.Close)
 	env := process.Env("websocket-bridge")

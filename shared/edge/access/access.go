@@ -164,6 +164,10 @@ const noSite int32 = 0
 // Owner reports whether the request comes from the owner.
 func (g Grant) Owner() bool { return g.owner }
 
+// Guest reports whether the request has neither the owner's token nor a key: it is about a
+// public site, or has the secret of a share link.
+func (g Grant) Guest() bool { return g.public || g.credential.Guest }
+
 // AllSites reports whether the request may see all sites, and data that belongs to none.
 func (g Grant) AllSites() bool { return g.owner || len(g.credential.Sites) == 0 }
 
