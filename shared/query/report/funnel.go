@@ -249,6 +249,9 @@ func (s *funnelScan) scan(ctx context.Context, w *engine.Worker, d *columns.Day)
 						bits |= 1 << step
 					}
 				}
+				if bits == 0 && s.funnel.StepOrder != language.Strict {
+					continue // only a strict funnel minds what comes between its steps
+				}
 				anyStep = anyStep || bits != 0
 				s.times, s.matches = append(s.times, times[i]), append(s.matches, bits)
 				s.events, s.visits = append(s.events, i), append(s.visits, visit)

@@ -62,25 +62,30 @@ func (r *Reporter) Journeys(ctx context.Context, db database.DB, site sites.Site
 	return answer, err
 }
 
-// place is a node without its step.
+// place is something that a visit does.
 type place struct {
-	kind NodeKind
-	name string
+	event bool   // whether it is an event with a name, not a page view
+	name  string // of the page or the event
 }
 
-// hop is a link at some distance from the event.
-type hop struct {
-	distance int // of its far end
-	near     place
-	far      place
+// stop is a place at some distance from the event.
+type stop struct {
+	distance int
+	place
 }
 
-// journeyScan counts what one worker scans of journeys.
+// hop is a link between two stops, by their numbers.
+type hop struct{ near, far int }
+
+// journeyScan counts what one worker scans of journeys. Stops have numbers, which are quicker
+// to find than pairs of texts.
 type journeyScan struct {
 	journeys *language.Journeys
 	within   language.Range
 	visits   int64
-	nodes    []map[place]int64 // by their distance
+	numbers  map[stop]int
+	stops    []stop
+	passed   []int64 // visits, by the number of the stop
 	hops     map[hop]int64
 }
 
@@ -92,10 +97,7 @@ func answerJourneys(ctx context.Context, s *engine.Session, j *language.Journeys
 	}
 	scans := make([]*journeyScan, engine.Workers())
 	for i := range scans {
-		scans[i] = &journeyScan{journeys: j, within: within, nodes: make([]map[place]int64, j.Depth+1), hops: map[hop]int64{}}
-		for distance := range scans[i].nodes {
-			scans[i].nodes[distance] = map[place]int64{}
-		}
+		scans[i] = &journeyScan{journeys: j, within: within, numbers: map[stop]int{}, hops: map[hop]int64{}}
 	}
 	err := s.EachDay(ctx, within, needed, func(ctx context.Context, w *engine.Worker, d *columns.Day) error {
 		return scans[w.Number].scan(ctx, w, d)
@@ -105,25 +107,17 @@ func answerJourneys(ctx context.Context, s *engine.Session, j *language.Journeys
 	}
 	sum := scans[0]
 	for _, o := range scans[1:] {
-		sum.visits += o.visits
-		for distance, nodes := range o.nodes {
-			for at, n := range nodes {
-				sum.nodes[distance][at] += n
-			}
-		}
-		for at, n := range o.hops {
-			sum.hops[at] += n
-		}
+		sum.add(o)
 	}
 	answer := sum.graph()
 	answer.DateRange = within.Bounds()
 	return answer, nil
 }
 
-// About how many bytes a node and a hop take, besides their texts.
+// About how many bytes a stop, besides its text, and a hop take.
 const (
-	nodeBytes = 90
-	hopBytes  = 180
+	stopBytes = 160
+	hopBytes  = 60
 )
 
 func (s *journeyScan) scan(ctx context.Context, w *engine.Worker, d *columns.Day) error {
@@ -151,10 +145,10 @@ func (s *journeyScan) scan(ctx context.Context, w *engine.Worker, d *columns.Day
 	}
 	placeOf := func(i int) (place, bool) {
 		if types[i] == int64(event.View) {
-			return place{PageNode, pages.At(i)}, true
+			return place{name: pages.At(i)}, true
 		}
 		name := names.At(i)
-		return place{EventNode, name}, name != ""
+		return place{true, name}, name != ""
 	}
 	for visit := range d.Visits() {
 		if err := w.Check(ctx); err != nil {
@@ -165,7 +159,7 @@ func (s *journeyScan) scan(ctx context.Context, w *engine.Worker, d *columns.Day
 		if s.journeys.To {
 			i, step, past = end-1, -1, first-1
 		}
-		distance, last := -1, place{}
+		distance, last, near := -1, place{}, 0
 		for ; i != past && distance < s.journeys.Depth; i += step {
 			if !selects(i, visit) || distance < 0 && anchor != nil && !anchor.Holds(i, visit) {
 				continue
@@ -175,57 +169,89 @@ func (s *journeyScan) scan(ctx context.Context, w *engine.Worker, d *columns.Day
 				continue
 			}
 			distance++
-			nodes, hops := len(s.nodes[distance]), len(s.hops)
-			s.nodes[distance][at]++
+			far, isNew := s.number(stop{distance, at})
+			if isNew {
+				w.Keep(stopBytes + len(at.name))
+			}
+			s.passed[far]++
 			if distance == 0 {
 				s.visits++
 			} else {
-				s.hops[hop{distance, last, at}]++
+				hops := len(s.hops)
+				s.hops[hop{near, far}]++
+				w.Keep((len(s.hops) - hops) * hopBytes)
 			}
-			w.Keep((len(s.nodes[distance])-nodes)*(nodeBytes+len(at.name)) + (len(s.hops)-hops)*(hopBytes+len(last.name)+len(at.name)))
-			last = at
+			last, near = at, far
 		}
 	}
 	return nil
 }
 
+func (p place) kind() NodeKind {
+	if p.event {
+		return EventNode
+	}
+	return PageNode
+}
+
+// number returns the number of a stop.
+func (s *journeyScan) number(of stop) (number int, isNew bool) {
+	number, ok := s.numbers[of]
+	if !ok {
+		number = len(s.stops)
+		s.numbers[of] = number
+		s.stops, s.passed = append(s.stops, of), append(s.passed, 0)
+	}
+	return number, !ok
+}
+
+// add adds what another worker has counted.
+func (s *journeyScan) add(o *journeyScan) {
+	s.visits += o.visits
+	numbers := make([]int, len(o.stops))
+	for i := range o.stops {
+		numbers[i], _ = s.number(o.stops[i])
+		s.passed[numbers[i]] += o.passed[i]
+	}
+	for h, n := range o.hops {
+		s.hops[hop{numbers[h.near], numbers[h.far]}] += n
+	}
+}
+
 // graph returns the most frequent nodes of each step, and the links between them.
 func (s *journeyScan) graph() JourneysAnswer {
 	answer := JourneysAnswer{Visits: s.visits, Nodes: []Node{}, Links: []Link{}}
-	positions := make([]map[place]int, len(s.nodes)) // in the answer
-	others := place{kind: Others}
 	sign := 1
 	if s.journeys.To {
 		sign = -1
 	}
-	for distance, nodes := range s.nodes {
-		sorted := slices.SortedFunc(maps.Keys(nodes), func(a, b place) int {
-			return cmp.Or(cmp.Compare(nodes[b], nodes[a]), cmp.Compare(a.name, b.name), cmp.Compare(a.kind, b.kind))
+	byDistance := make([][]int, s.journeys.Depth+1) // the numbers of stops
+	for number, at := range s.stops {
+		byDistance[at.distance] = append(byDistance[at.distance], number)
+	}
+	positions := make([]int, len(s.stops)) // in the answer
+	for distance, numbers := range byDistance {
+		slices.SortFunc(numbers, func(i, j int) int {
+			a, b := s.stops[i], s.stops[j]
+			return cmp.Or(cmp.Compare(s.passed[j], s.passed[i]), cmp.Compare(a.name, b.name), cmp.Compare(a.kind(), b.kind()))
 		})
-		positions[distance] = map[place]int{}
 		rest := int64(0)
-		for i, at := range sorted {
-			if i >= s.journeys.Breadth {
-				rest += nodes[at]
+		for rank, number := range numbers {
+			positions[number] = len(answer.Nodes)
+			if rank >= s.journeys.Breadth {
+				rest += s.passed[number]
 				continue
 			}
-			positions[distance][at] = len(answer.Nodes)
-			answer.Nodes = append(answer.Nodes, Node{sign * distance, at.kind, at.name, nodes[at]})
+			at := s.stops[number]
+			answer.Nodes = append(answer.Nodes, Node{sign * distance, at.kind(), at.name, s.passed[number]})
 		}
 		if rest > 0 {
-			positions[distance][others] = len(answer.Nodes)
 			answer.Nodes = append(answer.Nodes, Node{sign * distance, Others, "", rest})
 		}
 	}
-	position := func(distance int, at place) int {
-		if i, ok := positions[distance][at]; ok {
-			return i
-		}
-		return positions[distance][others]
-	}
 	links := map[[2]int]int64{}
 	for h, n := range s.hops {
-		near, far := position(h.distance-1, h.near), position(h.distance, h.far)
+		near, far := positions[h.near], positions[h.far]
 		if s.journeys.To { // time runs towards the event
 			near, far = far, near
 		}

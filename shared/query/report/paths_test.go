@@ -369,6 +369,12 @@ func TestRetentionCohorts(t *testing.T) {
 	})
 }
 
+// reached is a place of a journey, as answers name it.
+type reached struct {
+	kind NodeKind
+	name string
+}
+
 func TestJourneys(t *testing.T) {
 	t.Parallel()
 	inWorlds(t, func(t *rapid.T, reports *Reporter, db *pgxpool.Pool, w *world) {
@@ -389,7 +395,7 @@ func TestJourneys(t *testing.T) {
 		within := w.rangeOf(reports, db, &j.Question, now)
 
 		// Paths are lists of places, the anchor first.
-		var paths [][]place
+		var paths [][]reached
 		for _, day := range w.days(&j.Question, within) {
 			byVisit := map[*visit.Visit][]visitEvent{}
 			for _, e := range day {
@@ -399,16 +405,16 @@ func TestJourneys(t *testing.T) {
 				if to {
 					slices.Reverse(events)
 				}
-				var path []place
+				var path []reached
 				begun := false
 				for i := range events {
 					e := &events[i]
 					if begun = begun || w.oracle.matches(j.Anchor, e); !begun {
 						continue
 					}
-					at := place{EventNode, e.Name}
+					at := reached{EventNode, e.Name}
 					if e.Type == event.View {
-						at = place{PageNode, e.Page}
+						at = reached{PageNode, e.Page}
 					} else if e.Name == "" {
 						if len(path) == 0 {
 							begun = false // a path begins with a place
@@ -424,7 +430,7 @@ func TestJourneys(t *testing.T) {
 				}
 			}
 		}
-		visits := func(fn func([]place) bool) (n int64) {
+		visits := func(fn func([]reached) bool) (n int64) {
 			for _, path := range paths {
 				if fn(path) {
 					n++
@@ -436,15 +442,15 @@ func TestJourneys(t *testing.T) {
 			t.Fatalf("%s\n%d visits, want %d", text, got.Visits, len(paths))
 		}
 		sign := map[bool]int{true: -1, false: 1}[to]
-		named := func(step int) (all []place) {
+		named := func(step int) (all []reached) {
 			for _, n := range got.Nodes {
 				if n.Step == sign*step && n.Kind != Others {
-					all = append(all, place{n.Kind, n.Name})
+					all = append(all, reached{n.Kind, n.Name})
 				}
 			}
 			return all
 		}
-		is := func(n Node, path []place) bool {
+		is := func(n Node, path []reached) bool {
 			step := sign * n.Step
 			if len(path) <= step {
 				return false
@@ -452,17 +458,17 @@ func TestJourneys(t *testing.T) {
 			if n.Kind == Others {
 				return !slices.Contains(named(step), path[step])
 			}
-			return path[step] == place{n.Kind, n.Name}
+			return path[step] == reached{n.Kind, n.Name}
 		}
 		for step := range j.Depth + 1 {
-			all := visits(func(path []place) bool { return len(path) > step })
+			all := visits(func(path []reached) bool { return len(path) > step })
 			var shown int64
 			least := int64(1 << 40)
 			for _, n := range got.Nodes {
 				if n.Step != sign*step {
 					continue
 				}
-				if want := visits(func(path []place) bool { return is(n, path) }); n.Visits != want || want == 0 {
+				if want := visits(func(path []reached) bool { return is(n, path) }); n.Visits != want || want == 0 {
 					t.Fatalf("%s\n%+v, want %d visits", text, n, want)
 				}
 				shown += n.Visits
@@ -475,7 +481,7 @@ func TestJourneys(t *testing.T) {
 			}
 			for _, path := range paths { // the others are not more frequent
 				if len(path) > step && !slices.Contains(named(step), path[step]) {
-					if n := visits(func(p []place) bool { return len(p) > step && p[step] == path[step] }); n > least {
+					if n := visits(func(p []reached) bool { return len(p) > step && p[step] == path[step] }); n > least {
 						t.Fatalf("%s\n%v of step %d has %d visits and is not shown", text, path[step], step, n)
 					}
 				}
@@ -487,7 +493,7 @@ func TestJourneys(t *testing.T) {
 			if target.Step != source.Step+1 {
 				t.Fatalf("%s\n%+v goes from %+v to %+v", text, link, source, target)
 			}
-			if want := visits(func(path []place) bool { return is(source, path) && is(target, path) }); link.Visits != want {
+			if want := visits(func(path []reached) bool { return is(source, path) && is(target, path) }); link.Visits != want {
 				t.Fatalf("%s\n%+v, want %d visits", text, link, want)
 			}
 			links += link.Visits
