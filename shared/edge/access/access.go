@@ -152,7 +152,7 @@ type Grant struct {
 	owner      bool
 	public     bool // the request has no secret and may see public sites
 	credential Credential
-	check      func(context.Context) error // says whether it is still valid; nil if it does not end before ExpiresAt
+	check      func(context.Context) error // says whether it is still valid; nil if it never ends
 
 	client client
 	rate   *Rate // limits queries; nil for no limit
@@ -263,7 +263,7 @@ func (a *Access) RequireNoGuest(scope sites.Scope, next http.Handler) http.Handl
 }
 
 // authorize calls next for requests whose grant has one of the scopes. Their contexts end
-// when the credential does, so that a stream does not outlast its share link or session.
+// when the credential does, so that a stream does not outlast its key, share link or session.
 func (a *Access) authorize(scopes []sites.Scope, grantOf func(*http.Request) (Grant, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		grant, err := grantOf(r)
@@ -313,7 +313,11 @@ func (a *Access) bearer(r *http.Request, secret string) (Grant, error) {
 	if sites.IsKey(secret) || strings.HasPrefix(secret, sites.ShareLinkPrefix) {
 		hash := sha256.Sum256([]byte(secret))
 		credential, err := a.credential(r, secret, hash)
-		return Grant{credential: credential, client: client{secret: hash}}, err
+		check := func(ctx context.Context) error {
+			_, err := a.credential(r.WithContext(ctx), secret, hash)
+			return err
+		}
+		return Grant{credential: credential, check: check, client: client{secret: hash}}, err
 	}
 	return Grant{owner: true}, a.checkToken(r, secret)
 }

@@ -297,6 +297,43 @@ func TestLookupsWait(t *testing.T) {
 	})
 }
 
+// TestRevokedWhileOpen revokes a key while a request with it is open, as a stream is: its
+// context ends soon, and not while the database is down.
+func TestRevokedWhileOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := &keys{known: map[string]access.Credential{"ak_one": {Scopes: []sites.Scope{sites.ScopeLive}}}}
+		a, err := access.New(token, nil, k.lookup, source.New(privacy.Proxies{}), slog.New(slog.DiscardHandler), time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened := time.Now()
+		var ended time.Duration
+		var stream sync.WaitGroup
+		stream.Go(func() {
+			a.Require(sites.ScopeLive, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				<-r.Context().Done()
+				ended = time.Since(opened)
+			})).ServeHTTP(httptest.NewRecorder(), bearer("ak_one"))
+		})
+		for at, change := range map[time.Duration]func(){
+			time.Minute:     func() { k.err = errors.New("the database is down") },
+			2 * time.Minute: func() { k.err = nil },
+			3 * time.Minute: func() { delete(k.known, "ak_one") },
+		} {
+			time.AfterFunc(at, func() {
+				k.mu.Lock()
+				defer k.mu.Unlock()
+				change()
+			})
+		}
+		stream.Wait()
+		if ended < 3*time.Minute || ended > 3*time.Minute+10*time.Second {
+			t.Errorf("the request ends after %s, want 3 minutes and some seconds", ended)
+		}
+	})
+}
+
 // sendPublic sends a request through RequireOrPublic to a handler that writes which of the
 // sites 1, which is public, 2 and 3 it may see.
 func sendPublic(a *access.Access, r *http.Request) *httptest.ResponseRecorder {

@@ -142,7 +142,7 @@ func (a *Access) useSession(ctx context.Context, id sites.SessionID) (sites.Sess
 }
 
 // whileValid calls check every cacheTTL, and returns a context that ends when check answers
-// 401, so that a stream does not outlast its session. Other errors, such as of the database,
+// 401, so that a stream does not outlast its credential. Other errors, such as of the database,
 // don't end it.
 func whileValid(ctx context.Context, check func(context.Context) error) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
