@@ -43,16 +43,23 @@ func abandonedRuns(t *testing.T, i *installation) {
 }
 
 // manyStreams opens live streams of public sites, from one address and from many, and reads
-// none of them.
+// none of them. The one address soon gets no more.
 func manyStreams(t *testing.T, i *installation) {
 	t.Helper()
+	const crowded = "198.51.100.1"
 	for n := range 600 {
-		address := "198.51.100.1"
+		address := crowded
 		if n%2 == 0 {
 			address = randomAddress()
 		}
 		i.dial(t, "websocket-bridge", 1, fmt.Sprintf("GET /v1/live?site=%s HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nX-Forwarded-For: %s\r\n\r\n", attacked, address))
 	}
+	one := request{method: http.MethodGet, path: "/v1/live?site=" + attacked, address: crowded, headers: map[string]string{"Accept": "text/event-stream"}}
+	i.eventually(t, "further streams of an address are refused", func() bool {
+		ctx, hangUp := context.WithTimeout(t.Context(), 5*time.Second) // an accepted one has no end
+		defer hangUp()
+		return i.sendWith(t, ctx, "websocket-bridge", one).status == http.StatusTooManyRequests
+	})
 }
 
 // brokenSockets sends what a WebSocket may not.
