@@ -83,33 +83,66 @@ for (const { pattern } of patterns) {
 writeFileSync(join(folder, 'crawlers.json'), JSON.stringify([...marks].sort(), null, 1) + '\n');
 
 /** @type {Record<string, string>} */
-const kinds = {
-  search: 'search',
-  social: 'social',
-  email: 'email',
-  paid: 'ads',
-  unknown: 'other',
-  referral: 'other',
-};
+const kinds = { search: 'search', social: 'social', email: 'email', paid: 'ads', referral: 'other' };
+
+// Our own sources, which come first: the list only adds what they lack.
+const own = /** @type {{ name?: string; kind: string; hosts?: string[]; apps?: string[]; names?: string[] }[]} */ (
+  read(join(folder, 'sources.json'))
+);
+const ownPlaces = new Set(own.flatMap(({ hosts = [], apps = [] }) => [...hosts, ...apps]));
+
+/**
+ * Reports whether one of our own sources has a host, or a parent domain together with its
+ * subdomains, as the function find of shared/ingest/enrich does.
+ * @param {string} host
+ */
+function isOwn(host) {
+  const labels = host.split('.');
+  return labels.some((_, at) => {
+    const name = labels.slice(at).join('.');
+    const stem = name.replace(/(?<=.)(\.(co|com|ne|net|or|org))?\.\w{2,3}$/, '.*');
+    return [name, stem].some((place) => ownPlaces.has(place) || (at === 0 && ownPlaces.has(`^${place}`)));
+  });
+}
+
+/** @type {(name: string) => string} */
+const squash = (name) => name.toLowerCase().replace(/[ _-]/g, '');
+/** @type {Map<string, { name: string; kind: string }>} */
+const named = new Map();
+for (const { name, names = [], kind, hosts = [] } of own) {
+  const shown = name ?? hosts[0]?.replace('^', '') ?? '';
+  for (const one of [shown, ...names]) named.set(squash(one), { name: shown, kind });
+}
+
+// What the list wrongly takes for a search engine or a social network.
+const wrong = ['cnn.com', 'fastweb.it', 'googleearth.de', 'googleearth.fr', 'login.live.com'];
 
 const entries = Object.entries(
   /** @type {Record<string, { medium: string; source: string }>} */ (
     read(join(referrers, 'lib/referrers.json'))
   ),
 );
-const names = new Set(entries.map(([, { source }]) => source));
+const listedNames = new Set(entries.map(([, { source }]) => source));
 /** @type {Map<string, { name: string; kind: string; hosts: Set<string> }>} */
 const sources = new Map();
 for (const [place, { medium, source }] of entries) {
-  if (place.includes('/')) continue; // part of a site: the host is listed too
+  const host = place.toLowerCase().replace(/^www\./, '');
+  // Left out: parts of sites, whose hosts are listed too; words; and sites without a kind.
+  if (place.includes('/') || !place.includes('.') || medium === 'unknown') continue;
+  if (wrong.includes(host) || isOwn(host)) continue;
   const kind = kinds[medium];
   if (!kind) throw new Error(`referrers: ${place} has the unknown medium ${medium}`);
   // In reports, "Google Images" counts as Google.
   const whole = source.replace(/ (Images|News|Video|Blogsearch|Product Search)$/, '');
-  const name = names.has(whole) ? whole : source;
-  const known = sources.get(kind + name) ?? { name, kind, hosts: new Set() };
-  known.hosts.add(place.toLowerCase().replace(/^www\./, ''));
-  sources.set(kind + name, known);
+  const listed = listedNames.has(whole) ? whole : source;
+  // A name belongs to one source. Another source of that name, as of a provider that has mail
+  // and a search engine, goes by its host.
+  const namesake = named.get(squash(listed)) ?? { name: listed, kind };
+  named.set(squash(listed), namesake);
+  const name = namesake.kind === kind ? namesake.name : host;
+  const known = sources.get(name) ?? { name, kind, hosts: new Set() };
+  known.hosts.add(host);
+  sources.set(name, known);
 }
 const lines = [...sources.values()]
   .map(({ name, kind, hosts }) => JSON.stringify({ name, kind, hosts: [...hosts].sort() }))

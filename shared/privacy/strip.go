@@ -89,12 +89,14 @@ func readCampaign(query string) (c Campaign) {
 	return c
 }
 
-// ReadReferrer returns the host and path of a referrer. ok is false unless raw is an absolute
-// http or https address; browsers send others, so that is not an error.
+// ReadReferrer returns the host and path of a referrer, or the address of an app, such as
+// android-app://com.reddit.frontpage, as the host. ok is false unless raw is an absolute http
+// or https address or that of an app; browsers send others, so that is not an error.
 func ReadReferrer(raw string) (host, path string, ok bool) {
 	a, ok := readAddress(raw)
 	if !ok {
-		return "", "", false
+		host, ok = readApp(raw)
+		return host, "", ok
 	}
 	return hostname(a.host), strings.TrimSuffix(a.path, "/"), true
 }

@@ -29,7 +29,7 @@ type Files struct {
 type Enricher struct {
 	marks       *marks
 	datacenters *netipx.IPSet // nil if there are none
-	sources     sources
+	sources     *sources
 	places      *places
 	own         *ownPlaces
 }
@@ -53,7 +53,9 @@ func Load(files Files) (*Enricher, error) {
 	if e.marks, err = indexMarks(agents, bots, crawlers); err != nil {
 		return nil, err
 	}
-	e.sources = indexSources(referrers, sources)
+	if e.sources, err = indexSources(sources, referrers); err != nil {
+		return nil, err
+	}
 	if e.places, err = openPlaces(countries); err != nil {
 		return nil, fmt.Errorf("read the embedded country database: %w", err)
 	}

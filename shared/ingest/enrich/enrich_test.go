@@ -264,8 +264,14 @@ func FuzzSource(f *testing.F) {
 	f.Add("google.co.uk", "", "", "")
 	f.Add("", "newsletter", "email", "gclid")
 	f.Fuzz(func(t *testing.T, host, source, medium, id string) {
-		if _, channel := e.Source(host, privacy.Campaign{Source: source, Medium: medium, ClickID: id}); channel == "" {
+		c := privacy.Campaign{Source: source, Medium: medium, ClickID: id}
+		name, channel := e.Source(host, c)
+		if channel == "" {
 			t.Fatal("no channel")
+		}
+		c.Source, c.Medium = strings.ToLower(source), strings.ToLower(medium)
+		if lower, other := e.Source(host, c); lower != name || other != channel {
+			t.Fatalf("%q is by %q, and in lower case %q by %q", name, channel, lower, other)
 		}
 	})
 }
