@@ -41,7 +41,7 @@ func TestOneName(t *testing.T) {
 	}{
 		{"Facebook", "Organic Social", []string{
 			"utm_source=facebook", "utm_source=Facebook", "utm_source=FACEBOOK", "utm_source=fb", "utm_source=FB", "utm_source=fcb", "utm_source=facebook.com",
-			"utm_source=m.facebook.com", "utm_source=https://www.facebook.com/groups/1", "utm_source=facebook.com/ads", "ref=fb", "source=facebook", "fbclid=1",
+			"utm_source=m.facebook.com", "utm_source=https://www.facebook.com/groups/1", "utm_source=facebook.com/ads", "utm_source=com.facebook.katana", "ref=fb", "source=facebook", "fbclid=1",
 			"https://www.facebook.com/", "https://l.facebook.com/l.php", "https://lm.facebook.com/", "https://fb.me/x", "android-app://com.facebook.katana/", "ios-app://284882215/x",
 		}},
 		{"Facebook", "Paid Social", []string{"utm_source=facebook_ads", "utm_source=fb-ads", "utm_source=fbads", "utm_source=fbad", "utm_source=Facebook Ads", "utm_source=facebook_feed_ad", "utm_source=fb%26utm_medium=cpc"}},
@@ -91,7 +91,8 @@ func TestOneName(t *testing.T) {
 		{"Duck.ai", "AI Assistants", []string{"utm_source=duck.ai", "https://duck.ai/"}},
 		{"Gmail", "Email", []string{"utm_source=gmail", "https://mail.google.com/", "android-app://com.google.android.gm/"}},
 		{"newsletter", "Email", []string{"utm_source=newsletter", "utm_source=Newsletter", "utm_source=NEWSLETTER", "utm_source=%20newsletter%20", "ref=newsletter"}},
-		{"blog.example.org", "Referral", []string{"utm_source=blog.example.org", "utm_source=Blog.Example.org", "utm_source=www.blog.example.org", "utm_source=https://blog.example.org/post", "https://blog.example.org/post", "https://www.blog.example.org"}},
+		{"blog.example.org", "Referral", []string{"utm_source=blog.example.org", "utm_source=Blog.Example.org", "utm_source=www.blog.example.org", "utm_source=www.blog.example.org/post", "utm_source=https://blog.example.org/post", "https://blog.example.org/post", "https://www.blog.example.org"}},
+		{"v1.2/beta", "Referral", []string{"utm_source=v1.2/Beta"}},
 		{"com.example.reader", "Referral", []string{"utm_source=com.example.reader", "utm_source=android-app://com.example.Reader", "android-app://com.example.reader/https/example.com/secret"}},
 		{"Wikipedia", "Referral", []string{"utm_source=wikipedia", "https://en.wikipedia.org/", "https://be-tarask.m.wikipedia.org/"}},
 		{enrich.Direct, "Direct", []string{"", "utm_source=(direct)", "utm_source=(not set)%26utm_medium=(none)", "about:client", "android-app://x"}},
@@ -268,7 +269,7 @@ func TestReferrers(t *testing.T) {
 	for channel, hosts := range map[string]string{
 		"Referral": `docs.google.com classroom.google.com meet.google.com calendar.google.com drive.google.com tagassistant.google.com
 			accounts.google.com support.google.com developers.google.com maps.google.com translate.google.com keep.google.com photos.google.com
-			analytics.google.com ads.google.com workspace.google.com chat.google.com forms.google.com scholar.google.com google.example.com
+			analytics.google.com ads.google.com workspace.google.com chat.google.com forms.google.com scholar.google.com google.example.com google.example
 			finance.yahoo.com sports.yahoo.com maps.yandex.ru disk.yandex.ru docs.yandex.ru music.yandex.ru cloud.mail.ru news.mail.ru pan.baidu.com
 			mybox.naver.com aws.amazon.com docs.aws.amazon.com cnn.com login.live.com someone.blogspot.com someone.wordpress.com`,
 		"AI Assistants": `notebooklm.google.com aistudio.google.com gemini.google.com bard.google.com yiyan.baidu.com`,
