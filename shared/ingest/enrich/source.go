@@ -164,8 +164,9 @@ func isWebmail(host string) bool {
 	if !strings.Contains(domain, ".") {
 		return false
 	}
-	switch strings.TrimRight(label, "0123456789") {
-	case "mail", "email", "webmail", "webmailer", "owa", "roundcube", "zimbra", "messagerie", "poczta", "posta", "correo":
+	switch strings.TrimRight(label, "0123456789-") {
+	case "mail", "email", "webmail", "webmailer", "outlook", "owa", "roundcube", "zimbra", "horde", "squirrelmail",
+		"messagerie", "poczta", "posta", "correo":
 		return true
 	}
 	return false

@@ -252,7 +252,8 @@ func TestChannels(t *testing.T) {
 		"utm_source=somebody&gclid=1":                      "Paid Other",
 		"utm_source=newsletter&utm_medium=email&gclid=1":   "Email",
 		"utm_source=facebook&utm_medium=social&fbclid=1":   "Organic Social",
-		"utm_source=mailchimp&utm_medium=campaign":         "Referral",
+		"utm_source=mailchimp&utm_medium=campaign":         "Email",
+		"utm_source=gmailer&utm_medium=campaign":           "Referral",
 		"utm_source=google&utm_medium=something&fbclid=1":  "Organic Search",
 		"utm_source=google&utm_medium=something&msclkid=1": "Organic Search",
 	} {
@@ -317,7 +318,8 @@ func TestWebmail(t *testing.T) {
 		mail.virginmedia.com mail.sky.com webmail.telenet.be webmail.proximus.be webmail.ziggo.nl webmail.kpnmail.nl webmail.xs4all.nl
 		email.bluewin.ch webmail.bluewin.ch mail.infomaniak.com email.telstra.com webmail.bigpond.com webmail.optuszoo.com.au
 		email.uol.com.br mail.terra.com.br mail.bol.com.br email.walla.co.il webmail.one.com webmail.gandi.net webmail.register.it
-		webmail.hostinger.com roundcube.example.org owa.example.org zimbra.example.org webmail.example.org webmail2.example.org mail.example.org`) {
+		webmail.hostinger.com roundcube.example.org owa.example.org zimbra.example.org webmail.example.org webmail2.example.org webmail-01.example.org mail.example.org
+		outlook.example.org horde.example.org lightmailer.gmx.net rich-v01.bluewin.ch upcmail.hispeed.ch mail.de`) {
 		if got := arrive(t, "", "https://"+host+"/mail/"); got.Channel != "Email" {
 			t.Errorf("%s: the source is %q by %q", host, got.Source, got.Channel)
 		}
