@@ -28,10 +28,10 @@ func (h hosts) add(host string, source *knownSource, alone bool) error {
 	return nil
 }
 
-// find returns the source of the longest known name at the end of a host, and the length of
-// that name. Shorter names than the part of the host from a position are not looked up.
-func (h hosts) find(host string, from int) (source *knownSource, length int) {
-	for dot := from; dot > 0; {
+// find returns the source of the longest name of one at the end of a host, and the length of
+// that name.
+func (h hosts) find(host string) (source *knownSource, length int) {
+	for dot := len(host); dot > 0; {
 		dot = strings.LastIndexByte(host[:dot], '.')
 		d, ok := h[host[dot+1:]]
 		if !ok {

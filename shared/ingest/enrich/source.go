@@ -123,12 +123,10 @@ func ambiguous(key string) error {
 
 // find returns the source of a host or of its nearest parent domain, or nil.
 func (s *sources) find(host string) *knownSource {
-	_, top := cutLast(host)
-	found, matched := s.byHost.find(host, len(host)-len(top)-1)
-	if stem := withoutTop(host); matched < len(host) {
-		if k, n := s.byStem.find(stem, len(stem)); n > 0 && n+len(host)-len(stem) > matched {
-			found, matched = k, n+len(host)-len(stem)
-		}
+	found, matched := s.byHost.find(host)
+	stem := withoutTop(host)
+	if k, n := s.byStem.find(stem); n > 0 && n+len(host)-len(stem) > matched {
+		found, matched = k, n+len(host)-len(stem)
 	}
 	if matched < len(host) && isWebmail(host) {
 		return &s.webmail
