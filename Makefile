@@ -117,8 +117,9 @@ generate: $(MODULES) ## Generate code from the catalogue of fields: Go, OpenAPI,
 	node packages/types/generate.js
 
 .PHONY: data
-data: $(MODULES) ## Update the lists of crawlers and referrers from their pinned packages
+data: $(MODULES) $(COUNTRIES) ## Update the lists of crawlers and referrers from their pinned packages
 	node tools/data.js
+	go test -run '^Test(Visitors|RealVisitors|RealPrograms)$$' ./shared/ingest/enrich
 
 .PHONY: clean
 clean: ## Remove everything that was built, but keep .data

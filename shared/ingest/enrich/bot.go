@@ -14,7 +14,7 @@ type BotReason string
 
 // The reasons why a request counts as a program's.
 const (
-	BotUserAgent  BotReason = "bot_user_agent" // the user agent is a program's, or one that no browser sends
+	BotUserAgent  BotReason = "bot_user_agent" // the user agent is a known program's, or what no browser sends
 	BotHeadless   BotReason = "bot_headless"   // a headless browser
 	BotPrefetch   BotReason = "bot_prefetch"   // a page loaded ahead, which may never be seen
 	BotDatacenter BotReason = "bot_datacenter" // the address is in the operator's list of networks
@@ -31,9 +31,9 @@ func (e *Enricher) bot(header string, marks *[lists]match, hints Hints, address 
 	switch {
 	case isPrefetch(hints.Purpose):
 		return BotPrefetch
-	case marks[headless].name != "" || strings.Contains(hints.Brands, "Headless"):
+	case marks[headless].is != nil || strings.Contains(hints.Brands, "Headless"):
 		return BotHeadless
-	case marks[programs].name != "" || impossible(header):
+	case marks[programs].is != nil || impossible(header):
 		return BotUserAgent
 	case e.datacenters != nil && e.datacenters.Contains(address.Unmap()):
 		return BotDatacenter
@@ -55,7 +55,7 @@ func impossible(header string) bool {
 	case "-", "Mozilla", "Mozilla/4.0", "Mozilla/5.0", "null", "undefined":
 		return true
 	}
-	return strings.ContainsAny(header, "<>{}$\x00\n\r")
+	return strings.ContainsAny(header, "<>$\x00\n\r")
 }
 
 // readNetworks reads a file of networks such as 192.0.2.0/24, one per line; "#" starts a

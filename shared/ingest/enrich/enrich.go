@@ -10,7 +10,6 @@ package enrich
 import (
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"go4.org/netipx"
@@ -28,7 +27,8 @@ type Files struct {
 // Enricher holds the data that enrichment needs. It is safe for concurrent use.
 type Enricher struct {
 	marks       *marks
-	datacenters *netipx.IPSet // nil if there are none
+	brands      map[string]string // browsers by their brands in Sec-CH-UA
+	datacenters *netipx.IPSet     // nil if there are none
 	sources     *sources
 	places      *places
 	own         *ownPlaces
@@ -53,6 +53,7 @@ func Load(files Files) (*Enricher, error) {
 	if e.marks, err = indexMarks(agents, bots, crawlers); err != nil {
 		return nil, err
 	}
+	e.brands = indexBrands(agents.Browsers)
 	if e.sources, err = indexSources(sources, referrers); err != nil {
 		return nil, err
 	}
@@ -75,14 +76,31 @@ func Load(files Files) (*Enricher, error) {
 
 func indexMarks(agents agents, bots bots, crawlers []string) (*marks, error) {
 	m := newMarks()
-	for of, known := range [][]program{browsers: agents.Browsers, systems: agents.Systems, devices: agents.Devices} {
-		for _, p := range known {
-			if err := m.add(list(of), p.Name, p.Marks...); err != nil {
+	for of, known := range [lists][]program{
+		browsers: agents.Browsers,
+		systems:  agents.Systems,
+		devices:  agents.Devices,
+		headless: {{Name: "headless", Marks: bots.Headless}},
+		programs: {{Name: "program", Marks: append(bots.Programs, crawlers...)}},
+	} {
+		for i := range known {
+			if err := m.add(list(of), &known[i]); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return m, errors.Join(m.add(headless, "headless", bots.Headless...), m.add(programs, "program", append(bots.Programs, crawlers...)...))
+	return m, nil
+}
+
+// indexBrands returns the browsers by their brands in Sec-CH-UA.
+func indexBrands(browsers []program) map[string]string {
+	names := map[string]string{}
+	for _, b := range browsers {
+		for _, brand := range b.Brands {
+			names[brand] = b.Name
+		}
+	}
+	return names
 }
 
 func read(name string, into any) error {

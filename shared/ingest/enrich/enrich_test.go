@@ -50,8 +50,26 @@ func TestAgent(t *testing.T) {
 		"Instagram on iPhone": {"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/21F90 Instagram 334.0.4.32.98 (iPhone14,5; iOS 17_5_1; en_US)", enrich.Hints{}, enrich.Agent{Browser: "Instagram", BrowserVersion: "334", OS: "iOS", OSVersion: "17", Device: enrich.Mobile}},
 		"Smart TV of LG":      {"Mozilla/5.0 (Web0S; Linux/SmartTV) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/94.0.4606.128 Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "Chrome", BrowserVersion: "94", OS: "webOS", Device: enrich.TV}},
 		"PlayStation":         {"Mozilla/5.0 (PlayStation; PlayStation 5/6.50) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/13.0 Safari/605.1.15", enrich.Hints{}, enrich.Agent{Browser: "PlayStation", BrowserVersion: "", OS: "PlayStation", Device: enrich.Console}},
-		"empty":               {"", enrich.Hints{}, enrich.Agent{}},
-		"unrelated text":      {"jane@example.com likes/5 apples", enrich.Hints{}, enrich.Agent{}},
+		"DuckDuckGo by hints": {
+			"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/137.0.0.0 Mobile Safari/537.36",
+			enrich.Hints{Brands: `"DuckDuckGo";v="138", "Chromium";v="137", "Not/A)Brand";v="24"`, Platform: "Android"},
+			enrich.Agent{Browser: "DuckDuckGo", BrowserVersion: "138", OS: "Android", OSVersion: "10", Device: enrich.Mobile},
+		},
+		"brand without version":  {chrome, enrich.Hints{Brands: `"Opera"`}, enrich.Agent{Browser: "Opera", BrowserVersion: "131", OS: "Windows", OSVersion: "10", Device: enrich.Desktop}},
+		"Chrome's own brands":    {chrome, enrich.Hints{Brands: `"Google Chrome";v="131", "Chromium";v="131", "Not_A Brand";v="24"`}, enrich.Agent{Browser: "Chrome", BrowserVersion: "131", OS: "Windows", OSVersion: "10", Device: enrich.Desktop}},
+		"broken brands":          {chrome, enrich.Hints{Brands: `Brave";v="131`}, enrich.Agent{Browser: "Chrome", BrowserVersion: "131", OS: "Windows", OSVersion: "10", Device: enrich.Desktop}},
+		"Facebook on iPhone":     {"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/22B83 [FBAN/FBIOS;FBAV/493.0.0.58.76;FBBV/1]", enrich.Hints{}, enrich.Agent{Browser: "Facebook", BrowserVersion: "493", OS: "iOS", OSVersion: "18", Device: enrich.Mobile}},
+		"Facebook without a tag": {"Mozilla/5.0 (iPhone; CPU iPhone OS 18_6_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/22G100 Safari/604.1 MetaIAB Facebook", enrich.Hints{}, enrich.Agent{Browser: "Facebook", OS: "iOS", OSVersion: "18", Device: enrich.Mobile}},
+		"app's view on iPhone":   {"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148", enrich.Hints{}, enrich.Agent{Browser: "Safari", OS: "iOS", OSVersion: "17", Device: enrich.Mobile}},
+		"Opera Mini":             {"Opera/9.80 (Android; Opera Mini/36.2.2254/191.256; U; en) Presto/2.12.423 Version/12.16", enrich.Hints{}, enrich.Agent{Browser: "Opera Mini", BrowserVersion: "36", OS: "Android", Device: enrich.Mobile}},
+		"Opera with Presto":      {"Opera/9.80 (Windows NT 6.1; WOW64; U; de) Presto/2.12.388 Version/12.18", enrich.Hints{}, enrich.Agent{Browser: "Opera", BrowserVersion: "12", OS: "Windows", OSVersion: "7", Device: enrich.Desktop}},
+		"Opera before 9.80":      {"Opera/9.64 (Windows NT 6.1; U; en) Presto/2.1.1", enrich.Hints{}, enrich.Agent{Browser: "Opera", BrowserVersion: "9", OS: "Windows", OSVersion: "7", Device: enrich.Desktop}},
+		"Opera as IE":            {"Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1; en) Opera 11.64", enrich.Hints{}, enrich.Agent{Browser: "Opera", BrowserVersion: "11", OS: "Windows", OSVersion: "7", Device: enrich.Desktop}},
+		"Fire TV":                {"Mozilla/5.0 (Linux; Android 9; AFTKA) AppleWebKit/537.36 (KHTML, like Gecko) Silk/120.4.1 like Chrome/120.0.6099.230 Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "Amazon Silk", BrowserVersion: "120", OS: "Android", OSVersion: "9", Device: enrich.TV}},
+		"phone with a TV tuner":  {"Mozilla/5.0 (Linux; Android 8.1.0; KAZAM TV 45) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/79.0.3945.116 Mobile Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "Chrome", BrowserVersion: "79", OS: "Android", OSVersion: "8", Device: enrich.Mobile}},
+		"no system":              {"AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/118.0.0.0 Mobile DuckDuckGo/5 Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "DuckDuckGo", BrowserVersion: "5"}},
+		"empty":                  {"", enrich.Hints{}, enrich.Agent{}},
+		"unrelated text":         {"jane@example.com likes/5 apples", enrich.Hints{}, enrich.Agent{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,7 +103,9 @@ func TestBot(t *testing.T) {
 		"Google's crawler":    {"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
 		"assistant's crawler": {"Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
 		"command-line tool":   {"curl/8.5.0", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
+		"library of PHP":      {"PHP/8.2", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
 		"no user agent":       {"", enrich.Hints{}, "198.51.100.1", ""}, // a server that reports its visitors
+		"Cypress":             {"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Cypress/13.6.0 Chrome/114.0.5735.289 Electron/25.8.4 Safari/537.36", enrich.Hints{}, "198.51.100.1", enrich.BotHeadless},
 		"dash":                {"-", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
 		"attack":              {"${jndi:ldap://x}", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
 		"headless":            {"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/131.0.0.0 Safari/537.36", enrich.Hints{}, "198.51.100.1", enrich.BotHeadless},
@@ -100,6 +120,23 @@ func TestBot(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestMonitors reads the agents of monitors that open pages in a real browser, and so run their
+// scripts.
+func TestMonitors(t *testing.T) {
+	t.Parallel()
+	e := load(t)
+	for _, monitor := range []string{
+		"CloudflareObservatory/1.0", "DynatraceSynthetic", "RuxitSynthetic/1.0 v1", "DatadogSynthetics", "Datadog/Synthetics", "PageSpeedPlus.com",
+		"PTST/240101.120000", "Chrome-Lighthouse", "GTmetrix", "PingdomTMS/2020.2", "PingdomPageSpeed/1.0", "Site24x7", "StatusCake", "Checkly/1.0",
+		"Catchpoint", "GomezAgent 3.0", "KTXN", "SpeedCurve", "DebugBear", "sitespeed.io", "Elastic/Synthetics", "CloudWatchSynthetics/arn:aws:synthetics:eu-west-1",
+		"NewRelicSynthetics", "UptimeRobot/2.0", "ThousandEyes", "RapidSpike", "AlertSite", "DejaClick/2.9", "ObservePoint", "BetterUptime", "Percy/1.0",
+	} {
+		if got := e.Agent(chrome+" "+monitor, enrich.Hints{}, netip.Addr{}).Bot; got == "" {
+			t.Errorf("%s is taken for a visitor", monitor)
+		}
 	}
 }
 

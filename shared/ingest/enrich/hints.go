@@ -35,11 +35,13 @@ func first(values []string) string {
 	return values[0]
 }
 
-// refine corrects what user agents hide: Brave claims to be Chrome, Windows 11 claims to be
-// Windows 10, and every macOS claims to be 10.15.7.
-func (h Hints) refine(a *Agent) {
-	if a.Browser == "Chrome" && strings.Contains(h.Brands, `"Brave"`) {
-		a.Browser = "Brave"
+// refine corrects what user agents hide: Brave and others claim to be Chrome, Windows 11
+// claims to be Windows 10, and every macOS claims to be 10.15.7.
+func (e *Enricher) refine(a *Agent, h Hints) {
+	if a.Browser == "Chrome" {
+		if name, version := e.brand(h.Brands); name != "" {
+			a.Browser, a.BrowserVersion = name, cmp.Or(version, a.BrowserVersion)
+		}
 	}
 	if h.Platform != a.OS || h.PlatformVersion == "" {
 		return
@@ -55,5 +57,26 @@ func (h Hints) refine(a *Agent) {
 		if version != "" {
 			a.OSVersion = version
 		}
+	}
+}
+
+// brand returns the browser that Sec-CH-UA names beside its engine, and its major version:
+// `"Chromium";v="131", "Brave";v="131", "Not_A Brand";v="24"`. The name is "" for Chrome and
+// for unknown ones.
+func (e *Enricher) brand(brands string) (name, version string) {
+	for {
+		_, after, _ := strings.Cut(brands, `"`)
+		brand, after, ok := strings.Cut(after, `"`)
+		if !ok {
+			return "", ""
+		}
+		version = ""
+		if rest, ok := strings.CutPrefix(after, `;v="`); ok {
+			version, after, _ = strings.Cut(rest, `"`)
+		}
+		if name := e.brands[brand]; name != "" {
+			return name, major(version)
+		}
+		brands = after
 	}
 }

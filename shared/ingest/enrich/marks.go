@@ -26,30 +26,38 @@ type marks struct {
 	ranks   [lists]int    // number of marks in a list
 }
 
-// mark is a text in user agents that identifies a name. A leading "^" anchors the text to
+// mark is a text in user agents that identifies a program. A leading "^" anchors the text to
 // the start of the user agent, a trailing "$" to its end.
 type mark struct {
 	text       string
+	before     string // what must precede the text: "" or compatible
 	start, end bool
 	of         list
-	name       string
+	is         *program
 	rank       int // position in its list; the lowest match counts
 }
 
-// match is the best match in a list. The name is "" if there is none.
+// compatible begins many marks. It is set apart from them, since all would be candidates
+// wherever a user agent has "com".
+const compatible = "compatible; "
+
+// match is the best match in a list.
 type match struct {
-	name  string
-	after string // text after the mark
+	is    *program // nil if there is none
+	after string   // text after the mark
 	rank  int
 }
 
 func newMarks() *marks { return &marks{byStart: map[uint32][]mark{}} }
 
-// add appends a name's marks to a list.
-func (m *marks) add(of list, name string, texts ...string) error {
-	for _, text := range texts {
-		one := mark{of: of, name: name, rank: m.ranks[of]}
+// add appends a program's marks to a list.
+func (m *marks) add(of list, is *program) error {
+	for _, text := range is.Marks {
+		one := mark{of: of, is: is, rank: m.ranks[of]}
 		text, one.start = strings.CutPrefix(text, "^")
+		if rest, ok := strings.CutPrefix(text, compatible); ok {
+			text, one.before = rest, compatible
+		}
 		one.text, one.end = strings.CutSuffix(text, "$")
 		if len(one.text) < 3 {
 			return fmt.Errorf("index the user agents: the mark %q is shorter than 3 bytes", text)
@@ -73,11 +81,11 @@ func (m *marks) find(agent string) (first [lists]match) {
 		for i := range candidates {
 			c := &candidates[i]
 			best := &first[c.of]
-			if best.name != "" && best.rank <= c.rank || !strings.HasPrefix(agent[at:], c.text) ||
-				c.start && at > 0 || c.end && at+len(c.text) < len(agent) {
+			if best.is != nil && best.rank <= c.rank || !strings.HasPrefix(agent[at:], c.text) ||
+				c.start && at > 0 || !strings.HasSuffix(agent[:at], c.before) || c.end && at+len(c.text) < len(agent) {
 				continue
 			}
-			*best = match{c.name, agent[at+len(c.text):], c.rank}
+			*best = match{c.is, agent[at+len(c.text):], c.rank}
 		}
 	}
 	return first
