@@ -9,6 +9,39 @@ import (
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 )
 
+// TestPrograms checks in every format that a program of an unknown sender is not counted, and
+// that one of the site is: a server with a write key, and an app that the rules name.
+func TestPrograms(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	_, key := c.writeKey(t, 1)
+	if _, err := c.db.Exec(t.Context(), `UPDATE sites SET rules = '{"agents":["ShopApp/"]}'`); err != nil {
+		t.Fatal(err)
+	}
+	c.post(t, `{"site":"unknown.example","type":"click"}`) // so that the rules are read
+	requests := claims()
+	for _, test := range []struct {
+		sender  string
+		headers []string
+		counted int
+	}{
+		{"a program", []string{"User-Agent", "Dart/3.3 (dart:io)"}, 0},
+		{"a program without a user agent", []string{"User-Agent", ""}, 0},
+		{"a server of the site", []string{"User-Agent", "Dart/3.3 (dart:io)", "Authorization", "Bearer " + key}, len(requests)},
+		{"an app of the site", []string{"User-Agent", "ShopApp/2.1 CFNetwork/1410.1 Darwin/22.6.0"}, len(requests)},
+	} {
+		before := len(c.queued(t))
+		for name, request := range requests {
+			if response, answer := c.send(t, request.method, request.path, request.body, test.headers...); response.StatusCode > 202 {
+				t.Errorf("%s, %s: %d %s", test.sender, name, response.StatusCode, answer)
+			}
+		}
+		if n := len(c.queued(t)) - before; n != test.counted {
+			t.Errorf("of %s, %d events are queued, want %d", test.sender, n, test.counted)
+		}
+	}
+}
+
 // TestInAppBrowsers checks that people are counted who were once taken for programs: in the
 // browsers of apps, and on devices with the name of a program.
 func TestInAppBrowsers(t *testing.T) {

@@ -449,11 +449,12 @@ func TestDropsCounted(t *testing.T) {
 	c.post(t, good, "Sec-Purpose", "prefetch;prerender")
 	c.post(t, good, "Sec-CH-UA", `"HeadlessChrome";v="131"`)
 	c.post(t, good, "User-Agent", "GPTBot/1.2")
+	c.post(t, good, "User-Agent", "Dart/3.3 (dart:io)")
 	c.post(t, good, "X-Forwarded-For", "198.51.100.7")
 	c.post(t, `{`)
 	c.post(t, `{"site":"ruled.example","type":"view","url":"https://ruled.example/a@b.example","title":"c@d.example","referrer":"https://x.example/4111111111111111","props":{"phone":"1","a":"?token=x"}}`)
 	aggregator := &aggregate.Aggregator{Redis: c.client, Database: c.db}
-	want := "0 invalid 1, 0 unknown_site 1, 2 bot_datacenter 1, 2 bot_headless 1, 2 bot_prefetch 1, 2 bot_user_agent 1, 2 consent 1, 2 excluded_path 2, 2 invalid 1, 2 masked_card 1, 2 masked_email 1, 2 masked_property 1, 2 masked_token 1"
+	want := "0 invalid 1, 0 unknown_site 1, 2 bot_datacenter 1, 2 bot_headless 1, 2 bot_prefetch 1, 2 bot_unknown 1, 2 bot_user_agent 1, 2 consent 1, 2 excluded_path 2, 2 invalid 1, 2 masked_card 1, 2 masked_email 1, 2 masked_property 1, 2 masked_token 1"
 	localtest.Eventually(t, "the drops are "+want, func() bool {
 		if _, err := aggregator.Run(t.Context()); err != nil {
 			t.Fatal(err)

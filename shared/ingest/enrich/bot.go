@@ -15,6 +15,7 @@ type BotReason string
 // The reasons why a request counts as a program's.
 const (
 	BotUserAgent  BotReason = "bot_user_agent" // the user agent is a known program's, or what no browser sends
+	BotUnknown    BotReason = "bot_unknown"    // the user agent names no system on which people browse
 	BotHeadless   BotReason = "bot_headless"   // a headless browser
 	BotPrefetch   BotReason = "bot_prefetch"   // a page loaded ahead, which may never be seen
 	BotDatacenter BotReason = "bot_datacenter" // the address is in the operator's list of networks
@@ -37,6 +38,8 @@ func (e *Enricher) bot(header string, marks *[lists]match, hints Hints, address 
 		return BotUserAgent
 	case e.datacenters != nil && e.datacenters.Contains(address.Unmap()):
 		return BotDatacenter
+	case marks[systems].is == nil && marks[browsers].is == nil && hints.Brands == "":
+		return BotUnknown
 	default:
 		return ""
 	}
@@ -48,8 +51,7 @@ func isPrefetch(purpose string) bool {
 }
 
 // impossible reports whether no browser or app sends a user agent: it has only the common
-// prefix, or characters of an injection attack. An empty one is possible: servers that
-// report their visitors may send none.
+// prefix, or characters of an injection attack.
 func impossible(header string) bool {
 	switch strings.TrimSpace(header) {
 	case "-", "Mozilla", "Mozilla/4.0", "Mozilla/5.0", "null", "undefined":

@@ -58,6 +58,7 @@ func TestAgent(t *testing.T) {
 		"brand without version":  {chrome, enrich.Hints{Brands: `"Opera"`}, enrich.Agent{Browser: "Opera", BrowserVersion: "131", OS: "Windows", OSVersion: "10", Device: enrich.Desktop}},
 		"Chrome's own brands":    {chrome, enrich.Hints{Brands: `"Google Chrome";v="131", "Chromium";v="131", "Not_A Brand";v="24"`}, enrich.Agent{Browser: "Chrome", BrowserVersion: "131", OS: "Windows", OSVersion: "10", Device: enrich.Desktop}},
 		"broken brands":          {chrome, enrich.Hints{Brands: `Brave";v="131`}, enrich.Agent{Browser: "Chrome", BrowserVersion: "131", OS: "Windows", OSVersion: "10", Device: enrich.Desktop}},
+		"app's own agent":        {"ShopApp/1.0", enrich.Hints{Brands: `"Android WebView";v="137", "Chromium";v="137"`}, enrich.Agent{}},
 		"Facebook on iPhone":     {"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/22B83 [FBAN/FBIOS;FBAV/493.0.0.58.76;FBBV/1]", enrich.Hints{}, enrich.Agent{Browser: "Facebook", BrowserVersion: "493", OS: "iOS", OSVersion: "18", Device: enrich.Mobile}},
 		"Facebook without a tag": {"Mozilla/5.0 (iPhone; CPU iPhone OS 18_6_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/22G100 Safari/604.1 MetaIAB Facebook", enrich.Hints{}, enrich.Agent{Browser: "Facebook", OS: "iOS", OSVersion: "18", Device: enrich.Mobile}},
 		"app's view on iPhone":   {"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148", enrich.Hints{}, enrich.Agent{Browser: "Safari", OS: "iOS", OSVersion: "17", Device: enrich.Mobile}},
@@ -68,8 +69,8 @@ func TestAgent(t *testing.T) {
 		"Fire TV":                {"Mozilla/5.0 (Linux; Android 9; AFTKA) AppleWebKit/537.36 (KHTML, like Gecko) Silk/120.4.1 like Chrome/120.0.6099.230 Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "Amazon Silk", BrowserVersion: "120", OS: "Android", OSVersion: "9", Device: enrich.TV}},
 		"phone with a TV tuner":  {"Mozilla/5.0 (Linux; Android 8.1.0; KAZAM TV 45) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/79.0.3945.116 Mobile Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "Chrome", BrowserVersion: "79", OS: "Android", OSVersion: "8", Device: enrich.Mobile}},
 		"no system":              {"AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/118.0.0.0 Mobile DuckDuckGo/5 Safari/537.36", enrich.Hints{}, enrich.Agent{Browser: "DuckDuckGo", BrowserVersion: "5"}},
-		"empty":                  {"", enrich.Hints{}, enrich.Agent{}},
-		"unrelated text":         {"jane@example.com likes/5 apples", enrich.Hints{}, enrich.Agent{}},
+		"empty":                  {"", enrich.Hints{}, enrich.Agent{Bot: enrich.BotUnknown}},
+		"unrelated text":         {"jane@example.com likes/5 apples", enrich.Hints{}, enrich.Agent{Bot: enrich.BotUnknown}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -104,7 +105,12 @@ func TestBot(t *testing.T) {
 		"assistant's crawler": {"Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
 		"command-line tool":   {"curl/8.5.0", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
 		"library of PHP":      {"PHP/8.2", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
-		"no user agent":       {"", enrich.Hints{}, "198.51.100.1", ""}, // a server that reports its visitors
+		"library of Dart":     {"Dart/3.3 (dart:io)", enrich.Hints{}, "198.51.100.1", enrich.BotUnknown},
+		"library of Ruby":     {"Faraday v2.9.0", enrich.Hints{}, "198.51.100.1", enrich.BotUnknown},
+		"unknown crawler":     {"Mozilla/5.0 (compatible; Example/1.0)", enrich.Hints{}, "198.51.100.1", enrich.BotUnknown},
+		"native app":          {"ShopApp/1 CFNetwork/1410.1 Darwin/22.6.0", enrich.Hints{}, "198.51.100.1", enrich.BotUnknown},
+		"no user agent":       {"", enrich.Hints{}, "198.51.100.1", enrich.BotUnknown},
+		"unknown, datacenter": {"Dart/3.3 (dart:io)", enrich.Hints{}, "192.0.2.7", enrich.BotDatacenter},
 		"Cypress":             {"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Cypress/13.6.0 Chrome/114.0.5735.289 Electron/25.8.4 Safari/537.36", enrich.Hints{}, "198.51.100.1", enrich.BotHeadless},
 		"dash":                {"-", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
 		"attack":              {"${jndi:ldap://x}", enrich.Hints{}, "198.51.100.1", enrich.BotUserAgent},
@@ -120,6 +126,21 @@ func TestBot(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestLibraries reads the agents of libraries with which servers and apps send events. None is a
+// known program, since those of a server with a write key count.
+func TestLibraries(t *testing.T) {
+	t.Parallel()
+	e := load(t)
+	for _, header := range []string{
+		"analytics-node-next/latest", "analytics-python/2.3.2", "analytics-ruby/2.5.0", "analytics-java/3.5.1", "analytics-go (version: 3.3.0)",
+		"analytics-php/3.8.0", "analytics-android/4.11.3", "Mozilla/5.0 Umami/v20.19.0", "MatomoTrackerSDK/7.7.0",
+	} {
+		if got := e.Agent(header, enrich.Hints{}, netip.Addr{}).Bot; got != enrich.BotUnknown {
+			t.Errorf("%s: got %q, want %q", header, got, enrich.BotUnknown)
+		}
 	}
 }
 

@@ -91,6 +91,7 @@ const (
 	NotSampled       Reason = "not_sampled" // the visitor is not in the site's sample
 
 	BotUserAgent  = Reason(enrich.BotUserAgent) // the user agent is a program's
+	BotUnknown    = Reason(enrich.BotUnknown)   // the user agent names neither a system nor a browser
 	BotHeadless   = Reason(enrich.BotHeadless)
 	BotPrefetch   = Reason(enrich.BotPrefetch)
 	BotDatacenter = Reason(enrich.BotDatacenter)
@@ -166,7 +167,7 @@ func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
 	if !ok {
 		return out, ErrNoSalt
 	}
-	if out.Dropped = p.enrich(e, r, &site, valid.Referrer, campaign); out.Dropped != "" {
+	if out.Dropped = p.enrich(e, r, &site, out.Trusted, valid.Referrer, campaign); out.Dropped != "" {
 		return out, nil
 	}
 	if err := p.setSubject(e, valid.Subject); err != nil {
@@ -259,10 +260,11 @@ func excluded(r *rules.Filter, e *event.Event, address netip.Addr) Reason {
 }
 
 // enrich sets the attributes of the visitor. It returns a reason to drop the event if a
-// program sent it, or if the site excludes the country, and "" otherwise.
-func (p *Pipeline) enrich(e *event.Event, r Request, site *Site, referrer string, campaign privacy.Campaign) Reason {
+// program sent it that is not the site's own, or if the site excludes the country, and ""
+// otherwise.
+func (p *Pipeline) enrich(e *event.Event, r Request, site *Site, trusted bool, referrer string, campaign privacy.Campaign) Reason {
 	agent := p.Enricher.Agent(r.UserAgent, r.Hints, r.Address)
-	if agent.Bot != "" {
+	if agent.Bot != "" && !isOwn(agent.Bot, r.UserAgent, trusted, site.Rules) {
 		return Reason(agent.Bot)
 	}
 	p.setAttributes(e, agent, r.Address, referrer, site.Domain, campaign)
@@ -270,6 +272,13 @@ func (p *Pipeline) enrich(e *event.Event, r Request, site *Site, referrer string
 		return ExcludedCountry
 	}
 	return ""
+}
+
+// isOwn reports whether a program is the site's own. A trusted server need not be named in the
+// rules: it may send its own user agent or none. But it may also forward a visitor's, so that a
+// known program stays one.
+func isOwn(bot enrich.BotReason, agent string, trusted bool, r *rules.Filter) bool {
+	return trusted && bot == enrich.BotUnknown || r.OwnsAgent(agent)
 }
 
 // setSubject sets the keyed hash of the subject, if there is one.

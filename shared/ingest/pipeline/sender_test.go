@@ -95,3 +95,40 @@ func TestKeyOfOtherSite(t *testing.T) {
 		t.Errorf("got %v for site %d, want ErrOtherSite for site 4", err, got.Event.Site)
 	}
 }
+
+// TestOwnPrograms checks that a program is counted if it is the site's own: a server with a write
+// key may send any user agent that is not a known program's, and the rule agents lists others.
+func TestOwnPrograms(t *testing.T) {
+	t.Parallel()
+	own := []string{"ShopApp/", "okhttp/"}
+	for name, test := range map[string]struct {
+		agent  string
+		key    *writekey.Key
+		agents []string
+		want   pipeline.Reason
+	}{
+		"stranger":                       {"Dart/3.3 (dart:io)", nil, nil, pipeline.BotUnknown},
+		"stranger without agent":         {"", nil, nil, pipeline.BotUnknown},
+		"write key":                      {"ShopServer/1.0", &writekey.Key{}, nil, ""},
+		"write key, no agent":            {"", &writekey.Key{}, nil, ""},
+		"write key, forwards a crawler":  {"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", &writekey.Key{}, nil, pipeline.BotUserAgent},
+		"write key, library":             {"okhttp/4.12.0", &writekey.Key{}, nil, pipeline.BotUserAgent},
+		"write key, listed library":      {"okhttp/4.12.0", &writekey.Key{}, own, ""},
+		"native app":                     {"ShopApp/2.1 CFNetwork/1410.1 Darwin/22.6.0", nil, own, ""},
+		"native app's library":           {"okhttp/4.12.0", nil, own, ""},
+		"another app":                    {"OtherApp/1.0", nil, own, pipeline.BotUnknown},
+		"the app's name, not in front":   {"Fake ShopApp/1.0", nil, own, pipeline.BotUnknown},
+		"a crawler beside a listed name": {"Googlebot/2.1", nil, own, pipeline.BotUserAgent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, d, r := setup(t)
+			d.site.Rules = filter(t, rules.Rules{Agents: test.agents})
+			r.UserAgent, r.Key = test.agent, test.key
+			got, err := p.Run(d, r, event.Input{Site: "example.com", Type: "click"})
+			if err != nil || got.Dropped != test.want {
+				t.Errorf("dropped for %q, %v; want %q", got.Dropped, err, test.want)
+			}
+		})
+	}
+}

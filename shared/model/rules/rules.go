@@ -1,7 +1,7 @@
 // Package rules decides which events a site accepts: from which hosts, pages, addresses
 // and countries, with which amounts, properties and consent, at what rate, and for what share of
-// the visitors; whether personal data in them is masked, and which servers may send for
-// visitors.
+// the visitors; whether personal data in them is masked, which servers may send for visitors, and
+// which programs are the site's own.
 //
 // It is pure. It must never put a visitor's address into an error.
 package rules
@@ -33,6 +33,9 @@ type Rules struct {
 	// Senders are addresses and networks of the site's servers, which may name the address
 	// and the user agent of the visitor for whom they send an event.
 	Senders []string `json:"senders,omitzero"`
+	// Agents are beginnings of user agents of the site's own apps and servers, such as
+	// "ShopApp/": their events count although no browser sends them.
+	Agents []string `json:"agents,omitzero"`
 	// Currencies are ISO 4217 codes: amounts in others are left out of events; empty for any.
 	Currencies []string `json:"currencies,omitzero"`
 	// Props are the keys of the properties that are stored; nil for all, empty for none.
@@ -71,6 +74,12 @@ const (
 	MaxRate    = 100_000_000
 )
 
+// What normalizeAgent compares: a shorter beginning of a user agent is that of many programs.
+const (
+	minAgent     = 3
+	browserAgent = "Mozilla/"
+)
+
 // Normalize validates rules and returns them in the form that is stored. It returns a
 // *validation.Error for an invalid field.
 func Normalize(r Rules) (Rules, error) {
@@ -83,6 +92,7 @@ func Normalize(r Rules) (Rules, error) {
 		{"rules.excluded_paths", &r.ExcludedPaths, normalizePath},
 		{"rules.excluded_addresses", &r.ExcludedAddresses, normalizeNetwork},
 		{"rules.senders", &r.Senders, normalizeNetwork},
+		{"rules.agents", &r.Agents, normalizeAgent},
 		{"rules.excluded_countries", &r.ExcludedCountries, normalizeCountry},
 		{"rules.currencies", &r.Currencies, normalizeCurrency},
 		{"rules.props", r.Props, normalizeKey},
@@ -174,6 +184,14 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return network.Masked(), err
 }
 
+// normalizeAgent refuses what most browsers and crawlers begin with: it would count all of them.
+func normalizeAgent(text string) (string, error) {
+	if len(text) < minAgent || strings.HasPrefix(text, browserAgent) || strings.HasPrefix(browserAgent, text) {
+		return "", fmt.Errorf("must be the beginning of a user agent that no browser has, of at least %d bytes, such as ShopApp/", minAgent)
+	}
+	return text, nil
+}
+
 func normalizeCountry(text string) (string, error) {
 	code := strings.ToUpper(text)
 	if len(code) != 2 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
@@ -205,6 +223,7 @@ type Filter struct {
 	paths     []string            // patterns of excluded pages
 	networks  []netip.Prefix      // excluded
 	senders   []netip.Prefix      // trusted servers
+	agents    []string            // beginnings of the user agents of the site's own programs
 	countries map[string]struct{} // excluded
 	money     map[string]struct{} // currencies that are taken; empty for all
 	props     map[string]struct{} // stored; nil for all
@@ -216,7 +235,7 @@ type Filter struct {
 
 // Compile returns a Filter for rules that Normalize has returned.
 func (r *Rules) Compile() (*Filter, error) {
-	f := &Filter{paths: r.ExcludedPaths, unmasked: r.Mask != nil && !*r.Mask, consent: r.Consent, rate: r.Rate, sample: r.Sample}
+	f := &Filter{paths: r.ExcludedPaths, agents: r.Agents, unmasked: r.Mask != nil && !*r.Mask, consent: r.Consent, rate: r.Rate, sample: r.Sample}
 	if len(r.Hostnames) > 0 {
 		f.hosts = map[string]struct{}{}
 		for _, host := range r.Hostnames {
@@ -290,6 +309,11 @@ func (f *Filter) AllowsAddress(address netip.Addr) bool {
 // TrustsSender reports whether an address is that of one of the site's servers.
 func (f *Filter) TrustsSender(address netip.Addr) bool {
 	return f != nil && contains(f.senders, address)
+}
+
+// OwnsAgent reports whether a user agent is that of one of the site's own apps or servers.
+func (f *Filter) OwnsAgent(agent string) bool {
+	return f != nil && slices.ContainsFunc(f.agents, func(own string) bool { return strings.HasPrefix(agent, own) })
 }
 
 // AllowsCountry reports whether events from a country are accepted.

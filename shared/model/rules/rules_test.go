@@ -21,6 +21,7 @@ func TestNormalize(t *testing.T) {
 		"paths":                    {`{"excluded_paths":[" /admin/** ","*.json"]}`, `{"excluded_paths":["/admin/**","*.json"]}`},
 		"addresses and networks":   {`{"excluded_addresses":["203.0.113.7","203.0.113.7/32","203.0.113.9/24","2001:DB8::1","::ffff:192.0.2.1"]}`, `{"excluded_addresses":["203.0.113.7","203.0.113.0/24","2001:db8::1","192.0.2.1"]}`},
 		"senders":                  {`{"senders":["203.0.113.7 ","10.1.2.3/8"]}`, `{"senders":["203.0.113.7","10.0.0.0/8"]}`},
+		"own agents":               {`{"agents":["ShopApp/ ","okhttp/","ShopApp/"]}`, `{"agents":["ShopApp/","okhttp/"]}`},
 		"countries":                {`{"excluded_countries":["fr","DE"]}`, `{"excluded_countries":["FR","DE"]}`},
 		"currencies":               {`{"currencies":["eur","USD","EUR"]}`, `{"currencies":["EUR","USD"]}`},
 		"no property":              {`{"props":[]}`, `{"props":[]}`},
@@ -57,6 +58,9 @@ func parse(t *testing.T, text string) (r rules.Rules) {
 func TestNormalizeErrors(t *testing.T) {
 	t.Parallel()
 	for given, field := range map[string]string{
+		`{"agents":["ShopApp/","Mozilla/5.0 (compatible; Shop/1.0)"]}`: "rules.agents[1]",
+		`{"agents":["Moz"]}`: "rules.agents[0]",
+		`{"agents":["S/"]}`:  "rules.agents[0]",
 		`{"hostnames":["a.example","https://b.example/"]}`:              "rules.hostnames[1]",
 		`{"hostnames":["a.*.example"]}`:                                 "rules.hostnames[0]",
 		`{"hostnames":[""]}`:                                            "rules.hostnames[0]",

@@ -62,6 +62,7 @@ function Note({ testId, icon, rows, children }: NoteProps) {
 const reasons: Readonly<Record<string, string>> = {
   consent: 'The visitor asked not to be counted, or has not agreed',
   bot_user_agent: 'Sent by a program, as its user agent says',
+  bot_unknown: 'Sent by a program: its user agent names neither a system nor a browser',
   bot_headless: 'Sent by a browser that nobody looks at',
   bot_prefetch: 'Of a page loaded ahead, which may never be seen',
   bot_datacenter: 'Sent from a data center',
