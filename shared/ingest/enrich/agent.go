@@ -34,7 +34,7 @@ const maxAgent = 1024
 type program struct {
 	Name    string   `json:"name"`
 	Marks   []string `json:"marks"`
-	Version string   `json:"version"` // of a browser: what precedes its version, if the mark does not
+	Version string   `json:"version"` // of a browser: what precedes its version, if the mark may not
 	Brands  []string `json:"brands"`  // of a browser: its brands in Sec-CH-UA
 	Device  string   `json:"device"`  // of a system: the device that it implies; "" for Desktop
 }
@@ -60,17 +60,17 @@ func (e *Enricher) Agent(header string, hints Hints, address netip.Addr) (a Agen
 		a.Device = device(system.is, marks[devices].is)
 	}
 	if browser.is != nil {
-		a.Browser, a.BrowserVersion = browser.is.Name, browserVersion(browser)
+		a.Browser, a.BrowserVersion = browser.is.Name, browserVersion(header, browser)
 	}
 	e.refine(&a, hints)
 	return a
 }
 
-// browserVersion returns the major version of a browser. It follows the mark, or else the
-// text that the browser's entry names: "Opera/9.80 (Windows NT 6.1) Presto/2.12 Version/12.16".
-func browserVersion(browser match) string {
+// browserVersion returns the major version of a browser. It follows the text that the browser's
+// entry names, as in "Opera/9.80 (Windows NT 6.1) Presto/2.12 Version/12.16", or else the mark.
+func browserVersion(header string, browser match) string {
 	if browser.is.Version != "" {
-		if _, after, ok := strings.Cut(browser.after, browser.is.Version); ok {
+		if _, after, ok := strings.Cut(header, browser.is.Version); ok {
 			return major(after)
 		}
 	}
