@@ -450,6 +450,9 @@ func TestDeleteSite(t *testing.T) {
 					t.Fatal(err)
 				}
 				record(t, i.db, site.ID, time.Now())
+				if _, err := i.db.Exec(t.Context(), `INSERT INTO rollup_kept VALUES ($1, '2026-03-01', 1, '')`, site.ID); err != nil {
+					t.Fatal(err)
+				}
 				for kind, body := range map[string]string{
 					"goals": `{"name":"a","event":"a"}`, "segments": `{"name":"a","filters":[]}`, "funnels": `{"name":"a","definition":` + definition + `}`,
 					"annotations": `{"day":"2026-03-01","text":"a"}`, "share-links": `{"name":"a"}`,
@@ -469,7 +472,7 @@ func TestDeleteSite(t *testing.T) {
 			i.must(t, 204, token, "DELETE", "/v1/sites/deleted.example?confirm=deleted.example", "")
 			i.must(t, 404, token, "GET", "/v1/sites/deleted.example", "")
 			for _, table := range []string{
-				"events", "visits", "rollup_hour", "rollup_day", "rollup_month", "drops", "day_checks",
+				"events", "visits", "rollup_hour", "rollup_day", "rollup_month", "rollup_kept", "drops", "day_checks",
 				"goals", "segments", "funnels", "annotations", "share_links",
 			} {
 				var deleted, other int

@@ -87,9 +87,9 @@ func (f *function) answer(w http.ResponseWriter, r *http.Request, k *kind) {
 		f.fail(w, r, err)
 		return
 	}
-	admit, answer := f.reports.Admit, f.serveCached
+	admit, answer := f.turns.Admit, f.serveCached
 	if k.streamed && q.format != export.JSON {
-		admit, answer = f.reports.AdmitFile, f.stream
+		admit, answer = f.turns.AdmitFile, f.stream
 	}
 	f.admitted(w, r, name, admit, func(r *http.Request, site sites.Site) {
 		if err := q.parse(k, site, f.now()); err != nil {

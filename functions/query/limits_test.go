@@ -4,13 +4,13 @@ import (
 	"context"
 
 	"github.com/analytics-platform/analytics/shared/host"
-	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 )
 
 // WithLimits is New with other limits, for tests: a slow machine must not reach those on
 // time, and those on rows take millions of them.
-func WithLimits(limits engine.Limits) func(context.Context, *host.Env) (*host.Function, error) {
+func WithLimits(limits admission.Limits) func(context.Context, *host.Env) (*host.Function, error) {
 	return func(ctx context.Context, env *host.Env) (*host.Function, error) {
-		return build(ctx, env, func(int) engine.Limits { return limits })
+		return build(ctx, env, func(int) admission.Limits { return limits })
 	}
 }

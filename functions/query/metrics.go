@@ -5,12 +5,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/analytics-platform/analytics/shared/query/report"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 )
 
 // addMetrics measures how many questions are being answered and how many wait.
-func addMetrics(registry prometheus.Registerer, reports *report.Reporter) error {
-	for kind, turns := range reports.Turns() {
+func addMetrics(registry prometheus.Registerer, gate *admission.Gate) error {
+	for kind, turns := range gate.Turns() {
 		for state, count := range map[string]func() int{
 			"taken":   func() int { taken, _ := turns.Taken(); return taken },
 			"waiting": func() int { _, waiting := turns.Taken(); return waiting },

@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 )
 
 const (
@@ -28,7 +28,7 @@ type pieces struct {
 }
 
 func newPieces(ctx context.Context) *pieces {
-	return &pieces{use: func(bytes int64) error { return engine.Use(ctx, bytes) }}
+	return &pieces{use: func(bytes int64) error { return admission.Use(ctx, bytes) }}
 }
 
 // encodeJSON encodes a document.
@@ -61,7 +61,7 @@ func (p *pieces) Write(data []byte) (n int, err error) {
 
 // send sends the body, in time.
 func (p *pieces) send(ctx context.Context, w http.ResponseWriter) {
-	engine.Settle(ctx, int64(p.size))
+	admission.Settle(ctx, int64(p.size))
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendTimeout)) // some platforms have none
 	w.Header().Set("Content-Length", strconv.Itoa(p.size))
 	for _, piece := range p.all {

@@ -7,19 +7,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 )
 
 // TestPieces writes an answer in writes of many sizes, and until it is larger than its request
 // may be.
 func TestPieces(t *testing.T) {
 	t.Parallel()
-	one := engine.Share{Memory: 1 << 20, Turns: 1, Each: 1}
-	e, err := engine.New(names{}, engine.Limits{Time: time.Hour, Small: engine.Share{Memory: 1000, Turns: 1, Each: 1}, Large: one, File: one})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, done, err := e.Admit(t.Context(), "")
+	one := admission.Share{Memory: 1 << 20, Turns: 1, Each: 1}
+	gate := admission.New(admission.Limits{Time: time.Hour, Small: admission.Share{Memory: 1000, Turns: 1, Each: 1}, Large: one, File: one})
+	ctx, done, err := gate.Admit(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +45,7 @@ func TestPieces(t *testing.T) {
 			break
 		}
 	}
-	if limit, ok := errors.AsType[*engine.LimitError](err); !ok || limit.Code != engine.CodeTooLarge || body.size > 1<<20 {
+	if limit, ok := errors.AsType[*admission.Error](err); !ok || limit.Code != admission.CodeTooLarge || body.size > 1<<20 {
 		t.Errorf("an answer of %d bytes: %v", body.size, err)
 	}
 }

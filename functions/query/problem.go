@@ -6,7 +6,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
-	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/query/export"
 	"github.com/analytics-platform/analytics/shared/query/report"
 )
@@ -19,8 +19,8 @@ func (f *function) fail(w http.ResponseWriter, r *http.Request, err error) {
 // toProblem turns the errors of the packages that answer questions into problem documents,
 // except for what problem.Of knows itself.
 func toProblem(err error) error {
-	if limit, ok := errors.AsType[*engine.LimitError](err); ok {
-		if limit.Code == engine.CodeBusy {
+	if limit, ok := errors.AsType[*admission.Error](err); ok {
+		if limit.Code == admission.CodeBusy {
 			return problem.New(http.StatusServiceUnavailable, problem.CodeOverloaded, limit.Detail)
 		}
 		return problem.New(http.StatusUnprocessableEntity, limit.Code, limit.Detail)

@@ -18,7 +18,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/edge/jsonhttp"
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/model/validation"
-	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/query/export"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/report"
@@ -34,6 +34,7 @@ type Config struct {
 type function struct {
 	db      *pgxpool.Pool
 	reports *report.Reporter
+	turns   *admission.Gate
 	cache   *cache
 	log     *slog.Logger
 	now     func() time.Time
@@ -41,11 +42,11 @@ type function struct {
 
 // New creates the function.
 func New(ctx context.Context, env *host.Env) (*host.Function, error) {
-	return build(ctx, env, func(connections int) engine.Limits { return engine.LimitsFor(env.Memory(), connections) })
+	return build(ctx, env, func(connections int) admission.Limits { return admission.LimitsFor(env.Memory(), connections) })
 }
 
 // build makes the function with other limits than its own.
-func build(ctx context.Context, env *host.Env, limits func(connections int) engine.Limits) (*host.Function, error) {
+func build(ctx context.Context, env *host.Env, limits func(connections int) admission.Limits) (*host.Function, error) {
 	var config Config
 	if err := env.Parse(&config); err != nil {
 		return nil, err
@@ -66,18 +67,19 @@ func build(ctx context.Context, env *host.Env, limits func(connections int) engi
 	if err != nil {
 		return nil, err
 	}
-	reports, err := report.New(names{}, limits(int(db.Config().MaxConns)))
+	turns := admission.New(limits(int(db.Config().MaxConns)))
+	reports, err := report.New(names{}, turns)
 	if err != nil {
 		return nil, err
 	}
-	if err := addMetrics(env.Metrics(), reports); err != nil {
+	if err := addMetrics(env.Metrics(), turns); err != nil {
 		return nil, err
 	}
 	answers, err := newCache()
 	if err != nil {
 		return nil, err
 	}
-	f := &function{db: db, reports: reports, cache: answers, log: env.Logger(), now: time.Now}
+	f := &function{db: db, reports: reports, turns: turns, cache: answers, log: env.Logger(), now: time.Now}
 	mux := http.NewServeMux()
 	handle := func(pattern string, detailed bool, handler http.Handler) {
 		require := gate.RequireOrPublic
@@ -110,7 +112,7 @@ func (f *function) serve(fn func(*http.Request, sites.Site) (any, error)) http.H
 			f.fail(w, r, validation.New("site_id", "say which site: ?site_id= its domain or its public id"))
 			return
 		}
-		f.admitted(w, r, name, f.reports.Admit, func(r *http.Request, site sites.Site) {
+		f.admitted(w, r, name, f.turns.Admit, func(r *http.Request, site sites.Site) {
 			document, err := fn(r, site)
 			var body *pieces
 			if err == nil {

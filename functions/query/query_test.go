@@ -21,7 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/host"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
-	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
@@ -43,13 +43,13 @@ func install(t *testing.T, database string, variables ...string) *installation {
 }
 
 // patient returns the limits of a large process, but those of time.
-func patient() engine.Limits {
-	limits := engine.LimitsFor(1<<30, 100)
+func patient() admission.Limits {
+	limits := admission.LimitsFor(1<<30, 100)
 	limits.Time = time.Hour
 	return limits
 }
 
-func installWith(t *testing.T, database string, limits engine.Limits, variables ...string) *installation {
+func installWith(t *testing.T, database string, limits admission.Limits, variables ...string) *installation {
 	t.Helper()
 	address, err := url.Parse(database)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -33,10 +34,15 @@ type guard struct {
 
 func install(t *testing.T, deadline string) *guard {
 	t.Helper()
+	return installWith(t, map[string]string{"SCHEMA_GUARD_DEADLINE": deadline})
+}
+
+func installWith(t *testing.T, settings map[string]string) *guard {
+	t.Helper()
 	g := &guard{log: new(strings.Builder)}
-	process := host.NewProcess(map[string]string{
-		"DATABASE_URL": localtest.Postgres(t), "ADMIN_TOKEN": token, "METRICS_TOKEN": localtest.MetricsToken, "SCHEMA_GUARD_DEADLINE": deadline,
-	}, slog.New(slog.NewJSONHandler(g.log, nil)))
+	all := map[string]string{"DATABASE_URL": localtest.Postgres(t), "ADMIN_TOKEN": token, "METRICS_TOKEN": localtest.MetricsToken}
+	maps.Copy(all, settings)
+	process := host.NewProcess(all, slog.New(slog.NewJSONHandler(g.log, nil)))
 	t.Cleanup(process.Close)
 	env := process.Env("schema-guard")
 	instance, err := host.Build(t.Context(), env, schemaguard.New)
@@ -75,7 +81,13 @@ func (g *guard) send(t *testing.T, method, path, key, body string) (status int, 
 // addEvent stores an event of a site and everything derived from it.
 func (g *guard) addEvent(t *testing.T, site int32, day event.Day) {
 	t.Helper()
-	e := event.Event{ID: uuid.New(), Site: site, Time: day.Date().Add(12 * time.Hour), Day: day, Visitor: int64(day), Type: event.View, Page: "/"}
+	g.addPage(t, site, day, int64(day), "/")
+}
+
+// addPage stores the only page view of a visitor.
+func (g *guard) addPage(t *testing.T, site int32, day event.Day, visitor int64, page string) {
+	t.Helper()
+	e := event.Event{ID: uuid.New(), Site: site, Time: day.Date().Add(12 * time.Hour), Day: day, Visitor: visitor, Type: event.View, Page: page}
 	visits := visit.Fold([]*event.Event{&e})
 	rollups := visit.NewRollups()
 	rollups.Add(visits)

@@ -37,6 +37,7 @@ type Config struct {
 	AdminToken string        `env:"ADMIN_TOKEN,secret,required" envDoc:"the owner's token; calls with it get the report of the run"`
 	Schedule   string        `env:"SCHEDULE_TOKEN,secret" envDoc:"what the scheduler sends as a bearer token, at least 32 characters; without it, anyone may start a run"`
 	Deadline   time.Duration `env:"SCHEMA_GUARD_DEADLINE,positive" envDefault:"50s" envDoc:"maximum duration of a run; keep it below the platform's timeout"`
+	Values     int           `env:"ROLLUP_VALUES,positive" envDefault:"100000" envDoc:"how many values of a dimension the rollups of a closed day keep; the others become one row, (other)"`
 	Interval   time.Duration `env:"SCHEMA_GUARD_INTERVAL" envDefault:"30s" envDoc:"minimum time between the starts of runs, except for calls with a key"`
 }
 
@@ -45,6 +46,7 @@ type function struct {
 	log      *slog.Logger
 	codec    *columns.Codec
 	deadline time.Duration
+	values   int
 	checked  prometheus.Counter
 	wrong    prometheus.Counter
 	archived prometheus.Counter
@@ -77,7 +79,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := newFunction(db, codec, env, config.Deadline)
+	f := newFunction(db, codec, env, &config)
 	if _, err := f.tidy(ctx, time.Now()); err != nil {
 		return nil, err
 	}
@@ -90,9 +92,9 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	return &host.Function{Handler: jsonhttp.Routes(mux), Ready: db.Ping, Close: job.Close}, nil
 }
 
-func newFunction(db *pgxpool.Pool, codec *columns.Codec, env *host.Env, deadline time.Duration) *function {
+func newFunction(db *pgxpool.Pool, codec *columns.Codec, env *host.Env, config *Config) *function {
 	f := &function{
-		db: db, log: env.Logger(), codec: codec, deadline: deadline,
+		db: db, log: env.Logger(), codec: codec, deadline: config.Deadline, values: config.Values,
 		checked: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_schema_guard_days_checked_total",
 			Help: "Closed days of sites that were recomputed.",
@@ -134,7 +136,7 @@ func (f *function) maintain(ctx context.Context) (result, error) {
 		return done, err
 	}
 	more := func() bool { return f.timeLeft(ctx) }
-	done.CheckResult, err = recompute.CheckClosed(ctx, f.db, now, more, f.log)
+	done.CheckResult, err = recompute.CheckClosed(ctx, f.db, now, f.values, more, f.log)
 	f.checked.Add(float64(done.CheckResult.Days))
 	f.wrong.Add(float64(done.Wrong))
 	if err != nil {

@@ -1,6 +1,21 @@
 -- The expected content of the derived tables, computed from the raw events with plain SQL:
 -- slow, and independent of the code under test.
 
+-- The value of the rollup row that counts a value: days that keep only some values of a
+-- dimension count the others as (other).
+CREATE TEMP TABLE kept ON COMMIT DROP AS
+SELECT site_id, day, dimension, substring(hashes FROM 8 * n + 1 FOR 8) AS hash
+FROM rollup_kept, generate_series(0, length(hashes) / 8 - 1) AS n;
+
+CREATE TEMP TABLE bounded ON COMMIT DROP AS
+SELECT site_id, day, dimension FROM rollup_kept;
+
+CREATE FUNCTION pg_temp.row_of(integer, date, integer, text) RETURNS text LANGUAGE sql AS $$
+SELECT CASE WHEN $4 <> '' AND EXISTS (SELECT FROM bounded WHERE (site_id, day, dimension) = ($1, $2, $3))
+    AND NOT EXISTS (SELECT FROM kept WHERE (site_id, day, dimension) = ($1, $2, $3) AND hash = substring(sha256(convert_to($4, 'UTF8')) FOR 8))
+    THEN '(other)' ELSE $4 END
+$$;
+
 CREATE TEMP TABLE runs ON COMMIT DROP AS
 WITH marked AS (
     SELECT e.*,
@@ -72,7 +87,7 @@ LEFT JOIN (
 -- One row per visit, dimension and value. Engagements add to the values of the events of
 -- their visit.
 CREATE TEMP TABLE carried ON COMMIT DROP AS
-SELECT site_id, day, visitor, number, d.dimension, d.value, pageviews, events, bounce, duration, engaged
+SELECT site_id, day, visitor, number, d.dimension, pg_temp.row_of(site_id, day, d.dimension, d.value) AS value, pageviews, events, bounce, duration, engaged
 FROM whole CROSS JOIN LATERAL (VALUES
     (0, ''), (20, entry_page), (21, exit_page), (22, referrer), (23, source), (24, channel), (25, utm_source),
     (26, utm_medium), (27, utm_campaign), (28, utm_term), (29, utm_content), (30, country), (31, region), (32, city),
@@ -80,18 +95,20 @@ FROM whole CROSS JOIN LATERAL (VALUES
 UNION ALL
 SELECT c.*, coalesce(engaged.engaged, 0)
 FROM (
-    SELECT n.site_id, n.day, n.visitor, n.number, d.dimension, d.value,
+    SELECT n.site_id, n.day, n.visitor, n.number, d.dimension, r.value,
            count(*) FILTER (WHERE n.type = 1), count(*), bool_and(w.bounce), min(w.duration)
     FROM numbered n
     JOIN whole w USING (site_id, day, visitor, number)
     CROSS JOIN LATERAL (VALUES (1, n.page), (2, CASE WHEN n.name = '' AND n.type = 1 THEN 'pageview' ELSE n.name END), (3, n.hostname), (4, n.tag)) AS d (dimension, value)
-    GROUP BY n.site_id, n.day, n.visitor, n.number, d.dimension, d.value
+    CROSS JOIN LATERAL pg_temp.row_of(n.site_id, n.day, d.dimension, d.value) AS r (value)
+    GROUP BY n.site_id, n.day, n.visitor, n.number, d.dimension, r.value
 ) AS c
 LEFT JOIN (
-    SELECT n.site_id, n.day, n.visitor, n.number, d.dimension, d.value, sum(n.engaged) AS engaged
+    SELECT n.site_id, n.day, n.visitor, n.number, d.dimension, r.value, sum(n.engaged) AS engaged
     FROM engagements n
     CROSS JOIN LATERAL (VALUES (1, n.page), (2, CASE n.name WHEN '' THEN 'pageview' ELSE n.name END), (3, n.hostname), (4, n.tag)) AS d (dimension, value)
-    GROUP BY n.site_id, n.day, n.visitor, n.number, d.dimension, d.value
+    CROSS JOIN LATERAL pg_temp.row_of(n.site_id, n.day, d.dimension, d.value) AS r (value)
+    GROUP BY n.site_id, n.day, n.visitor, n.number, d.dimension, r.value
 ) AS engaged USING (site_id, day, visitor, number, dimension, value);
 
 CREATE TEMP TABLE wanted ON COMMIT DROP AS

@@ -13,6 +13,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/storage/kept"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -43,7 +44,7 @@ type recorder struct {
 	result  Result
 	rollups *visit.Rollups
 	drops   map[store.DropKey]int64
-	changed map[store.SiteDay]struct{} // days that got events
+	changed map[store.SiteDay]struct{} // days that got events, whose kept values rollups knows
 	letters []store.DeadLetter
 }
 
@@ -109,10 +110,12 @@ func (r *recorder) store(ctx context.Context, days []*visitorDay) error {
 	r.result.Events += int64(len(arrived) - len(known))
 	at = stages.Insert.since(at)
 
+	if err := r.change(ctx, days); err != nil {
+		return err
+	}
 	var visits store.VisitChanges
 	for _, d := range days {
 		if len(d.events) > 0 {
-			r.changed[store.SiteDay{Site: d.key.Site, Day: d.key.Day}] = struct{}{}
 			before, after := visit.Fold(d.earlier), visit.Fold(slices.Concat(d.earlier, d.events))
 			r.rollups.Subtract(before)
 			r.rollups.Add(after)
@@ -126,6 +129,19 @@ func (r *recorder) store(ctx context.Context, days []*visitorDay) error {
 	}
 	stages.Visits.since(at)
 	return nil
+}
+
+// change notes which days get events, and reads which values they keep.
+func (r *recorder) change(ctx context.Context, days []*visitorDay) error {
+	var changed []store.SiteDay
+	for _, d := range days {
+		day := store.SiteDay{Site: d.key.Site, Day: d.key.Day}
+		if _, known := r.changed[day]; !known && len(d.events) > 0 {
+			r.changed[day] = struct{}{}
+			changed = append(changed, day)
+		}
+	}
+	return kept.Tell(ctx, r.tx, r.rollups, changed...)
 }
 
 // finish writes the results of all entries that are not yet written. It may wait for other

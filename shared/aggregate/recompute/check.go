@@ -28,11 +28,12 @@ type CheckResult struct {
 
 // CheckClosed recomputes the days that are over at now and can't receive events any more,
 // each once, newest first, and repairs differences. It logs each difference as an error,
-// because it is a bug of the platform. It starts another day only while more returns true.
+// because it is a bug of the platform. If a day has more than most values of a dimension, the
+// rollups keep the most frequent ones, and count the others as visit.Other. It starts another day only while more returns true.
 // The next call continues with the days that are left.
 //
 // A day without events has nothing to compare with, and passes.
-func CheckClosed(ctx context.Context, db database.DB, now time.Time, more func() bool, log *slog.Logger) (CheckResult, error) {
+func CheckClosed(ctx context.Context, db database.DB, now time.Time, most int, more func() bool, log *slog.Logger) (CheckResult, error) {
 	var done CheckResult
 	first, _ := privacy.SaltDays(now)
 	due, err := store.UncheckedDays(ctx, db, first-CheckedDays, first-1)
@@ -44,11 +45,15 @@ func CheckClosed(ctx context.Context, db database.DB, now time.Time, more func()
 			break
 		}
 		day := event.DayOf(d.Date)
-		report, err := Day(ctx, db, d.Site, day, true)
+		report, err := Close(ctx, db, d.Site, day, most)
 		check := checkOf(d.ID, day, now, &report)
 		switch {
 		case err == nil:
 			done.Days++
+			if len(report.Bounded) > 0 {
+				log.InfoContext(ctx, "a day has too many values: its rollups keep the most frequent ones", "site", d.PublicID, "day", report.Day,
+					"dimensions", report.Bounded)
+			}
 			if report.Replaced {
 				done.Wrong++
 				log.ErrorContext(ctx, "repaired stored numbers that differed from the events", "site", d.PublicID, "day", report.Day,

@@ -28,6 +28,9 @@ type Report struct {
 	Rollups     Rollups  `json:"rollups"`
 	Replaced    bool     `json:"replaced"` // the differences were repaired
 	Examples    []string `json:"examples"` // a few of the differences, as text
+	// Bounded lists the dimensions that had too many values when the day was closed, so that
+	// the most frequent ones were kept.
+	Bounded []string `json:"bounded,omitempty"`
 }
 
 // Visits counts the visits that differ.

@@ -56,7 +56,7 @@ func newRecord(t *testing.T, url string) *record {
 
 // reset empties the database, except for the sites.
 func (r *record) reset(ctx context.Context) error {
-	_, err := r.db.Exec(ctx, `DELETE FROM events; DELETE FROM visits; DELETE FROM rollup_hour; DELETE FROM rollup_day; DELETE FROM rollup_month`)
+	_, err := r.db.Exec(ctx, `DELETE FROM events; DELETE FROM visits; DELETE FROM rollup_hour; DELETE FROM rollup_day; DELETE FROM rollup_month; DELETE FROM rollup_kept`)
 	return err
 }
 

@@ -97,13 +97,14 @@ type sum struct {
 // value, so the last row is remembered.
 type valueSums struct {
 	rows  map[string]*sum
-	value string // of the last row
+	kept  *Kept
+	value string // that the last row counted
 	last  *sum
 }
 
 func (v *valueSums) at(value string) *sum {
 	if v.last == nil || v.value != value {
-		v.value, v.last = value, at(v.rows, value)
+		v.value, v.last = value, at(v.rows, v.kept.RowOf(value))
 	}
 	return v.last
 }
@@ -135,7 +136,15 @@ func (r *Rollups) apply(visits []Visit, sign int64) {
 		return
 	}
 	r.visitorDay++
-	key := siteDay{visits[0].Site, visits[0].Day}
+	s := r.sums(siteDay{visits[0].Site, visits[0].Day})
+	for i := range visits {
+		r.visit++
+		r.add(s, &visits[i], sign)
+	}
+}
+
+// sums returns the sums of a day, which may be new.
+func (r *Rollups) sums(key siteDay) *sums {
 	s := r.days[key]
 	if s == nil {
 		s = &sums{map[int64]*sum{}, &sum{}, make([]valueSums, len(r.definitions))}
@@ -144,10 +153,7 @@ func (r *Rollups) apply(visits []Visit, sign int64) {
 		}
 		r.days[key] = s
 	}
-	for i := range visits {
-		r.visit++
-		r.add(s, &visits[i], sign)
-	}
+	return s
 }
 
 func (r *Rollups) add(s *sums, v *Visit, sign int64) {
@@ -198,7 +204,7 @@ func (r *Rollups) engaged(s *sums, v *Visit, sign int64) {
 			if def.ofEvent == nil {
 				continue
 			}
-			if row := s.values[i].rows[def.ofEvent(e)]; row != nil && row.visit == r.visit {
+			if row := s.values[i].rows[s.values[i].kept.RowOf(def.ofEvent(e))]; row != nil && row.visit == r.visit {
 				row.Engaged += sign * int64(e.Engaged)
 			}
 		}

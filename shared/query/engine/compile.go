@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 )
@@ -132,11 +134,36 @@ func (c compiler) one(ctx context.Context, f *language.Filter) (Predicate, error
 		return goalPredicate{matcher, f.Negated()}, err
 	}
 	text := c.day.Text(f.Dimension.Column())
-	accepted, err := c.accepted(ctx, text.Values, f.Predicate())
+	accepted, err := c.accepted(ctx, text.Values, withOther(f, c.worker.keeps(c.day, &f.Dimension)))
 	if f.Dimension.OfEvent() {
 		return eventTextSet{accepted, text.Index}, err
 	}
 	return visitTextSet{accepted, text.Index}, err
+}
+
+// keeps returns which values of a dimension the rollups of a day keep, nil if they keep all.
+func (w *Worker) keeps(d *columns.Day, dimension *language.Dimension) *visit.Kept {
+	return w.values[d.Date][dimension.Rollup()]
+}
+
+// withOther returns whether a stored value passes a filter on a dimension of a day. A value
+// that the day does not keep also equals visit.Other, the name of the row that counts it.
+func withOther(f *language.Filter, kept *visit.Kept) func(stored string) bool {
+	passes := f.Predicate()
+	if kept == nil || !f.Equates() {
+		return passes
+	}
+	other, negated := passes(visit.Other), f.Negated()
+	return func(stored string) bool {
+		switch {
+		case kept.Has(stored):
+			return passes(stored)
+		case negated:
+			return other && passes(stored)
+		default:
+			return other || passes(stored)
+		}
+	}
 }
 
 // accepted returns which texts pass. A regular expression may take some milliseconds for
@@ -187,7 +214,17 @@ func compileValue(ctx context.Context, w *Worker, d *columns.Day, dimension *lan
 	if err := w.borrow(int64(4 * len(text.Values))); err != nil {
 		return valuer{}, err
 	}
-	return valuer{dimension.OfEvent(), text.Index, text.Values, make([]uint32, len(text.Values)), dimension.SkipsUnknown(), nil}, nil
+	texts := text.Values
+	if kept := w.keeps(d, dimension); kept != nil {
+		if err := w.borrow(int64(16 * len(texts))); err != nil {
+			return valuer{}, err
+		}
+		texts = slices.Clone(texts)
+		for i := range texts {
+			texts[i] = kept.RowOf(texts[i])
+		}
+	}
+	return valuer{dimension.OfEvent(), text.Index, texts, make([]uint32, len(text.Values)), dimension.SkipsUnknown(), nil}, nil
 }
 
 // goalMatcher finds the goals that events reach.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -12,9 +13,11 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/kept"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
 
@@ -35,17 +38,41 @@ func eventParts() columns.PartSize { return columns.PartSize{Events: 50_000, Tex
 type Worker struct {
 	Number int // below Workers
 
-	allowance *allowance
-	kept      int64 // bytes that the allowance does not know of yet
+	allowance *admission.Allowance
+	values    kept.Days // that the days being scanned keep
+	kept      int64     // bytes that the allowance does not know of yet
 	checks    int
 	room      *partRoom // nil outside of EachDay
 	borrowed  int64     // of the room
 	alone     bool      // whether no other worker has a part
-	beyond    int64     // bytes borrowed beyond the room, from what may be kept
+	beyond    int64     // bytes borrowed beyond the room, or without one, from what may be kept
 }
 
-// Worker returns a worker for days that are not read by EachDay.
-func (s *Session) Worker() *Worker { return &Worker{allowance: s.allowance} }
+// Worker returns a worker for days that have some columns and are not read by EachDay. The
+// caller must call Close at the end.
+func (s *Session) Worker(ctx context.Context, tx database.DB, days []event.Day, wanted []columns.Column) (*Worker, error) {
+	w := &Worker{allowance: s.Allowance}
+	if len(days) == 0 {
+		return w, nil
+	}
+	dimensions := language.Rollups(wanted)
+	sizes, err := kept.Sizes(ctx, tx, s.Site.ID, slices.Min(days), slices.Max(days), dimensions)
+	if err != nil {
+		return nil, err
+	}
+	days = slices.DeleteFunc(slices.Clone(days), func(day event.Day) bool { return sizes[day] == 0 })
+	for _, day := range days {
+		w.beyond += sizes[day]
+	}
+	if err := s.Add(w.beyond); err != nil {
+		return nil, err
+	}
+	w.values, err = kept.Values(ctx, tx, s.Site.ID, days, dimensions)
+	return w, err
+}
+
+// Close gives back the memory of a worker that Session.Worker has returned.
+func (w *Worker) Close() { w.giveBack() }
 
 // Keep adds bytes to what the answer needs. They count from the next Check on.
 func (w *Worker) Keep(bytes int) { w.kept += int64(bytes) }
@@ -69,7 +96,7 @@ func (w *Worker) Check(ctx context.Context) error {
 func (w *Worker) report() error {
 	kept := w.kept
 	w.kept = 0
-	return w.allowance.add(kept)
+	return w.allowance.Add(kept)
 }
 
 // borrow takes memory until the part is scanned. A negative number gives some of it back, and
@@ -87,13 +114,13 @@ func (w *Worker) borrow(bytes int64) error {
 		return errNoRoom
 	}
 	w.beyond += beyond
-	return w.allowance.add(beyond)
+	return w.allowance.Add(beyond)
 }
 
 // giveBack gives back what is borrowed.
 func (w *Worker) giveBack() {
 	_ = w.borrow(-w.borrowed)
-	_ = w.allowance.add(-w.beyond) // giving back never fails
+	_ = w.allowance.Add(-w.beyond)
 	w.beyond = 0
 }
 
@@ -148,19 +175,19 @@ type waitingPart struct {
 // same. fn runs in Workers goroutines. Few parts are in memory at once, however many there
 // are. It waits for a large turn, and has a connection only while it reads.
 func (s *Session) EachDay(ctx context.Context, r language.Range, wanted []columns.Column, fn func(ctx context.Context, w *Worker, d *columns.Day) error) error {
-	if err := s.allowance.grow(ctx); err != nil {
+	if err := s.Grow(ctx); err != nil {
 		return err
 	}
-	eighth := s.allowance.limit / waitingShare
-	if err := s.allowance.add((1 + scannedShare) * eighth); err != nil {
+	eighth := s.Limit() / waitingShare
+	if err := s.Add((1 + scannedShare) * eighth); err != nil {
 		return err
 	}
-	defer func() { _ = s.allowance.add(-(1 + scannedShare) * eighth) }() // giving back never fails
+	defer func() { _ = s.Add(-(1 + scannedShare) * eighth) }()
 	room := &partRoom{limit: scannedShare * eighth}
 	reader := reader{Session: s, within: r, wanted: wanted, size: eighth, space: semaphore.NewWeighted(eighth), parts: make(chan waitingPart, 1000)}
 	group, ctx := errgroup.WithContext(ctx)
 	for number := range Workers() {
-		w := &Worker{Number: number, allowance: s.allowance, room: room}
+		w := &Worker{Number: number, allowance: s.Allowance, room: room}
 		group.Go(func() error {
 			for part := range reader.parts {
 				err := w.scanPart(ctx, part.load, fn)
@@ -189,6 +216,7 @@ type reader struct {
 	wanted []columns.Column
 	size   int64               // bytes that may wait
 	space  *semaphore.Weighted // the bytes that are free
+	kept   map[event.Day]int64 // see kept.Sizes
 	parts  chan waitingPart
 }
 
@@ -208,7 +236,10 @@ func (r *reader) read(ctx context.Context) error {
 				if !r.within.Whole { // the site may have been in another time zone
 					first, last = r.within.AnyZone()
 				}
-				left, err = store.DaysWithEvents(ctx, tx, r.Site.ID, first, last)
+				if left, err = store.DaysWithEvents(ctx, tx, r.Site.ID, first, last); err != nil {
+					return err
+				}
+				r.kept, err = kept.Sizes(ctx, tx, r.Site.ID, first, last, language.Rollups(r.wanted))
 			}
 			if err == nil && len(left) > 0 {
 				left, open, err = r.readArchived(ctx, tx, left, open)
@@ -247,7 +278,7 @@ func (r *reader) readArchived(ctx context.Context, tx database.DB, days, others 
 			others = append(others, days[0])
 			continue
 		}
-		if space -= size; space < 0 && len(now) > 0 {
+		if space -= size + r.kept[days[0]]; space < 0 && len(now) > 0 {
 			break
 		}
 		now = append(now, days[0])
@@ -255,9 +286,13 @@ func (r *reader) readArchived(ctx context.Context, tx database.DB, days, others 
 	if len(now) == 0 {
 		return days, others, nil
 	}
+	values, err := r.keptValues(ctx, tx, now)
+	if err != nil {
+		return nil, nil, err
+	}
 	for part, err := range store.ArchivedParts(ctx, tx, r.Site.ID, now, r.wanted...) {
 		if err == nil {
-			err = r.send(ctx, part.Size(), func(w *Worker) (*columns.Day, error) {
+			err = r.send(ctx, values, part.Day, part.Size(), func(w *Worker) (*columns.Day, error) {
 				return r.engine.codec.DecodeWithin(w.borrow, part.Day, part.Pieces, r.wanted...)
 			})
 		}
@@ -276,20 +311,41 @@ func (r *reader) readEvents(ctx context.Context, tx database.DB, day event.Day) 
 	if !r.within.Whole && (r.within.From.After(day.Start(location)) || r.within.To.Before((day + 1).Start(location))) {
 		scan.From, scan.To = r.within.From, r.within.To
 	}
+	values, err := r.keptValues(ctx, tx, []event.Day{day})
+	if err != nil {
+		return err
+	}
 	return scan.Parts(ctx, tx, eventParts(), func(d *columns.Day) error {
 		size := d.Size()
-		return r.send(ctx, size, func(w *Worker) (*columns.Day, error) { return d, w.borrow(size) })
+		return r.send(ctx, values, day, size, func(w *Worker) (*columns.Day, error) { return d, w.borrow(size) })
 	})
 }
 
-// send lets a part wait for a worker.
-func (r *reader) send(ctx context.Context, size int64, load func(*Worker) (*columns.Day, error)) error {
-	size = min(size, r.size)
+// keptValues returns the values that days keep of what is read.
+func (r *reader) keptValues(ctx context.Context, tx database.DB, days []event.Day) (kept.Days, error) {
+	var some []event.Day
+	for _, day := range days {
+		if r.kept[day] > 0 {
+			some = append(some, day)
+		}
+	}
+	return kept.Values(ctx, tx, r.Site.ID, some, language.Rollups(r.wanted))
+}
+
+// send lets a part of a day wait for a worker, with the values that the day keeps.
+func (r *reader) send(ctx context.Context, values kept.Days, day event.Day, size int64, load func(*Worker) (*columns.Day, error)) error {
+	size = min(size+r.kept[day], r.size)
 	if err := r.space.Acquire(ctx, size); err != nil {
 		return err
 	}
 	select {
-	case r.parts <- waitingPart{size, load}:
+	case r.parts <- waitingPart{size, func(w *Worker) (*columns.Day, error) {
+		w.values = kept.Days{day: values[day]}
+		if err := w.borrow(r.kept[day]); err != nil {
+			return nil, err
+		}
+		return load(w)
+	}}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -24,6 +24,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 	"github.com/analytics-platform/analytics/shared/storage/database"
@@ -64,60 +65,60 @@ type Annotation struct {
 
 // Engine executes questions. It is safe for concurrent use.
 type Engine struct {
-	codec  *columns.Codec
-	names  Names
-	limits Limits
-	turns  turns
+	codec *columns.Codec
+	names Names
+	gate  *admission.Gate
 }
 
-// New returns an Engine that looks up names in names.
-func New(names Names, limits Limits) (*Engine, error) {
+// New returns an Engine that looks up names in names, and lets requests in through a gate.
+func New(names Names, gate *admission.Gate) (*Engine, error) {
 	codec, err := columns.NewCodec()
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{codec, names, limits, newTurns(limits)}, nil
+	return &Engine{codec, names, gate}, nil
 }
 
 // Session is a question about one site.
 type Session struct {
+	*admission.Allowance
+
 	Site sites.Site
 	Now  time.Time // in the time zone of the site
 	// Prefer is the source to read where it can answer; nil chooses the best. Tests compare
 	// sources with it.
 	Prefer *Source
 
-	db        database.DB
-	engine    *Engine
-	allowance *allowance
+	db     database.DB
+	engine *Engine
 }
 
 // Run calls fn with a session about a site at now, whose context ends with the question's
-// time limit. If that is reached, the error is a LimitError. If the context was not admitted,
+// time limit. If that is reached, the error is an admission.Error. If the context was not admitted,
 // the question waits for its turn here.
 func (e *Engine) Run(ctx context.Context, db database.DB, site sites.Site, now time.Time, fn func(context.Context, *Session) error) error {
 	location, err := site.LocationAt(now)
 	if err != nil {
 		return fmt.Errorf("answer a question: %w", err)
 	}
-	a, admitted := ctx.Value(allowanceKey{}).(*allowance)
+	allowance, admitted := admission.Of(ctx)
 	if !admitted {
 		var done func()
-		if ctx, done, err = e.Admit(ctx, ""); err != nil {
+		if ctx, done, err = e.gate.Admit(ctx, ""); err != nil {
 			return err
 		}
 		defer done()
-		a, _ = ctx.Value(allowanceKey{}).(*allowance)
+		allowance, _ = admission.Of(ctx)
 	}
-	limited, cancel := context.WithTimeout(ctx, e.limits.Time)
+	limited, cancel := context.WithTimeout(ctx, e.gate.Time())
 	defer cancel()
-	err = fn(limited, &Session{Site: site, Now: now.In(location), db: db, engine: e, allowance: a})
-	if _, ok := errors.AsType[*LimitError](err); ok {
+	err = fn(limited, &Session{Site: site, Now: now.In(location), db: db, engine: e, Allowance: allowance})
+	if _, ok := errors.AsType[*admission.Error](err); ok {
 		return err
 	}
 	canceled, ok := errors.AsType[*pgconn.PgError](err)
 	if ok && canceled.Code == pgerrcode.QueryCanceled || err != nil && ctx.Err() == nil && limited.Err() != nil {
-		return &LimitError{CodeTooSlow, fmt.Sprintf("the answer takes longer than %s: ask for a shorter date_range, fewer dimensions or fewer filters", e.limits.Time)}
+		return &admission.Error{Code: admission.CodeTooSlow, Detail: fmt.Sprintf("the answer takes longer than %s: ask for a shorter date_range, fewer dimensions or fewer filters", e.gate.Time())}
 	}
 	if err != nil {
 		return fmt.Errorf("answer a question: %w", err)
@@ -132,13 +133,13 @@ func (e *Engine) Run(ctx context.Context, db database.DB, site sites.Site, now t
 // A question that reads several times may see several moments. What is read later only adds
 // to what was there: a share of visitors is read after the visitors.
 func (s *Session) Read(ctx context.Context, fn func(tx database.DB) error) error {
-	before := s.allowance.usedNow()
+	before := s.Used()
 	err := s.readOnce(ctx, fn)
-	if !errors.Is(err, errGrow) {
+	if !errors.Is(err, admission.ErrGrow) {
 		return err
 	}
-	s.allowance.setUsed(before)
-	if err := s.allowance.grow(ctx); err != nil {
+	s.SetUsed(before)
+	if err := s.Grow(ctx); err != nil {
 		return err
 	}
 	return s.readOnce(ctx, fn)
@@ -149,25 +150,12 @@ func (s *Session) readOnce(ctx context.Context, fn func(tx database.DB) error) e
 		if _, err := tx.Exec(ctx, snapshotSQL); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
-		if _, err := tx.Exec(ctx, settingsSQL, strconv.FormatInt(s.engine.limits.Time.Milliseconds(), 10)); err != nil {
+		if _, err := tx.Exec(ctx, settingsSQL, strconv.FormatInt(s.engine.gate.Time().Milliseconds(), 10)); err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
 		return fn(tx)
 	})
 }
-
-// Use adds bytes to what the question uses, and waits for a large turn if it needs one. The
-// error is a LimitError, or that of the context.
-func (s *Session) Use(ctx context.Context, bytes int64) error { return s.allowance.use(ctx, bytes) }
-
-// Grow waits for a large turn. Questions that read events take one before they begin.
-func (s *Session) Grow(ctx context.Context) error { return s.allowance.grow(ctx) }
-
-// Left returns how many bytes the question may still use.
-func (s *Session) Left() int { return int(s.allowance.limit - s.allowance.usedNow()) }
-
-// TooLarge returns the error for a question that needs more memory than one may have.
-func (s *Session) TooLarge() error { return errTooLarge(s.allowance.limit) }
 
 // Definitions returns a lookup of the names of the session's site. Each list is read once.
 func (s *Session) Definitions(ctx context.Context) language.Definitions {

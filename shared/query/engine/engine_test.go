@@ -20,6 +20,7 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/report"
@@ -89,6 +90,7 @@ func comparePlans(t *testing.T, db *pgxpool.Pool, folder string) {
 		`INSERT INTO rollup_hour (site_id, hour, day, visitors, visits, pageviews, events, bounces, seconds)
 		 SELECT site, hour, hour::date, 1, 1, 1, 1, 1, 1
 		 FROM generate_series(1, 20) AS site, generate_series('2026-01-01', '2026-12-31', interval '1 hour') AS hour`,
+		`INSERT INTO rollup_kept SELECT site_id, day, dimension, 'kept' FROM rollup_day WHERE site_id <> 7 GROUP BY 1, 2, 3`,
 		`INSERT INTO day_columns (site_id, day, part, name, data) SELECT site, day, 0, 'column ' || n, 'x'
 		 FROM generate_series(1, 20) AS site, generate_series('2026-01-01'::date, '2026-12-31', '1 day') AS day, generate_series(1, 20) AS n`,
 		`INSERT INTO events (site_id, time, id, day, utc_offset, visitor, type, name, hostname, page, title, referrer, source, channel, utm_source,
@@ -100,7 +102,7 @@ func comparePlans(t *testing.T, db *pgxpool.Pool, folder string) {
 		     channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content, country, region, city, browser, browser_version, os, os_version,
 		     device, language, screen)
 		 SELECT site_id, time, visitor, day, 0, 1, 1, true, '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '' FROM events`,
-		`VACUUM ANALYZE rollup_day, rollup_month, rollup_hour, day_columns, events, visits`,
+		`VACUUM ANALYZE rollup_day, rollup_month, rollup_hour, rollup_kept, day_columns, events, visits`,
 	} {
 		if _, err := db.Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
@@ -144,7 +146,7 @@ func comparePlans(t *testing.T, db *pgxpool.Pool, folder string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			plans := &explainer{DB: db}
-			if err := fn(t.Context(), reporter(t, engine.LimitsFor(1<<30, 4)), plans); err != nil {
+			if err := fn(t.Context(), reporter(t, admission.New(admission.LimitsFor(1<<30, 4))), plans); err != nil {
 				t.Fatal(err)
 			}
 			file := filepath.Join(folder, strings.ReplaceAll(name, " ", "_")+".txt")
@@ -274,9 +276,9 @@ func TestTooSlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = reporter(t, engine.Limits{Time: 100 * time.Millisecond, Small: engine.Share{Memory: 1 << 20, Turns: 1, Each: 1}}).Answer(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
-	if limit, ok := errors.AsType[*engine.LimitError](err); !ok || limit.Code != engine.CodeTooSlow {
-		t.Errorf("got %v, want %s", err, engine.CodeTooSlow)
+	_, err = reporter(t, admission.New(admission.Limits{Time: 100 * time.Millisecond, Small: admission.Share{Memory: 1 << 20, Turns: 1, Each: 1}})).Answer(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
+	if limit, ok := errors.AsType[*admission.Error](err); !ok || limit.Code != admission.CodeTooSlow {
+		t.Errorf("got %v, want %s", err, admission.CodeTooSlow)
 	}
 }
 
@@ -291,9 +293,9 @@ func TestTooLarge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = reporter(t, patient(2<<20)).Answer(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
-	if limit, ok := errors.AsType[*engine.LimitError](err); !ok || limit.Code != engine.CodeTooLarge {
-		t.Errorf("got %v, want %s", err, engine.CodeTooLarge)
+	_, err = reporter(t, admission.New(patient(2<<20))).Answer(t.Context(), db, sites.Site{ID: 1, Timezone: "UTC"}, time.Now(), q)
+	if limit, ok := errors.AsType[*admission.Error](err); !ok || limit.Code != admission.CodeTooLarge {
+		t.Errorf("got %v, want %s", err, admission.CodeTooLarge)
 	}
 }
 
@@ -301,7 +303,7 @@ func TestTooLarge(t *testing.T) {
 func TestSessionIsReadOnly(t *testing.T) {
 	t.Parallel()
 	db := migrated(t, localtest.Postgres(t))
-	e, err := engine.New(noNames{}, engine.LimitsFor(1<<30, 4))
+	e, err := engine.New(noNames{}, admission.New(admission.LimitsFor(1<<30, 4)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,10 +324,10 @@ func TestSessionIsReadOnly(t *testing.T) {
 }
 
 // patient returns limits without a limit of time, and with some bytes for a large question.
-func patient(memory int64) engine.Limits {
-	return engine.Limits{
-		Time: time.Hour, Small: engine.Share{Memory: 1 << 20, Turns: 12, Each: 12},
-		Large: engine.Share{Memory: memory, Turns: 2, Each: 1}, File: engine.Share{Memory: 8 << 20, Turns: 2, Each: 2},
+func patient(memory int64) admission.Limits {
+	return admission.Limits{
+		Time: time.Hour, Small: admission.Share{Memory: 1 << 20, Turns: 12, Each: 12},
+		Large: admission.Share{Memory: memory, Turns: 2, Each: 1}, File: admission.Share{Memory: 8 << 20, Turns: 2, Each: 2},
 	}
 }
 
@@ -346,9 +348,9 @@ func (noNames) Annotations(context.Context, database.DB, int32, event.Day, event
 	return nil, nil
 }
 
-func reporter(t *testing.T, limits engine.Limits) *report.Reporter {
+func reporter(t *testing.T, gate *admission.Gate) *report.Reporter {
 	t.Helper()
-	r, err := report.New(noNames{}, limits)
+	r, err := report.New(noNames{}, gate)
 	if err != nil {
 		t.Fatal(err)
 	}

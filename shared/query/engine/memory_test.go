@@ -11,6 +11,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 )
@@ -86,21 +87,33 @@ func TestSizes(t *testing.T) { //nolint:paralleltest // it measures the memory o
 				s.groups.at(0, place).Visitors = int64(i + 1)
 			}
 		}
-		s := session(1 << 40)
+		s := session(t, 1<<40)
 		rows, err := s.mergeGroups(t.Context(), []*scanner{a, b})
 		if err != nil || len(rows) != many {
 			t.Fatal(len(rows), err)
 		}
-		used = s.allowance.usedNow()
+		used = s.Used()
 		return []any{a, rows}
 	})
 	compare("rows", used, heap)
 }
 
 // session returns a session that may use some bytes.
-func session(limit int64) *Session {
-	e := &Engine{limits: Limits{Time: time.Hour}}
-	return &Session{engine: e, allowance: &allowance{engine: e, limit: limit, giveUp: func() {}}}
+func session(t *testing.T, limit int64) *Session {
+	t.Helper()
+	gate := admission.New(admission.Limits{Time: time.Hour, File: admission.Share{Memory: limit, Turns: 1, Each: 1}})
+	ctx, _, err := gate.AdmitFile(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowance, _ := admission.Of(ctx)
+	return &Session{engine: &Engine{gate: gate}, Allowance: allowance}
+}
+
+// worker returns a worker of a session that may use a megabyte.
+func worker(t *testing.T) *Worker {
+	t.Helper()
+	return &Worker{allowance: session(t, 1<<20).Allowance}
 }
 
 // TestAcceptedEnds checks that a question that has ended does not match further texts.
@@ -108,7 +121,7 @@ func TestAcceptedEnds(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	matched := 0
-	c := compiler{worker: session(1 << 20).Worker()}
+	c := compiler{worker: worker(t)}
 	_, err := c.accepted(ctx, make([]string, 1000), func(string) bool {
 		if matched++; matched == 10 {
 			cancel()
@@ -130,7 +143,7 @@ func TestGoalsEnd(t *testing.T) {
 		cancel()
 		return true
 	}}}
-	c := compiler{session(1 << 20).Worker(), dayOfPages(100)}
+	c := compiler{worker(t), dayOfPages(100)}
 	if _, err := c.goals(ctx, goals); !errors.Is(err, context.Canceled) || matched != 1 {
 		t.Errorf("%d pages are matched, %v", matched, err)
 	}
@@ -140,7 +153,7 @@ func TestGoalsEnd(t *testing.T) {
 func TestWorkerEnds(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	w := session(1 << 20).Worker()
+	w := worker(t)
 	cancel()
 	checks := 0
 	for ; checks < 1000 && w.Check(ctx) == nil; checks++ {
@@ -148,12 +161,12 @@ func TestWorkerEnds(t *testing.T) {
 	if checks == 1000 {
 		t.Error("a scan goes on after its question has ended")
 	}
-	w = session(1 << 20).Worker()
+	w = worker(t)
 	kept := 0
 	for ; kept < 10<<20; kept += 1000 {
 		w.Keep(1000)
-		if limit, ok := errors.AsType[*LimitError](w.Check(t.Context())); ok {
-			if limit.Code != CodeTooLarge {
+		if limit, ok := errors.AsType[*admission.Error](w.Check(t.Context())); ok {
+			if limit.Code != admission.CodeTooLarge {
 				t.Errorf("got %v", limit)
 			}
 			break
@@ -161,52 +174,6 @@ func TestWorkerEnds(t *testing.T) {
 	}
 	if kept < 1<<20-1000 || kept > 2<<20 {
 		t.Errorf("a question that may use a megabyte keeps %d bytes", kept)
-	}
-}
-
-// TestGrowBusy checks the error of a question that waits for a large turn until its time limit,
-// and until its client disconnects.
-func TestGrowBusy(t *testing.T) {
-	t.Parallel()
-	e := &Engine{limits: Limits{Time: time.Hour}, turns: newTurns(Limits{})}
-	grow := func(ctx context.Context) error {
-		return (&allowance{engine: e, grows: true, giveUp: func() {}}).grow(ctx)
-	}
-	ended, cancel := context.WithTimeout(t.Context(), 0)
-	defer cancel()
-	if busy, ok := errors.AsType[*LimitError](grow(ended)); !ok || busy.Code != CodeBusy {
-		t.Errorf("got %v", busy)
-	}
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := grow(gone); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-}
-
-// TestLimits checks that all questions at once leave memory and a connection.
-func TestLimits(t *testing.T) {
-	t.Parallel()
-	for _, memory := range []int64{128 << 20, 256 << 20, 512 << 20, 4 << 30, 64 << 30} {
-		for _, connections := range []int{1, 2, 4, 100} {
-			l := LimitsFor(memory, connections)
-			all := int64(fixedMemory)
-			for _, s := range []Share{l.Small, l.Large, l.File} {
-				if s.Turns < 1 || s.Each < 1 || s.Each > s.Turns || s.Each == s.Turns && s.Turns > 1 {
-					t.Errorf("%d MB and %d connections: %d turns, %d of a client", memory>>20, connections, s.Turns, s.Each)
-				}
-				all += int64(s.Turns) * s.Memory
-			}
-			if all > memory*7/8 {
-				t.Errorf("all questions take %d of %d MB", all>>20, memory>>20)
-			}
-			if l.Large.Turns >= connections && connections > 1 {
-				t.Errorf("%d large questions have %d connections", l.Large.Turns, connections)
-			}
-			if l.Large.Memory < l.Small.Memory || l.Large.Memory > mostLarge {
-				t.Errorf("%d MB: a large question has %d MB", memory>>20, l.Large.Memory>>20)
-			}
-		}
 	}
 }
 

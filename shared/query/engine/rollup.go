@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/visit"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/kept"
 )
 
 //go:embed sql/*.sql
@@ -36,6 +38,10 @@ type statement struct {
 	filters []language.Filter
 	args    pgx.NamedArgs
 }
+
+// errBounded is the error for a question with filters on a dimension of which some day keeps
+// only some values: its row of visit.Other counts values that pass with others that don't.
+var errBounded = errors.New("the rollups don't have every value")
 
 // page selects some of the rows, in order.
 type page struct {
@@ -66,6 +72,15 @@ func (s *Session) queryPage(ctx context.Context, p *Plan, from Source, of *page)
 }
 
 func (s *Session) readPage(ctx context.Context, tx database.DB, p *Plan, from Source, of *page) (rows []*Group, total int64, err error) {
+	if dimension, filters, _ := p.rollup(); len(filters) > 0 {
+		bounded, err := kept.Sizes(ctx, tx, s.Site.ID, p.Range.First, p.Range.Last, []visit.Dimension{dimension})
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(bounded) > 0 {
+			return nil, 0, errBounded
+		}
+	}
 	sql, args := p.statement(s.Site.ID, from, of)
 	result, err := tx.Query(ctx, sql, args)
 	if err != nil {
@@ -89,7 +104,7 @@ func (s *Session) readPage(ctx context.Context, tx database.DB, p *Plan, from So
 			g.Values = []string{value}
 		}
 		rows = append(rows, g)
-		return s.allowance.add(int64(rowSize + valueSize + len(value)))
+		return s.Add(int64(rowSize + valueSize + len(value)))
 	})
 	return rows, total, err
 }

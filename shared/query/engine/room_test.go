@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 )
 
@@ -15,12 +16,12 @@ import (
 func TestRoom(t *testing.T) {
 	t.Parallel()
 	const limit = 100
-	s := session(1000)
+	s := session(t, 1000)
 	room := &partRoom{limit: limit}
 	var used, alone atomic.Int64
 	var workers sync.WaitGroup
 	for range 4 {
-		w := &Worker{allowance: s.allowance, room: room}
+		w := &Worker{allowance: s.Allowance, room: room}
 		workers.Go(func() {
 			for n := range 200 {
 				size := int64(20 + n%5*30) // up to 140
@@ -30,7 +31,7 @@ func TestRoom(t *testing.T) {
 					}
 					if size > limit {
 						alone.Add(1)
-						if beyond := s.allowance.usedNow(); beyond != size-limit {
+						if beyond := s.Used(); beyond != size-limit {
 							t.Errorf("the question uses %d bytes", beyond)
 						}
 					}
@@ -47,12 +48,12 @@ func TestRoom(t *testing.T) {
 	if alone.Load() != 2*4*200/5 {
 		t.Errorf("%d parts were alone", alone.Load())
 	}
-	if left := room.used.Load() + s.allowance.usedNow(); left != 0 {
+	if left := room.used.Load() + s.Used(); left != 0 {
 		t.Errorf("%d bytes are in use in the end", left)
 	}
-	w := &Worker{allowance: session(30).allowance, room: room}
+	w := &Worker{allowance: session(t, 30).Allowance, room: room}
 	err := w.scanPart(t.Context(), func(w *Worker) (*columns.Day, error) { return nil, w.borrow(200) }, nil)
-	if tooLarge, ok := errors.AsType[*LimitError](err); !ok || tooLarge.Code != CodeTooLarge {
+	if tooLarge, ok := errors.AsType[*admission.Error](err); !ok || tooLarge.Code != admission.CodeTooLarge {
 		t.Errorf("a part that has no room at all: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -17,7 +18,9 @@ func (s *Session) Rows(ctx context.Context, p *Plan) (rows []*Group, total int64
 		if err == nil {
 			err = s.addShares(ctx, p, rows)
 		}
-		return rows, total, err
+		if !errors.Is(err, errBounded) {
+			return rows, total, err
+		}
 	}
 	if rows, err = s.unsortedRows(ctx, p); err != nil {
 		return nil, 0, err
@@ -57,10 +60,14 @@ func (s *Session) sortedRows(ctx context.Context, p *Plan, from Source) (rows []
 // unsortedRows returns all rows, in no order.
 func (s *Session) unsortedRows(ctx context.Context, p *Plan) (rows []*Group, err error) {
 	from := s.source(p)
+	if from != Scan {
+		rows, _, err = s.queryRollups(ctx, p, from, nil)
+		if errors.Is(err, errBounded) {
+			from = Scan
+		}
+	}
 	if from == Scan {
 		rows, err = s.scan(ctx, p)
-	} else {
-		rows, _, err = s.queryRollups(ctx, p, from, nil)
 	}
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
-	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/report"
 	"github.com/analytics-platform/analytics/shared/storage/database"
@@ -24,8 +24,9 @@ func TestGrow(t *testing.T) {
 	}
 	limits := patient(100 << 20)
 	limits.Small.Memory, limits.Large.Turns = 50<<10, 1
-	r := reporter(t, limits)
-	done, err := r.Turns()["large"].Take(t.Context(), "another")
+	gate := admission.New(limits)
+	r := reporter(t, gate)
+	done, err := gate.Turns()["large"].Take(t.Context(), "another")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,15 +40,15 @@ func TestGrow(t *testing.T) {
 		came <- result{answer, err}
 	}()
 	localtest.Eventually(t, "the question waits without a connection", func() bool {
-		_, waiting := r.Turns()["large"].Taken()
-		taken, _ := r.Turns()["small"].Taken()
+		_, waiting := gate.Turns()["large"].Taken()
+		taken, _ := gate.Turns()["small"].Taken()
 		return waiting == 1 && taken == 0 && db.Stat().AcquiredConns() == 0
 	})
 	done()
 	if got := <-came; got.err != nil || len(got.answer.Results) != 1000 {
 		t.Fatalf("%d rows, %v", len(got.answer.Results), got.err)
 	}
-	for kind, turns := range r.Turns() {
+	for kind, turns := range gate.Turns() {
 		if taken, waiting := turns.Taken(); taken+waiting != 0 {
 			t.Errorf("%s: %d turns are taken in the end, %d wait", kind, taken, waiting)
 		}
@@ -60,15 +61,16 @@ func TestBusy(t *testing.T) {
 	db := migrated(t, localtest.Postgres(t))
 	limits := patient(100 << 20)
 	limits.Time, limits.Small.Turns = 10*time.Millisecond, 1
-	r := reporter(t, limits)
-	done, err := r.Turns()["small"].Take(t.Context(), "another")
+	gate := admission.New(limits)
+	r := reporter(t, gate)
+	done, err := gate.Turns()["small"].Take(t.Context(), "another")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer done()
 	_, err = ask(t.Context(), r, db, "visit:country")
-	if limit, ok := errors.AsType[*engine.LimitError](err); !ok || limit.Code != engine.CodeBusy {
-		t.Errorf("got %v, want %s", err, engine.CodeBusy)
+	if limit, ok := errors.AsType[*admission.Error](err); !ok || limit.Code != admission.CodeBusy {
+		t.Errorf("got %v, want %s", err, admission.CodeBusy)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -1,6 +1,7 @@
 package language
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -102,6 +103,16 @@ func (d *Dimension) Column() columns.Column { return d.column }
 
 // Rollup returns the rollup with the values of the dimension, visit.Total if there is none.
 func (d *Dimension) Rollup() visit.Dimension { return d.rollup }
+
+// Rollups returns the rollups with the values of some columns.
+func Rollups(of []columns.Column) (rollups []visit.Dimension) {
+	for _, d := range dimensions() {
+		if d.rollup != visit.Total && slices.Contains(of, d.column) && !slices.Contains(rollups, d.rollup) {
+			rollups = append(rollups, d.rollup)
+		}
+	}
+	return rollups
+}
 
 // SkipsUnknown reports whether rows of the unknown value are left out.
 func (d *Dimension) SkipsUnknown() bool { return d.skip }

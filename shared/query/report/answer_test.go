@@ -9,7 +9,7 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/model/validation"
-	"github.com/analytics-platform/analytics/shared/query/engine"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/metric"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
@@ -110,7 +110,7 @@ func FuzzAnswer(f *testing.F) {
 		} {
 			err := ask()
 			_, invalid := errors.AsType[*validation.Error](err)
-			_, limited := errors.AsType[*engine.LimitError](err)
+			_, limited := errors.AsType[*admission.Error](err)
 			if err != nil && !invalid && !limited && !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: got %v", kind, err)
 			}

@@ -132,8 +132,12 @@ func (m *eventMatcher) matchVisitors(ctx context.Context, s *engine.Session, fro
 	for size := len(visitors); len(visitors) > 0; {
 		some := visitors[:min(size, len(visitors))]
 		var events []*event.Event
+		var worker *engine.Worker
 		err := s.Read(ctx, func(tx database.DB) (err error) {
-			events, err = store.VisitorsEvents(ctx, tx, s.Site.ID, from, to, some, visitEvents())
+			if events, err = store.VisitorsEvents(ctx, tx, s.Site.ID, from, to, some, visitEvents()); err != nil {
+				return err
+			}
+			worker, err = s.Worker(ctx, tx, daysOf(events), filterColumns(m.filters))
 			return err
 		})
 		if errors.Is(err, store.ErrTooMany) && size > 1 {
@@ -155,7 +159,7 @@ func (m *eventMatcher) matchVisitors(ctx context.Context, s *engine.Session, fro
 			days[e.Day][e.Visitor] = append(days[e.Day][e.Visitor], e)
 		}
 		for day, visitors := range days {
-			if err := m.matchDay(ctx, s.Worker(), day, visitors); err != nil {
+			if err := m.matchDay(ctx, worker, day, visitors); err != nil {
 				return nil, err
 			}
 			for visitor, events := range visitors {
@@ -164,6 +168,7 @@ func (m *eventMatcher) matchVisitors(ctx context.Context, s *engine.Session, fro
 				}
 			}
 		}
+		worker.Close()
 	}
 	slices.Sort(incomplete)
 	return slices.Compact(incomplete), nil

@@ -16,12 +16,27 @@ import (
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/metric"
+	"github.com/analytics-platform/analytics/shared/storage/kept"
 )
 
 // oracle answers a question by going through all events, directly by the definitions in
 // package language.
 type oracle struct {
 	events []visitEvent // of visits, engagements included
+	kept   kept.Days
+}
+
+// isKept reports whether the rollups keep a value that an event has of a dimension.
+func (o *oracle) isKept(d *language.Dimension, e *visitEvent, value string) bool {
+	return o.kept[e.Day][d.Rollup()].Has(stored(d.Name, e, value))
+}
+
+// stored returns a value as it is stored.
+func stored(dimension string, e *visitEvent, value string) string {
+	if dimension == "visit:country_name" {
+		return e.visit.Country
+	}
+	return unnamed(dimension, value)
 }
 
 // visitEvent is an event with the visit that it belongs to.
@@ -151,7 +166,7 @@ func (o *oracle) rows(p *engine.Plan) map[string]*row {
 		if !e.Type.Counts() || !inRange(p, e) || !o.matches(p.Filters, e) {
 			continue
 		}
-		for _, g := range groupsOf(p, e) {
+		for _, g := range o.groupsOf(p, e) {
 			key := keyOf(g.began, g.values)
 			if groups[key] == nil {
 				groups[key] = g
@@ -180,7 +195,7 @@ func (o *oracle) rows(p *engine.Plan) map[string]*row {
 		if e.Type.Counts() || !inRange(p, e) || !o.matches(p.Filters, e) {
 			continue
 		}
-		for _, g := range groupsOf(p, e) {
+		for _, g := range o.groupsOf(p, e) {
 			if g = groups[keyOf(g.began, g.values)]; g != nil && g.visits[e.visit] {
 				g.engaged += float64(e.Engaged)
 				if e.Scroll > 0 {
@@ -245,6 +260,8 @@ func (o *oracle) holds(f *language.Filter, e *visitEvent) bool {
 		if strings.HasPrefix(f.Dimension.Name, "event:props:") && values[0] == "" {
 			return false
 		}
+	} else if len(values) > 0 && !o.isKept(&f.Dimension, e, values[0]) {
+		values = append(values, visit.Other)
 	}
 	some := func(accepted func(value, wanted string) bool) bool {
 		return slices.ContainsFunc(values, func(value string) bool {
@@ -274,7 +291,7 @@ func (o *oracle) holds(f *language.Filter, e *visitEvent) bool {
 }
 
 // groupsOf returns empty rows for an event: none if it is left out.
-func groupsOf(p *engine.Plan, e *visitEvent) []*row {
+func (o *oracle) groupsOf(p *engine.Plan, e *visitEvent) []*row {
 	groups := []*row{newRow()}
 	for _, d := range p.Dimensions {
 		var next []*row
@@ -288,6 +305,9 @@ func groupsOf(p *engine.Plan, e *visitEvent) []*row {
 			for _, value := range valuesOf(d.Name, e) {
 				if value == "" && !slices.Contains(keepsUnknown(), d.Name) {
 					continue
+				}
+				if !o.isKept(&d, e, value) {
+					value = visit.Other
 				}
 				with := newRow()
 				with.began, with.labels, with.values = g.began, append(slices.Clone(g.labels), value), append(slices.Clone(g.values), unnamed(d.Name, value))

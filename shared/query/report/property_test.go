@@ -18,13 +18,16 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/shared/aggregate/archive"
+	"github.com/analytics-platform/analytics/shared/aggregate/recompute"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/kept"
 	"github.com/analytics-platform/analytics/shared/storage/schema"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
@@ -47,11 +50,16 @@ func TestEverySourceAnswersTheSame(t *testing.T) {
 				if err := save(context.Background(), db, w); err != nil {
 					rt.Fatal(err)
 				}
-				for _, day := range must(store.DaysWithEvents(context.Background(), db, id, 0, 30_000)) {
+				days := must(store.DaysWithEvents(context.Background(), db, id, 0, 30_000))
+				for _, day := range days {
+					if rapid.Bool().Draw(rt, "bounded") {
+						must(recompute.Close(context.Background(), db, w.site, day, rapid.IntRange(1, 3).Draw(rt, "values")))
+					}
 					if rapid.Bool().Draw(rt, "archived") {
 						archiveDay(rt, codec, db, id, day)
 					}
 				}
+				w.oracle.kept = must(kept.Values(context.Background(), db, id, days, visit.Dimensions()))
 				for range 8 {
 					ask(rt, reports, db, w, used)
 				}
@@ -490,7 +498,7 @@ func drawFilter(t *rapid.T, on *rapid.Generator[string], depth int) []any {
 	}
 	operator := rapid.SampledFrom(comparisonOperators()).Draw(t, "operator")
 	filtered := on.Draw(t, "filtered")
-	values := append(texts(), "Direct / None", "Direct", "(none)", "(not set)", "not", "b", "/A", "EUR", "FR", "France")
+	values := append(texts(), visit.Other, "(OTHER)", "Direct / None", "Direct", "(none)", "(not set)", "not", "b", "/A", "EUR", "FR", "France")
 	if filtered == goalName {
 		values = []string{"Named", "Named, with a plan", "Below a", "Root"}
 		if operator != language.Is && operator != language.IsNot {
@@ -560,9 +568,9 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// patient is the limits of tests: a slow machine must not reach the one on time.
-func patient() engine.Limits {
-	limits := engine.LimitsFor(1<<30, 100)
+// patient lets all questions of tests in: a slow machine must not reach the limit on time.
+func patient() *admission.Gate {
+	limits := admission.LimitsFor(1<<30, 100)
 	limits.Time = time.Hour
-	return limits
+	return admission.New(limits)
 }

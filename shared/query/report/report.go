@@ -8,10 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/analytics-platform/analytics/shared/query/admission"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/query/metric"
-	"github.com/analytics-platform/analytics/shared/query/turn"
 	"github.com/analytics-platform/analytics/shared/storage/database"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
@@ -22,27 +22,14 @@ type Reporter struct {
 	eventsPerPage int // of an event table
 }
 
-// New returns a Reporter that looks up names in names.
-func New(names engine.Names, limits engine.Limits) (*Reporter, error) {
-	e, err := engine.New(names, limits)
+// New returns a Reporter that looks up names in names, and lets requests in through a gate.
+func New(names engine.Names, gate *admission.Gate) (*Reporter, error) {
+	e, err := engine.New(names, gate)
 	if err != nil {
 		return nil, err
 	}
 	return &Reporter{engine: e, eventsPerPage: eventsPerPage}, nil
 }
-
-// Admit waits until it is the turn of a client's request, see engine.Engine.
-func (r *Reporter) Admit(ctx context.Context, client string) (admitted context.Context, done func(), err error) {
-	return r.engine.Admit(ctx, client)
-}
-
-// AdmitFile is like Admit, for a file that is sent page by page.
-func (r *Reporter) AdmitFile(ctx context.Context, client string) (admitted context.Context, done func(), err error) {
-	return r.engine.AdmitFile(ctx, client)
-}
-
-// Turns returns the turns of questions by their kind.
-func (r *Reporter) Turns() map[string]*turn.Turns { return r.engine.Turns() }
 
 // Answer is the answer to a question, in the form of Plausible's Stats API v2.
 type Answer struct {

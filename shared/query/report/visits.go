@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -237,14 +238,18 @@ func (v *visitSearch) matchEvents(ctx context.Context, s *engine.Session, page [
 		}
 	}
 	var events []*event.Event
+	var worker *engine.Worker
 	err := s.Read(ctx, func(tx database.DB) (err error) {
-		events, err = store.VisitorsEvents(ctx, tx, s.Site.ID, from, to, visitors, visitEvents())
+		if events, err = store.VisitorsEvents(ctx, tx, s.Site.ID, from, to, visitors, visitEvents()); err != nil {
+			return err
+		}
+		worker, err = s.Worker(ctx, tx, daysOf(events), filterColumns(v.list.Filters))
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	worker := s.Worker()
+	defer worker.Close()
 	days := map[store.VisitorDay][]*event.Event{}
 	for _, e := range events {
 		days[store.VisitorDayOf(e)] = append(days[store.VisitorDayOf(e)], e)
@@ -280,6 +285,16 @@ func (v *visitSearch) matchEvents(ctx context.Context, s *engine.Session, page [
 // builder makes all columns if none are named.
 func filterColumns(filters []language.Filter) []columns.Column {
 	return append(engine.FilterColumns(filters), columns.Type)
+}
+
+// daysOf returns the days of events, each once.
+func daysOf(events []*event.Event) (days []event.Day) {
+	for _, e := range events {
+		if !slices.Contains(days, e.Day) {
+			days = append(days, e.Day)
+		}
+	}
+	return days
 }
 
 // visitorText returns a visitor as answers write it.

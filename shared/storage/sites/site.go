@@ -103,6 +103,7 @@ func deleteStatements() []string {
 		`DELETE FROM rollup_hour WHERE site_id = $1`,
 		`DELETE FROM rollup_day WHERE site_id = $1`,
 		`DELETE FROM rollup_month WHERE site_id = $1`,
+		`DELETE FROM rollup_kept WHERE site_id = $1`,
 		`DELETE FROM drops WHERE site_id = $1`,
 		`DELETE FROM day_checks WHERE site_id = $1`,
 		`SELECT FROM api_keys WHERE $1::integer = ANY (site_ids) ORDER BY id FOR UPDATE`,

@@ -16,6 +16,7 @@ SELECT concat_ws('/',
     (SELECT concat_ws(' ', sum(visitors), sum(visits), sum(pageviews), sum(events), sum(bounces), sum(seconds), sum(engaged))
      FROM rollup_month WHERE site_id = $1 AND dimension = 0),
     (SELECT max(checked_at) FROM day_checks WHERE site_id = $1 AND replaced),
+    (SELECT count(*) FROM rollup_kept WHERE site_id = $1),
     (SELECT string_agg(concat_ws(' ', id, xmin), ',' ORDER BY id) FROM goals WHERE site_id = $1),
     (SELECT string_agg(concat_ws(' ', id, xmin), ',' ORDER BY id) FROM segments WHERE site_id = $1),
     (SELECT string_agg(concat_ws(' ', id, xmin), ',' ORDER BY id) FROM funnels WHERE site_id = $1),
