@@ -18,6 +18,7 @@ type recomputeCommand struct {
 	From    string `required:"" placeholder:"YYYY-MM-DD" help:"First day, local to the site."`
 	To      string `placeholder:"YYYY-MM-DD" help:"Last day; defaults to --from."`
 	Replace bool   `help:"Replace what differs."`
+	Values  int    `env:"ROLLUP_VALUES" default:"100000" help:"How many values of a dimension a closed day keeps, with --replace."`
 }
 
 // recomputeResult is printed as JSON.
@@ -31,6 +32,9 @@ func (c *recomputeCommand) Run(ctx context.Context, env *host.Env, p *printer) e
 	first, last, err := recompute.ParseDays(c.From, c.To)
 	if err != nil {
 		return err
+	}
+	if c.Values < 1 {
+		return errors.New("--values (ROLLUP_VALUES): must be more than 0")
 	}
 	db, err := env.Database(ctx)
 	if err != nil {
@@ -49,7 +53,7 @@ func (c *recomputeCommand) Run(ctx context.Context, env *host.Env, p *printer) e
 	for day := first; day <= last && failure == nil; day++ {
 		bar.Describe(day.String())
 		var report recompute.Report
-		if report, failure = recompute.DayOnRequest(ctx, db, site, day, c.Replace, time.Now()); failure == nil {
+		if report, failure = recompute.DayOnRequest(ctx, db, site, day, c.Replace, c.Values, time.Now()); failure == nil {
 			result.Days = append(result.Days, report)
 			_ = bar.Add(1) // affects only what it shows
 		}

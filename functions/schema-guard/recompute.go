@@ -80,7 +80,7 @@ func (f *function) recomputeDays(ctx context.Context, body recomputeRequest) (re
 			answer.Next = day.String()
 			return answer, nil
 		}
-		report, err := recompute.DayOnRequest(ctx, f.db, site, day, body.Replace, time.Now())
+		report, err := recompute.DayOnRequest(ctx, f.db, site, day, body.Replace, f.values, time.Now())
 		switch {
 		case errors.Is(err, sites.ErrNoSite):
 			return answer, problem.New(http.StatusNotFound, "site_unknown", "the site was deleted in the meantime")

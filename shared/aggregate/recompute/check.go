@@ -28,9 +28,8 @@ type CheckResult struct {
 
 // CheckClosed recomputes the days that are over at now and can't receive events any more,
 // each once, newest first, and repairs differences. It logs each difference as an error,
-// because it is a bug of the platform. If a day has more than most values of a dimension, the
-// rollups keep the most frequent ones, and count the others as visit.Other. It starts another day only while more returns true.
-// The next call continues with the days that are left.
+// because it is a bug of the platform. It starts another day only while more returns true. The
+// next call continues with the days that are left. See Close for what most means.
 //
 // A day without events has nothing to compare with, and passes.
 func CheckClosed(ctx context.Context, db database.DB, now time.Time, most int, more func() bool, log *slog.Logger) (CheckResult, error) {
@@ -76,10 +75,16 @@ func CheckClosed(ctx context.Context, db database.DB, now time.Time, most int, m
 	return done, nil //nolint:nilerr // a day that took too long or whose site was deleted is not a failure
 }
 
-// DayOnRequest is Day for a user's request at now. It also updates the result of an earlier
-// check of the day.
-func DayOnRequest(ctx context.Context, db database.DB, site sites.Site, day event.Day, replace bool, now time.Time) (Report, error) {
-	report, err := Day(ctx, db, site, day, replace)
+// DayOnRequest is Day for a user's request at now, or Close if it replaces a day that can't
+// receive events any more. It also updates the result of an earlier check of the day.
+func DayOnRequest(ctx context.Context, db database.DB, site sites.Site, day event.Day, replace bool, most int, now time.Time) (Report, error) {
+	var report Report
+	var err error
+	if first, _ := privacy.SaltDays(now); replace && day < first {
+		report, err = Close(ctx, db, site, day, most)
+	} else {
+		report, err = Day(ctx, db, site, day, replace)
+	}
 	if err != nil {
 		return report, err
 	}
