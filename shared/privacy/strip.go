@@ -2,15 +2,16 @@ package privacy
 
 import (
 	"cmp"
-	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/analytics-platform/analytics/shared/model/weburl"
 )
 
 // Page is what remains of the address of a page.
 type Page struct {
 	Hostname string // lower case, without port and leading "www."
-	Path     string // escaped, "/" at least; no query, no fragment
+	Path     string // no query, no fragment; "/" at least
 	Campaign Campaign
 }
 
@@ -39,14 +40,14 @@ func ClickIDs() [16]string {
 const MaxCampaign = 200
 
 // ReadPage returns the host, the path and the campaign of a page's address, and drops the
-// rest of the query, which can hold names, tokens and searches. ok is false unless raw is
-// an absolute http or https address.
+// rest of the query, which can hold names, tokens and searches. Apps have schemes of their own.
+// ok is false unless raw is an absolute address with a host.
 func ReadPage(raw string) (p Page, ok bool) {
-	a, ok := readAddress(raw)
+	u, ok := weburl.Parse(raw)
 	if !ok {
 		return Page{}, false
 	}
-	return Page{hostname(a.host), cmp.Or(a.path, "/"), readCampaign(a.query)}, true
+	return Page{hostname(u.Host), cmp.Or(u.Path, "/"), readCampaign(u.Query)}, true
 }
 
 // readCampaign reads the parameters of the allow list. Of each, the first value that is not
@@ -60,7 +61,7 @@ func readCampaign(query string) (c Campaign) {
 		parameter, query, _ = strings.Cut(query, "&")
 		name, escaped, _ := strings.Cut(parameter, "=")
 		var into *string
-		switch name {
+		switch name = weburl.Unescape(name); name {
 		case "ref":
 			into = &c.Ref
 		case "source":
@@ -81,8 +82,8 @@ func readCampaign(query string) (c Campaign) {
 			}
 			continue
 		}
-		if value, err := url.QueryUnescape(escaped); err == nil && *into == "" {
-			*into = clip(value)
+		if *into == "" {
+			*into = clip(weburl.Unescape(escaped))
 		}
 	}
 	c.Ref = cmp.Or(c.Ref, source)
@@ -93,68 +94,16 @@ func readCampaign(query string) (c Campaign) {
 // android-app://com.reddit.frontpage, as the host. ok is false unless raw is an absolute http
 // or https address or that of an app; browsers send others, so that is not an error.
 func ReadReferrer(raw string) (host, path string, ok bool) {
-	a, ok := readAddress(raw)
-	if !ok {
+	u, ok := weburl.Parse(raw)
+	if !ok || u.Scheme != "http" && u.Scheme != "https" {
 		host, ok = readApp(raw)
 		return host, "", ok
 	}
-	return hostname(a.host), strings.TrimSuffix(a.path, "/"), true
+	return hostname(u.Host), strings.TrimSuffix(u.Path, "/"), true
 }
 
 func hostname(host string) string {
 	return strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(host), "."), "www.")
-}
-
-// address is the parts of an absolute http or https address.
-type address struct {
-	host  string // without port
-	path  string // escaped
-	query string
-}
-
-func readAddress(raw string) (a address, ok bool) {
-	if a, ok := plainAddress(raw); ok {
-		return a, true
-	}
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return address{}, false
-	}
-	return address{u.Hostname(), u.EscapedPath(), u.RawQuery}, true
-}
-
-// plainAddress parses a common address, without any escapes, ports or credentials. It
-// reports false for others, which are left to url.Parse; the two must never differ.
-func plainAddress(raw string) (a address, ok bool) {
-	rest, ok := strings.CutPrefix(raw, "https://")
-	if !ok {
-		if rest, ok = strings.CutPrefix(raw, "http://"); !ok {
-			return a, false
-		}
-	}
-	a.host, rest = while(rest, func(c byte) bool { return isAlphanumeric(c) || c == '.' || c == '-' })
-	if strings.HasPrefix(rest, "/") {
-		a.path, rest = while(rest, func(c byte) bool {
-			return isAlphanumeric(c) || c == '/' || c == '.' || c == '-' || c == '_' || c == '~'
-		})
-	}
-	if strings.HasPrefix(rest, "?") {
-		a.query, rest = while(rest[1:], func(c byte) bool { return c > ' ' && c < 0x7f && c != '#' })
-	}
-	return a, a.host != "" && rest == ""
-}
-
-// while splits a text before the first byte that is not of a kind.
-func while(text string, is func(byte) bool) (before, rest string) {
-	n := 0
-	for n < len(text) && is(text[n]) {
-		n++
-	}
-	return text[:n], text[n:]
-}
-
-func isAlphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z'
 }
 
 // clip makes a value short and storable.

@@ -227,7 +227,7 @@ func setPage(e *event.Event, url string) (campaign privacy.Campaign, err error) 
 	}
 	page, ok := privacy.ReadPage(url)
 	if !ok {
-		return campaign, invalid("url", validation.CodeWrongValue, "must be an absolute http or https address, e.g. https://example.com/pricing")
+		return campaign, invalid("url", validation.CodeWrongValue, "must be an absolute address with a host, e.g. https://example.com/pricing")
 	}
 	e.Hostname, e.Page = page.Hostname, page.Path
 	return page.Campaign, nil

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/model/weburl"
 )
 
 // plausible is the body that Plausible's trackers send, with short or long names, in the
@@ -77,8 +77,8 @@ const maxDomains = 20
 func (p *plausible) domains(page string) (domains []string, err error) {
 	value := first(p.D, p.Domain)
 	if value == nil {
-		if u, err := url.Parse(page); err == nil && u.Hostname() != "" {
-			return []string{strings.TrimPrefix(u.Hostname(), "www.")}, nil
+		if u, ok := weburl.Parse(page); ok {
+			return []string{strings.TrimPrefix(u.Host, "www.")}, nil
 		}
 	}
 	list, err := text("domain", value)

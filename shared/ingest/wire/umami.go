@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -125,11 +124,11 @@ func (u *umami) event(subjects bool) (e Event) {
 	if subjects {
 		in.Subject = p.ID
 	}
-	if in.URL, e.Err = p.absolute("payload.url", p.URL); e.Err != nil {
+	if in.URL, e.Err = p.absolute(p.URL); e.Err != nil {
 		return e
 	}
 	if p.Hostname != "" { // without a host, a relative referrer is no error: it is the site itself
-		if in.Referrer, e.Err = p.absolute("payload.referrer", p.Referrer); e.Err != nil {
+		if in.Referrer, e.Err = p.absolute(p.Referrer); e.Err != nil {
 			return e
 		}
 	} else {
@@ -145,21 +144,23 @@ func (u *umami) event(subjects bool) (e Event) {
 }
 
 // absolute adds the page's host to an address without one.
-func (p *umamiPayload) absolute(field, address string) (string, error) {
-	if address == "" {
-		return "", nil
-	}
-	u, err := url.Parse(address)
+func (p *umamiPayload) absolute(address string) (string, error) {
 	switch {
-	case err != nil:
-		return "", &validation.Error{Field: field, Code: validation.CodeWrongValue, Detail: "must be an address or a path, e.g. /pricing"}
-	case u.IsAbs():
+	case address == "" || hasScheme(address):
 		return address, nil
 	case p.Hostname == "":
 		return "", &validation.Error{Field: "payload.hostname", Code: validation.CodeRequired, Detail: "is required if an address has no host, e.g. example.com"}
+	case strings.HasPrefix(address, "//"):
+		return "https:" + address, nil
 	default:
 		return "https://" + p.Hostname + "/" + strings.TrimPrefix(address, "/"), nil
 	}
+}
+
+// hasScheme reports whether an address begins with a scheme, such as https.
+func hasScheme(address string) bool {
+	scheme, _, ok := strings.Cut(strings.ToLower(address), ":")
+	return ok && scheme != "" && 'a' <= scheme[0] && scheme[0] <= 'z' && strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == ""
 }
 
 // seconds decodes a Unix time in whole seconds, and formats it as RFC 3339.

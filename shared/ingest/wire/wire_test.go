@@ -166,6 +166,23 @@ func TestErrorField(t *testing.T) {
 	}
 }
 
+// TestUmamiAddress checks how an address without a host becomes one with it.
+func TestUmamiAddress(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"/100%": "https://one.example/100%", "/%E0%A4%A": "https://one.example/%E0%A4%A", "pricing": "https://one.example/pricing", "?a=b": "https://one.example/?a=b",
+		"/a:b": "https://one.example/a:b", "//two.example/a": "https://two.example/a", "https://two.example/100%": "https://two.example/100%", "app://localhost/a": "app://localhost/a",
+	} {
+		b, err := wire.Umami(wire.Request{Body: []byte(`{"type":"event","payload":{"website":"s_1","hostname":"one.example","url":"` + address + `","referrer":"` + address + `"}}`)})
+		if err != nil || b.Events[0].Err != nil {
+			t.Fatal(err, b.Events)
+		}
+		if in := b.Events[0].Input; in.URL != want || in.Referrer != want {
+			t.Errorf("%s: got %s and %s, want %s", address, in.URL, in.Referrer, want)
+		}
+	}
+}
+
 func TestBatchName(t *testing.T) {
 	t.Parallel()
 	b, err := wire.Plausible(wire.Request{Body: []byte(`{"n":"a","d":"one.example"}`)})

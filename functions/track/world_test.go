@@ -1,0 +1,72 @@
+package track_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/analytics-platform/analytics/infra/local/localtest"
+	"github.com/analytics-platform/analytics/shared/model/event"
+)
+
+// message is a request in one of the formats.
+type message struct{ method, path, body string }
+
+// views returns a view of a page in each format.
+func views(site, page, referrer string) map[string]message {
+	s, u, r := strconv.Quote(site), strconv.Quote(page), strconv.Quote(referrer)
+	native := fmt.Sprintf(`{"site":%s,"type":"view","url":%s,"referrer":%s}`, s, u, r)
+	umami := fmt.Sprintf(`{"type":"event","payload":{"website":%s,"hostname":"example.com","url":%s,"referrer":%s}}`, s, u, r)
+	return map[string]message{
+		"native":    {http.MethodPost, "/", native},
+		"array":     {http.MethodPost, "/", "[" + native + "]"},
+		"pixel":     {http.MethodGet, "/pixel.gif?" + url.Values{"site": {site}, "url": {page}, "referrer": {referrer}}.Encode(), ""},
+		"Plausible": {http.MethodPost, "/api/event", fmt.Sprintf(`{"n":"pageview","d":%s,"u":%s,"r":%s}`, s, u, r)},
+		"Umami":     {http.MethodPost, "/api/send", umami},
+		"batch":     {http.MethodPost, "/api/batch", "[" + umami + "]"},
+		"Segment":   {http.MethodPost, "/v1/page", fmt.Sprintf(`{"writeKey":%s,"properties":{"url":%s,"referrer":%s}}`, s, u, r)},
+	}
+}
+
+// sendAll sends messages, and returns what is queued after it.
+func (c *service) sendAll(t *testing.T, messages map[string]message) []event.Event {
+	t.Helper()
+	for format, m := range messages {
+		if response, body := c.send(t, m.method, m.path, m.body); response.StatusCode >= 300 || strings.HasPrefix(response.Header.Get("X-Analytics-Outcome"), "refused") {
+			t.Errorf("%s: status %d, %s%v", format, response.StatusCode, body, response.Header)
+		}
+	}
+	return c.queued(t)
+}
+
+// TestOddAddresses checks that no format loses an event for an address that browsers accept.
+func TestOddAddresses(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	type page struct{ Hostname, Page, Referrer string }
+	want := map[page]int{}
+	for address, is := range map[string]page{
+		"https://example.com/100%":                  {"example.com", "/100%", "x.example/100%"},
+		"https://example.com/%E0%A4%A":              {"example.com", "/%E0%A4%A", "x.example/%E0%A4%A"},
+		"https://example.com/fragment#100%":         {"example.com", "/fragment", "x.example/fragment"},
+		"https://example.com:8443\\back\\..\\a/./b": {"example.com", "/a/b", "x.example/a/b"},
+	} {
+		want[is] += len(views("", "", ""))
+		c.sendAll(t, views("example.com", address, strings.Replace(address, "example.com", "x.example", 1)))
+	}
+	app := page{"localhost", "/login", ""} // not a site that sends visitors
+	want[app] = len(views("", "", ""))
+	c.sendAll(t, views("example.com", "app://localhost/login", "app://localhost/"))
+	got := map[page]int{}
+	for _, e := range c.queued(t) {
+		got[page{e.Hostname, e.Page, e.Referrer}]++
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
