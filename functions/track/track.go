@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -284,12 +285,19 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 	out := response{array: batch.Array}
 	limitKey := f.senderKey(sender)
 	var rejected, changed []rejection
-	over := 0 // number of events over the rate limit
+	over := 0         // number of events over the rate limit
+	var named []int32 // sites of a batch that is one event
 	accepted := f.writer.Group()
 	reserved := groupFree // bytes of accepted for which there is memory
 	for i := range batch.Events {
 		sent := &batch.Events[i]
 		result, err := f.process(r.Context(), sender, sent)
+		if batch.Same && result.Event.Site != 0 {
+			if slices.Contains(named, result.Event.Site) {
+				continue // the site has the event already
+			}
+			named = append(named, result.Event.Site)
+		}
 		if err == nil && result.Dropped == "" {
 			err = f.add(accepted, limitKey, &result)
 		}
@@ -347,7 +355,7 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 	for _, c := range changed {
 		f.change(c.event, c.reason)
 	}
-	if over > 0 && over == len(batch.Events) {
+	if over > 0 && over == out.size() {
 		f.tooMany(w, c)
 		return
 	}

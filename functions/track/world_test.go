@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -68,5 +69,48 @@ func TestOddAddresses(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestSiteNames checks that every format knows a site by all its names, and that a name with
+// "www." is first that of a site that has it.
+func TestSiteNames(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	for _, domain := range []string{"two.example", "www.two.example", "xn--e1afmkfd.xn--p1ai"} {
+		c.addSite(t, domain)
+	}
+	want := map[int32]int{}
+	for name, site := range map[string]int32{
+		"example.com": 1, "WWW.Example.com": 1, "example.com.": 1, "https://www.example.com/": 1, "S_Example.com": 1, "\texample.com\n": 1,
+		"two.example": 2, "www.two.example": 3, "WWW.two.Example.": 3,
+		"пример.рф": 4, "www.ПРИМЕР.рф": 4, "xn--e1afmkfd.xn--p1ai": 4,
+	} {
+		want[site] += len(views("", "", ""))
+		c.sendAll(t, views(name, "https://example.com/", ""))
+	}
+	got := map[int32]int{}
+	for _, e := range c.queued(t) {
+		got[e.Site]++
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events of sites: %s", diff)
+	}
+}
+
+// TestOneEventOfSites checks that a site has an event of Plausible's form once, by however many of
+// its names.
+func TestOneEventOfSites(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	c.addSite(t, "two.example")
+	c.addSite(t, "www.two.example")
+	for _, e := range c.sendAll(t, map[string]message{"Plausible": {http.MethodPost, "/api/event", `{"n":"pageview","u":"https://example.com/","d":"www.example.com,example.com,EXAMPLE.com.,two.example,www.two.example,s_two.example"}`}}) {
+		if !slices.Contains([]int32{1, 2, 3}, e.Site) {
+			t.Errorf("an event of site %d", e.Site)
+		}
+	}
+	if got := len(c.queued(t)); got != 3 {
+		t.Errorf("%d events of 3 sites", got)
 	}
 }

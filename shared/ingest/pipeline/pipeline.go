@@ -45,7 +45,7 @@ func (s *Site) LocationAt(at time.Time) *time.Location {
 
 // Directory provides the sites, and the salts of the open days: those that accept events.
 type Directory interface {
-	// Site returns the site with a domain or public id, given in lower case.
+	// Site returns the site with a name, in any form that package sitename knows.
 	Site(name string) (Site, bool)
 	// Salt returns the salt of a local day.
 	Salt(event.Day) (*privacy.Salt, bool)
@@ -118,7 +118,7 @@ var ErrOtherSite = errors.New("the write key is for other sites")
 // Attribute returns the result for an event that can't be decoded beyond the name of its
 // site: the site, and the local day of the arrival.
 func Attribute(d Directory, site string, arrived time.Time) (out Result) {
-	if site, ok := d.Site(strings.ToLower(site)); ok {
+	if site, ok := d.Site(site); ok {
 		out.PublicID, out.Event.Site = site.PublicID, site.ID
 		out.Event.Day = event.DayOf(arrived.In(site.LocationAt(arrived)))
 	}
@@ -129,7 +129,7 @@ func Attribute(d Directory, site string, arrived time.Time) (out Result) {
 // an invalid field, ErrOtherSite or ErrNoSalt.
 func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
 	out := Attribute(d, in.Site, r.Arrived)
-	site, known := d.Site(strings.ToLower(in.Site))
+	site, known := d.Site(in.Site)
 	if known {
 		if r.Key != nil && !r.Key.Covers(site.ID) {
 			return out, ErrOtherSite

@@ -18,6 +18,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/pipeline"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/rules"
+	"github.com/analytics-platform/analytics/shared/model/sitename"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/privacy"
 )
@@ -50,7 +51,8 @@ func (d directory) open(at time.Time) directory {
 }
 
 func (d directory) Site(name string) (pipeline.Site, bool) {
-	return d.site, name == "example.com" || name == "s_abc"
+	names := sitename.Lookup(name)
+	return d.site, slices.Contains(names, "example.com") || slices.Contains(names, "s_abc")
 }
 
 func (d directory) Salt(day event.Day) (*privacy.Salt, bool) {

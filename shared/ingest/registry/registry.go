@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/ingest/pipeline"
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/rules"
+	"github.com/analytics-platform/analytics/shared/model/sitename"
 	"github.com/analytics-platform/analytics/shared/model/writekey"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/storage/database"
@@ -71,14 +71,21 @@ type site struct {
 
 // snapshot is the copy, indexed for lookups. It is immutable.
 type snapshot struct {
-	sites map[string]pipeline.Site
+	sites map[string]pipeline.Site // by every name in its form
 	salts map[event.Day]*privacy.Salt
 	keys  map[writekey.Hash]*writekey.Key
 }
 
 func (s *snapshot) Site(name string) (pipeline.Site, bool) {
-	found, ok := s.sites[name]
-	return found, ok
+	if found, ok := s.sites[name]; ok { // the usual case: it has its form already
+		return found, true
+	}
+	for _, form := range sitename.Lookup(name) {
+		if found, ok := s.sites[form]; ok {
+			return found, true
+		}
+	}
+	return pipeline.Site{}, false
 }
 
 func (s *snapshot) Salt(day event.Day) (*privacy.Salt, bool) {
@@ -161,7 +168,7 @@ func (p *document) hasOtherSalts(next *document) bool {
 }
 
 func (p *document) snapshot(keys *privacy.SaltKeys) (*snapshot, error) {
-	s := &snapshot{make(map[string]pipeline.Site, 2*len(p.Sites)), make(map[event.Day]*privacy.Salt, len(p.Salts)), p.keys()}
+	s := &snapshot{make(map[string]pipeline.Site, 3*len(p.Sites)), make(map[event.Day]*privacy.Salt, len(p.Salts)), p.keys()}
 	for _, from := range p.Sites {
 		location, err := time.LoadLocation(from.Timezone)
 		if err != nil {
@@ -177,7 +184,12 @@ func (p *document) snapshot(keys *privacy.SaltKeys) (*snapshot, error) {
 		if to.Rules, err = from.Rules.Compile(); err != nil {
 			return nil, fmt.Errorf("read the rules of site %s: %w", from.PublicID, err)
 		}
-		s.sites[from.Domain], s.sites[strings.ToLower(from.PublicID)] = to, to
+		s.sites[from.Domain], s.sites[from.PublicID] = to, to
+	}
+	for _, site := range p.Sites { // what scripts send that name the site by the host of a page
+		if www := "www." + site.Domain; s.sites[www].ID == 0 {
+			s.sites[www] = s.sites[site.Domain]
+		}
 	}
 	for day, sealed := range p.Salts {
 		date, err := time.Parse(time.DateOnly, day)

@@ -62,7 +62,7 @@ func Plausible(r Request) (Batch, error) {
 	if err != nil {
 		return b, err
 	}
-	b.Array = len(domains) > 1
+	b.Array, b.Same = len(domains) > 1, true
 	for _, domain := range domains {
 		e.Input.Site = domain
 		b.Events = append(b.Events, e)
@@ -73,12 +73,12 @@ func Plausible(r Request) (Batch, error) {
 // maxDomains is how many sites one event of Plausible's form may have.
 const maxDomains = 20
 
-// domains returns the sites of the event, each once.
+// domains returns the names of the sites of the event, each once.
 func (p *plausible) domains(page string) (domains []string, err error) {
 	value := first(p.D, p.Domain)
 	if value == nil {
 		if u, ok := weburl.Parse(page); ok {
-			return []string{strings.TrimPrefix(u.Host, "www.")}, nil
+			return []string{u.Host}, nil
 		}
 	}
 	list, err := text("domain", value)
@@ -89,7 +89,7 @@ func (p *plausible) domains(page string) (domains []string, err error) {
 		return nil, &validation.Error{Field: "domain", Code: validation.CodeRequired, Detail: "can't be blank: name one site, or several separated by commas"}
 	}
 	for domain := range strings.SplitSeq(list, ",") {
-		domain = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(domain)), "www.")
+		domain = strings.ToLower(strings.TrimSpace(domain))
 		if slices.Contains(domains, domain) {
 			continue
 		}

@@ -68,7 +68,6 @@ func decodeStrict(data []byte) (in Input, err error) {
 // hashed or parsed.
 type Valid struct {
 	Event    Event  // without Site, Day, UTCOffset, Visitor, the page, and attributes that the server finds out
-	Site     string // as sent, lower case
 	URL      string // as sent
 	Referrer string // as sent
 	Subject  string // as sent; to be hashed and forgotten
@@ -79,7 +78,7 @@ type Valid struct {
 // else the time inside its id, else now. So a retry without a timestamp has the time of the
 // first attempt.
 func (in *Input) Validate(now time.Time) (Valid, error) {
-	v := Valid{URL: in.URL, Referrer: in.Referrer, Subject: in.Subject, Site: strings.ToLower(in.Site)}
+	v := Valid{URL: in.URL, Referrer: in.Referrer, Subject: in.Subject}
 	e := &v.Event
 	in.copyTo(e)
 

@@ -40,7 +40,7 @@ func TestValidate(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := event.Valid{
-		Site: "example.com", URL: "https://example.com/pricing?utm_source=x", Referrer: "https://google.com/", Subject: "user-1",
+		URL: "https://example.com/pricing?utm_source=x", Referrer: "https://google.com/", Subject: "user-1",
 		Event: event.Event{
 			ID: uuid.MustParse(id), Type: event.Conversion, Name: "Signup", Title: "Prices", Tag: "b",
 			Time:   time.Date(2026, 3, 1, 11, 30, 0, 123e6, time.UTC),

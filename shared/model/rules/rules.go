@@ -15,6 +15,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/glob"
 	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/model/weburl"
 )
 
 // Rules are the rules of a site. The zero value accepts all events, except those of
@@ -142,12 +143,15 @@ func Normalize(r Rules) (Rules, error) {
 
 func normalizeHostname(text string) (string, error) {
 	// The hosts of pages have this form too, see privacy.ReadPage.
-	host := strings.TrimPrefix(strings.ToLower(strings.TrimSuffix(text, ".")), "www.")
-	name := strings.TrimPrefix(host, "*.")
-	if name == "" || strings.ContainsAny(name, "*/:@ \t") {
+	name, below := strings.CutPrefix(strings.TrimSuffix(text, "."), "*.")
+	host, ok := weburl.Host(name)
+	if !ok || strings.ContainsAny(host, "*:") {
 		return "", errors.New("must be a host name such as example.com, or *.example.com for all below it")
 	}
-	return host, nil
+	if below {
+		return "*." + host, nil
+	}
+	return strings.TrimPrefix(host, "www."), nil
 }
 
 func normalizePath(text string) (string, error) {

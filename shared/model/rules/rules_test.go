@@ -17,7 +17,7 @@ func TestNormalize(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ given, want string }{
 		"nothing":                  {`{}`, `{}`},
-		"hosts":                    {`{"hostnames":["www.Example.com","*.Example.com.","example.com"]}`, `{"hostnames":["example.com","*.example.com"]}`},
+		"hosts":                    {`{"hostnames":["www.Example.com","*.Example.com.","example.com","пример.рф","*.пример.рф"]}`, `{"hostnames":["example.com","*.example.com","xn--e1afmkfd.xn--p1ai","*.xn--e1afmkfd.xn--p1ai"]}`},
 		"paths":                    {`{"excluded_paths":[" /admin/** ","*.json"]}`, `{"excluded_paths":["/admin/**","*.json"]}`},
 		"addresses and networks":   {`{"excluded_addresses":["203.0.113.7","203.0.113.7/32","203.0.113.9/24","2001:DB8::1","::ffff:192.0.2.1"]}`, `{"excluded_addresses":["203.0.113.7","203.0.113.0/24","2001:db8::1","192.0.2.1"]}`},
 		"senders":                  {`{"senders":["203.0.113.7 ","10.1.2.3/8"]}`, `{"senders":["203.0.113.7","10.0.0.0/8"]}`},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -182,5 +183,31 @@ func TestUseShareLink(t *testing.T) {
 	}
 	if _, err := sites.UseShareLink(ctx, db, secret, start); !errors.Is(err, sites.ErrNoKey) {
 		t.Errorf("use a revoked link: got %v, want ErrNoKey", err)
+	}
+}
+
+// TestFind checks under which names a site is found.
+func TestFind(t *testing.T) {
+	t.Parallel()
+	db, ctx := localtest.Record(t, localtest.Postgres(t)), t.Context()
+	for _, domain := range []string{"one.example", "two.example", "www.two.example", "xn--e1afmkfd.xn--p1ai"} {
+		createSite(t, db, domain)
+	}
+	for name, want := range map[string]string{
+		"one.example": "one.example", "\tWWW.One.Example.\n": "one.example", "https://www.one.example/a?b": "one.example",
+		"two.example": "two.example", "www.two.example": "www.two.example", "пример.рф": "xn--e1afmkfd.xn--p1ai", "www.Пример.рф": "xn--e1afmkfd.xn--p1ai",
+	} {
+		site, err := sites.Find(ctx, db, name)
+		if err != nil || site.Domain != want {
+			t.Errorf("%q: got %q, %v; want %q", name, site.Domain, err, want)
+		}
+		if again, err := sites.Find(ctx, db, strings.ToUpper(site.PublicID)); err != nil || again.ID != site.ID {
+			t.Errorf("%q: got %+v, %v", site.PublicID, again, err)
+		}
+	}
+	for _, name := range []string{"", "three.example", "sub.one.example", "s_", "s_\x00", "s_\xff", "a b"} {
+		if site, err := sites.Find(ctx, db, name); !errors.Is(err, sites.ErrNoSite) {
+			t.Errorf("%q: got %+v, %v; want no site", name, site, err)
+		}
 	}
 }

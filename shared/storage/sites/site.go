@@ -15,22 +15,17 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // the time zones of sites must load on systems without zone files
-	"unicode/utf8"
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/net/idna"
 
 	"github.com/analytics-platform/analytics/shared/model/label"
 	"github.com/analytics-platform/analytics/shared/model/rules"
+	"github.com/analytics-platform/analytics/shared/model/sitename"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/storage/database"
 )
-
-// publicPrefix is the prefix of every public id. No domain has it, since host names
-// contain no underscore.
-const publicPrefix = "s_"
 
 // MaxSiteName is the maximum length of a site's name in characters.
 const MaxSiteName = 120
@@ -76,7 +71,7 @@ const Columns = `id, public_id, domain, name, timezone, created_at, previous_tim
 
 const (
 	selectSites = `SELECT ` + Columns + ` FROM sites ORDER BY domain`
-	selectSite  = `SELECT ` + Columns + ` FROM sites WHERE domain = $1 OR public_id = $1`
+	selectSite  = `SELECT ` + Columns + ` FROM sites WHERE domain = ANY ($1::text[]) OR public_id = ANY ($1::text[]) ORDER BY domain = ($1::text[])[1] DESC LIMIT 1`
 	insertSite  = `
 INSERT INTO sites (public_id, domain, name, timezone, rules, public)
 VALUES ($1, $2, $3, $4, $5, $6)
@@ -116,7 +111,7 @@ func deleteStatements() []string {
 // Normalize validates a draft and returns it in the form that is stored. It returns a
 // *validation.Error for an invalid field.
 func Normalize(draft Draft) (Draft, error) {
-	domain, err := NormalizeDomain(draft.Domain)
+	domain, err := sitename.Domain(draft.Domain)
 	if err != nil {
 		return draft, validation.New("domain", err.Error())
 	}
@@ -147,31 +142,6 @@ func isTimezone(name string) bool {
 	return err == nil
 }
 
-// NormalizeDomain returns a domain in the form that is stored: "Example.com",
-// "https://example.com/path" and "example.com" all become "example.com". The text of the
-// error completes a sentence that begins with the name of the field.
-func NormalizeDomain(text string) (string, error) {
-	host := strings.TrimSpace(text)
-	if _, rest, ok := strings.Cut(host, "://"); ok {
-		host = rest
-	}
-	if i := strings.IndexAny(host, "/?#"); i >= 0 {
-		host = host[:i]
-	}
-	host = strings.TrimSuffix(host, ".")
-	if !utf8.ValidString(host) {
-		return "", errors.New("must be a domain such as example.com")
-	}
-	if strings.Contains(host, ":") {
-		return "", errors.New("must be a domain without a port, such as example.com or localhost")
-	}
-	ascii, err := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true)).ToASCII(host)
-	if err != nil {
-		return "", errors.New("must be a domain such as example.com")
-	}
-	return ascii, nil
-}
-
 // List returns all sites, sorted by domain.
 func List(ctx context.Context, db database.DB) ([]Site, error) {
 	rows, err := db.Query(ctx, selectSites)
@@ -185,33 +155,24 @@ func List(ctx context.Context, db database.DB) ([]Site, error) {
 	return sites, nil
 }
 
-// Find returns the site with the given domain or public id, or ErrNoSite.
+// Find returns the site with the given domain or public id, or ErrNoSite. A domain that begins
+// with "www." is also the name of the site without it, unless there is one with it.
 func Find(ctx context.Context, db database.DB, name string) (Site, error) {
-	key := strings.ToLower(strings.TrimSpace(name))
-	if !strings.HasPrefix(key, publicPrefix) {
-		domain, err := NormalizeDomain(name)
-		if err != nil {
-			return Site{}, ErrNoSite
-		}
-		key = domain
-	}
-	if !storable(key) {
+	names := sitename.Lookup(name)
+	if len(names) == 0 {
 		return Site{}, ErrNoSite
 	}
-	site, err := selectOneSite(ctx, db, selectSite, key)
+	site, err := selectOneSite(ctx, db, selectSite, names)
 	if err != nil && !errors.Is(err, ErrNoSite) {
 		err = fmt.Errorf("read site: %w", err)
 	}
 	return site, err
 }
 
-// storable reports whether the database can hold the text.
-func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
-
 // Create adds a site, given a draft that Normalize has returned. It returns an
 // *ExistsError if another site has the domain.
 func Create(ctx context.Context, db database.DB, draft Draft) (Site, error) {
-	publicID := publicPrefix + strings.ToLower(rand.Text()[:16])
+	publicID := sitename.PublicPrefix + strings.ToLower(rand.Text()[:16])
 	site, err := selectOneSite(ctx, db, insertSite, publicID, draft.Domain, draft.Name, draft.Timezone, draft.Rules, draft.Public)
 	return site, siteError("create site", draft, err)
 }

@@ -1,13 +1,14 @@
-package sites_test
+package sitename_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/analytics-platform/analytics/shared/storage/sites"
+	"github.com/analytics-platform/analytics/shared/model/sitename"
 )
 
-func TestNormalizeDomain(t *testing.T) {
+func TestDomain(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"example.com":                        "example.com",
@@ -22,7 +23,7 @@ func TestNormalizeDomain(t *testing.T) {
 		"a-b.c":                              "a-b.c",
 		strings.Repeat("a", 63) + ".example": strings.Repeat("a", 63) + ".example",
 	} {
-		if got, err := sites.NormalizeDomain(text); err != nil || got != want {
+		if got, err := sitename.Domain(text); err != nil || got != want {
 			t.Errorf("%q: got %q, %v; want %q", text, got, err, want)
 		}
 	}
@@ -31,8 +32,28 @@ func TestNormalizeDomain(t *testing.T) {
 		"a\x00.b", "a\xff.b", "xn--a.example", "user@example.com", "*.example.com",
 		strings.Repeat("a", 64) + ".example", strings.Repeat("abcdefg.", 32) + "example",
 	} {
-		if got, err := sites.NormalizeDomain(text); err == nil {
+		if got, err := sitename.Domain(text); err == nil {
 			t.Errorf("%q: got %q, want an error", text, got)
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][]string{
+		"example.com":            {"example.com"},
+		" WWW.Example.com. ":     {"www.example.com", "example.com"},
+		"www.пример.рф":          {"www.xn--e1afmkfd.xn--p1ai", "xn--e1afmkfd.xn--p1ai"},
+		"https://example.com/a":  {"example.com"},
+		"S_Abc2 ":                {"s_abc2"},
+		"":                       nil,
+		"a b":                    nil,
+		"s_\x00":                 nil,
+		"s_\xff":                 nil,
+		strings.Repeat("a", 300): nil,
+	} {
+		if got := sitename.Lookup(name); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
 	}
 }
