@@ -339,9 +339,6 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 			for _, reason := range result.ChangedFor() {
 				changed = append(changed, rejection{result, reason})
 			}
-			for _, path := range sent.Omitted {
-				out.Warnings = append(out.Warnings, warning{i, path, "omitted: a property must be a string, a number or a boolean"})
-			}
 		}
 	}
 	out.Accepted = accepted.Len()

@@ -52,10 +52,11 @@ func TestOddAddresses(t *testing.T) {
 	type page struct{ Hostname, Page, Referrer string }
 	want := map[page]int{}
 	for address, is := range map[string]page{
-		"https://example.com/100%":                  {"example.com", "/100%", "x.example/100%"},
-		"https://example.com/%E0%A4%A":              {"example.com", "/%E0%A4%A", "x.example/%E0%A4%A"},
-		"https://example.com/fragment#100%":         {"example.com", "/fragment", "x.example/fragment"},
-		"https://example.com:8443\\back\\..\\a/./b": {"example.com", "/a/b", "x.example/a/b"},
+		"https://example.com/100%":                               {"example.com", "/100%", "x.example/100%"},
+		"https://example.com/%E0%A4%A":                           {"example.com", "/%E0%A4%A", "x.example/%E0%A4%A"},
+		"https://example.com/fragment#100%":                      {"example.com", "/fragment", "x.example/fragment"},
+		"https://example.com:8443\\back\\..\\a/./b":              {"example.com", "/a/b", "x.example/a/b"},
+		"https://example.com/long?q=" + strings.Repeat("x", 3e3): {"example.com", "/long", "x.example/long"},
 	} {
 		want[is] += len(views("", "", ""))
 		c.sendAll(t, views("example.com", address, strings.Replace(address, "example.com", "x.example", 1)))
@@ -112,5 +113,66 @@ func TestOneEventOfSites(t *testing.T) {
 	}
 	if got := len(c.queued(t)); got != 3 {
 		t.Errorf("%d events of 3 sites", got)
+	}
+}
+
+// TestOddFields checks that no format loses an event for a field, and what is left of each.
+func TestOddFields(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	const (
+		data  = `"plan":null,"user":{"plan":"pro"},"n":1,"broken":"\ud83d","long":"` // and a value
+		title = `"title":"a\ud83d b"`
+	)
+	long := strings.Repeat("é", 2001)
+	props := data + long + `"`
+	c.sendAll(t, map[string]message{
+		"native":    {http.MethodPost, "/", `{"site":"example.com","type":"conversion","name":"Order","unknown":1,` + title + `,"screen":"big","props":{` + props + `},"value":{"amount":3.3000000000000003,"currency":"eur"}}`},
+		"Plausible": {http.MethodPost, "/api/event", `{"n":"Order","d":"example.com","u":"https://example.com/","p":{` + props + `},"$":{"amount":3.3000000000000003,"currency":"eur"}}`},
+		"Umami":     {http.MethodPost, "/api/send", `{"type":"event","payload":{"website":"example.com","hostname":"example.com","url":"/","name":"Order","screen":"big",` + title + `,"data":{` + props + `,"revenue":3.3000000000000003,"currency":"eur"}}}`},
+		"Segment":   {http.MethodPost, "/v1/track", `{"writeKey":"example.com","event":"Order","properties":{` + props + `,"revenue":3.3000000000000003,"currency":"eur"},"context":{"page":{` + title + `}}}`},
+	})
+	events := c.queued(t)
+	if len(events) != 4 {
+		t.Fatalf("%d events, want 4", len(events))
+	}
+	want := map[string]string{"user.plan": "pro", "n": "1", "broken": "\uFFFD", "long": strings.Repeat("é", 2000)}
+	for _, e := range events {
+		if diff := cmp.Diff(want, e.Props); diff != "" || e.Amount != "3.30" || e.Currency != "EUR" || e.Name != "Order" {
+			t.Errorf("%s %s, %s", e.Amount, e.Currency, diff)
+		}
+		if e.Title != "" && e.Title != "a\uFFFD b" {
+			t.Errorf("title %q", e.Title)
+		}
+	}
+}
+
+// TestOddFieldsAreTold checks that what is left out or shortened is told and counted.
+func TestOddFieldsAreTold(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	status, answer, _ := c.post(t, `{"site":"example.com","type":"click","screen":"big","title":"`+strings.Repeat("t", 501)+`"}`)
+	want := map[string]any{"accepted": 1.0, "warnings": []any{
+		map[string]any{"index": 0.0, "field": "title", "detail": "shortened: at most 500 bytes"},
+		map[string]any{"index": 0.0, "field": "screen", "detail": "omitted: must be WIDTHxHEIGHT in pixels, e.g. 1920x1080"},
+	}}
+	if diff := cmp.Diff(want, answer); diff != "" || status != http.StatusAccepted {
+		t.Errorf("status %d: %s", status, diff)
+	}
+	for path, body := range map[string]string{
+		"/api/event": `{"n":"a","d":"example.com","u":"https://example.com/","$":{"amount":"much","currency":"EUR"}}`,
+		"/api/send":  `{"type":"event","payload":{"website":"example.com","url":"https://example.com/","language":"?"}}`,
+		"/v1/track":  `{"writeKey":"example.com","event":"a","messageId":[]}`,
+	} {
+		response, text := c.send(t, http.MethodPost, path, body)
+		if told := response.Header.Get("X-Analytics-Outcome") + text; !strings.Contains(told, "omitted: must be") {
+			t.Errorf("%s: told %s", path, told)
+		}
+	}
+	metrics := localtest.Metrics(t, c.url)
+	for reason, want := range map[string]string{"omitted": "4", "shortened": "1"} {
+		if got := metrics[`analytics_track_changed_events_total{reason="`+reason+`",site="s_example.com"}`]; got != want {
+			t.Errorf("%s: %s events are counted, want %s", reason, got, want)
+		}
 	}
 }

@@ -85,6 +85,8 @@ func functions() template.FuncMap {
 		"reader":     reader,
 		"fastReader": fastReader,
 		"tableKind":  tableKind,
+
+		"memberReader": memberReader,
 	}
 }
 
@@ -177,7 +179,7 @@ func reader(f catalogue.Field) string {
 }
 
 // fastReader returns the expression that reads a member of a client's object in the fast
-// decoder, or "" for a member that only the strict decoder reads.
+// decoder, or "" for a member that only decodeAny reads.
 func fastReader(goType string) string {
 	switch goType {
 	case "string":
@@ -191,6 +193,26 @@ func fastReader(goType string) string {
 	default:
 		return ""
 	}
+}
+
+// memberReader returns the function that reads a member of a client's object, of whatever type
+// it is.
+func memberReader(goType string) string {
+	switch goType {
+	case "string":
+		return "readText"
+	case "bool":
+		return "readBool"
+	case "*int":
+		return "readInteger"
+	case "map[string]jsontext.Value":
+		return "readProps"
+	case "*Value":
+		return "readValue"
+	case "*Funnel":
+		return "readFunnel"
+	}
+	panic("no reader for " + goType)
 }
 
 // tableKind returns the kind of the table column for a field.

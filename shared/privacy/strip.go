@@ -116,7 +116,19 @@ func clip(s string) string {
 
 // Personal reports whether the key of a property names something that identifies a person,
 // such as email, phone or credit_card. Such a property is dropped.
+// Of a name with dots, as nested data have, each part is looked at too.
 func Personal(key string) bool {
+	if strings.IndexByte(key, '.') >= 0 {
+		for part := range strings.SplitSeq(key, ".") {
+			if personal(part) {
+				return true
+			}
+		}
+	}
+	return personal(key)
+}
+
+func personal(key string) bool {
 	k := strings.Map(func(r rune) rune {
 		switch {
 		case 'A' <= r && r <= 'Z':

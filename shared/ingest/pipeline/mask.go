@@ -3,6 +3,7 @@ package pipeline
 import (
 	"maps"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/rules"
@@ -14,10 +15,14 @@ import (
 type Change struct {
 	Field  string // of the input, such as url or props.plan; or address or user_agent, of the visitor
 	Reason Reason
+
+	Valid string // describes a valid value, if Reason is Omitted or Shortened
 }
 
 // The reasons for a change.
 const (
+	Omitted        Reason = "omitted"         // a field that is not valid
+	Shortened      Reason = "shortened"       // a value that is too long or too large
 	MaskedEmail    Reason = "masked_email"    // an e-mail address
 	MaskedToken    Reason = "masked_token"    // a token, a password or another secret
 	MaskedCard     Reason = "masked_card"     // the number of a payment card
@@ -39,6 +44,10 @@ func (r *Result) ChangedFor() (reasons []Reason) {
 // Detail describes the change to the sender.
 func (c Change) Detail() string {
 	switch c.Reason {
+	case Omitted:
+		return "omitted: " + c.Valid
+	case Shortened:
+		return "shortened: " + c.Valid
 	case MaskedEmail:
 		return "masked: it held what looks like an e-mail address"
 	case MaskedToken:
@@ -63,7 +72,7 @@ func takeOut(e *event.Event, r *rules.Filter) (out []Change) {
 	}
 	if e.Amount != "" && !r.AllowsCurrency(e.Currency) {
 		e.Amount, e.Currency = "", ""
-		out = append(out, Change{"value.currency", OtherCurrency})
+		out = append(out, Change{Field: "value.currency", Reason: OtherCurrency})
 	}
 	if !r.Masks() {
 		return out
@@ -106,12 +115,12 @@ func takeProps(e *event.Event, r *rules.Filter) (out []Change) {
 		}
 		switch {
 		case privacy.Personal(key), name != key:
-			out = append(out, Change{"props." + name, MaskedProperty})
+			out = append(out, Change{Field: "props." + name, Reason: MaskedProperty})
 			delete(e.Props, key)
 		case !r.AllowsProp(key):
 			delete(e.Props, key)
 		case r.Masks():
-			masked, kinds := mask.Text(e.Props[key], event.MaxValue)
+			masked, kinds := mask.Text(e.Props[key], utf8.UTFMax*event.MaxValue)
 			if kinds != 0 {
 				e.Props[key] = masked
 				out = add(out, "props."+key, kinds)
@@ -127,7 +136,7 @@ func add(out []Change, field string, kinds mask.Kinds) []Change {
 		kind   mask.Kinds
 		reason Reason
 	}{{mask.Email, MaskedEmail}, {mask.Token, MaskedToken}, {mask.Card, MaskedCard}} {
-		if c := (Change{field, k.reason}); kinds&k.kind != 0 && !slices.Contains(out, c) {
+		if c := (Change{Field: field, Reason: k.reason}); kinds&k.kind != 0 && !slices.Contains(out, c) {
 			out = append(out, c)
 		}
 	}

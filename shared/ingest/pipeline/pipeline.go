@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -142,6 +143,7 @@ func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
 		return out, nil
 	}
 	valid, err := in.Validate(r.Arrived)
+	out.flawed(valid.Flaws)
 	if err != nil {
 		return out, err
 	}
@@ -153,7 +155,7 @@ func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
 	out.Event, out.Skewed, out.Rate = valid.Event, valid.Skewed, site.Rules.Rate()
 	e := &out.Event
 
-	campaign, err := setPage(e, valid.URL)
+	campaign, err := out.setPage(valid.URL)
 	if err != nil {
 		return out, err
 	}
@@ -167,12 +169,10 @@ func (p *Pipeline) Run(d Directory, r Request, in event.Input) (Result, error) {
 	if !ok {
 		return out, ErrNoSalt
 	}
-	if out.Dropped = p.enrich(e, r, &site, out.Trusted, valid.Referrer, campaign); out.Dropped != "" {
+	if out.Dropped = p.enrich(&out, r, &site, valid.Referrer, campaign); out.Dropped != "" {
 		return out, nil
 	}
-	if err := p.setSubject(e, valid.Subject); err != nil {
-		return out, err
-	}
+	p.setSubject(&out, valid.Subject)
 	if e.ID == uuid.Nil {
 		e.ID = p.NewID()
 	}
@@ -199,10 +199,10 @@ func (r Request) ofVisitor(trusted bool) (Request, []Change) {
 	}
 	var ignored []Change
 	if r.For.Address.IsValid() && r.For.Address != r.Address {
-		ignored = append(ignored, Change{"address", UnprovenSender})
+		ignored = append(ignored, Change{Field: "address", Reason: UnprovenSender})
 	}
 	if r.For.UserAgent != "" && r.For.UserAgent != r.UserAgent {
-		ignored = append(ignored, Change{"user_agent", UnprovenSender})
+		ignored = append(ignored, Change{Field: "user_agent", Reason: UnprovenSender})
 	}
 	return r, ignored
 }
@@ -220,8 +220,19 @@ func consents(r *rules.Filter, request Request, in *event.Input) bool {
 	}
 }
 
-// setPage sets the page of an event from its address, and returns the address's campaign.
-func setPage(e *event.Event, url string) (campaign privacy.Campaign, err error) {
+// flawed adds what was wrong with the input to the changes.
+func (r *Result) flawed(flaws []event.Flaw) {
+	for _, f := range flaws {
+		reason := Omitted
+		if f.Cut {
+			reason = Shortened
+		}
+		r.Changes = append(r.Changes, Change{f.Field, reason, f.Detail})
+	}
+}
+
+// setPage sets the page of the event from its address, and returns the address's campaign.
+func (r *Result) setPage(url string) (campaign privacy.Campaign, err error) {
 	if url == "" {
 		return campaign, nil
 	}
@@ -229,8 +240,16 @@ func setPage(e *event.Event, url string) (campaign privacy.Campaign, err error) 
 	if !ok {
 		return campaign, invalid("url", validation.CodeWrongValue, "must be an absolute address with a host, e.g. https://example.com/pricing")
 	}
-	e.Hostname, e.Page = page.Hostname, page.Path
+	r.Event.Hostname, r.Event.Page = r.cut("url", page.Hostname), r.cut("url", page.Path)
 	return page.Campaign, nil
+}
+
+// cut shortens a part of an address to what is stored of one.
+func (r *Result) cut(field, part string) string {
+	if len(part) > event.MaxURL {
+		r.Changes = append(r.Changes, Change{field, Shortened, fmt.Sprintf("at most %d bytes are kept of a path", event.MaxURL)})
+	}
+	return event.Cut(part, event.MaxURL)
 }
 
 // setDay sets the local day of an event. The day must be open.
@@ -262,13 +281,13 @@ func excluded(r *rules.Filter, e *event.Event, address netip.Addr) Reason {
 // enrich sets the attributes of the visitor. It returns a reason to drop the event if a
 // program sent it that is not the site's own, or if the site excludes the country, and ""
 // otherwise.
-func (p *Pipeline) enrich(e *event.Event, r Request, site *Site, trusted bool, referrer string, campaign privacy.Campaign) Reason {
+func (p *Pipeline) enrich(out *Result, r Request, site *Site, referrer string, campaign privacy.Campaign) Reason {
 	agent := p.Enricher.Agent(r.UserAgent, r.Hints, r.Address)
-	if agent.Bot != "" && !isOwn(agent.Bot, r.UserAgent, trusted, site.Rules) {
+	if agent.Bot != "" && !isOwn(agent.Bot, r.UserAgent, out.Trusted, site.Rules) {
 		return Reason(agent.Bot)
 	}
-	p.setAttributes(e, agent, r.Address, referrer, site.Domain, campaign)
-	if !site.Rules.AllowsCountry(e.Country) {
+	p.setAttributes(out, agent, r.Address, referrer, site.Domain, campaign)
+	if !site.Rules.AllowsCountry(out.Event.Country) {
 		return ExcludedCountry
 	}
 	return ""
@@ -282,15 +301,14 @@ func isOwn(bot enrich.BotReason, agent string, trusted bool, r *rules.Filter) bo
 }
 
 // setSubject sets the keyed hash of the subject, if there is one.
-func (p *Pipeline) setSubject(e *event.Event, subject string) error {
-	if subject == "" {
-		return nil
+func (p *Pipeline) setSubject(out *Result, subject string) {
+	switch {
+	case subject == "":
+	case len(p.SubjectKey) == 0:
+		out.flawed([]event.Flaw{{Field: "subject", Detail: "this installation accepts no subjects: its operator must set SUBJECT_KEY"}})
+	default:
+		out.Event.Subject = privacy.Subject(p.SubjectKey, out.Event.Site, subject)
 	}
-	if len(p.SubjectKey) == 0 {
-		return invalid("subject", validation.CodeWrongValue, "this installation accepts no subjects: its operator must set SUBJECT_KEY")
-	}
-	e.Subject = privacy.Subject(p.SubjectKey, e.Site, subject)
-	return nil
 }
 
 // identify sets the visitor. It returns a reason to drop the event if the visitor is not
@@ -315,11 +333,11 @@ func anonymize(e *event.Event) {
 }
 
 // setAttributes sets the attributes that the server derives.
-func (p *Pipeline) setAttributes(e *event.Event, agent enrich.Agent, address netip.Addr, referrer, domain string, campaign privacy.Campaign) {
-	a := &e.Attributes
+func (p *Pipeline) setAttributes(out *Result, agent enrich.Agent, address netip.Addr, referrer, domain string, campaign privacy.Campaign) {
+	a := &out.Event.Attributes
 	host, path, ok := privacy.ReadReferrer(referrer)
-	if ok && host != e.Hostname && host != strings.TrimPrefix(domain, "www.") {
-		a.Referrer = host + path
+	if ok && host != out.Event.Hostname && host != strings.TrimPrefix(domain, "www.") {
+		a.Referrer = out.cut("referrer", host+path)
 	} else {
 		host = ""
 	}

@@ -227,10 +227,9 @@ func TestInvalid(t *testing.T) {
 		t.Parallel()
 		without := *p
 		without.SubjectKey = nil
-		_, err := without.Run(d, r, event.Input{Site: "example.com", Type: "click", Subject: "u"})
-		var bad *validation.Error
-		if !errors.As(err, &bad) || bad.Field != "subject" {
-			t.Errorf("got %v, want an error of field subject", err)
+		got, err := without.Run(d, r, event.Input{Site: "example.com", Type: "click", Subject: "u"})
+		if err != nil || got.Event.Subject != uuid.Nil || len(got.Changes) != 1 || got.Changes[0].Field != "subject" || got.Changes[0].Reason != pipeline.Omitted {
+			t.Errorf("got %+v, %v; want the event without its subject", got, err)
 		}
 	})
 	t.Run("missing salt of an open day", func(t *testing.T) {
@@ -289,15 +288,13 @@ func TestRules(t *testing.T) {
 func TestInvalidAttribution(t *testing.T) {
 	t.Parallel()
 	for name, in := range map[string]event.Input{
-		"no type":               {Site: "example.com"},
-		"relative URL":          {Site: "s_ABC", Type: "view", URL: "/p"},
-		"long closed day":       {Site: "example.com", Type: "click", Timestamp: "1999-01-01T00:00:00Z"},
-		"subject without a key": {Site: "example.com", Type: "click", Subject: "jane"},
+		"no type":         {Site: "example.com"},
+		"relative URL":    {Site: "s_ABC", Type: "view", URL: "/p"},
+		"long closed day": {Site: "example.com", Type: "click", Timestamp: "1999-01-01T00:00:00Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, d, r := setup(t)
-			p.SubjectKey = nil
 			got, err := p.Run(d, r, in)
 			if err == nil || got.PublicID != "site_4" || got.Event.Site != 4 || got.Event.Day != event.DayOf(now)+1 {
 				t.Errorf("counted for %q, site %d, day %s (%v)", got.PublicID, got.Event.Site, got.Event.Day, err)

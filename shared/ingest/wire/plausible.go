@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/loosejson"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/model/weburl"
 )
@@ -38,8 +39,8 @@ type plausible struct {
 }
 
 // Plausible decodes the body of Plausible's POST /api/event: one event of one or more
-// sites. It is as lenient as Plausible: it omits props that are empty or not scalar, limits
-// the scroll depth to 100, and ignores fields that an engagement can't have.
+// sites. It is as lenient as Plausible: it omits props that are empty, limits the scroll depth to
+// 100, and ignores fields that an engagement can't have.
 //
 // Source: https://plausible.io/docs/events-api.
 func Plausible(r Request) (Batch, error) {
@@ -75,17 +76,12 @@ const maxDomains = 20
 
 // domains returns the names of the sites of the event, each once.
 func (p *plausible) domains(page string) (domains []string, err error) {
-	value := first(p.D, p.Domain)
-	if value == nil {
-		if u, ok := weburl.Parse(page); ok {
-			return []string{u.Host}, nil
-		}
+	list, ok := loosejson.Text(first(p.D, p.Domain))
+	if list == "" && first(p.D, p.Domain) == nil {
+		u, _ := weburl.Parse(page)
+		list = u.Host
 	}
-	list, err := text("domain", value)
-	if err != nil {
-		return nil, err
-	}
-	if strings.TrimSpace(list) == "" {
+	if !ok || strings.TrimSpace(list) == "" {
 		return nil, &validation.Error{Field: "domain", Code: validation.CodeRequired, Detail: "can't be blank: name one site, or several separated by commas"}
 	}
 	for domain := range strings.SplitSeq(list, ",") {
@@ -104,20 +100,10 @@ func (p *plausible) domains(page string) (domains []string, err error) {
 // event decodes everything but the site.
 func (p *plausible) event() (e Event, err error) {
 	in := &e.Input
-	name := first(p.N, p.Name)
-	if name.Kind() == jsontext.KindNumber {
-		in.Name = string(name)
-	} else if in.Name, err = text("name", name); err != nil {
-		return e, err
-	}
-	if in.URL, err = text("url", first(p.U, p.URL)); err != nil {
-		return e, err
-	}
-	if in.Referrer, err = text("referrer", first(p.R, p.Referrer)); err != nil {
-		return e, err
-	}
-	in.Referrer = cut(in.Referrer, event.MaxURL)
-	if mode, ok := number(first(p.H, p.HashMode)); ok && mode == 1 {
+	in.Name = e.text("name", first(p.N, p.Name))
+	in.URL = e.text("url", first(p.U, p.URL))
+	in.Referrer = e.text("referrer", first(p.R, p.Referrer))
+	if mode, ok := loosejson.Number(first(p.H, p.HashMode)); ok && mode == 1 {
 		in.URL = fragmentAsPath(in.URL)
 	}
 	switch in.Name {
@@ -127,55 +113,32 @@ func (p *plausible) event() (e Event, err error) {
 		in.Type, in.Name = event.View.String(), ""
 	case "engagement":
 		in.Type, in.Name = event.Engagement.String(), ""
-		if err := p.engagement(in); err != nil {
-			return e, err
-		}
+		p.engagement(in)
 	default:
 		in.Type = event.Conversion.String()
 	}
 	in.Passive = first(p.I, p.Interactive).Kind() == jsontext.KindFalse
-	props, err := object("props", first(p.M, p.Meta, p.P, p.Props))
-	if err != nil {
-		return e, err
-	}
-	in.Props, e.Omitted = properties("props", props)
+	in.Props = e.object("props", first(p.M, p.Meta, p.P, p.Props))
 	takeConsent(in)
 	for key, value := range in.Props {
-		if s, err := text("", value); err == nil && strings.TrimSpace(s) == "" {
+		if s, ok := loosejson.Text(value); ok && strings.TrimSpace(s) == "" {
 			delete(in.Props, key)
 		}
 	}
-	revenue, err := object("revenue", first(p.Dollar, p.Revenue))
-	if err != nil {
-		return e, err
-	}
-	if in.Type != event.Engagement.String() {
-		in.Value = money(revenue["amount"], revenue["currency"], "")
+	if revenue := e.object("revenue", first(p.Dollar, p.Revenue)); in.Type != event.Engagement.String() {
+		in.Value = e.money("revenue", revenue["amount"], revenue["currency"], "")
 	}
 	return e, nil
 }
 
-func (p *plausible) engagement(in *event.Input) error {
+func (p *plausible) engagement(in *event.Input) {
 	const month = 30 * 86_400_000 // old scripts send more by mistake
-	if depth, ok := integer(p.ScrollDepth); ok && depth >= 0 {
+	if depth, ok := loosejson.Integer(p.ScrollDepth); ok && first(p.ScrollDepth) != nil && depth >= 0 {
 		in.Scroll = new(int(min(depth, 100)))
 	}
-	if engaged, ok := integer(p.Engaged); ok && engaged > 0 && engaged < month {
+	if engaged, ok := loosejson.Integer(p.Engaged); ok && engaged > 0 && engaged < month {
 		in.Engaged = new(int(min(engaged, event.MaxEngaged)))
 	}
-	if in.Scroll == nil && in.Engaged == nil {
-		return &validation.Error{Field: "name", Code: validation.CodeRequired, Detail: "engagement event requires a valid integer value for at least one of 'sd' or 'e' fields"}
-	}
-	return nil
-}
-
-// integer decodes an integer, or a string that holds one.
-func integer(value jsontext.Value) (int64, bool) {
-	n, ok := number(value)
-	if !ok || n != float64(int64(n)) || n > 1e15 || n < -1e15 {
-		return 0, false
-	}
-	return int64(n), true
 }
 
 // fragmentAsPath appends the fragment to the path, for sites that route by fragment:

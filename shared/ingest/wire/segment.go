@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,46 +13,51 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/loosejson"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/model/writekey"
 )
 
 // segment is a message that Segment's libraries send.
 type segment struct {
-	Type              string                    `json:"type"`
-	WriteKey          string                    `json:"writeKey"`
-	MessageID         string                    `json:"messageId"`
-	UserID            jsontext.Value            `json:"userId"`
-	Event             string                    `json:"event"`
-	Name              string                    `json:"name"`
-	Category          string                    `json:"category"`
-	Properties        map[string]jsontext.Value `json:"properties"`
-	Context           *segmentContext           `json:"context"`
-	Timestamp         string                    `json:"timestamp"`
-	OriginalTimestamp string                    `json:"originalTimestamp"`
-	SentAt            string                    `json:"sentAt"`
+	Type              jsontext.Value                   `json:"type"`
+	WriteKey          jsontext.Value                   `json:"writeKey"`
+	MessageID         jsontext.Value                   `json:"messageId"`
+	UserID            jsontext.Value                   `json:"userId"`
+	Event             jsontext.Value                   `json:"event"`
+	Name              jsontext.Value                   `json:"name"`
+	Category          jsontext.Value                   `json:"category"`
+	Properties        jsontext.Value                   `json:"properties"`
+	Context           loosejson.Struct[segmentContext] `json:"context"`
+	Timestamp         jsontext.Value                   `json:"timestamp"`
+	OriginalTimestamp jsontext.Value                   `json:"originalTimestamp"`
+	SentAt            jsontext.Value                   `json:"sentAt"`
 }
 
 type segmentContext struct {
-	IP        string `json:"ip"`
-	UserAgent string `json:"userAgent"`
-	Locale    string `json:"locale"`
-	Page      struct {
-		URL      string `json:"url"`
-		Referrer string `json:"referrer"`
-		Title    string `json:"title"`
-	} `json:"page"`
-	Screen struct {
-		Width  jsontext.Value `json:"width"`
-		Height jsontext.Value `json:"height"`
-	} `json:"screen"`
+	IP        jsontext.Value                  `json:"ip"`
+	UserAgent jsontext.Value                  `json:"userAgent"`
+	Locale    jsontext.Value                  `json:"locale"`
+	Page      loosejson.Struct[segmentPage]   `json:"page"`
+	Screen    loosejson.Struct[segmentScreen] `json:"screen"`
+}
+
+type segmentPage struct {
+	URL      jsontext.Value `json:"url"`
+	Referrer jsontext.Value `json:"referrer"`
+	Title    jsontext.Value `json:"title"`
+}
+
+type segmentScreen struct {
+	Width  jsontext.Value `json:"width"`
+	Height jsontext.Value `json:"height"`
 }
 
 type segmentBatch struct {
-	Batch    []jsontext.Value `json:"batch"`
-	WriteKey string           `json:"writeKey"`
-	SentAt   string           `json:"sentAt"`
-	Context  *segmentContext  `json:"context"`
+	Batch    []jsontext.Value                 `json:"batch"`
+	WriteKey jsontext.Value                   `json:"writeKey"`
+	SentAt   jsontext.Value                   `json:"sentAt"`
+	Context  loosejson.Struct[segmentContext] `json:"context"`
 }
 
 // SegmentType returns the type of message that Segment's POST /v1/<path> accepts, or
@@ -87,7 +93,9 @@ func SegmentType(path string) (messageType string, ok bool) {
 // Source: https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/.
 func Segment(messageType string, r Request) (Batch, error) {
 	b := Batch{Events: make([]Event, 1), Names: segmentNames(messageType)}
-	b.Events[0] = readSegment(r, r.Body, segmentBatch{}, messageType)
+	var shared Event
+	shared.takeName(basicUser(r.Header))
+	b.Events[0] = readSegment(r, r.Body, shared, nil, messageType)
 	return b, nil
 }
 
@@ -101,9 +109,13 @@ func SegmentBatch(r Request) (Batch, error) {
 	if err := checkCount("batch", len(body.Batch)); err != nil {
 		return b, err
 	}
+	var shared Event // what messages have from the batch, in memory once
+	shared.takeName(basicUser(r.Header))
+	shared.takeName(shared.text("writeKey", body.WriteKey))
+	shared.takeContext(&body.Context)
 	b.Events = make([]Event, len(body.Batch))
 	for i, message := range body.Batch {
-		b.Events[i] = readSegment(r, message, body, "")
+		b.Events[i] = readSegment(r, message, shared, body.SentAt, "")
 	}
 	return b, nil
 }
@@ -121,9 +133,9 @@ func segmentNames(messageType string) map[string]string {
 	}
 }
 
-// readSegment decodes a message, with the defaults of its batch. messageType is the type
-// of a message sent alone; "" means that the message declares its type.
-func readSegment(r Request, data []byte, batch segmentBatch, messageType string) (e Event) {
+// readSegment decodes a message, with what it shares with others, and when they were sent.
+// messageType is the type of a message sent alone; "" means that the message declares its type.
+func readSegment(r Request, data []byte, shared Event, sentAt jsontext.Value, messageType string) (e Event) {
 	if e.Err = checkSize(data); e.Err != nil {
 		return e
 	}
@@ -131,10 +143,10 @@ func readSegment(r Request, data []byte, batch segmentBatch, messageType string)
 	if e.Err = decode(data, &m); e.Err != nil {
 		return e
 	}
-	if messageType != "" {
-		m.Type = messageType
+	if messageType == "" {
+		messageType, _ = loosejson.Text(m.Type)
 	}
-	switch m.Type {
+	switch messageType {
 	case "track", "page":
 	case "identify", "screen", "group", "alias":
 		e.Ignored = Unsupported
@@ -143,74 +155,82 @@ func readSegment(r Request, data []byte, batch segmentBatch, messageType string)
 		e.Err = &validation.Error{Field: "type", Code: validation.CodeWrongValue, Detail: "must be one of track, page, identify, screen, group, alias"}
 		return e
 	}
-	if m.Context == nil {
-		m.Context = batch.Context
+	if m.Context.OK {
+		shared = Event{WriteKey: shared.WriteKey, Input: event.Input{Site: shared.Input.Site}}
 	}
-	if m.Context == nil {
-		m.Context = &segmentContext{}
-	}
-	if m.SentAt == "" {
-		m.SentAt = batch.SentAt
-	}
-	for _, name := range [...]string{basicUser(r.Header), batch.WriteKey, m.WriteKey} { // the closest one wins
-		switch {
-		case name == "":
-		case writekey.Is(name):
-			e.WriteKey = name
-		default:
-			e.Input.Site = name
-		}
-	}
-	e.Err = m.read(r, &e)
+	e = shared
+	e.Input.Flaws = slices.Clip(e.Input.Flaws)
+	e.takeName(e.text("writeKey", m.WriteKey)) // the closest one wins
+	e.takeContext(&m.Context)
+	m.SentAt = first(m.SentAt, sentAt)
+	m.read(r, &e, messageType)
 	return e
 }
 
-func (m *segment) read(r Request, e *Event) (err error) {
-	in, c := &e.Input, m.Context
-	in.Props, e.Omitted = properties("properties", m.Properties)
+// takeName sets the site, or the write key, unless the name is empty.
+func (e *Event) takeName(name string) {
+	switch {
+	case name == "":
+	case writekey.Is(name):
+		e.WriteKey = name
+	default:
+		e.Input.Site = name
+	}
+}
+
+// takeContext sets what a context says, if there is one.
+func (e *Event) takeContext(s *loosejson.Struct[segmentContext]) {
+	isObject(e, "context", s)
+	if !s.OK {
+		return
+	}
+	in, c := &e.Input, &s.Value
+	isObject(e, "context.page", &c.Page)
+	isObject(e, "context.screen", &c.Screen)
+	page, screen := &c.Page.Value, &c.Screen.Value
+	in.URL, in.Referrer, in.Title = e.text("context.page.url", page.URL), e.text("context.page.referrer", page.Referrer), e.text("context.page.title", page.Title)
+	in.Language = strings.ReplaceAll(e.text("context.locale", c.Locale), "_", "-")
+	in.Screen = pixels(screen.Width, screen.Height)
+	e.UserAgent = e.text("context.userAgent", c.UserAgent)
+	e.Address = e.address("context.ip", c.IP)
+}
+
+func (m *segment) read(r Request, e *Event, messageType string) {
+	in := &e.Input
+	in.Props = e.object("properties", m.Properties)
 	takeConsent(in)
-	in.URL, in.Referrer, in.Title = c.Page.URL, c.Page.Referrer, c.Page.Title
-	if m.Type == "page" {
+	if messageType == "page" {
 		in.Type = event.View.String()
-		m.takePage(in)
+		m.takePage(e)
 	} else {
-		if m.Event == "" {
-			return &validation.Error{Field: "event", Code: validation.CodeRequired, Detail: "the name of what happened, e.g. Order Completed, is missing"}
+		in.Type, in.Name = event.Conversion.String(), e.text("event", m.Event)
+		if in.Name == "" {
+			in.Omit("event", "the name of what happened, e.g. Order Completed, is missing")
 		}
-		in.Type, in.Name = event.Conversion.String(), m.Event
-		takeMoney(in, "USD") // the default of Segment's specification
+		takeMoney(e, "properties", "USD") // the default of Segment's specification
 	}
-	in.Referrer, in.Title = cut(in.Referrer, event.MaxURL), cut(in.Title, event.MaxTitle)
-	in.Language = strings.ReplaceAll(c.Locale, "_", "-")
-	in.Screen = pixels(c.Screen.Width, c.Screen.Height)
 	if r.Subjects {
-		if in.Subject, err = text("userId", first(m.UserID)); err != nil {
-			return err
-		}
+		in.Subject = e.text("userId", m.UserID)
 	}
-	if err := m.setIDAndTime(r.Arrived, in); err != nil {
-		return err
-	}
-	e.UserAgent = c.UserAgent
-	e.Address, err = address("context.ip", c.IP)
-	return err
+	m.setIDAndTime(r.Arrived, e)
 }
 
 // takePage moves the properties of a page that an event has fields for to these fields.
-func (m *segment) takePage(in *event.Input) {
+func (m *segment) takePage(e *Event) {
+	in := &e.Input
 	for key, field := range map[string]*string{"url": &in.URL, "referrer": &in.Referrer, "title": &in.Title} {
-		if s, err := text("", first(in.Props[key])); err == nil && s != "" {
+		if s, ok := loosejson.Text(in.Props[key]); ok && s != "" {
 			*field = s
 		}
 		delete(in.Props, key)
 	}
 	delete(in.Props, "path") // the URL has both
 	delete(in.Props, "search")
-	if m.Name != "" {
-		in.Props = withProp(in.Props, "name", m.Name)
+	if name := e.text("name", m.Name); name != "" {
+		in.Props = withProp(in.Props, "name", name)
 	}
-	if m.Category != "" {
-		in.Props = withProp(in.Props, "category", m.Category)
+	if category := e.text("category", m.Category); category != "" {
+		in.Props = withProp(in.Props, "category", category)
 	}
 }
 
@@ -219,46 +239,39 @@ func (m *segment) takePage(in *event.Input) {
 // If sentAt shows that the client's clock is wrong by more than event.ClockSkew, the
 // timestamp is corrected as Segment does: timestamp + (arrived - sentAt). Otherwise it
 // stays as sent, so that a retry has the same time.
-func (m *segment) setIDAndTime(arrived time.Time, in *event.Input) error {
-	field, stamp := "timestamp", m.Timestamp
-	if stamp == "" {
-		field, stamp = "originalTimestamp", m.OriginalTimestamp
+func (m *segment) setIDAndTime(arrived time.Time, e *Event) {
+	in := &e.Input
+	sent, ok := instant(e, "timestamp", m.Timestamp)
+	if !ok {
+		sent, ok = instant(e, "originalTimestamp", m.OriginalTimestamp)
 	}
-	var sent time.Time
-	if stamp != "" {
-		var err error
-		if sent, err = instant(field, stamp); err != nil {
-			return err
-		}
-		in.Timestamp = sent.Format(time.RFC3339Nano)
-		if m.SentAt != "" {
-			sentAt, err := instant("sentAt", m.SentAt)
-			if err != nil {
-				return err
-			}
+	if ok {
+		at := sent
+		if sentAt, ok := instant(e, "sentAt", m.SentAt); ok {
 			if skew := arrived.Sub(sentAt); skew.Abs() > event.ClockSkew {
-				at := sent.Add(skew)
-				if at.Year() < 1 || at.Year() > 9999 {
-					return &validation.Error{Field: "sentAt", Code: validation.CodeOutOfRange, Detail: "is too far from now"}
-				}
-				in.Timestamp = at.UTC().Format(time.RFC3339Nano)
+				at = sent.Add(skew)
 			}
 		}
+		if at.Year() < 1 || at.Year() > 9999 {
+			in.Omit("sentAt", "is too far from now")
+			at = sent
+		}
+		in.Timestamp = at.UTC().Format(time.RFC3339Nano)
 	}
-	if m.MessageID == "" {
-		return nil
+	id := e.text("messageId", m.MessageID)
+	if id == "" {
+		return
 	}
-	if len(m.MessageID) == 36 {
-		if id, err := uuid.Parse(m.MessageID); err == nil && id.Version() == 7 {
-			in.ID = m.MessageID
-			return nil
+	if len(id) == 36 {
+		if parsed, err := uuid.Parse(id); err == nil && parsed.Version() == 7 {
+			in.ID = id
+			return
 		}
 	}
-	in.ID = MessageUUID(m.MessageID, sent).String()
-	if stamp == "" { // otherwise the time would come from the id, which has none
+	in.ID = MessageUUID(id, sent).String()
+	if !ok { // otherwise the time would come from the id, which has none
 		in.Timestamp = arrived.UTC().Format(time.RFC3339Nano)
 	}
-	return nil
 }
 
 // MessageUUID returns the UUIDv7 for a messageId that is not a UUIDv7. It is the same for
@@ -289,19 +302,24 @@ func MessageUUID(messageID string, timestamp time.Time) uuid.UUID {
 }
 
 // instant parses a date of Segment's libraries: ISO 8601 with a zone and any number of
-// fractional digits.
-func instant(field, text string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil || t.Year() < 1 {
-		return t, &validation.Error{Field: field, Code: validation.CodeWrongValue, Detail: "must be an ISO 8601 date and time with a zone, e.g. 2026-03-01T12:30:00.000Z"}
+// fractional digits. ok is false if there is none.
+func instant(e *Event, field string, value jsontext.Value) (at time.Time, ok bool) {
+	text := e.text(field, value)
+	if text == "" {
+		return time.Time{}, false
 	}
-	return t.UTC(), nil
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || at.Year() < 1 {
+		e.Input.Omit(field, "must be an ISO 8601 date and time with a zone, e.g. 2026-03-01T12:30:00.000Z")
+		return time.Time{}, false
+	}
+	return at.UTC(), true
 }
 
 // pixels formats the size of a screen; it returns "" if a side is missing or implausible.
 func pixels(width, height jsontext.Value) string {
-	w, okW := number(width)
-	h, okH := number(height)
+	w, okW := loosejson.Number(width)
+	h, okH := loosejson.Number(height)
 	if !okW || !okH || w < 1 || h < 1 || w > 99999 || h > 99999 {
 		return ""
 	}

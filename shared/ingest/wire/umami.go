@@ -8,31 +8,32 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/loosejson"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // umami is the body that Umami's trackers send.
 type umami struct {
-	Type    string       `json:"type"` // event, identify, performance
-	Payload umamiPayload `json:"payload"`
+	Type    jsontext.Value                 `json:"type"` // event, identify, performance
+	Payload loosejson.Struct[umamiPayload] `json:"payload"`
 }
 
 type umamiPayload struct {
-	Website   string         `json:"website"`
-	Hostname  string         `json:"hostname"`
-	URL       string         `json:"url"` // absolute, or a path on the host
-	Referrer  string         `json:"referrer"`
-	Title     string         `json:"title"`
-	Language  string         `json:"language"`
-	Screen    string         `json:"screen"`
-	Name      string         `json:"name"`
-	Tag       string         `json:"tag"`
-	ID        string         `json:"id"`        // of a person, assigned by the site
+	Website   jsontext.Value `json:"website"`
+	Hostname  jsontext.Value `json:"hostname"`
+	URL       jsontext.Value `json:"url"` // absolute, or a path on the host
+	Referrer  jsontext.Value `json:"referrer"`
+	Title     jsontext.Value `json:"title"`
+	Language  jsontext.Value `json:"language"`
+	Screen    jsontext.Value `json:"screen"`
+	Name      jsontext.Value `json:"name"`
+	Tag       jsontext.Value `json:"tag"`
+	ID        jsontext.Value `json:"id"`        // of a person, assigned by the site
 	Timestamp jsontext.Value `json:"timestamp"` // seconds since 1970
-	IP        string         `json:"ip"`
-	UserAgent string         `json:"userAgent"`
+	IP        jsontext.Value `json:"ip"`
+	UserAgent jsontext.Value `json:"userAgent"`
 
-	Data map[string]jsontext.Value `json:"data"`
+	Data jsontext.Value `json:"data"`
 
 	LCP      jsontext.Value `json:"lcp"`
 	INP      jsontext.Value `json:"inp"`
@@ -94,66 +95,63 @@ func umamiEvents(r Request, values []jsontext.Value) Batch {
 }
 
 func (u *umami) event(subjects bool) (e Event) {
-	p := &u.Payload
-	e.Input = event.Input{
-		Site: p.Website, Type: typeOf(p.Name), Name: p.Name, Title: cut(p.Title, event.MaxTitle),
-		Language: p.Language, Screen: p.Screen, Tag: cut(p.Tag, event.MaxTag),
-	}
-	in := &e.Input
-	in.Props, e.Omitted = properties("payload.data", p.Data)
+	p, in := &u.Payload.Value, &e.Input
+	isObject(&e, "payload", &u.Payload)
+	in.Site = e.text("payload.website", p.Website)
+	in.Name = e.text("payload.name", p.Name)
+	in.Type = typeOf(in.Name)
+	in.Title = e.text("payload.title", p.Title)
+	in.Language = e.text("payload.language", p.Language)
+	in.Screen = e.text("payload.screen", p.Screen)
+	in.Tag = e.text("payload.tag", p.Tag)
+	in.Props = e.object("payload.data", p.Data)
 	takeConsent(in)
-	switch u.Type {
+	switch messageType, _ := loosejson.Text(u.Type); messageType {
 	case "event":
 		if in.Name != "" {
-			takeMoney(in, "")
+			takeMoney(&e, "payload.data", "")
 		}
-		if p.Tag != "" { // also a property, so that reports by event:props:tag keep working
-			in.Props = withProp(in.Props, "tag", p.Tag)
+		if in.Tag != "" { // also a property, so that reports by event:props:tag keep working
+			in.Props = withProp(in.Props, "tag", in.Tag)
 		}
 	case "identify":
 		in.Type, in.Name, in.Passive = event.Conversion.String(), "identify", true
 	case "performance":
 		in.Type, in.Name, in.Passive = event.Conversion.String(), "performance", true
-		in.Props, e.Omitted = properties("payload", map[string]jsontext.Value{
-			"lcp": first(p.LCP), "inp": first(p.INP), "cls": first(p.CLS), "fcp": first(p.FCP), "ttfb": first(p.TTFB), "duration": first(p.Duration),
-		})
+		in.Props = map[string]jsontext.Value{}
+		for name, value := range map[string]jsontext.Value{"lcp": p.LCP, "inp": p.INP, "cls": p.CLS, "fcp": p.FCP, "ttfb": p.TTFB, "duration": p.Duration} {
+			if first(value) != nil {
+				in.Props[name] = value
+			}
+		}
 	default:
 		e.Err = &validation.Error{Field: "type", Code: validation.CodeWrongValue, Detail: "must be one of event, identify, performance"}
 		return e
 	}
 	if subjects {
-		in.Subject = p.ID
+		in.Subject = e.text("payload.id", p.ID)
 	}
-	if in.URL, e.Err = p.absolute(p.URL); e.Err != nil {
+	host := e.text("payload.hostname", p.Hostname)
+	in.URL, in.Referrer = absolute(host, e.text("payload.url", p.URL)), absolute(host, e.text("payload.referrer", p.Referrer))
+	if in.URL != "" && host == "" && !hasScheme(in.URL) {
+		e.Err = &validation.Error{Field: "payload.hostname", Code: validation.CodeRequired, Detail: "is required if an address has no host, e.g. example.com"}
 		return e
 	}
-	if p.Hostname != "" { // without a host, a relative referrer is no error: it is the site itself
-		if in.Referrer, e.Err = p.absolute(p.Referrer); e.Err != nil {
-			return e
-		}
-	} else {
-		in.Referrer = p.Referrer
-	}
-	in.Referrer = cut(in.Referrer, event.MaxURL)
-	if in.Timestamp, e.Err = seconds("payload.timestamp", p.Timestamp); e.Err != nil {
-		return e
-	}
-	e.UserAgent = p.UserAgent
-	e.Address, e.Err = address("payload.ip", p.IP)
+	in.Timestamp = seconds(&e, "payload.timestamp", p.Timestamp)
+	e.UserAgent = e.text("payload.userAgent", p.UserAgent)
+	e.Address = e.address("payload.ip", p.IP)
 	return e
 }
 
-// absolute adds the page's host to an address without one.
-func (p *umamiPayload) absolute(address string) (string, error) {
+// absolute adds the page's host, if it is known, to an address without one.
+func absolute(host, address string) string {
 	switch {
-	case address == "" || hasScheme(address):
-		return address, nil
-	case p.Hostname == "":
-		return "", &validation.Error{Field: "payload.hostname", Code: validation.CodeRequired, Detail: "is required if an address has no host, e.g. example.com"}
+	case address == "" || host == "" || hasScheme(address):
+		return address
 	case strings.HasPrefix(address, "//"):
-		return "https:" + address, nil
+		return "https:" + address
 	default:
-		return "https://" + p.Hostname + "/" + strings.TrimPrefix(address, "/"), nil
+		return "https://" + host + "/" + strings.TrimPrefix(address, "/")
 	}
 }
 
@@ -164,25 +162,29 @@ func hasScheme(address string) bool {
 }
 
 // seconds decodes a Unix time in whole seconds, and formats it as RFC 3339.
-func seconds(field string, value jsontext.Value) (string, error) {
-	value = first(value)
-	if value == nil {
-		return "", nil
+func seconds(e *Event, field string, value jsontext.Value) string {
+	if value = first(value); value == nil {
+		return ""
 	}
-	n, ok := integer(value)
+	n, ok := loosejson.Integer(value)
 	if !ok || n < 0 || n > 253402300799 { // the last second of the year 9999
-		return "", &validation.Error{Field: field, Code: validation.CodeWrongValue, Detail: "must be whole seconds since 1970, e.g. 1772368200"}
+		e.Input.Omit(field, "must be seconds since 1970, e.g. 1772368200")
+		return ""
 	}
-	return time.Unix(n, 0).UTC().Format(time.RFC3339), nil
+	return time.Unix(n, 0).UTC().Format(time.RFC3339)
 }
 
-// takeMoney moves the properties revenue and currency to the event's value. Without a
-// currency and a default, they stay properties.
-func takeMoney(in *event.Input, defaultCurrency string) {
+// takeMoney moves the properties revenue and currency to the event's value. Without an amount, or
+// without a currency and a default, they stay properties.
+func takeMoney(e *Event, field, defaultCurrency string) {
+	in := &e.Input
 	if defaultCurrency == "" && in.Props["currency"].Kind() != jsontext.KindString {
 		return
 	}
-	if in.Value = money(in.Props["revenue"], in.Props["currency"], defaultCurrency); in.Value != nil {
+	if _, ok := loosejson.Number(in.Props["revenue"]); !ok {
+		return
+	}
+	if in.Value = e.money(field, in.Props["revenue"], in.Props["currency"], defaultCurrency); in.Value != nil {
 		delete(in.Props, "revenue")
 		delete(in.Props, "currency")
 	}

@@ -13,11 +13,11 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
+	"github.com/analytics-platform/analytics/shared/model/loosejson"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 	"github.com/analytics-platform/analytics/shared/model/writekey"
 )
@@ -39,7 +39,6 @@ type Event struct {
 	WriteKey  string     // write key in the body, see package writekey; "" if there is none
 	Address   netip.Addr // address of the visitor for whom a server says that it sends; the zero Addr means the sender's
 	UserAgent string     // user agent of that visitor; "" means the sender's
-	Omitted   []string   // paths of the fields that events can't hold, with the tracker's names
 }
 
 // Unsupported is the reason to ignore a message that is not an event.
@@ -154,56 +153,26 @@ func checkCount(field string, n int) error {
 	}
 }
 
-// cut truncates a text that trackers copy from the page to at most limit bytes, so that it
-// does not invalidate the event.
-func cut(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return text[:limit]
-}
-
-// address parses the client address that a server sends. Empty text is the zero Addr.
-func address(field, text string) (netip.Addr, error) {
+// address parses the client address that a server sends. Empty text is the zero Addr, and so is
+// one that is omitted.
+func (e *Event) address(field string, value jsontext.Value) netip.Addr {
+	text := e.text(field, value)
 	if text == "" {
-		return netip.Addr{}, nil
+		return netip.Addr{}
 	}
 	a, err := netip.ParseAddr(text)
 	if err != nil {
-		return netip.Addr{}, &validation.Error{Field: field, Code: validation.CodeWrongValue, Detail: "must be an IPv4 or IPv6 address, without a port"}
+		e.Input.Omit(field, "must be an IPv4 or IPv6 address, without a port")
+		return netip.Addr{}
 	}
-	return a.Unmap().WithZone(""), nil
+	return a.Unmap().WithZone("")
 }
 
 // takeConsent moves the property "consent" to the event's Consent field, for formats
 // without such a field.
 func takeConsent(in *event.Input) {
-	value, ok := in.Props["consent"]
-	if !ok {
-		return
+	if value, ok := in.Props["consent"]; ok {
+		in.Consent, _ = loosejson.Bool(value)
+		delete(in.Props, "consent")
 	}
-	word, _ := text("", value)
-	in.Consent = value.Kind() == jsontext.KindTrue || word == "true"
-	delete(in.Props, "consent")
-}
-
-// properties returns the values of an object that properties can hold, and the paths of
-// the values that they can't.
-func properties(field string, all map[string]jsontext.Value) (props map[string]jsontext.Value, omitted []string) {
-	for key, value := range all {
-		switch value.Kind() {
-		case jsontext.KindString, jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse:
-			if props == nil {
-				props = make(map[string]jsontext.Value, len(all))
-			}
-			props[key] = value
-		case jsontext.KindNull:
-		default:
-			omitted = append(omitted, field+"."+strings.ToValidUTF8(cut(key, event.MaxKey), "?"))
-		}
-	}
-	return props, omitted
 }

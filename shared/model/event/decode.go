@@ -5,9 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/analytics-platform/analytics/shared/model/loosejson"
 	"github.com/analytics-platform/analytics/shared/model/strictjson"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
@@ -63,14 +68,125 @@ func atEnd(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// decodeError describes why an event can't be decoded, without repeating a value.
-func decodeError(err error) error {
-	invalid := strictjson.Explain(err)
-	switch {
-	case invalid.Code == validation.CodeUnknownField:
-		invalid.Detail = "is not a field of an event; those are " + inputNames
-	case invalid.Code == validation.CodeWrongType && invalid.Field == "":
-		invalid.Detail = "an event must be a JSON object"
+// Decode decodes one event of the native form. The error is a *validation.Error if it is no JSON
+// object, or too long. Members that make no sense are flaws.
+func Decode(data []byte) (Input, error) {
+	if len(data) > MaxEvent {
+		return Input{}, &validation.Error{Code: validation.CodeTooLong, Detail: fmt.Sprintf("an event may have at most %d bytes", MaxEvent)}
 	}
-	return invalid
+	if in, ok := decodeFast(data); ok {
+		return in, nil
+	}
+	var in Input
+	if json.Unmarshal(data, &in, json.RejectUnknownMembers(true)) == nil {
+		return in, nil
+	}
+	return decodeAny(data)
+}
+
+// decodeAny decodes an event member by member, which is slower.
+func decodeAny(data []byte) (in Input, err error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if kind := dec.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
+		return in, &validation.Error{Code: validation.CodeWrongType, Detail: "an event must be a JSON object"}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return in, strictjson.Explain(err)
+	}
+	for dec.PeekKind() == jsontext.KindString {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return in, strictjson.Explain(err)
+		}
+		name := token.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return in, strictjson.Explain(err)
+		}
+		if !in.set(name, value) {
+			in.Omit(nameOf(name), "is not a field of an event; those are "+inputNames)
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return in, strictjson.Explain(err)
+	}
+	return in, atEnd(dec)
+}
+
+// Omit notes that a field is left out. The detail describes a valid value.
+func (in *Input) Omit(field, detail string) {
+	in.Flaws = addFlaw(in.Flaws, Flaw{field, detail, false})
+}
+
+func readText(in *Input, name string, value jsontext.Value) string {
+	text, ok := loosejson.Text(value)
+	if !ok {
+		in.Omit(name, "must be a string")
+	}
+	return text
+}
+
+func readBool(in *Input, name string, value jsontext.Value) bool {
+	is, ok := loosejson.Bool(value)
+	if !ok {
+		in.Omit(name, "must be true or false")
+	}
+	return is
+}
+
+func readInteger(in *Input, name string, value jsontext.Value) *int {
+	if value.Kind() == jsontext.KindNull {
+		return nil
+	}
+	n, ok := loosejson.Integer(value)
+	if !ok {
+		in.Omit(name, "must be a number")
+		return nil
+	}
+	return new(int(n))
+}
+
+func readProps(in *Input, name string, value jsontext.Value) map[string]jsontext.Value {
+	props, ok := loosejson.Object(value)
+	if !ok {
+		in.Omit(name, "must be an object")
+	}
+	return props
+}
+
+func readValue(in *Input, name string, value jsontext.Value) *Value {
+	members, ok := loosejson.Object(value)
+	if !ok {
+		in.Omit(name, `must be an object, e.g. {"amount":12.5,"currency":"EUR"}`)
+	}
+	if members == nil {
+		return nil
+	}
+	in.unknown(name, members, "amount", "currency")
+	return &Value{members["amount"], readText(in, name+".currency", members["currency"])}
+}
+
+func readFunnel(in *Input, name string, value jsontext.Value) *Funnel {
+	members, ok := loosejson.Object(value)
+	if !ok {
+		in.Omit(name, `must be an object, e.g. {"id":"signup","step":1}`)
+	}
+	if members == nil {
+		return nil
+	}
+	in.unknown(name, members, "id", "step")
+	funnel := &Funnel{ID: readText(in, name+".id", members["id"])}
+	if step := readInteger(in, name+".step", members["step"]); step != nil {
+		funnel.Step = *step
+	}
+	return funnel
+}
+
+// unknown notes the members of a field that it does not have.
+func (in *Input) unknown(field string, members map[string]jsontext.Value, known ...string) {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if !slices.Contains(known, name) {
+			in.Omit(field+"."+nameOf(name), "is not a field of "+field+"; those are "+strings.Join(known, ", "))
+		}
+	}
 }

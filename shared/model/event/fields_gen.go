@@ -9,8 +9,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/tinylib/msgp/msgp"
-
-	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // Attributes is what is known of where a visitor came from and with what. Empty means
@@ -227,49 +225,74 @@ type Input struct {
 	Funnel    *Funnel                   `json:"funnel"`
 	Engaged   *int                      `json:"engaged"` // milliseconds that the page was visible and had the focus since the last engagement; of an engagement only
 	Scroll    *int                      `json:"scroll"`  // percent of the page that was seen so far, 0 to 100; of an engagement only
+
+	Flaws []Flaw `json:"-"` // what was wrong with it, found while it was decoded
 }
 
 // inputNames are the names of the members of an Input, for messages.
 const inputNames = "id, site, type, name, url, referrer, timestamp, title, language, screen, tag, props, value, passive, consent, subject, funnel, engaged, scroll"
 
-// checkTexts checks that every text is short enough and can be stored.
-func (in *Input) checkTexts() *validation.Error {
-	switch {
-	case !isText(in.Site, MaxSite):
-		return badText("site", in.Site, MaxSite)
-	case !isText(in.Name, MaxName):
-		return badText("name", in.Name, MaxName)
-	case !isText(in.URL, MaxURL):
-		return badText("url", in.URL, MaxURL)
-	case !isText(in.Referrer, MaxReferrer):
-		return badText("referrer", in.Referrer, MaxReferrer)
-	case !isText(in.Title, MaxTitle):
-		return badText("title", in.Title, MaxTitle)
-	case !isText(in.Language, MaxLanguage):
-		return badText("language", in.Language, MaxLanguage)
-	case !isText(in.Screen, MaxScreen):
-		return badText("screen", in.Screen, MaxScreen)
-	case !isText(in.Tag, MaxTag):
-		return badText("tag", in.Tag, MaxTag)
-	case !isText(in.Subject, MaxSubject):
-		return badText("subject", in.Subject, MaxSubject)
-	}
-	return nil
+// copyTo sets the fields that an event has as they were sent, as far as it can hold them.
+func (in *Input) copyTo(v *Valid) {
+	v.Event.Name = v.text("name", in.Name, MaxName)
+	v.Event.Title = v.text("title", in.Title, MaxTitle)
+	v.Event.Language = v.text("language", in.Language, MaxLanguage)
+	v.Event.Screen = v.text("screen", in.Screen, MaxScreen)
+	v.Event.Tag = v.text("tag", in.Tag, MaxTag)
+	v.Event.Passive = in.Passive
 }
 
-// copyTo sets the fields that an event has as they were sent.
-func (in *Input) copyTo(e *Event) {
-	e.Name = in.Name
-	e.Title = in.Title
-	e.Language = in.Language
-	e.Screen = in.Screen
-	e.Tag = in.Tag
-	e.Passive = in.Passive
+// set sets a member to a value of any type, as far as it makes sense. It reports whether there
+// is such a member.
+func (in *Input) set(name string, value jsontext.Value) (known bool) {
+	switch name {
+	case "id":
+		in.ID = readText(in, "id", value)
+	case "site":
+		in.Site = readText(in, "site", value)
+	case "type":
+		in.Type = readText(in, "type", value)
+	case "name":
+		in.Name = readText(in, "name", value)
+	case "url":
+		in.URL = readText(in, "url", value)
+	case "referrer":
+		in.Referrer = readText(in, "referrer", value)
+	case "timestamp":
+		in.Timestamp = readText(in, "timestamp", value)
+	case "title":
+		in.Title = readText(in, "title", value)
+	case "language":
+		in.Language = readText(in, "language", value)
+	case "screen":
+		in.Screen = readText(in, "screen", value)
+	case "tag":
+		in.Tag = readText(in, "tag", value)
+	case "props":
+		in.Props = readProps(in, "props", value)
+	case "value":
+		in.Value = readValue(in, "value", value)
+	case "passive":
+		in.Passive = readBool(in, "passive", value)
+	case "consent":
+		in.Consent = readBool(in, "consent", value)
+	case "subject":
+		in.Subject = readText(in, "subject", value)
+	case "funnel":
+		in.Funnel = readFunnel(in, "funnel", value)
+	case "engaged":
+		in.Engaged = readInteger(in, "engaged", value)
+	case "scroll":
+		in.Scroll = readInteger(in, "scroll", value)
+	default:
+		return false
+	}
+	return true
 }
 
 // decodeFast decodes an event that is written as nearly all are: texts without escapes,
-// numbers without exponents, no rare members. It reports false for any other, which the
-// strict decoder reads or refuses. The two must never read an event differently.
+// numbers without exponents, no rare members. It reports false for any other, which
+// decodeAny reads or refuses. The two must never read an event differently.
 func decodeFast(data []byte) (in Input, ok bool) {
 	r := fastReader{rest: string(data)} // all texts are parts of it
 	seen := uint32(0)                   // a bit for each member

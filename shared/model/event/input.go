@@ -2,26 +2,29 @@ package event
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
+	"github.com/analytics-platform/analytics/shared/model/loosejson"
 	"github.com/analytics-platform/analytics/shared/model/validation"
 )
 
 // The limits of what a client may send, apart from the texts of Input. Lengths are in bytes
-// of UTF-8.
+// of UTF-8 where nothing else is said.
 const (
 	MaxBody    = 1 << 20  // bytes of a request
 	MaxBatch   = 1000     // events of a request
 	MaxEvent   = 32 << 10 // bytes of one event
 	MaxProps   = 30
-	MaxKey     = 100  // key of a property
-	MaxValue   = 1000 // value of a property
+	MaxKey     = 300  // key of a property
+	MaxValue   = 2000 // characters of the value of a property
 	MaxStep    = 100
 	MaxEngaged = 86_400_000 // milliseconds
 )
@@ -35,7 +38,7 @@ const (
 
 // Value is what an event is worth.
 type Value struct {
-	Amount   jsontext.Value `json:"amount"`   // number, or decimal string; at most 12 digits before and 4 after the point
+	Amount   jsontext.Value `json:"amount"`   // number, also as a string; at most 12 digits before the point, and rounded to 4 after it
 	Currency string         `json:"currency"` // ISO 4217, e.g. EUR
 }
 
@@ -45,43 +48,35 @@ type Funnel struct {
 	Step int    `json:"step"` // from 1
 }
 
-// Decode decodes one event of the native form. It is strict: an unknown field, a wrong type,
-// a duplicate key or invalid UTF-8 is a *validation.Error.
-func Decode(data []byte) (Input, error) {
-	if len(data) > MaxEvent {
-		return Input{}, &validation.Error{Code: validation.CodeTooLong, Detail: fmt.Sprintf("an event may have at most %d bytes", MaxEvent)}
-	}
-	if in, ok := decodeFast(data); ok {
-		return in, nil
-	}
-	return decodeStrict(data)
+// Flaw is what was wrong with a field, but did not cost the event.
+type Flaw struct {
+	Field  string // dotted path, such as props.plan
+	Detail string // describes a valid value, such as "must be a number"
+	Cut    bool   // the value is shortened; otherwise it is left out
 }
 
-func decodeStrict(data []byte) (in Input, err error) {
-	if err := json.Unmarshal(data, &in, json.RejectUnknownMembers(true)); err != nil {
-		return in, decodeError(err)
-	}
-	return in, nil
-}
+// maxFlaws is how many flaws of an event are told.
+const maxFlaws = 10
 
 // Valid is a validated Input: the event so far, and the parts that must still be looked up,
 // hashed or parsed.
 type Valid struct {
 	Event    Event  // without Site, Day, UTCOffset, Visitor, the page, and attributes that the server finds out
-	URL      string // as sent
-	Referrer string // as sent
+	URL      string // as sent, of at most MaxEvent bytes
+	Referrer string // as sent, of at most MaxEvent bytes
 	Subject  string // as sent; to be hashed and forgotten
 	Skewed   bool   // the client's clock was wrong, and the time was set to arrival
+	Flaws    []Flaw // of the input
 }
 
-// Validate validates an event that arrived at now. The time of the event is its timestamp,
-// else the time inside its id, else now. So a retry without a timestamp has the time of the
-// first attempt.
+// Validate makes the event of an input that arrived at now. Only its site, its type and a missing
+// address of its page can be an error; what else is wrong is mended, shortened or left out.
+//
+// The time of the event is its timestamp, else the time inside its id, else now. So a retry
+// without a timestamp has the time of the first attempt.
 func (in *Input) Validate(now time.Time) (Valid, error) {
-	v := Valid{URL: in.URL, Referrer: in.Referrer, Subject: in.Subject}
+	v := Valid{URL: Cut(in.URL, MaxEvent), Referrer: Cut(in.Referrer, MaxEvent), Subject: in.Subject, Flaws: in.Flaws}
 	e := &v.Event
-	in.copyTo(e)
-
 	if in.Site == "" {
 		return v, invalid("site", validation.CodeRequired, "name the site of the event: its domain or its public id")
 	}
@@ -92,217 +87,292 @@ func (in *Input) Validate(now time.Time) (Valid, error) {
 		}
 		return v, invalid("type", validation.CodeWrongValue, "must be one of "+typeNames)
 	}
-	if bad := in.checkTexts(); bad != nil {
-		return v, bad
-	}
 	if in.URL == "" && (e.Type == View || e.Type == Engagement) {
 		return v, invalid("url", validation.CodeRequired, "a view and an engagement need the absolute address of the page, e.g. https://example.com/pricing")
 	}
-	if in.Screen != "" && !isScreen(in.Screen) {
-		return v, invalid("screen", validation.CodeWrongValue, "must be WIDTHxHEIGHT in pixels, e.g. 1920x1080")
+	in.copyTo(&v)
+	if e.Screen != "" && !isScreen(e.Screen) {
+		e.Screen = ""
+		v.omit("screen", "must be WIDTHxHEIGHT in pixels, e.g. 1920x1080")
 	}
-	if in.Language != "" && !isLanguage(in.Language) {
-		return v, invalid("language", validation.CodeWrongValue, "must be a BCP 47 tag, e.g. fr or en-GB")
+	if e.Language != "" && !isLanguage(e.Language) {
+		e.Language = ""
+		v.omit("language", "must be a BCP 47 tag, e.g. fr or en-GB")
 	}
-	if err := in.time(now, &v); err != nil {
-		return v, err
+	if len(v.Subject) > MaxSubject { // shortened, it could be that of another person
+		v.Subject = ""
+		v.omit("subject", fmt.Sprintf("at most %d bytes", MaxSubject))
 	}
-	if err := in.props(e); err != nil {
-		return v, err
-	}
-	if err := in.value(e); err != nil {
-		return v, err
-	}
-	if err := in.funnel(e); err != nil {
-		return v, err
-	}
-	return v, in.engagement(e)
+	v.time(in, now)
+	v.props(in.Props, "", 1)
+	v.measure(in)
+	v.value(in.Value)
+	v.funnel(in.Funnel)
+	return v, nil
 }
 
-// time sets ID and Time.
-func (in *Input) time(now time.Time, v *Valid) error {
-	e := &v.Event
-	e.Time = now
-	if in.ID != "" {
-		id, err := uuid.Parse(in.ID)
-		if err != nil || id.Version() != 7 || len(in.ID) != 36 {
-			return invalid("id", validation.CodeWrongValue, "must be a UUID of version 7, e.g. 0190d3c4-5b1e-7c3a-9f00-3d2b1a0c9e88; leave it out to have one made")
-		}
-		e.ID = id
-		sec, nsec := id.Time().UnixTime()
-		if e.Time = time.Unix(sec, nsec); e.Time.Before(now.Add(-RetryWindow)) {
-			e.Time, v.Skewed = now, true
-		}
+// omit notes that a field is left out.
+func (v *Valid) omit(field, detail string) { v.Flaws = addFlaw(v.Flaws, Flaw{field, detail, false}) }
+
+// shorten notes that a field is shortened.
+func (v *Valid) shorten(field, detail string) { v.Flaws = addFlaw(v.Flaws, Flaw{field, detail, true}) }
+
+func addFlaw(flaws []Flaw, f Flaw) []Flaw {
+	if len(flaws) == maxFlaws {
+		return flaws
 	}
-	if in.Timestamp != "" {
-		t, err := time.Parse(time.RFC3339Nano, in.Timestamp)
-		if err != nil {
-			return invalid("timestamp", validation.CodeWrongValue, "must be an RFC 3339 date and time with a zone, e.g. 2026-03-01T12:30:00Z")
-		}
-		e.Time, v.Skewed = t, false
-	}
-	if e.Time.After(now.Add(ClockSkew)) {
-		e.Time, v.Skewed = now, true
-	}
-	e.Time = e.Time.UTC().Truncate(time.Millisecond)
-	return nil
+	return append(flaws, f)
 }
 
-func (in *Input) props(e *Event) error {
-	if len(in.Props) > MaxProps {
-		return invalid("props", validation.CodeTooMany, fmt.Sprintf("at most %d properties", MaxProps))
+// text returns a text of a client as it is stored, of at most so many bytes.
+func (v *Valid) text(field, text string, most int) string {
+	if len(text) <= most && storable(text) {
+		return text
 	}
-	for key, raw := range in.Props {
-		value, err := property(key, raw)
-		if err != nil {
-			err.Field = "props." + clip(key)
-			return err
-		}
-		if e.Props == nil {
-			e.Props = make(map[string]string, len(in.Props))
-		}
-		e.Props[key] = value
-	}
-	return nil
-}
-
-// property decodes the value of a property.
-func property(key string, raw jsontext.Value) (value string, bad *validation.Error) {
-	if key == "" || len(key) > MaxKey {
-		return "", &validation.Error{Code: validation.CodeTooLong, Detail: fmt.Sprintf("a property's key must have 1 to %d bytes", MaxKey)}
-	}
-	switch raw.Kind() {
-	case jsontext.KindString:
-		unquoted, err := jsontext.AppendUnquote(make([]byte, 0, 64), raw)
-		if err != nil {
-			return "", &validation.Error{Code: validation.CodeMalformed, Detail: "is not a valid string"}
-		}
-		value = string(unquoted)
-	case jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse:
-		value = string(raw)
-	default:
-		return "", &validation.Error{Code: validation.CodeWrongType, Detail: "must be a string, a number or a boolean"}
-	}
-	switch {
-	case len(value) > MaxValue:
-		return "", tooLong("", MaxValue)
-	case !storable(key) || !storable(value):
-		return "", unstorable("")
-	}
-	return value, nil
-}
-
-func (in *Input) value(e *Event) error {
-	if in.Value == nil {
-		return nil
-	}
-	amount := string(in.Value.Amount)
-	switch in.Value.Amount.Kind() {
-	case jsontext.KindString:
-		if err := json.Unmarshal(in.Value.Amount, &amount); err != nil {
-			return invalid("value.amount", validation.CodeMalformed, "is not a valid string")
-		}
-	case jsontext.KindNumber:
-	case jsontext.KindInvalid:
-		return invalid("value.amount", validation.CodeRequired, "is required, e.g. 12.5")
-	default:
-		return invalid("value.amount", validation.CodeWrongType, "must be a number or a decimal string")
-	}
-	if _, _, ok := ReadAmount(amount); !ok {
-		return invalid("value.amount", validation.CodeWrongValue, "must be a decimal number with at most 12 digits before and 4 after the point, e.g. 12.5")
-	}
-	if len(in.Value.Currency) != 3 || !all(in.Value.Currency, func(c byte) bool { return 'A' <= c && c <= 'Z' }) {
-		return invalid("value.currency", validation.CodeWrongValue, "must be the three letters of ISO 4217, e.g. EUR")
-	}
-	e.Amount, e.Currency = amount, in.Value.Currency
-	return nil
-}
-
-func (in *Input) funnel(e *Event) error {
-	if in.Funnel == nil {
-		if e.Type == FunnelStep {
-			return invalid("funnel", validation.CodeRequired, `a funnel_step needs its funnel, e.g. {"id":"signup","step":1}`)
-		}
-		return nil
-	}
-	if in.Funnel.ID == "" {
-		return invalid("funnel.id", validation.CodeRequired, "name the funnel")
-	}
-	if len(in.Funnel.ID) > MaxName {
-		return tooLong("funnel.id", MaxName)
-	}
-	if !storable(in.Funnel.ID) {
-		return unstorable("funnel.id")
-	}
-	if in.Funnel.Step < 1 || in.Funnel.Step > MaxStep {
-		return invalid("funnel.step", validation.CodeOutOfRange, fmt.Sprintf("must be from 1 to %d", MaxStep))
-	}
-	e.Funnel, e.Step = in.Funnel.ID, int16(in.Funnel.Step)
-	return nil
-}
-
-func (in *Input) engagement(e *Event) error {
-	if e.Type != Engagement {
-		switch {
-		case in.Engaged != nil:
-			return invalid("engaged", validation.CodeWrongValue, "goes with an engagement only")
-		case in.Scroll != nil:
-			return invalid("scroll", validation.CodeWrongValue, "goes with an engagement only")
-		}
-		return nil
-	}
-	engaged, scroll := value(in.Engaged), value(in.Scroll)
-	switch {
-	case in.Engaged == nil && in.Scroll == nil:
-		return invalid("engaged", validation.CodeRequired, "say for how many milliseconds the page was visible and had the focus, e.g. 15000")
-	case engaged < 0 || engaged > MaxEngaged || engaged == 0 && in.Scroll == nil:
-		return invalid("engaged", validation.CodeOutOfRange, fmt.Sprintf("must be from 1 to %d milliseconds", MaxEngaged))
-	case scroll < 0 || scroll > 100:
-		return invalid("scroll", validation.CodeOutOfRange, "must be from 0 to 100 percent")
-	case in.Value != nil:
-		return invalid("value", validation.CodeWrongValue, "does not go with an engagement: send it with the event that earned it")
-	case in.Funnel != nil:
-		return invalid("funnel", validation.CodeWrongValue, "does not go with an engagement: send it with the event that reached the step")
-	}
-	e.Engaged, e.Scroll = int32(engaged), int16(scroll)
-	return nil
-}
-
-func value(of *int) int {
-	if of == nil {
-		return 0
-	}
-	return *of
-}
-
-// isText reports whether a text has at most the given number of bytes and can be stored.
-func isText(text string, most int) bool { return len(text) <= most && storable(text) }
-
-// badText returns the error for a text that is not valid.
-func badText(field, text string, most int) *validation.Error {
 	if len(text) > most {
-		return tooLong(field, most)
+		v.shorten(field, fmt.Sprintf("at most %d bytes", most))
+		text = Cut(text, most)
 	}
-	return unstorable(field)
+	return Cut(mend(text), most)
 }
 
-func tooLong(field string, most int) *validation.Error {
-	return invalid(field, validation.CodeTooLong, fmt.Sprintf("at most %d bytes", most))
+// Cut shortens a text to at most so many bytes, between two characters.
+func Cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
 }
 
 // storable reports whether the database can store a text.
 func storable(text string) bool { return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text) }
 
-func unstorable(field string) *validation.Error {
-	return invalid(field, validation.CodeWrongValue, "must be UTF-8 text without NUL characters")
+// mend replaces what the database can't store.
+func mend(text string) string {
+	if storable(text) {
+		return text
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// clip shortens a client's key so that an error can name it.
-func clip(key string) string {
-	if len(key) <= MaxKey {
-		return strings.ToValidUTF8(key, "?")
+// time sets ID and Time.
+func (v *Valid) time(in *Input, now time.Time) {
+	e := &v.Event
+	e.Time = now
+	if in.ID != "" {
+		if id, err := uuid.Parse(in.ID); err != nil || id.Version() != 7 || len(in.ID) != 36 {
+			v.omit("id", "must be a UUID of version 7, e.g. 0190d3c4-5b1e-7c3a-9f00-3d2b1a0c9e88")
+		} else {
+			e.ID = id
+			sec, nsec := id.Time().UnixTime()
+			if e.Time = time.Unix(sec, nsec); e.Time.Before(now.Add(-RetryWindow)) {
+				e.Time, v.Skewed = now, true
+			}
+		}
 	}
-	return strings.ToValidUTF8(key[:MaxKey], "") + "..."
+	if in.Timestamp != "" {
+		if t, err := time.Parse(time.RFC3339Nano, in.Timestamp); err != nil {
+			v.omit("timestamp", "must be an RFC 3339 date and time with a zone, e.g. 2026-03-01T12:30:00Z")
+		} else {
+			e.Time, v.Skewed = t, false
+		}
+	}
+	if e.Time.After(now.Add(ClockSkew)) {
+		e.Time, v.Skewed = now, true
+	}
+	e.Time = e.Time.UTC().Truncate(time.Millisecond)
+}
+
+// props sets the properties. What is in objects gets dotted names.
+func (v *Valid) props(props map[string]jsontext.Value, prefix string, depth int) {
+	if len(props) <= MaxProps && !nested(props) { // the usual case: it does not matter what comes first
+		for key, value := range props {
+			v.property(prefix+key, value, depth)
+		}
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(props)) {
+		v.property(prefix+key, props[key], depth)
+	}
+}
+
+// nested reports whether there are objects in properties.
+func nested(props map[string]jsontext.Value) bool {
+	for _, value := range props {
+		if value.Kind() == jsontext.KindBeginObject {
+			return true
+		}
+	}
+	return false
+}
+
+// maxDepth is how many objects may be in each other in properties.
+const maxDepth = 5
+
+// property sets a property to a value, which may be an object of properties at a depth.
+func (v *Valid) property(key string, value jsontext.Value, depth int) {
+	var text string
+	switch value.Kind() {
+	case jsontext.KindNull:
+		return
+	case jsontext.KindBeginObject:
+		members, ok := loosejson.Object(value)
+		if !ok || depth == maxDepth {
+			v.omit("props."+nameOf(key), fmt.Sprintf("at most %d objects may be in each other", maxDepth))
+			return
+		}
+		v.props(members, key+".", depth+1)
+		return
+	case jsontext.KindBeginArray:
+		var ok bool
+		if text, ok = list(value); !ok {
+			v.omit("props."+nameOf(key), "must be a string, a number, a boolean, an object, or a list of those but objects")
+			return
+		}
+	default:
+		text, _ = loosejson.Text(value)
+	}
+	if key = mend(key); key == "" || len(key) > MaxKey {
+		v.omit("props."+nameOf(key), fmt.Sprintf("a property's key must have 1 to %d bytes", MaxKey))
+		return
+	}
+	props := v.Event.Props
+	if _, again := props[key]; len(props) == MaxProps && !again {
+		v.omit("props", fmt.Sprintf("at most %d properties", MaxProps))
+		return
+	}
+	if props == nil {
+		props = make(map[string]string)
+		v.Event.Props = props
+	}
+	if len(text) > MaxValue {
+		if short := cutCharacters(text, MaxValue); short != text {
+			text = short
+			v.shorten("props."+key, fmt.Sprintf("at most %d characters", MaxValue))
+		}
+	}
+	props[key] = mend(text)
+}
+
+// list returns a list of what properties can hold as JSON.
+func list(value jsontext.Value) (text string, ok bool) {
+	var elements []jsontext.Value
+	if loosejson.Unmarshal(value, &elements) != nil {
+		return "", false
+	}
+	for _, element := range elements {
+		if kind := element.Kind(); kind == jsontext.KindBeginObject || kind == jsontext.KindBeginArray {
+			return "", false
+		}
+	}
+	compact := value.Clone()
+	err := compact.Compact(jsontext.AllowInvalidUTF8(true))
+	return string(compact), err == nil
+}
+
+// cutCharacters shortens a text to at most so many characters.
+func cutCharacters(text string, most int) string {
+	for at := range text {
+		if most == 0 {
+			return text[:at]
+		}
+		most--
+	}
+	return text
+}
+
+// nameOf returns the key of a property so that a flaw can name it.
+func nameOf(key string) string { return mend(Cut(key, MaxKey)) }
+
+// measure sets what an engagement measured.
+func (v *Valid) measure(in *Input) {
+	e := &v.Event
+	if e.Type != Engagement {
+		if in.Engaged != nil {
+			v.omit("engaged", "goes with an engagement only")
+		}
+		if in.Scroll != nil {
+			v.omit("scroll", "goes with an engagement only")
+		}
+		return
+	}
+	if in.Engaged == nil && in.Scroll == nil {
+		v.omit("engaged", "say for how many milliseconds the page was visible and had the focus, e.g. 15000")
+	}
+	e.Engaged = int32(v.measured("engaged", in.Engaged, MaxEngaged))
+	e.Scroll = int16(v.measured("scroll", in.Scroll, 100))
+}
+
+// measured returns a measurement, which has a most.
+func (v *Valid) measured(field string, value *int, most int) int {
+	switch {
+	case value == nil:
+		return 0
+	case *value < 0:
+		v.omit(field, fmt.Sprintf("must be from 0 to %d", most))
+		return 0
+	case *value > most:
+		v.shorten(field, fmt.Sprintf("at most %d", most))
+		return most
+	default:
+		return *value
+	}
+}
+
+// value sets the amount and its currency.
+func (v *Valid) value(of *Value) {
+	if of == nil {
+		return
+	}
+	amount, ok := amountOf(of.Amount)
+	currency := strings.ToUpper(strings.TrimSpace(of.Currency))
+	switch {
+	case v.Event.Type == Engagement:
+		v.omit("value", "does not go with an engagement: send it with the event that earned it")
+	case !ok:
+		v.omit("value.amount", "must be a decimal number with at most 12 digits before the point, e.g. 12.5")
+	case len(currency) != 3 || !all(currency, func(c byte) bool { return 'A' <= c && c <= 'Z' }):
+		v.omit("value.currency", "must be the three letters of ISO 4217, e.g. EUR")
+	default:
+		v.Event.Amount, v.Event.Currency = amount, currency
+	}
+}
+
+// amountOf returns an amount as it is stored. One with more digits than that, as JavaScript's
+// sums have, is rounded.
+func amountOf(value jsontext.Value) (amount string, ok bool) {
+	amount, _ = loosejson.Text(value)
+	if _, _, ok := ReadAmount(amount); ok {
+		return amount, true
+	}
+	n, ok := loosejson.Number(value)
+	if amount = strconv.FormatFloat(n, 'f', 4, 64); !ok {
+		return "", false
+	}
+	amount = strings.TrimSuffix(strings.TrimSuffix(amount, "0"), "0") // two decimals at least
+	_, _, ok = ReadAmount(amount)
+	return amount, ok
+}
+
+// funnel sets the step of a funnel.
+func (v *Valid) funnel(of *Funnel) {
+	e := &v.Event
+	switch {
+	case of == nil && e.Type == FunnelStep:
+		v.omit("funnel", `a funnel_step needs its funnel, e.g. {"id":"signup","step":1}`)
+	case of == nil:
+	case e.Type == Engagement:
+		v.omit("funnel", "does not go with an engagement: send it with the event that reached the step")
+	case of.ID == "":
+		v.omit("funnel.id", "name the funnel")
+	case of.Step < 1 || of.Step > MaxStep:
+		v.omit("funnel.step", fmt.Sprintf("must be from 1 to %d", MaxStep))
+	default:
+		e.Funnel, e.Step = v.text("funnel.id", of.ID, MaxName), int16(of.Step)
+	}
 }
 
 func isScreen(s string) bool {

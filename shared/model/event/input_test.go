@@ -3,9 +3,12 @@ package event_test
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -123,57 +126,20 @@ func TestTime(t *testing.T) {
 	}
 }
 
-func TestInvalidFields(t *testing.T) {
+// TestRefused checks that only the site, the type and the address can refuse an event.
+func TestRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ body, field, code string }{
-		"unknown field":             {`{"site":"a","type":"click","colour":"red"}`, "colour", "unknown_field"},
-		"unknown field inside":      {`{"site":"a","type":"click","value":{"amount":1,"currency":"EUR","tax":1}}`, "value.tax", "unknown_field"},
-		"wrong type":                {`{"site":5,"type":"click"}`, "site", "wrong_type"},
-		"wrong type inside":         {`{"site":"a","type":"click","funnel":{"id":"x","step":"one"}}`, "funnel.step", "wrong_type"},
-		"null for a string":         {`{"site":"a","type":"click","props":{"a":null}}`, "props.a", "wrong_type"},
-		"not an object":             {`"hello"`, "", "wrong_type"},
-		"repeated field":            {`{"site":"a","site":"b","type":"click"}`, "site", "malformed"},
-		"invalid JSON":              {`{"site":"a",`, "", "malformed"},
-		"invalid UTF-8":             {"{\"site\":\"a\xff\",\"type\":\"click\"}", "site", "malformed"},
-		"no site":                   {`{"type":"click"}`, "site", "required"},
-		"no type":                   {`{"site":"a"}`, "type", "required"},
-		"unknown type":              {`{"site":"a","type":"purchase"}`, "type", "wrong_value"},
-		"view without a page":       {`{"site":"a","type":"view"}`, "url", "required"},
-		"long name":                 {`{"site":"a","type":"click","name":"` + strings.Repeat("n", 121) + `"}`, "name", "too_long"},
-		"long tag":                  {`{"site":"a","type":"click","tag":"` + strings.Repeat("t", 121) + `"}`, "tag", "too_long"},
-		"tag as a number":           {`{"site":"a","type":"click","tag":1}`, "tag", "wrong_type"},
-		"NUL":                       {`{"site":"a","type":"click","name":"a\u0000b"}`, "name", "wrong_value"},
-		"id of another version":     {`{"site":"a","type":"click","id":"6ba7b810-9dad-41d1-80b4-00c04fd430c8"}`, "id", "wrong_value"},
-		"id in braces":              {`{"site":"a","type":"click","id":"{` + id + `}"}`, "id", "wrong_value"},
-		"date without a zone":       {`{"site":"a","type":"click","timestamp":"2026-03-01 12:00:00"}`, "timestamp", "wrong_value"},
-		"screen":                    {`{"site":"a","type":"click","screen":"big"}`, "screen", "wrong_value"},
-		"language":                  {`{"site":"a","type":"click","language":"en_GB"}`, "language", "wrong_value"},
-		"property of a property":    {`{"site":"a","type":"click","props":{"a":{"b":1}}}`, "props.a", "wrong_type"},
-		"long property":             {`{"site":"a","type":"click","props":{"a":"` + strings.Repeat("v", 1001) + `"}}`, "props.a", "too_long"},
-		"empty key":                 {`{"site":"a","type":"click","props":{"":"x"}}`, "props.", "too_long"},
-		"amount with a comma":       {`{"site":"a","type":"click","value":{"amount":"1,5","currency":"EUR"}}`, "value.amount", "wrong_value"},
-		"amount with an exponent":   {`{"site":"a","type":"click","value":{"amount":1e9,"currency":"EUR"}}`, "value.amount", "wrong_value"},
-		"no amount":                 {`{"site":"a","type":"click","value":{"currency":"EUR"}}`, "value.amount", "required"},
-		"currency":                  {`{"site":"a","type":"click","value":{"amount":1,"currency":"euro"}}`, "value.currency", "wrong_value"},
-		"step without a funnel":     {`{"site":"a","type":"funnel_step"}`, "funnel", "required"},
-		"step zero":                 {`{"site":"a","type":"funnel_step","funnel":{"id":"x","step":0}}`, "funnel.step", "out_of_range"},
-		"event too large":           {`{"site":"a","type":"click","title":"` + strings.Repeat("t", event.MaxEvent) + `"}`, "", "too_long"},
-		"engaged in a view":         {`{"site":"a","type":"view","url":"https://a/","engaged":0}`, "engaged", "wrong_value"},
-		"no engaged time":           {`{"site":"a","type":"engagement","url":"https://a/"}`, "engaged", "required"},
-		"engaged for zero time":     {`{"site":"a","type":"engagement","url":"https://a/","engaged":0}`, "engaged", "out_of_range"},
-		"scroll over 100":           {`{"site":"a","type":"engagement","url":"https://a/","scroll":101}`, "scroll", "out_of_range"},
-		"scroll in a view":          {`{"site":"a","type":"view","url":"https://a/","scroll":1}`, "scroll", "wrong_value"},
-		"fractional scroll":         {`{"site":"a","type":"engagement","url":"https://a/","scroll":0.5}`, "scroll", "wrong_type"},
-		"passive as a string":       {`{"site":"a","type":"click","passive":"yes"}`, "passive", "wrong_type"},
-		"consent as a number":       {`{"site":"a","type":"click","consent":1}`, "consent", "wrong_type"},
-		"engaged for over a day":    {`{"site":"a","type":"engagement","url":"https://a/","engaged":86400001}`, "engaged", "out_of_range"},
-		"engaged overflow":          {`{"site":"a","type":"engagement","url":"https://a/","engaged":1e300}`, "engaged", "wrong_type"},
-		"fractional engaged":        {`{"site":"a","type":"engagement","url":"https://a/","engaged":1.5}`, "engaged", "wrong_type"},
-		"engaged as a string":       {`{"site":"a","type":"engagement","url":"https://a/","engaged":"1"}`, "engaged", "wrong_type"},
-		"engagement without a page": {`{"site":"a","type":"engagement","engaged":1}`, "url", "required"},
-		"engagement with a value":   {`{"site":"a","type":"engagement","url":"https://a/","engaged":1,"value":{"amount":1,"currency":"EUR"}}`, "value", "wrong_value"},
-		"engagement with a funnel":  {`{"site":"a","type":"engagement","url":"https://a/","engaged":1,"funnel":{"id":"x","step":1}}`, "funnel", "wrong_value"},
-		"too many properties":       {`{"site":"a","type":"click","props":` + manyProps(31) + `}`, "props", "too_many"},
+		"not an object":      {`"hello"`, "", "wrong_type"},
+		"invalid JSON":       {`{"site":"a",`, "", "malformed"},
+		"JSON and more":      {`{"site":"a","type":"click"} x`, "", "malformed"},
+		"no site":            {`{"type":"click"}`, "site", "required"},
+		"no name for a site": {`{"site":{},"type":"click"}`, "site", "required"},
+		"no type":            {`{"site":"a"}`, "type", "required"},
+		"unknown type":       {`{"site":"a","type":"purchase"}`, "type", "wrong_value"},
+		"view of nothing":    {`{"site":"a","type":"view"}`, "url", "required"},
+		"engagement nowhere": {`{"site":"a","type":"engagement","engaged":1}`, "url", "required"},
+		"event too large":    {`{"site":"a","type":"click","title":"` + strings.Repeat("t", event.MaxEvent) + `"}`, "", "too_long"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -189,6 +155,118 @@ func TestInvalidFields(t *testing.T) {
 	}
 }
 
+// TestFlaws checks what is left of fields that are not as they should be, and which of them are told.
+func TestFlaws(t *testing.T) {
+	t.Parallel()
+	const view, engagement = `"type":"view","url":"https://a/",`, `"type":"engagement","url":"https://a/",`
+	for name, test := range map[string]struct {
+		body  string
+		want  func(*event.Event) any
+		value any
+		flaws []string // fields, those that are shortened with a star
+	}{
+		"unknown field":            {`"colour":"red"`, nil, nil, []string{"colour"}},
+		"unknown field inside":     {`"value":{"amount":1,"currency":"EUR","tax":1}`, amount, "1 EUR", []string{"value.tax"}},
+		"number for a text":        {`"name":404`, nameOf, "404", nil},
+		"object for a text":        {`"name":{},"tag":["x"]`, nameOf, "", []string{"name", "tag"}},
+		"null for a text":          {`"name":null`, nameOf, "", nil},
+		"repeated field":           {`"name":"a","name":"b"`, nameOf, "b", nil},
+		"lone surrogate":           {`"title":"a\ud83d b"`, title, "a\uFFFD b", nil},
+		"invalid UTF-8":            {"\"title\":\"a\xff\"", title, "a\uFFFD", nil},
+		"NUL":                      {`"title":"a\u0000b"`, title, "a\uFFFDb", nil},
+		"long title":               {`"title":"` + strings.Repeat("é", 251) + `"`, title, strings.Repeat("é", 250), []string{"title*"}},
+		"emoji at the limit":       {`"title":"` + strings.Repeat("x", 498) + `😀"`, title, strings.Repeat("x", 498), []string{"title*"}},
+		"long name":                {`"name":"` + strings.Repeat("n", 121) + `"`, nameOf, strings.Repeat("n", 120), []string{"name*"}},
+		"long tag":                 {`"tag":"` + strings.Repeat("t", 121) + `"`, func(e *event.Event) any { return e.Tag }, strings.Repeat("t", 120), []string{"tag*"}},
+		"long address":             {view + `"url":"https://a/?` + strings.Repeat("x", 3000) + `"`, nil, nil, nil},
+		"long subject":             {`"subject":"` + strings.Repeat("s", 257) + `"`, nil, nil, []string{"subject"}},
+		"id of another version":    {`"id":"6ba7b810-9dad-41d1-80b4-00c04fd430c8"`, idOf, uuid.Nil, []string{"id"}},
+		"id in braces":             {`"id":"{` + id + `}"`, idOf, uuid.Nil, []string{"id"}},
+		"date without a zone":      {`"timestamp":"2026-03-01 12:00:00"`, func(e *event.Event) any { return e.Time }, now, []string{"timestamp"}},
+		"screen":                   {`"screen":"big"`, func(e *event.Event) any { return e.Screen }, "", []string{"screen"}},
+		"language":                 {`"language":"en_GB"`, func(e *event.Event) any { return e.Language }, "", []string{"language"}},
+		"null property":            {`"props":{"plan":null,"a":1}`, props, "a=1", nil},
+		"no properties":            {`"props":null`, props, "", nil},
+		"text for properties":      {`"props":"{\"a\":1}"`, props, "a=1", nil},
+		"list for properties":      {`"props":[1]`, props, "", []string{"props"}},
+		"nested properties":        {`"props":{"user":{"plan":"pro","seats":{"used":3,"free":null}},"z":true}`, props, "user.plan=pro user.seats.used=3 z=true", nil},
+		"deep properties":          {`"props":{"a":{"b":{"c":{"d":{"e":{"f":1}}}}},"g":1}`, props, "g=1", []string{"props.a.b.c.d.e"}},
+		"list in properties":       {`"props":{"a":["x", 1, true]}`, props, `a=["x",1,true]`, nil},
+		"objects in a list":        {`"props":{"a":[{"email":"x"}],"b":1}`, props, `b=1`, []string{"props.a"}},
+		"lone surrogate in props":  {`"props":{"a":"\ude00"}`, props, "a=\uFFFD", nil},
+		"long property":            {`"props":{"a":"` + strings.Repeat("日", 2000) + `"}`, props, "a=" + strings.Repeat("日", 2000), nil},
+		"longer property":          {`"props":{"a":"` + strings.Repeat("v", 2001) + `"}`, props, "a=" + strings.Repeat("v", 2000), []string{"props.a*"}},
+		"empty key":                {`"props":{"":"x","a":1}`, props, "a=1", []string{"props."}},
+		"long key":                 {`"props":{"` + strings.Repeat("k", 301) + `":"x","a":1}`, props, "a=1", []string{"props." + strings.Repeat("k", 300)}},
+		"too many properties":      {`"props":` + manyProps(31), func(e *event.Event) any { return len(e.Props) }, 30, []string{"props"}},
+		"sum of JavaScript":        {`"value":{"amount":3.3000000000000003,"currency":"EUR"}`, amount, "3.30 EUR", nil},
+		"lower case":               {`"value":{"amount":1,"currency":" eur"}`, amount, "1 EUR", nil},
+		"amount with an exponent":  {`"value":{"amount":"1e3","currency":"EUR"}`, amount, "1000.00 EUR", nil},
+		"amount of five decimals":  {`"value":{"amount":0.12346,"currency":"EUR"}`, amount, "0.1235 EUR", nil},
+		"amount with a comma":      {`"value":{"amount":"1,5","currency":"EUR"}`, amount, " ", []string{"value.amount"}},
+		"amount beyond all":        {`"value":{"amount":1e12,"currency":"EUR"}`, amount, " ", []string{"value.amount"}},
+		"no amount":                {`"value":{"currency":"EUR"}`, amount, " ", []string{"value.amount"}},
+		"amount alone":             {`"value":12`, amount, " ", []string{"value"}},
+		"currency":                 {`"value":{"amount":1,"currency":"euro"}`, amount, " ", []string{"value.currency"}},
+		"step without a funnel":    {`"type":"funnel_step"`, nil, nil, []string{"funnel"}},
+		"step zero":                {`"type":"funnel_step","funnel":{"id":"x","step":0}`, step, "0", []string{"funnel.step"}},
+		"step as a text":           {`"type":"funnel_step","funnel":{"id":"x","step":"2"}`, step, "x2", nil},
+		"step in words":            {`"type":"funnel_step","funnel":{"id":"x","step":"two"}`, step, "0", []string{"funnel.step", "funnel.step"}},
+		"engaged in a view":        {view + `"engaged":0`, engaged, "0 0", []string{"engaged"}},
+		"scroll in a view":         {view + `"scroll":1`, engaged, "0 0", []string{"scroll"}},
+		"nothing measured":         {engagement + `"name":""`, engaged, "0 0", []string{"engaged"}},
+		"scroll over 100":          {engagement + `"scroll":101`, engaged, "0 100", []string{"scroll*"}},
+		"negative scroll":          {engagement + `"scroll":-1`, engaged, "0 0", []string{"scroll"}},
+		"fraction":                 {engagement + `"scroll":50.5,"engaged":"1.5"`, engaged, "1 50", nil},
+		"engaged for over a day":   {engagement + `"engaged":1e300`, engaged, "86400000 0", []string{"engaged*"}},
+		"engaged as a word":        {engagement + `"engaged":"long"`, engaged, "0 0", []string{"engaged", "engaged"}},
+		"passive as a string":      {`"passive":"true"`, func(e *event.Event) any { return e.Passive }, true, nil},
+		"passive as a word":        {`"passive":"yes"`, func(e *event.Event) any { return e.Passive }, false, []string{"passive"}},
+		"consent as a number":      {`"consent":1`, nil, nil, []string{"consent"}},
+		"engagement with a value":  {engagement + `"engaged":1,"value":{"amount":1,"currency":"EUR"}`, amount, " ", []string{"value"}},
+		"engagement with a funnel": {engagement + `"engaged":1,"funnel":{"id":"x","step":1}`, step, "0", []string{"funnel"}},
+		"many flaws":               {`"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1`, nil, nil, strings.Split("abcdefghij", "")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := validate(t, `{"site":"a","type":"click",`+test.body+`}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var flaws []string
+			for _, f := range got.Flaws {
+				if f.Cut {
+					f.Field += "*"
+				}
+				flaws = append(flaws, f.Field)
+			}
+			if !slices.Equal(flaws, test.flaws) {
+				t.Errorf("flaws %q, want %q", flaws, test.flaws)
+			}
+			if test.want != nil {
+				if diff := cmp.Diff(test.value, test.want(&got.Event)); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+}
+
+func nameOf(e *event.Event) any  { return e.Name }
+func title(e *event.Event) any   { return e.Title }
+func idOf(e *event.Event) any    { return e.ID }
+func amount(e *event.Event) any  { return e.Amount + " " + e.Currency }
+func step(e *event.Event) any    { return fmt.Sprint(e.Funnel, e.Step) }
+func engaged(e *event.Event) any { return fmt.Sprint(e.Engaged, e.Scroll) }
+
+func props(e *event.Event) any {
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(e.Props)) {
+		list = append(list, key+"="+e.Props[key])
+	}
+	return strings.Join(list, " ")
+}
+
 func manyProps(n int) string {
 	parts := make([]string, n)
 	for i := range parts {
@@ -197,17 +275,18 @@ func manyProps(n int) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-func TestErrorsWithoutValues(t *testing.T) {
+// TestFlawsWithoutValues checks that what is told does not repeat values.
+func TestFlawsWithoutValues(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{"site":"a","type":"click","subject":"` + strings.Repeat("jane@example.com", 20) + `"}`,
-		`{"site":"a","type":"click","props":{"plan":["jane@example.com"]}}`,
+		`{"site":"a","type":"click","props":{"plan":[["jane@example.com"]]}}`,
 		`{"site":"a","type":"jane@example.com"}`,
 		`{"site":"a","type":"click","timestamp":"jane@example.com"}`,
 	} {
-		_, err := validate(t, body)
-		if err == nil || strings.Contains(err.Error(), "jane") {
-			t.Errorf("%s: got error %v; want one that does not contain the value", body, err)
+		got, err := validate(t, body)
+		if told := fmt.Sprint(err, got.Flaws); err == nil && len(got.Flaws) == 0 || strings.Contains(told, "jane") {
+			t.Errorf("%s: told %s; want what is wrong, without the value", body, told)
 		}
 	}
 }
@@ -273,6 +352,11 @@ func FuzzDecode(f *testing.F) {
 			valid, err := in.Validate(now)
 			if err != nil {
 				continue
+			}
+			for _, text := range append(slices.Collect(maps.Values(valid.Event.Props)), valid.Event.Title, valid.Event.Name, valid.Event.Tag) {
+				if !utf8.ValidString(text) || strings.ContainsRune(text, 0) || utf8.RuneCountInString(text) > event.MaxValue {
+					t.Fatalf("%q can't be stored", text)
+				}
 			}
 			if valid.Event.Time.After(now.Add(event.ClockSkew)) || valid.Event.Type < event.View || valid.Event.Type > event.Engagement {
 				t.Fatalf("an impossible event was accepted: %+v", valid)

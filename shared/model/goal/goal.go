@@ -100,8 +100,8 @@ func checkProps(props map[string]string) error {
 		switch {
 		case key == "" || !storable(key, event.MaxKey):
 			return validation.New("props", fmt.Sprintf("must have keys of 1 to %d bytes", event.MaxKey))
-		case !storable(value, event.MaxValue):
-			return validation.New("props."+key, fmt.Sprintf("must be UTF-8 text of at most %d bytes", event.MaxValue))
+		case !storable(value, utf8.UTFMax*event.MaxValue) || utf8.RuneCountInString(value) > event.MaxValue:
+			return validation.New("props."+key, fmt.Sprintf("must be UTF-8 text of at most %d characters", event.MaxValue))
 		}
 	}
 	return nil

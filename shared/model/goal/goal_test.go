@@ -45,7 +45,7 @@ func TestNormalize(t *testing.T) {
 		"a NUL in a page":            {goal.Goal{Name: "a", Page: "/\x00"}, "page"},
 		"four properties":            {goal.Goal{Name: "a", Event: "a", Props: map[string]string{"a": "", "b": "", "c": "", "d": ""}}, "props"},
 		"a property without a key":   {goal.Goal{Name: "a", Event: "a", Props: map[string]string{"": "a"}}, "props"},
-		"a value that is too long":   {goal.Goal{Name: "a", Event: "a", Props: map[string]string{"plan": strings.Repeat("a", 1001)}}, "props.plan"},
+		"a value that is too long":   {goal.Goal{Name: "a", Event: "a", Props: map[string]string{"plan": strings.Repeat("a", 2001)}}, "props.plan"},
 		"a currency sign":            {goal.Goal{Name: "a", Event: "a", Currency: "€"}, "currency"},
 		"a currency of four letters": {goal.Goal{Name: "a", Event: "a", Currency: "EURO"}, "currency"},
 		"a currency for page views":  {goal.Goal{Name: "a", Page: "/", Currency: "EUR"}, "currency"},

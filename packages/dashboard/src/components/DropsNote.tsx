@@ -84,6 +84,8 @@ const reasons: Readonly<Record<string, string>> = {
 
 /** Those of events that count, without a part of what was sent. */
 const changes: Readonly<Record<string, string>> = {
+  omitted: 'A field that was not valid',
+  shortened: 'A part of a long value',
   masked_email: 'An e-mail address',
   masked_token: 'A token, a password or another secret',
   masked_card: 'The number of a payment card',
