@@ -30,7 +30,8 @@ valid.
 Secrets can also be read from files: from the file that the variable with the suffix ` + "`_FILE`" + ` names,
 or from ` + "`admin-token` or `ADMIN_TOKEN` in `/var/openfaas/secrets`, `/run/secrets` or `/etc/secrets`" + `,
 where OpenFaaS, Docker and Kubernetes mount them. On AWS Lambda they can be read from Secrets Manager
-or SSM; the variable with the suffix ` + "`_ARN`" + ` contains the ARN.
+or SSM; the variable with the suffix ` + "`_ARN`" + ` contains the ARN. Blanks and line breaks
+around a secret are not part of it.
 
 This document is generated from the code by ` + "`UPDATE=1 go test -run Configuration ./functions`" + `.
 `

@@ -22,7 +22,7 @@ func (c *listCommand) Run(ctx context.Context, env *host.Env, p *printer) error 
 	if c.Limit < 1 {
 		return errors.New("--limit must be 1 or more")
 	}
-	db, err := env.Database(ctx)
+	db, err := env.Record(ctx)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (c *replayCommand) Run(ctx context.Context, env *host.Env, p *printer) erro
 	if c.Limit != nil && *c.Limit < 1 {
 		return errors.New("--limit must be 1 or more")
 	}
-	db, err := env.Database(ctx)
+	db, err := env.Record(ctx)
 	if err != nil {
 		return err
 	}

@@ -145,7 +145,7 @@ func newImporter(ctx context.Context, env *host.Env, site string, files enrich.F
 	if err := env.Parse(&config); err != nil {
 		return nil, err
 	}
-	db, err := env.Database(ctx)
+	db, err := env.Record(ctx)
 	if err != nil {
 		return nil, err
 	}

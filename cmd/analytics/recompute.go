@@ -36,7 +36,7 @@ func (c *recomputeCommand) Run(ctx context.Context, env *host.Env, p *printer) e
 	if c.Values < 1 {
 		return errors.New("--values (ROLLUP_VALUES): must be more than 0")
 	}
-	db, err := env.Database(ctx)
+	db, err := env.Record(ctx)
 	if err != nil {
 		return err
 	}

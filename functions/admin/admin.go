@@ -46,7 +46,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err := env.Parse(&config); err != nil {
 		return nil, err
 	}
-	db, err := env.Database(ctx)
+	db, err := env.Record(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,7 @@ func (f *function) replayDeadLetters(w http.ResponseWriter, r *http.Request) (re
 	if n > 0 {
 		f.log.InfoContext(r.Context(), "dead letters replayed", "letters", n)
 	}
-	if errors.Is(err, deadletter.ErrQueue) {
+	if errors.Is(err, deadletter.ErrQueue) && !problem.HungUp(r) {
 		f.log.ErrorContext(r.Context(), "replay dead letters failed", "error", err)
 		return response{}, problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable, "Redis is unavailable or out of memory: try again")
 	}

@@ -51,7 +51,7 @@ func build(ctx context.Context, env *host.Env, limits func(connections int) admi
 	if err := env.Parse(&config); err != nil {
 		return nil, err
 	}
-	db, err := env.Database(ctx)
+	db, err := env.Record(ctx)
 	if err != nil {
 		return nil, err
 	}

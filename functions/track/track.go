@@ -33,6 +33,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/writekey"
 	"github.com/analytics-platform/analytics/shared/privacy"
 	"github.com/analytics-platform/analytics/shared/queue"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // Config is the configuration of the function.
@@ -102,7 +103,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 		log:      env.Logger(),
 		metrics:  newMetrics(env.Metrics(), memory),
 	}
-	if err := f.registry.Load(ctx); err != nil {
+	if err := f.load(ctx, env); err != nil {
 		f.writer.Close()
 		return nil, fmt.Errorf("load the sites: %w", err)
 	}
@@ -131,6 +132,18 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 			return nil
 		},
 	}, nil
+}
+
+// load loads the sites. If there are no tables to load them from, it waits for schema-guard.
+func (f *function) load(ctx context.Context, env *host.Env) error {
+	err := f.registry.Load(ctx)
+	if !database.Outdated(err) {
+		return err
+	}
+	if _, err := env.Record(ctx); err != nil {
+		return err
+	}
+	return f.registry.Load(ctx)
 }
 
 // refreshFiles reloads the operator's files within a minute after they change.
@@ -316,7 +329,7 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 		}
 		switch {
 		case errors.Is(err, pipeline.ErrNoSalt):
-			f.unavailable(w, c, err)
+			f.unavailable(w, r, c, err)
 			return
 		case err != nil:
 			if bad, ok := errors.AsType[*validation.Error](err); ok && sent.Err == nil {
@@ -343,7 +356,7 @@ func (f *function) enqueue(w http.ResponseWriter, r *http.Request, c codec, batc
 	}
 	out.Accepted = accepted.Len()
 	if err := f.writer.AppendGroup(r.Context(), accepted); err != nil {
-		f.unavailable(w, c, err)
+		f.unavailable(w, r, c, err)
 		return
 	}
 	for _, r := range rejected { // not earlier: a failed request is retried, and its events are counted then
@@ -501,7 +514,10 @@ func (f *function) process(ctx context.Context, sender pipeline.Request, sent *w
 }
 
 // unavailable asks the client to retry, since the events could not be queued.
-func (f *function) unavailable(w http.ResponseWriter, c codec, err error) {
+func (f *function) unavailable(w http.ResponseWriter, r *http.Request, c codec, err error) {
+	if problem.HungUp(r) {
+		return
+	}
 	f.log.Error("queueing events failed", "error", err)
 	f.metrics.unavailable.Inc()
 	setExposed(w, "Retry-After", strconv.Itoa(retryAfter))

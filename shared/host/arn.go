@@ -98,7 +98,7 @@ func fetchSecrets(variables map[string]string) (map[string]string, error) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			fetched[variable] = strings.TrimRight(secret, "\r\n")
+			fetched[variable] = strings.TrimSpace(secret)
 			return nil
 		})
 	}

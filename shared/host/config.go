@@ -39,7 +39,8 @@ func Variables(environ []string) map[string]string { return env.ToMap(environ) }
 //   - the file ADMIN_TOKEN or admin-token in /var/openfaas/secrets, /run/secrets or
 //     /etc/secrets
 //
-// Setting two of the variables is an error. Line breaks at the end are not part of a secret.
+// Setting two of the variables is an error. Blanks and line breaks around a secret are not part
+// of it: headers can't carry them, so nobody could send it.
 //
 // A number or a duration must not be negative, and with the option "positive" not 0.
 //
@@ -139,7 +140,7 @@ func (e *Env) lookup(f field) (value string, found bool, err error) {
 
 // secret returns the value of a secret, see Parse.
 func (e *Env) secret(variable string) (value string, found bool, err error) {
-	value = e.variables[variable]
+	value = strings.TrimSpace(e.variables[variable])
 	if file := e.variables[variable+"_FILE"]; file != "" {
 		if value != "" {
 			return "", false, fmt.Errorf("%s and %s_FILE are both set: keep one of them", variable, variable)
@@ -196,7 +197,7 @@ func readSecret(file string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read secret: %w", err)
 	}
-	return strings.TrimRight(string(text), "\r\n"), nil
+	return strings.TrimSpace(string(text)), nil
 }
 
 // explain returns the message for an error of the library.

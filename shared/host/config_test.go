@@ -177,12 +177,13 @@ func TestSecretFiles(t *testing.T) {
 		variables map[string]string
 		want      string
 	}{
-		"OpenFaaS, kebab case":           {"openfaas/admin-token", nil, "from a file "},
-		"OpenFaaS, name of the variable": {"openfaas/ADMIN_TOKEN", nil, "from a file "},
-		"Docker":                         {"docker/admin-token", nil, "from a file "},
-		"a file variable":                {"elsewhere/x", map[string]string{"ADMIN_TOKEN_FILE": "FOLDER/elsewhere/x"}, "from a file "},
-		"the variable overrides mounts":  {"openfaas/admin-token", map[string]string{"ADMIN_TOKEN": "variable"}, "variable"},
-		"an empty variable":              {"openfaas/admin-token", map[string]string{"ADMIN_TOKEN": ""}, "from a file "},
+		"OpenFaaS, kebab case":           {"openfaas/admin-token", nil, "from a file"},
+		"OpenFaaS, name of the variable": {"openfaas/ADMIN_TOKEN", nil, "from a file"},
+		"Docker":                         {"docker/admin-token", nil, "from a file"},
+		"a file variable":                {"elsewhere/x", map[string]string{"ADMIN_TOKEN_FILE": "FOLDER/elsewhere/x"}, "from a file"},
+		"the variable overrides mounts":  {"openfaas/admin-token", map[string]string{"ADMIN_TOKEN": "variable \t"}, "variable"},
+		"a blank variable":               {"openfaas/admin-token", map[string]string{"ADMIN_TOKEN": " "}, "from a file"},
+		"an empty variable":              {"openfaas/admin-token", map[string]string{"ADMIN_TOKEN": ""}, "from a file"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +193,7 @@ func TestSecretFiles(t *testing.T) {
 			if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(file, []byte("from a file \r\n"), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(" from a file \t \r\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			variables := map[string]string{}

@@ -18,10 +18,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+	"github.com/sethvargo/go-retry"
 
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"github.com/analytics-platform/analytics/migrations"
 	"github.com/analytics-platform/analytics/shared/edge/httpbody"
+	"github.com/analytics-platform/analytics/shared/storage/database"
 )
 
 // Process holds what the functions of a process share: environment, connections to Redis,
@@ -119,6 +122,53 @@ func (e *Env) Database(ctx context.Context) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("DATABASE_URL: cannot use PostgreSQL at %s (%s): %s", at, reason(err), exampleDatabase)
 	}
 	return pool, nil
+}
+
+// Record is like Database, and waits until schema-guard has made the tables that this
+// release needs. It says in the log what it waits for, once.
+func (e *Env) Record(ctx context.Context) (*pgxpool.Pool, error) {
+	pool, err := e.Database(ctx)
+	if err != nil {
+		return nil, err
+	}
+	waits := retry.WithCappedDuration(recordWait, retry.NewExponential(firstRecordWait))
+	said := false
+	err = retry.Do(ctx, waits, func(ctx context.Context) error {
+		version, err := schemaVersion(ctx, pool)
+		if err != nil {
+			return fmt.Errorf("DATABASE_URL: cannot read the version of the tables: %s", reason(err))
+		}
+		if version >= migrations.Latest() {
+			return nil
+		}
+		if !said {
+			said = true
+			e.log.WarnContext(ctx, "waiting for the function schema-guard, which has to run first: it makes the tables in the database",
+				"version", version, "needed", migrations.Latest())
+		}
+		return retry.RetryableError(errors.New("the function schema-guard has not run yet: it has to make the tables in the database"))
+	})
+	return pool, err
+}
+
+// The time between two looks at the version of the tables grows from firstRecordWait to
+// recordWait.
+const (
+	firstRecordWait = 100 * time.Millisecond
+	recordWait      = 2 * time.Second
+)
+
+const selectSchemaVersion = `SELECT coalesce(max(version_id), 0) FROM schema_migrations WHERE is_applied`
+
+// schemaVersion returns the number of the last migration, 0 if there was none.
+func schemaVersion(ctx context.Context, db database.DB) (version int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	err = db.QueryRow(ctx, selectSchemaVersion).Scan(&version)
+	if database.Outdated(err) {
+		return 0, nil
+	}
+	return version, err
 }
 
 // LazyDatabase is like Database but does not connect, for functions that can start while

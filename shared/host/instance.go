@@ -135,7 +135,10 @@ func (i *Instance) finish(rec *recorder, r *http.Request, start time.Time) {
 		}
 	}
 	status := rec.status
-	if status == 0 {
+	switch {
+	case problem.HungUp(r) && panicked == nil && (status == 0 || status >= 500):
+		status = problem.StatusHungUp
+	case status == 0:
 		status = http.StatusOK
 	}
 	elapsed := time.Since(start)

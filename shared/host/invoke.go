@@ -1,11 +1,11 @@
 package host
 
 import (
-	"io"
 	"net/http"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
+	"github.com/analytics-platform/analytics/shared/edge/httpbody"
 	"github.com/analytics-platform/analytics/shared/edge/problem"
 )
 
@@ -13,7 +13,7 @@ import (
 // error it responds with problem.Of and logs the error.
 func Invoke(handle func(handler.Request) (handler.Response, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
+		body, err := httpbody.Plain(w, r, DefaultBodyLimit)
 		if err != nil {
 			fail(w, err)
 			problem.Write(w, problem.Of(err))

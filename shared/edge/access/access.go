@@ -376,6 +376,9 @@ func (a *Access) lookUpInTurn(ctx context.Context, secret string) (Credential, e
 func (a *Access) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problem.Of(err)
 	if p.Status == http.StatusInternalServerError {
+		if problem.HungUp(r) {
+			return
+		}
 		a.log.ErrorContext(r.Context(), "check key or session failed", "error", err)
 		p = problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable, "keys and sessions can't be checked right now, try again")
 		p.RetryAfter = 5 * time.Second

@@ -69,8 +69,8 @@ func Write(w http.ResponseWriter, status int, value any) error {
 func Fail(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	p := problem.Of(err)
 	if p.Status == http.StatusInternalServerError {
-		if r.Context().Err() != nil {
-			return // the client has disconnected
+		if problem.HungUp(r) {
+			return
 		}
 		log.ErrorContext(r.Context(), "handler failed", "route", r.Pattern, "error", err)
 		if isUnavailable(err) {

@@ -8,6 +8,7 @@ package problem
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -114,6 +115,14 @@ func Of(err error) Problem {
 	return New(http.StatusInternalServerError, CodeInternal,
 		"an internal error occurred and was logged")
 }
+
+// StatusHungUp is the status under which a request whose client has hung up is counted. Nobody
+// reads it, and it is not a failure of the function.
+const StatusHungUp = 499
+
+// HungUp reports whether the client of a request has hung up, so that nobody waits for the
+// response. What fails for that reason is no error.
+func HungUp(r *http.Request) bool { return errors.Is(r.Context().Err(), context.Canceled) }
 
 // Extender is an http.ResponseWriter that changes the problems that are written to it.
 type Extender interface{ Extend(p *Problem) }

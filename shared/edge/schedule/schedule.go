@@ -216,15 +216,11 @@ func (r *run) wait(ctx context.Context) (Result, error) {
 	return r.result, r.err
 }
 
-// statusHungUp is the status of a call whose caller has hung up. Nobody reads it, and it is
-// not a failure of the function.
-const statusHungUp = 499
-
 // stillRunning returns the problem for a call that ends with ctx before its run.
 func stillRunning(ctx context.Context) problem.Problem {
 	status := http.StatusServiceUnavailable
 	if errors.Is(ctx.Err(), context.Canceled) {
-		status = statusHungUp
+		status = problem.StatusHungUp
 	}
 	return problem.New(status, "running", "the run is still in progress and goes on: call again")
 }

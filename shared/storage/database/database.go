@@ -3,8 +3,10 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -16,6 +18,13 @@ type DB interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Outdated reports whether a statement failed because a table or a column does not exist: the
+// database lacks migrations of this release.
+func Outdated(err error) bool {
+	failure, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (failure.Code == pgerrcode.UndefinedTable || failure.Code == pgerrcode.UndefinedColumn)
 }
 
 // liftDecompressionLimit sets the limit for the current transaction only. Without
