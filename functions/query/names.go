@@ -7,6 +7,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/glob"
+	"github.com/analytics-platform/analytics/shared/model/weburl"
 	"github.com/analytics-platform/analytics/shared/query/engine"
 	"github.com/analytics-platform/analytics/shared/query/language"
 	"github.com/analytics-platform/analytics/shared/storage/database"
@@ -26,7 +27,8 @@ func (names) Goals(ctx context.Context, db database.DB, site int32) ([]language.
 	for i, g := range stored {
 		goals[i] = language.Goal{Name: g.Name, Event: g.Event, Props: g.Props, Currency: g.Currency}
 		if g.Page != "" {
-			goals[i].Page = func(page string) bool { return glob.Match(g.Page, page) }
+			pattern := weburl.Canonical(g.Page) // earlier versions stored it escaped
+			goals[i].Page = func(page string) bool { return glob.Match(pattern, page) }
 		}
 	}
 	return goals, nil

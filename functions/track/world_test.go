@@ -73,6 +73,35 @@ func TestOddAddresses(t *testing.T) {
 	}
 }
 
+// TestOneForm checks that every format stores all spellings of a page as one.
+func TestOneForm(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	want := map[string]int{}
+	for form, spellings := range map[string][]string{
+		"/café":    {"/caf%c3%a9", "/caf%C3%A9", "/café"},
+		"/cafe":    {"/%63afe", "/cafe"},
+		"/a%2Fb":   {"/a%2fb", "/a%2Fb"},
+		"/[id]":    {"/[id]", "/%5Bid%5d"},
+		"/a \"b\"": {"/a%20%22b%22", "/a \"b\""},
+		"/100%":    {"/100%", "/100%25"},
+		"/日本":      {"/日本", "/%E6%97%A5%E6%9C%AC"},
+	} {
+		want[form] = 2 * len(spellings) * len(views("", "", ""))
+		for _, spelling := range spellings {
+			c.sendAll(t, views("example.com", "https://example.com"+spelling, "https://x.example"+spelling))
+		}
+	}
+	got := map[string]int{}
+	for _, e := range c.queued(t) {
+		got[e.Page]++
+		got[strings.TrimPrefix(e.Referrer, "x.example")]++
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestSiteNames checks that every format knows a site by all its names, and that a name with
 // "www." is first that of a site that has it.
 func TestSiteNames(t *testing.T) {

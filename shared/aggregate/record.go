@@ -12,6 +12,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/model/weburl"
 	"github.com/analytics-platform/analytics/shared/queue"
 	"github.com/analytics-platform/analytics/shared/storage/kept"
 	"github.com/analytics-platform/analytics/shared/storage/store"
@@ -228,6 +229,8 @@ func readEvent(entry queue.Entry) (*event.Event, error) {
 	if _, _, ok := event.ReadAmount(e.Amount); e.Amount != "" && !ok {
 		return nil, errAmount
 	}
+	// Earlier versions of track wrote it escaped.
+	e.Page, e.Referrer = weburl.Canonical(e.Page), weburl.Canonical(e.Referrer)
 	return e, nil
 }
 

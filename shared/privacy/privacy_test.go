@@ -190,7 +190,7 @@ func TestReadPage(t *testing.T) {
 		"no host":        {"data:text/html,x", privacy.Page{}, false},
 		"file":           {"file:///home/jane/page.html", privacy.Page{}, false},
 		"click ids":      {"https://a.com/?fbclid=1&msclkid=2&gclid=&x", privacy.Page{Hostname: "a.com", Path: "/", Campaign: privacy.Campaign{ClickID: "msclkid"}}, true},
-		"escaped path":   {"https://a.com/caf%C3%A9%20x", privacy.Page{Hostname: "a.com", Path: "/caf%C3%A9%20x"}, true},
+		"escaped path":   {"https://a.com/caf%C3%A9%20x", privacy.Page{Hostname: "a.com", Path: "/café x"}, true},
 		"relative":       {"/pricing", privacy.Page{}, false},
 		"other scheme":   {"javascript:alert(1)", privacy.Page{}, false},
 		"invalid":        {"http://[", privacy.Page{}, false},

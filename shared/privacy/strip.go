@@ -11,7 +11,7 @@ import (
 // Page is what remains of the address of a page.
 type Page struct {
 	Hostname string // lower case, without port and leading "www."
-	Path     string // no query, no fragment; "/" at least
+	Path     string // in the form of weburl.Canonical; no query, no fragment; "/" at least
 	Campaign Campaign
 }
 
@@ -47,7 +47,7 @@ func ReadPage(raw string) (p Page, ok bool) {
 	if !ok {
 		return Page{}, false
 	}
-	return Page{hostname(u.Host), cmp.Or(u.Path, "/"), readCampaign(u.Query)}, true
+	return Page{hostname(u.Host), cmp.Or(weburl.Canonical(u.Path), "/"), readCampaign(u.Query)}, true
 }
 
 // readCampaign reads the parameters of the allow list. Of each, the first value that is not
@@ -90,16 +90,17 @@ func readCampaign(query string) (c Campaign) {
 	return c
 }
 
-// ReadReferrer returns the host and path of a referrer, or the address of an app, such as
-// android-app://com.reddit.frontpage, as the host. ok is false unless raw is an absolute http
-// or https address or that of an app; browsers send others, so that is not an error.
+// ReadReferrer returns the host and path of a referrer, in the forms of a Page, or the address
+// of an app, such as android-app://com.reddit.frontpage, as the host. ok is false unless raw is
+// an absolute http or https address or that of an app; browsers send others, so that is not an
+// error.
 func ReadReferrer(raw string) (host, path string, ok bool) {
 	u, ok := weburl.Parse(raw)
 	if !ok || u.Scheme != "http" && u.Scheme != "https" {
 		host, ok = readApp(raw)
 		return host, "", ok
 	}
-	return hostname(u.Host), strings.TrimSuffix(u.Path, "/"), true
+	return hostname(u.Host), strings.TrimSuffix(weburl.Canonical(u.Path), "/"), true
 }
 
 func hostname(host string) string {

@@ -21,6 +21,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/rules"
 	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/model/weburl"
 	"github.com/analytics-platform/analytics/shared/model/writekey"
 	"github.com/analytics-platform/analytics/shared/privacy"
 )
@@ -246,10 +247,11 @@ func (r *Result) setPage(url string) (campaign privacy.Campaign, err error) {
 
 // cut shortens a part of an address to what is stored of one.
 func (r *Result) cut(field, part string) string {
-	if len(part) > event.MaxURL {
-		r.Changes = append(r.Changes, Change{field, Shortened, fmt.Sprintf("at most %d bytes are kept of a path", event.MaxURL)})
+	if len(part) <= event.MaxURL {
+		return part
 	}
-	return event.Cut(part, event.MaxURL)
+	r.Changes = append(r.Changes, Change{field, Shortened, fmt.Sprintf("at most %d bytes are kept of a path", event.MaxURL)})
+	return weburl.Canonical(event.Cut(part, event.MaxURL)) // an escape may have been cut
 }
 
 // setDay sets the local day of an event. The day must be open.

@@ -103,6 +103,7 @@ type Dimension struct {
 	Unknown      string // what answers call a value that is not known
 	Skip         bool   // answers leave out rows whose value is not known
 	CountryNames bool   // answers show the English names of countries instead of codes
+	Form         string // "path" or "host" if values have one form, though questions may write another
 }
 
 // What answers call values that are not known, as Plausible does.
@@ -138,12 +139,12 @@ func Event() []Field {
 		{
 			Go: "Hostname", Name: "hostname", Type: Text, Queue: 12, Folded: true, Doc: "host of the page",
 			Column: Column{Go: "Hostname"}, Rollup: 3,
-			Dimensions: []Dimension{{Name: "event:hostname", Doc: "the host"}},
+			Dimensions: []Dimension{{Name: "event:hostname", Doc: "the host", Form: "host"}},
 		},
 		{
-			Go: "Page", Name: "page", Type: Text, Queue: 13, Folded: true, Doc: "path of the page",
+			Go: "Page", Name: "page", Type: Text, Queue: 13, Folded: true, Doc: "path of the page, in the form of weburl.Canonical",
 			Column: Column{Go: "Page"}, Rollup: 1,
-			Dimensions: []Dimension{{Name: "event:page", Doc: "the path of the page", Skip: true}},
+			Dimensions: []Dimension{{Name: "event:page", Doc: "the path of the page", Skip: true, Form: "path"}},
 		},
 		{Go: "Title", Name: "title", Type: Text, Queue: 14, Doc: "title of the page"},
 	}
@@ -189,7 +190,7 @@ func Event() []Field {
 func attributes() []Field {
 	seen := func(from string) Column { return Column{Predict: LastSeen, From: from} }
 	fields := []Field{
-		{Go: "Referrer", Name: "referrer", Queue: 18, Doc: "host and path, no query", Rollup: 22, Dimensions: []Dimension{{Unknown: direct}}},
+		{Go: "Referrer", Name: "referrer", Queue: 18, Doc: "host and path, no query", Rollup: 22, Dimensions: []Dimension{{Unknown: direct, Form: "path"}}},
 		{Go: "Source", Name: "source", Queue: 19, Doc: "who sent the visitor, such as Google", Rollup: 23, Column: seen("visit_referrer"), Dimensions: []Dimension{{Unknown: direct}}},
 		{Go: "Channel", Name: "channel", Queue: 20, Doc: "kind of source, such as Organic Search", Rollup: 24, Column: seen("visit_source"), Dimensions: []Dimension{{}}},
 		{Go: "UTMSource", Name: "utm_source", Queue: 21, Doc: "as sent", Rollup: 25, Column: seen("visit_utm_campaign"), Dimensions: []Dimension{{Unknown: notSet}}},
@@ -238,20 +239,20 @@ func Visit() []Field {
 		{Go: "Bounce", Name: "bounce", Type: Bool, Column: Column{Go: "Bounce", Name: "visit_bounce", Predict: SingleEvent, From: "visit_events"}},
 		{
 			Go: "EntryPage", Name: "entry_page", Type: Text, Column: Column{Go: "EntryPage", Name: "visit_entry_page", Predict: FirstEvent, From: "page"},
-			Rollup: 20, Dimensions: []Dimension{{Name: "visit:entry_page", Skip: true}},
+			Rollup: 20, Dimensions: []Dimension{{Name: "visit:entry_page", Skip: true, Form: "path"}},
 		},
 		{
 			Go: "ExitPage", Name: "exit_page", Type: Text, Column: Column{Go: "ExitPage", Name: "visit_exit_page", Predict: LastEvent, From: "page"},
-			Rollup: 21, Dimensions: []Dimension{{Name: "visit:exit_page", Skip: true}},
+			Rollup: 21, Dimensions: []Dimension{{Name: "visit:exit_page", Skip: true, Form: "path"}},
 		},
 		{
 			Go: "Hostname", Name: "hostname", Type: Text, Column: Column{Go: "EntryHostname", Name: "visit_entry_hostname", Predict: FirstEvent, From: "hostname"},
-			Dimensions: []Dimension{{Name: "visit:entry_page_hostname", Skip: true}},
+			Dimensions: []Dimension{{Name: "visit:entry_page_hostname", Skip: true, Form: "host"}},
 		},
 		{
 			Name: "exit_hostname", Type: Text, Derived: true, Value: "exitHostname(v)",
 			Column:     Column{Go: "ExitHostname", Name: "visit_exit_hostname", Predict: LastEvent, From: "hostname"},
-			Dimensions: []Dimension{{Name: "visit:exit_page_hostname", Skip: true}},
+			Dimensions: []Dimension{{Name: "visit:exit_page_hostname", Skip: true, Form: "host"}},
 		},
 	}
 	return append(append(fields, attributes()...),

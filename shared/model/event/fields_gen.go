@@ -59,7 +59,7 @@ type Event struct {
 	Type      Type              // what kind of thing happened
 	Name      string            // what was clicked or reached
 	Hostname  string            // host of the page
-	Page      string            // path of the page
+	Page      string            // path of the page, in the form of weburl.Canonical
 	Title     string            // title of the page
 	Props     map[string]string // properties, by key
 	Amount    string            // decimal number: what the event is worth; empty without

@@ -12,6 +12,7 @@ import (
 	"github.com/analytics-platform/analytics/shared/model/glob"
 	"github.com/analytics-platform/analytics/shared/model/label"
 	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/model/weburl"
 )
 
 // The limits of a goal.
@@ -27,7 +28,8 @@ type Goal struct {
 	Name string `json:"name"` // display name, unique within the site
 	// Event is the name of the events that reach the goal. Either Event or Page is set.
 	Event string `json:"event,omitzero"`
-	// Page is a pattern of the pages whose views reach the goal; see package glob.
+	// Page is a pattern of the pages whose views reach the goal; see package glob. It has the form
+	// of weburl.Canonical.
 	Page string `json:"page,omitzero"`
 	// Props are properties that the event or view must have with exactly these values.
 	Props map[string]string `json:"props,omitempty"`
@@ -68,8 +70,7 @@ func Normalize(g Goal) (Goal, error) {
 	return g, nil
 }
 
-// normalizePage escapes a pattern like the paths that it is compared with, in which
-// everything but printable ASCII is percent-encoded.
+// normalizePage gives a pattern the form of the paths that it is compared with.
 func normalizePage(pattern string) (string, error) {
 	pattern = strings.TrimSpace(pattern)
 	if !storable(pattern, MaxPage) {
@@ -81,15 +82,7 @@ func normalizePage(pattern string) (string, error) {
 	if glob.Stars(pattern) > glob.MaxStars {
 		return "", validation.New("page", fmt.Sprintf("may have at most %d stars", glob.MaxStars))
 	}
-	var escaped strings.Builder
-	for _, b := range []byte(pattern) {
-		if b > ' ' && b < utf8.RuneSelf {
-			escaped.WriteByte(b)
-		} else {
-			fmt.Fprintf(&escaped, "%%%02X", b)
-		}
-	}
-	return escaped.String(), nil
+	return weburl.Canonical(pattern), nil
 }
 
 func checkProps(props map[string]string) error {

@@ -18,7 +18,7 @@ func TestNormalize(t *testing.T) {
 		"an event with spaces":  {goal.Goal{Name: "a", Event: " 404 "}, goal.Goal{Name: "a", Event: " 404 "}},
 		"revenue":               {goal.Goal{Name: "a", Event: "b", Currency: " eur"}, goal.Goal{Name: "a", Event: "b", Currency: "EUR"}},
 		"a page":                {goal.Goal{Name: "a", Page: " /blog/** "}, goal.Goal{Name: "a", Page: "/blog/**"}},
-		"a page with umlauts":   {goal.Goal{Name: "a", Page: "/Bücher und %2F"}, goal.Goal{Name: "a", Page: "/B%C3%BCcher%20und%20%2F"}},
+		"a page with umlauts":   {goal.Goal{Name: "a", Page: "/Bücher und %2F"}, goal.Goal{Name: "a", Page: "/Bücher und %2F"}},
 		"properties":            {goal.Goal{Name: "a", Page: "*", Props: map[string]string{"plan": "pro", "a": ""}}, goal.Goal{Name: "a", Page: "*", Props: map[string]string{"plan": "pro", "a": ""}}},
 		"a name of 100 letters": {goal.Goal{Name: strings.Repeat("ü", 100), Event: "a"}, goal.Goal{Name: strings.Repeat("ü", 100), Event: "a"}},
 	} {

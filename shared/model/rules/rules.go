@@ -24,7 +24,8 @@ type Rules struct {
 	// Hostnames are the hosts that events may come from, such as "example.com", or
 	// "*.example.com" for all its subdomains; empty for any.
 	Hostnames []string `json:"hostnames,omitzero"`
-	// ExcludedPaths are patterns of excluded pages, such as "/admin/**"; see package glob.
+	// ExcludedPaths are patterns of excluded pages, such as "/admin/**"; see package glob. They
+	// have the form of weburl.Canonical.
 	ExcludedPaths []string `json:"excluded_paths,omitzero"`
 	// ExcludedAddresses are addresses and networks of excluded visitors, such as the
 	// owner's office: "203.0.113.7", "2001:db8::/32".
@@ -161,7 +162,7 @@ func normalizePath(text string) (string, error) {
 	if glob.Stars(text) > glob.MaxStars {
 		return "", fmt.Errorf("may have at most %d stars", glob.MaxStars)
 	}
-	return text, nil
+	return weburl.Canonical(text), nil
 }
 
 func normalizeNetwork(text string) (string, error) {
@@ -239,7 +240,7 @@ type Filter struct {
 
 // Compile returns a Filter for rules that Normalize has returned.
 func (r *Rules) Compile() (*Filter, error) {
-	f := &Filter{paths: r.ExcludedPaths, agents: r.Agents, unmasked: r.Mask != nil && !*r.Mask, consent: r.Consent, rate: r.Rate, sample: r.Sample}
+	f := &Filter{agents: r.Agents, unmasked: r.Mask != nil && !*r.Mask, consent: r.Consent, rate: r.Rate, sample: r.Sample}
 	if len(r.Hostnames) > 0 {
 		f.hosts = map[string]struct{}{}
 		for _, host := range r.Hostnames {
@@ -249,6 +250,9 @@ func (r *Rules) Compile() (*Filter, error) {
 				f.hosts[host] = struct{}{}
 			}
 		}
+	}
+	for _, path := range r.ExcludedPaths {
+		f.paths = append(f.paths, weburl.Canonical(path)) // earlier versions stored it as it was written
 	}
 	var err error
 	if f.networks, err = parseNetworks(r.ExcludedAddresses); err != nil {

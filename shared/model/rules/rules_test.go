@@ -18,7 +18,7 @@ func TestNormalize(t *testing.T) {
 	for name, test := range map[string]struct{ given, want string }{
 		"nothing":                  {`{}`, `{}`},
 		"hosts":                    {`{"hostnames":["www.Example.com","*.Example.com.","example.com","пример.рф","*.пример.рф"]}`, `{"hostnames":["example.com","*.example.com","xn--e1afmkfd.xn--p1ai","*.xn--e1afmkfd.xn--p1ai"]}`},
-		"paths":                    {`{"excluded_paths":[" /admin/** ","*.json"]}`, `{"excluded_paths":["/admin/**","*.json"]}`},
+		"paths":                    {`{"excluded_paths":[" /admin/** ","*.json","/caf%c3%a9","/café"]}`, `{"excluded_paths":["/admin/**","*.json","/café"]}`},
 		"addresses and networks":   {`{"excluded_addresses":["203.0.113.7","203.0.113.7/32","203.0.113.9/24","2001:DB8::1","::ffff:192.0.2.1"]}`, `{"excluded_addresses":["203.0.113.7","203.0.113.0/24","2001:db8::1","192.0.2.1"]}`},
 		"senders":                  {`{"senders":["203.0.113.7 ","10.1.2.3/8"]}`, `{"senders":["203.0.113.7","10.0.0.0/8"]}`},
 		"own agents":               {`{"agents":["ShopApp/ ","okhttp/","ShopApp/"]}`, `{"agents":["ShopApp/","okhttp/"]}`},
@@ -126,6 +126,11 @@ func TestFilter(t *testing.T) {
 		{"one star does not match a slash", f.AllowsPath("/user/7/8/edit"), true},
 		{"two stars", f.AllowsPath("/api/v1/x"), false},
 		{"two stars first", f.AllowsPath("/x/y.json"), false},
+		{"as an earlier version stored it", (func() bool {
+			old := rules.Rules{ExcludedPaths: []string{"/caf%C3%A9/*"}}
+			f, err := old.Compile()
+			return err != nil || f.AllowsPath("/café/x")
+		})(), false},
 		{"a dot is literal", f.AllowsPath("/aXb"), true},
 		{"an excluded address", f.AllowsAddress(netip.MustParseAddr("203.0.113.7")), false},
 		{"the next address", f.AllowsAddress(netip.MustParseAddr("203.0.113.8")), true},

@@ -156,13 +156,14 @@ func isPlainHost(host string) bool {
 	return true
 }
 
-// isPlainPath reports whether a path has no dot segments, and nothing that browsers replace.
+// isPlainPath reports whether a path has neither dot segments nor backslashes. What else browsers
+// replace, Canonical makes the same of.
 func isPlainPath(path string) bool {
 	for i := range len(path) {
-		switch c := path[i]; {
-		case c >= 0x7f, strings.IndexByte(`"<>\^{}`+"`", c) >= 0:
+		switch path[i] {
+		case '\\':
 			return false
-		case c == '/':
+		case '/':
 			if rest := path[i+1:]; strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "%2e") || strings.HasPrefix(rest, "%2E") {
 				return false
 			}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/language/display"
 
 	"github.com/analytics-platform/analytics/shared/model/visit"
+	"github.com/analytics-platform/analytics/shared/model/weburl"
 	"github.com/analytics-platform/analytics/shared/storage/columns"
 )
 
@@ -21,7 +22,30 @@ type Dimension struct {
 	none   string          // what answers call the unknown value
 	skip   bool            // whether rows of the unknown value are left out
 	names  bool            // whether answers show the English names of countries, not their codes
+	form   form            // of values that may be written otherwise
 	grain  Grain           // of time
+}
+
+// form is the one form that values have.
+type form int8
+
+const (
+	anyForm  form = iota
+	pathForm      // that of weburl.Canonical
+	hostForm      // that of weburl.Host, without "www."
+)
+
+// written returns the stored form of a value, or of a part of one, that a question writes.
+func (d *Dimension) written(value string, whole bool) string {
+	switch {
+	case d.form == pathForm:
+		return weburl.Canonical(value)
+	case d.form == hostForm && whole:
+		if host, ok := weburl.Host(value); ok {
+			return strings.TrimPrefix(strings.TrimSuffix(host, "."), "www.")
+		}
+	}
+	return value
 }
 
 // The dimensions that are neither a column nor time.

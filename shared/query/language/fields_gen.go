@@ -10,16 +10,16 @@ import (
 // fieldDimensions returns the dimensions that are fields of events and visits.
 func fieldDimensions() []Dimension {
 	return []Dimension{
-		{Name: "event:page", column: columns.Page, rollup: visit.Page, skip: true},
+		{Name: "event:page", column: columns.Page, rollup: visit.Page, skip: true, form: pathForm},
 		{Name: "event:name", column: columns.Name, rollup: visit.Name, skip: true},
-		{Name: "event:hostname", column: columns.Hostname, rollup: visit.Hostname},
+		{Name: "event:hostname", column: columns.Hostname, rollup: visit.Hostname, form: hostForm},
 		{Name: "event:tag", column: columns.Tag, rollup: visit.Tag, skip: true},
 		{Name: "event:currency", column: columns.Currency, skip: true},
-		{Name: "visit:entry_page", column: columns.EntryPage, rollup: visit.EntryPage, skip: true},
-		{Name: "visit:exit_page", column: columns.ExitPage, rollup: visit.ExitPage, skip: true},
-		{Name: "visit:entry_page_hostname", column: columns.EntryHostname, skip: true},
-		{Name: "visit:exit_page_hostname", column: columns.ExitHostname, skip: true},
-		{Name: "visit:referrer", column: columns.Referrer, rollup: visit.Referrer, none: "Direct / None"},
+		{Name: "visit:entry_page", column: columns.EntryPage, rollup: visit.EntryPage, skip: true, form: pathForm},
+		{Name: "visit:exit_page", column: columns.ExitPage, rollup: visit.ExitPage, skip: true, form: pathForm},
+		{Name: "visit:entry_page_hostname", column: columns.EntryHostname, skip: true, form: hostForm},
+		{Name: "visit:exit_page_hostname", column: columns.ExitHostname, skip: true, form: hostForm},
+		{Name: "visit:referrer", column: columns.Referrer, rollup: visit.Referrer, none: "Direct / None", form: pathForm},
 		{Name: "visit:source", column: columns.Source, rollup: visit.Source, none: "Direct / None"},
 		{Name: "visit:channel", column: columns.Channel, rollup: visit.Channel},
 		{Name: "visit:utm_source", column: columns.UTMSource, rollup: visit.UTMSource, none: "(not set)"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/pattern"
 	"github.com/analytics-platform/analytics/shared/model/validation"
+	"github.com/analytics-platform/analytics/shared/model/weburl"
 )
 
 // Operator is how a filter compares values or combines filters.
@@ -187,14 +188,18 @@ func (p *filterParser) checkValues(f *Filter, field string) error {
 		}
 		switch f.Operator {
 		case Is, IsNot:
-			if value == "" {
+			if f.Values[i] = f.Dimension.written(value, true); value == "" {
 				f.Values[i] = f.Dimension.none
 			}
 		case Contains, ContainsNot:
 			if value == "" {
 				return validation.New(at, "must not be empty: every value contains it")
 			}
+			f.Values[i] = f.Dimension.written(value, false)
 		case Matches, MatchesNot:
+			if f.Dimension.form == pathForm {
+				value = weburl.CanonicalPattern(value)
+			}
 			compiled, err := p.compile(at, value, f.AnyCase)
 			if err != nil {
 				return err

@@ -17,7 +17,7 @@ const (
 	Type      Column = "type"       // what kind of thing happened
 	Name      Column = "name"       // what was clicked or reached
 	Hostname  Column = "hostname"   // host of the page
-	Page      Column = "page"       // path of the page
+	Page      Column = "page"       // path of the page, in the form of weburl.Canonical
 	Amount    Column = "amount"     // decimal number: what the event is worth; empty without
 	Currency  Column = "currency"   // ISO 4217 code of the amount
 	Subject   Column = "subject"    // keyed hash of a reference to a person; zero without
