@@ -1,7 +1,7 @@
 // Package schemaguard is the function that maintains the database. When it starts, and on
 // each call, it applies migrations and deletes expired salts and sessions. A call also
-// recomputes closed days, repairs differences, compresses old chunks, and archives closed
-// days.
+// rewrites what earlier versions stored in another form, recomputes closed days, repairs
+// differences, compresses old chunks, and archives closed days.
 //
 // This package has the HTTP surface and the metrics. Package shared/storage/schema migrates,
 // shared/aggregate/recompute recomputes days, and shared/aggregate/archive archives them.
@@ -118,6 +118,7 @@ type result struct {
 	SaltsDestroyed   int64 `json:"salts_destroyed"`
 	SessionsDeleted  int64 `json:"sessions_deleted"`
 	ChunksCompressed int   `json:"chunks_compressed"`
+	recompute.RewriteResult
 	recompute.CheckResult
 	archive.Result
 }
@@ -136,6 +137,9 @@ func (f *function) maintain(ctx context.Context) (result, error) {
 		return done, err
 	}
 	more := func() bool { return f.timeLeft(ctx) }
+	if done.RewriteResult, err = recompute.RewritePaths(ctx, f.db, more, f.log); err != nil {
+		return done, err
+	}
 	done.CheckResult, err = recompute.CheckClosed(ctx, f.db, now, f.values, more, f.log)
 	f.checked.Add(float64(done.CheckResult.Days))
 	f.wrong.Add(float64(done.Wrong))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/database"
+	"github.com/analytics-platform/analytics/shared/storage/paths"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
@@ -72,11 +73,22 @@ func (r *Report) example(format string, args ...any) {
 // from them, so a difference in a snapshot is real. Only a repair blocks the workers of the
 // queue, and compares again.
 //
+// A day that RewritePaths has yet to rewrite is rewritten first, if replace is true.
+//
 // A day without events is compared but never repaired: its events may have been deleted,
 // and its numbers kept on purpose.
 //
 // Day returns sites.ErrNoSite if the site was deleted. After an error nothing has changed.
 func Day(ctx context.Context, db database.DB, site sites.Site, day event.Day, replace bool) (Report, error) {
+	if replace {
+		due, err := paths.IsDue(ctx, db, site.ID, day)
+		if err == nil && due {
+			_, err = rewrite(ctx, db, site, day)
+		}
+		if err != nil {
+			return Report{}, err
+		}
+	}
 	var c comparison
 	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if err := store.ReadSnapshot(ctx, tx); err != nil {

@@ -214,7 +214,7 @@ type cursor struct{ declare, fetch, close string }
 func stream[T any](ctx context.Context, tx database.DB, c cursor, site int32, day event.Day, each func(pgx.Rows, func(T)) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		from, to := span(day, day)
+		from, to := Span(day, day)
 		if _, err := tx.Exec(ctx, c.declare, site, day.Date(), from, to); err != nil {
 			yield(none, fmt.Errorf("read %s: %w", day, err))
 			return

@@ -202,7 +202,7 @@ func VisitorDays(ctx context.Context, tx database.DB, keys []VisitorDay, limit L
 			days, visitors = append(days, dateOf(k.Day)), append(visitors, k.Visitor)
 		}
 	}
-	from, to := span(keys[0].Day, keys[len(keys)-1].Day)
+	from, to := Span(keys[0].Day, keys[len(keys)-1].Day)
 	rows, err := tx.Query(ctx, selectVisitorDays, days, visitors, from, to, limit.Events+1)
 	if err != nil {
 		return nil, fmt.Errorf("load events of visitor-days: %w", err)
@@ -229,9 +229,9 @@ func VisitorDays(ctx context.Context, tx database.DB, keys []VisitorDay, limit L
 	return out, nil
 }
 
-// span returns the time range [from, to) that contains the local days from first to last
+// Span returns the time range [from, to) that contains the local days from first to last
 // in any time zone.
-func span(first, last event.Day) (from, to time.Time) {
+func Span(first, last event.Day) (from, to time.Time) {
 	return first.Date().Add(-14 * time.Hour), last.Date().Add(36 * time.Hour)
 }
 

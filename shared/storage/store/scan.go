@@ -197,7 +197,7 @@ func (s Scan) events(ctx context.Context, db database.DB, fn func(*event.Event) 
 		fields = append(fields, `subject`)
 		into = append(into, &e.subject)
 	}
-	first, last := span(s.Day, s.Day)
+	first, last := Span(s.Day, s.Day)
 	end, args := scanDayEnd, []any{s.Site, s.Day.Date(), first, last}
 	if !s.To.IsZero() {
 		end, args = scanPartEnd, append(args, s.From, s.To)

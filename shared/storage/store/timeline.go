@@ -118,7 +118,7 @@ type EventRange struct {
 
 // EventRangeOf returns the range of all events of the local days from first to last.
 func EventRangeOf(first, last event.Day) EventRange {
-	from, to := span(first, last)
+	from, to := Span(first, last)
 	return EventRange{from, to, first, last}
 }
 
