@@ -10,7 +10,6 @@ import (
 
 	"github.com/analytics-platform/analytics/infra/local/localtest"
 	"github.com/analytics-platform/analytics/internal/platformtest"
-	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/queue"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 )
@@ -34,7 +33,7 @@ func TestMemoryOfHostileQueue(t *testing.T) {
 			e := b.view(int64(from + i))
 			e.Page, e.Props = fmt.Sprintf("/%d/%s", i, strings.Repeat("x", 2000)), map[string]string{}
 			for key := range 18 {
-				e.Props[strconv.Itoa(key)] = strings.Repeat("x", event.MaxValue)
+				e.Props[strconv.Itoa(key)] = strings.Repeat("x", 1000)
 			}
 			if err := writer.Append(t.Context(), e); err != nil {
 				t.Fatal(err)

@@ -40,7 +40,7 @@ func TestMemoryBoundsBatches(t *testing.T) {
 		"events of 20 KB": {100, func(_ int, e *event.Event) {
 			e.Props = map[string]string{}
 			for i := range 20 {
-				e.Props[strconv.Itoa(i)] = strings.Repeat("x", event.MaxValue)
+				e.Props[strconv.Itoa(i)] = strings.Repeat("x", 1000)
 			}
 		}, 4, 5},
 		"events of distinct values": {1000, func(i int, e *event.Event) {

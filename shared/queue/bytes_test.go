@@ -240,14 +240,13 @@ func TestFirst(t *testing.T) {
 	}
 }
 
-// TestLargestEvent checks that no event is larger than a stream entry can be. All that a client
-// sends of it has event.MaxEvent bytes, here of properties, which can take nearly all of them.
+// TestLargestEvent checks that no event is larger than a stream entry can be.
 func TestLargestEvent(t *testing.T) {
 	t.Parallel()
 	var e event.Event
 	e.Props = map[string]string{}
 	for i := range event.MaxProps {
-		e.Props[fmt.Sprintf("%0*d", event.MaxKey, i)] = strings.Repeat("x", min(event.MaxValue, event.MaxEvent/event.MaxProps-event.MaxKey))
+		e.Props[fmt.Sprintf("%0*d", event.MaxKey, i)] = strings.Repeat("x", event.MaxProperties/event.MaxProps-event.MaxKey)
 	}
 	e.Name, e.Page, e.Hostname, e.Title = strings.Repeat("x", event.MaxName), strings.Repeat("x", event.MaxURL), strings.Repeat("x", 255), strings.Repeat("x", event.MaxTitle)
 	e.Referrer, e.UTMContent = strings.Repeat("x", event.MaxReferrer), strings.Repeat("x", event.MaxURL)

@@ -19,14 +19,15 @@ import (
 // The limits of what a client may send, apart from the texts of Input. Lengths are in bytes
 // of UTF-8 where nothing else is said.
 const (
-	MaxBody    = 1 << 20  // bytes of a request
-	MaxBatch   = 1000     // events of a request
-	MaxEvent   = 32 << 10 // bytes of one event
-	MaxProps   = 30
-	MaxKey     = 300  // key of a property
-	MaxValue   = 2000 // characters of the value of a property
-	MaxStep    = 100
-	MaxEngaged = 86_400_000 // milliseconds
+	MaxBody       = 1 << 20  // bytes of a request
+	MaxBatch      = 1000     // events of a request
+	MaxEvent      = 32 << 10 // bytes of one event
+	MaxProps      = 30
+	MaxKey        = 300      // key of a property
+	MaxValue      = 2000     // characters of the value of a property
+	MaxProperties = MaxEvent // bytes of keys and values together, which mending makes longer
+	MaxStep       = 100
+	MaxEngaged    = 86_400_000 // milliseconds
 )
 
 // How far a client's clock is trusted. An event from further ahead than ClockSkew, or
@@ -67,6 +68,8 @@ type Valid struct {
 	Subject  string // as sent; to be hashed and forgotten
 	Skewed   bool   // the client's clock was wrong, and the time was set to arrival
 	Flaws    []Flaw // of the input
+
+	properties int // bytes of the properties
 }
 
 // Validate makes the event of an input that arrived at now. Only its site, its type and a missing
@@ -254,7 +257,13 @@ func (v *Valid) property(key string, value jsontext.Value, depth int) {
 			v.shorten("props."+key, fmt.Sprintf("at most %d characters", MaxValue))
 		}
 	}
-	props[key] = mend(text)
+	text = mend(text)
+	size := v.properties + len(key) + len(text)
+	if size > MaxProperties {
+		v.omit("props."+key, fmt.Sprintf("properties may have %d bytes together", MaxProperties))
+		return
+	}
+	props[key], v.properties = text, size
 }
 
 // list returns a list of what properties can hold as JSON.
