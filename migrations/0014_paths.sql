@@ -17,18 +17,5 @@ INSERT INTO path_days (site_id, day)
 SELECT DISTINCT site_id, day FROM rollup_day WHERE dimension IN (1, 20, 21, 22) AND value LIKE '%\%%'
 ON CONFLICT DO NOTHING;
 
--- The rollups of other days don't have all their values.
--- +goose StatementBegin
-DO $$
-BEGIN
-    IF to_regclass('rollup_kept') IS NOT NULL THEN
-        INSERT INTO path_days (site_id, day)
-        SELECT DISTINCT site_id, day FROM rollup_kept WHERE dimension IN (1, 20, 21, 22)
-        ON CONFLICT DO NOTHING;
-    END IF;
-END
-$$;
--- +goose StatementEnd
-
 -- +goose Down
 DROP TABLE path_days;

@@ -22,6 +22,10 @@ import (
 // The choice depends on the numbers of the day and on nothing else. It is recorded in the
 // transaction that replaces the rollups, and whoever computes rollups of the day uses it.
 func Close(ctx context.Context, db database.DB, site sites.Site, day event.Day, most int) (Report, error) {
+	// What is kept of pages is kept in the form of today.
+	if err := rewriteIfDue(ctx, db, site, day); err != nil {
+		return Report{}, err
+	}
 	tooMany, err := kept.TooMany(ctx, db, site.ID, day, most)
 	if err != nil {
 		return Report{}, err

@@ -14,7 +14,6 @@ import (
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/storage/database"
-	"github.com/analytics-platform/analytics/shared/storage/paths"
 	"github.com/analytics-platform/analytics/shared/storage/sites"
 	"github.com/analytics-platform/analytics/shared/storage/store"
 )
@@ -81,11 +80,7 @@ func (r *Report) example(format string, args ...any) {
 // Day returns sites.ErrNoSite if the site was deleted. After an error nothing has changed.
 func Day(ctx context.Context, db database.DB, site sites.Site, day event.Day, replace bool) (Report, error) {
 	if replace {
-		due, err := paths.IsDue(ctx, db, site.ID, day)
-		if err == nil && due {
-			_, err = rewrite(ctx, db, site, day)
-		}
-		if err != nil {
+		if err := rewriteIfDue(ctx, db, site, day); err != nil {
 			return Report{}, err
 		}
 	}

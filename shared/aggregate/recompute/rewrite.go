@@ -54,6 +54,15 @@ func RewritePaths(ctx context.Context, db database.DB, more func() bool, log *sl
 	return done, nil
 }
 
+// rewriteIfDue rewrites a day that RewritePaths has yet to rewrite, or has given up.
+func rewriteIfDue(ctx context.Context, db database.DB, site sites.Site, day event.Day) error {
+	due, err := paths.IsDue(ctx, db, site.ID, day)
+	if err == nil && due {
+		_, err = rewrite(ctx, db, site, day)
+	}
+	return err
+}
+
 // rewrite rewrites a day, if that is due, and reports whether there was something to rewrite. A
 // day whose events were deleted keeps its numbers.
 func rewrite(ctx context.Context, db database.DB, site sites.Site, day event.Day) (changed bool, err error) {

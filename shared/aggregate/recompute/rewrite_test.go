@@ -143,3 +143,20 @@ func TestRewriteOnRequest(t *testing.T) {
 	}
 	r.checkRewritten(ctx, t)
 }
+
+// TestRewriteBeforeClose checks that a day that is closed before it was rewritten keeps pages in
+// the form of today.
+func TestRewriteBeforeClose(t *testing.T) {
+	t.Parallel()
+	r := newRecord(t, localtest.Postgres(t))
+	ctx := t.Context()
+	r.earlier(ctx, t)
+	report, err := recompute.Close(ctx, r.db, r.sites[0], firstDay, 1)
+	if err != nil || len(report.Bounded) == 0 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	const pages = `SELECT value FROM rollup_day WHERE day = '2026-02-27' AND dimension = 1 ORDER BY value COLLATE "C"`
+	if got, want := r.rowsOf(ctx, t, pages), []string{"(other)", "/café"}; !slices.Equal(got, want) {
+		t.Errorf("pages %q, want %q", got, want)
+	}
+}
