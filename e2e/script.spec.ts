@@ -59,14 +59,28 @@ class Events {
   }
 }
 
-/** A website whose paths begin with the extensions of the script: /outbound.forms/page. */
+/**
+ * A website whose paths begin with the extensions of the script: /outbound.forms/page. The
+ * parameter html is added to a page. Events sent to /collect are kept, also those of a page
+ * that is left.
+ */
 class Site {
   url = '';
+  readonly collected: SentEvent[] = [];
   private readonly server: Server;
 
   constructor(platform: Platform) {
     const track = platform.function('track');
     this.server = createServer((request: IncomingMessage, response: ServerResponse) => {
+      if (request.method === 'POST') {
+        let body = '';
+        request.on('data', (part: Buffer) => (body += part.toString()));
+        request.on('end', () => {
+          this.collected.push(JSON.parse(body) as SentEvent);
+          response.writeHead(202).end();
+        });
+        return;
+      }
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://site.example');
       const [, extensions = 'core', page = ''] = pathname.split('/');
       const name = extensions === 'core' ? '' : `.${extensions}`;
@@ -77,8 +91,9 @@ class Site {
   <title>${page}</title>
   <link rel="icon" href="data:," />
   ${searchParams.has('queue') ? `<script>window.analytics=window.analytics||function(){(analytics.q=analytics.q||[]).push(arguments)};analytics('Early',{props:{plan:'free'}})</script>` : ''}
-  <script defer data-site="${platform.site}" ${searchParams.has('hash') ? 'data-hash' : ''} ${searchParams.has('tag') ? `data-tag="${searchParams.get('tag')}"` : ''} src="${track}script${name}.js"></script>
+  <script defer data-site="${platform.site}" ${searchParams.has('hash') ? 'data-hash' : ''} ${searchParams.has('tag') ? `data-tag="${searchParams.get('tag')}"` : ''} ${searchParams.has('collect') ? 'data-endpoint="/collect"' : ''} src="${track}script${name}.js"></script>
   ${searchParams.has('prerender') ? `<script type="speculationrules">{"prerender":[{"source":"list","urls":["/core/ahead"],"eagerness":"immediate"}]}</script>` : ''}
+  ${searchParams.get('html') ?? ''}
   <a id="next" href="/core/next">Next</a>
   <a id="ahead" href="/core/ahead">Ahead</a>
   <a id="route" href="#/settings?token=secret">Settings</a>
@@ -125,10 +140,14 @@ const test = base.extend<{ events: Events }, { platform: Platform; site: Site }>
     },
     { scope: 'worker' },
   ],
-  events: async ({ page }, use) => {
+  events: async ({ page, site }, use) => {
     const events = new Events(page);
+    const thrown: string[] = [];
+    page.on('pageerror', (error) => thrown.push(error.message));
+    site.collected.length = 0;
     await use(events);
     expect(events.rejected).toEqual([]);
+    expect(thrown).toEqual([]); // the script never throws
   },
 });
 
@@ -146,7 +165,7 @@ test('a view has the page and its attributes', async ({ page, platform, site, ev
   const [view] = await events.wait(1, 'view');
   expect(view).toEqual({
     id: expect.stringMatching(
-      /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/,
+      /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
     ) as unknown,
     site: platform.site,
     type: 'view',
@@ -249,9 +268,10 @@ for (const [name, value] of [
   });
 
 test('a retry after Retry-After sends the same event', async ({ page, site }) => {
-  const tries: { at: number; id: string }[] = [];
-  await page.route('**/function/track/', async (route) => {
-    tries.push({ at: Date.now(), id: sentBy(route.request()).id });
+  const tries: { at: number; id: string; sent: number }[] = [];
+  await page.route(/\/function\/track\/\?/, async (route) => {
+    const sent = Number(new URL(route.request().url()).searchParams.get('sent_at'));
+    tries.push({ at: Date.now(), id: sentBy(route.request()).id, sent });
     if (tries.length === 1) await route.abort('connectionreset');
     else if (tries.length === 2)
       await route.fulfill({
@@ -272,6 +292,8 @@ test('a retry after Retry-After sends the same event', async ({ page, site }) =>
   expect(new Set(tries.map((t) => t.id)).size).toBe(1);
   expect(tries).toHaveLength(3);
   expect((tries[2]?.at ?? 0) - (tries[1]?.at ?? 0)).toBeGreaterThanOrEqual(2900);
+  for (const { at, sent } of tries) expect(sent).toBeLessThanOrEqual(at);
+  expect((tries[2]?.sent ?? 0) - (tries[1]?.sent ?? 0)).toBeGreaterThanOrEqual(2900);
 });
 
 // Chromium may decide not to prerender the page; the next test does not depend on that.
@@ -314,12 +336,219 @@ test('a page restored from the back/forward cache is viewed again', async ({
   expect(again?.url).toBe(`${site.url}/core/first`);
 });
 
+/** The address of a page with html added to it. */
+const withHTML = (site: Site, path: string, html: string) =>
+  `${site.url}${path}?${new URLSearchParams({ html }).toString()}`;
+
+/** Loads a script as Turbo does: by adding its element again. */
+async function load(page: Page, src: string, attributes: Record<string, string>): Promise<void> {
+  await page.evaluate(
+    ([src, attributes]) =>
+      new Promise((resolve) => {
+        const script = document.createElement('script');
+        for (const [name, value] of Object.entries(attributes)) script.setAttribute(name, value);
+        script.addEventListener('load', resolve);
+        script.src = src;
+        document.head.append(script);
+      }),
+    [src, attributes] as const,
+  );
+}
+
+test('a script that is loaded or run again starts once', async ({
+  page,
+  platform,
+  site,
+  events,
+}) => {
+  const track = platform.function('track');
+  const again = `<script defer data-site="${platform.site}" src="${track}script.outbound.js"></script>`;
+  await page.goto(withHTML(site, '/outbound.engagement/first', again));
+  await events.wait(1, 'view');
+  for (const name of ['script.js', 'script.downloads.outbound.js'])
+    await load(page, track + name, { 'data-site': platform.site });
+  await page.evaluate(() => {
+    history.pushState({}, '', '/core/second');
+    document.title = 'second';
+  });
+  await events.wait(2, 'view');
+  for (const id of ['#out', '#file', '#marked']) await page.click(id);
+  await events.wait(1, 'click', 'Upgrade');
+  await events.wait(1, 'click', 'Outbound Link: Click');
+  await events.wait(1, 'click', 'File Download'); // an extension that was not there before
+  await page.waitForLoadState('networkidle');
+  expect(events.all.map((e) => e.type).sort()).toEqual([
+    'click',
+    'click',
+    'click',
+    'engagement',
+    'view',
+    'view',
+  ]);
+});
+
+test('two sites on a page count their own events', async ({ page, platform, site, events }) => {
+  const script = `${platform.function('track')}script.outbound.js`;
+  await page.goto(`${site.url}/outbound/first`);
+  await events.wait(1, 'view');
+  const other = { 'data-site': 'other.example', 'data-endpoint': '/collect' };
+  await load(page, script, other);
+  await load(page, script, other);
+  await page.evaluate(() => {
+    history.pushState({}, '', '/core/second');
+  });
+  await page.click('#out');
+  await events.wait(2, 'view');
+  await events.wait(1, 'click', 'Outbound Link: Click');
+  await expect.poll(() => site.collected.length).toBe(3);
+  expect(site.collected.map((e) => e.type).sort()).toEqual(['click', 'view', 'view']);
+  expect(new Set(site.collected.map((e) => e.site))).toEqual(new Set(['other.example']));
+});
+
+test('nothing that a page does makes the script throw', async ({ page, site, events }) => {
+  const odd = `<form id="shadow" action="/shadow"><input name="getAttribute"><input name="closest"><input name="hasAttribute"></form>
+    <form id="bad" action="http://["></form><form id="code" action="javascript:void 0"></form>
+    <form name="title"></form><img name="referrer"><div id="analytics"></div>`;
+  await page.goto(withHTML(site, '/downloads.engagement.forms.outbound.vitals/first', odd));
+  await events.wait(1, 'view');
+  await page.evaluate(() => {
+    const text = document.querySelector('#marked')?.firstChild;
+    for (const target of [document, window, text, new Text('loose'), document.createComment('')])
+      for (const type of ['click', 'auxclick', 'submit', 'scroll', 'focus', 'visibilitychange'])
+        target?.dispatchEvent(new Event(type, { bubbles: true }));
+    for (const form of document.querySelectorAll('form'))
+      for (const type of ['click', 'submit'])
+        form.dispatchEvent(new Event(type, { bubbles: true }));
+    const analytics = (window as unknown as { analytics: (...call: unknown[]) => void }).analytics;
+    const circle: Record<string, unknown> = {};
+    circle.props = circle;
+    analytics('Circle', circle);
+    analytics('Big', { props: { n: 1n } });
+    analytics('Null', null);
+    analytics(Symbol('s'));
+  });
+  await events.wait(1, 'conversion', 'Null');
+  const forms = await events.wait(5, 'conversion', 'Form: Submission');
+  expect(forms.map((e) => e.props?.path).sort()).toEqual([
+    '/downloads.engagement.forms.outbound.vitals/first', // no address
+    '/downloads.engagement.forms.outbound.vitals/first', // code
+    '/downloads.engagement.forms.outbound.vitals/first', // the page itself
+    '/shadow',
+    '/signup',
+  ]);
+});
+
+test('a page that a router of the navigation API shows is a view', async ({
+  page,
+  site,
+  events,
+}) => {
+  await page.goto(`${site.url}/core/first`);
+  await events.wait(1, 'view');
+  await page.evaluate(async () => {
+    const { navigation } = window as unknown as {
+      navigation: EventTarget & { navigate(url: string): { finished: Promise<unknown> } };
+    };
+    navigation.addEventListener('navigate', (event) => {
+      const { intercept } = event as Event & { intercept: (this: Event, options: object) => void };
+      intercept.call(event, {
+        handler: async () => {
+          await new Promise((resolve) => setTimeout(resolve)); // as if it were loaded
+          document.title = 'routed';
+        },
+      });
+    });
+    await navigation.navigate('/core/second').finished;
+  });
+  const [, view] = await events.wait(2, 'view');
+  expect(view).toMatchObject({
+    url: `${site.url}/core/second`,
+    referrer: `${site.url}/core/first`,
+    title: 'routed',
+  });
+});
+
+test('the title is the one that a router sets after the address', async ({
+  page,
+  site,
+  events,
+}) => {
+  await page.goto(`${site.url}/core/first?collect`);
+  await expect.poll(() => site.collected.length).toBe(1);
+  await page.evaluate(() => {
+    history.pushState({}, '', '/core/second');
+    setTimeout(() => (document.title = '\u{1F600}'.repeat(400)));
+  });
+  await expect.poll(() => site.collected.length).toBe(2);
+  expect(site.collected[1]?.title).toBe('\u{1F600}'.repeat(400)); // track cuts it
+  await page.evaluate(() => {
+    history.pushState({}, '', '/core/third');
+    document.title = 'third';
+    location.assign('/core/fourth?collect'); // before the moment is over
+  });
+  await expect.poll(() => site.collected.length).toBe(4);
+  expect(
+    site.collected
+      .slice(2)
+      .map((e) => e.title)
+      .sort(),
+  ).toEqual(['fourth', 'third']);
+  expect(events.all).toEqual([]);
+});
+
+test('analytics: a view by name, and nothing without a name', async ({ page, site, events }) => {
+  await page.goto(`${site.url}/core/first?tag=b`);
+  await events.wait(1, 'view');
+  await page.evaluate(() => {
+    const analytics = (window as unknown as { analytics: (...call: unknown[]) => void }).analytics;
+    analytics();
+    analytics('');
+    analytics(undefined, { props: { plan: 'pro' } });
+    analytics('pageview', { props: { plan: 'pro' } });
+    analytics(undefined, { type: 'view', props: { plan: 'free' } }); // as before there was a name
+    analytics('Last');
+  });
+  await events.wait(1, 'conversion', 'Last');
+  const views = await events.wait(3, 'view');
+  expect(views.map((e) => e.props?.plan).sort()).toEqual(['free', 'pro', undefined]);
+  expect(events.all).toHaveLength(4);
+});
+
 test('outbound: a click on a link to another site', async ({ page, site, events }) => {
   await page.goto(`${site.url}/outbound/first`);
   await page.click('#out');
   await page.click('#file');
   const [click] = await events.wait(1, 'click', 'Outbound Link: Click');
   expect(click?.props).toEqual({ url: 'http://localhost:9/elsewhere' });
+});
+
+test('links in SVG images and areas of image maps', async ({ page, site, events }) => {
+  const links = `<svg width="400" height="40">
+      <a id="s1" href="http://localhost:9/svg?token=secret"><text y="20">SVG</text></a>
+      <a id="s2" xlink:href="../files/drawing.pdf?token=secret"><text x="200" y="20">Old</text></a>
+    </svg>
+    <map name="m"><area id="a1" shape="rect" coords="0,0,20,20" href="http://localhost:9/area" />
+      <area id="a2" shape="rect" coords="20,0,40,20" href="/files/map.zip" /></map>
+    <img usemap="#m" width="40" height="20" src="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E" />
+    <script>for (const link of document.querySelectorAll('svg a, area')) link.addEventListener('click', (e) => e.preventDefault());</script>`;
+  await page.goto(withHTML(site, '/downloads.outbound/first', links));
+  await events.wait(1, 'view');
+  await page.evaluate(() => {
+    for (const id of ['s1', 's2', 'a1', 'a2'])
+      document
+        .getElementById(id)
+        ?.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true }));
+  });
+  const out = await events.wait(2, 'click', 'Outbound Link: Click');
+  expect(out.map((e) => e.props?.url).sort()).toEqual([
+    'http://localhost:9/area',
+    'http://localhost:9/svg',
+  ]);
+  const files = await events.wait(2, 'click', 'File Download');
+  expect(files.map((e) => e.props?.url).sort()).toEqual([
+    `${site.url}/files/drawing.pdf`,
+    `${site.url}/files/map.zip`,
+  ]);
 });
 
 test('downloads: a click on a link to a file', async ({ page, site, events }) => {
@@ -368,6 +597,21 @@ test('engagement: time and scroll depth', async ({ page, site, events }) => {
   expect(second?.url).toBe(`${site.url}/engagement/second`);
   await page.goto('about:blank'); // it was hidden before, so nothing is left to send
   expect(events.of('engagement')).toHaveLength(2);
+});
+
+test('engagement: leaving a page sends it once', async ({ page, site, events }) => {
+  await page.goto(`${site.url}/engagement/first?collect`);
+  await expect.poll(() => site.collected.length).toBe(1);
+  await page.evaluate(() => {
+    addEventListener('pagehide', () => {
+      const end = performance.now() + 20; // time passes while the page is left
+      while (performance.now() < end);
+    });
+  });
+  await page.goto(`${site.url}/core/next?collect`);
+  await expect.poll(() => site.collected.map((e) => e.title)).toContain('next');
+  expect(site.collected.map((e) => e.type).sort()).toEqual(['engagement', 'view', 'view']);
+  expect(events.all).toEqual([]);
 });
 
 test('vitals: sent once, when the page is hidden', async ({ page, site, events }) => {

@@ -45,7 +45,7 @@ const (
 //     cache forever. With another version, the current script is served as unversioned, so
 //     that pages made before an update keep counting.
 type scripts struct {
-	parts      map[string][]byte // minified, by name
+	parts      map[string][]byte // sources, by name
 	extensions []string          // names, in order
 
 	mu    sync.Mutex
@@ -58,8 +58,8 @@ type script struct {
 	version string // hash of the content
 }
 
-// newScripts minifies the sources and returns the handler that serves them, compressed if
-// the client accepts it.
+// newScripts reads and checks the sources and returns the handler that serves them, minified
+// and compressed if the client accepts it.
 func newScripts() (http.Handler, error) {
 	s := &scripts{parts: map[string][]byte{}, built: map[string]*script{}}
 	files, err := fs.Glob(sources, "script/*.js")
@@ -72,14 +72,13 @@ func newScripts() (http.Handler, error) {
 			return nil, fmt.Errorf("read a script: %w", err)
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(path, "script/"), scriptSuffix)
-		var out bytes.Buffer
-		if err := (&js.Minifier{}).Minify(minify.New(), &out, bytes.NewReader(source), nil); err != nil {
-			return nil, fmt.Errorf("minify the script %s: %w", name, err)
-		}
-		s.parts[name] = out.Bytes()
+		s.parts[name] = source
 		if name != coreScript {
 			s.extensions = append(s.extensions, name)
 		}
+	}
+	if _, err := s.build(slices.Clone(s.extensions)); err != nil {
+		return nil, err
 	}
 	wrap, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(gzip.BestCompression), gzhttp.MinSize(0), gzhttp.EnableZstd(false))
 	if err != nil {
@@ -101,7 +100,10 @@ func (s *scripts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	built := s.build(names)
+	built, err := s.build(names)
+	if err != nil { // newScripts has minified each part
+		panic(err)
+	}
 	h := w.Header()
 	h.Set("Cache-Control", scriptCache)
 	if version == built.version {
@@ -114,21 +116,31 @@ func (s *scripts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // build returns the core with extensions, which must exist.
-func (s *scripts) build(names []string) *script {
+//
+// All parts are the body of one function, so that an extension belongs to its own core if
+// there are two on a page, and short names are given to what the parts share. A script that
+// is loaded again starts only the extensions that are new to its core, and an extension
+// that fails does not keep the others from starting.
+func (s *scripts) build(names []string) (*script, error) {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	key := strings.Join(names, ".")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.built[key] == nil {
-		content := slices.Clone(s.parts[coreScript])
+		var source, out bytes.Buffer
+		fmt.Fprintf(&source, "(() => {%s", s.parts[coreScript])
 		for _, name := range names {
-			content = append(append(content, ';', '\n'), s.parts[name]...)
+			fmt.Fprintf(&source, "if (!send[%q]) { send[%[1]q] = 1; safe(() => {%s})(); }", name, s.parts[name])
 		}
-		sum := sha256.Sum256(content)
-		s.built[key] = &script{content, hex.EncodeToString(sum[:versionSize])}
+		source.WriteString("})();")
+		if err := (&js.Minifier{}).Minify(minify.New(), &out, &source, nil); err != nil {
+			return nil, fmt.Errorf("minify the script with the extensions %q: %w", key, err)
+		}
+		sum := sha256.Sum256(out.Bytes())
+		s.built[key] = &script{out.Bytes(), hex.EncodeToString(sum[:versionSize])}
 	}
-	return s.built[key]
+	return s.built[key], nil
 }
 
 // versionSize is the length of a version in bytes.

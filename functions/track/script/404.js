@@ -1,9 +1,7 @@
 // Tracks pages that the server returned with status 404.
-(() => {
-  const [navigation] = performance.getEntriesByType('navigation');
-  if (navigation && navigation.responseStatus == 404)
-    window.analytics('404', {
-      passive: true,
-      props: { path: location.pathname.slice(0, 1000) },
-    });
-})();
+let [loaded] = performance.getEntriesByType('navigation');
+if (loaded && loaded.responseStatus == 404)
+  send('404', {
+    passive: true,
+    props: { path: location.pathname.slice(0, 1000) },
+  });
