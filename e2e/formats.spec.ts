@@ -152,6 +152,54 @@ test.describe('third-party trackers', () => {
     expect((await counted('event:name', 'events'))['Umami event']).toBe(1);
   });
 
+  test('pages may send events with credentials', async ({ page }) => {
+    const website = await serve('');
+    await page.goto(`${website.url}/credentials`);
+    const track = platform.function('track');
+    const bodies: Record<string, object> = {
+      'api/send': {
+        type: 'event',
+        payload: {
+          website: platform.site,
+          hostname: 'localhost',
+          url: '/credentials',
+          name: 'With credentials',
+        },
+      },
+      'api/event': { n: 'With credentials', d: platform.site, u: `${website.url}/credentials` },
+      'v1/track': {
+        writeKey: platform.site,
+        event: 'With credentials',
+        context: { page: { url: `${website.url}/credentials` } },
+      },
+      '': {
+        site: platform.site,
+        type: 'conversion',
+        name: 'With credentials',
+        url: `${website.url}/credentials`,
+      },
+    };
+    for (const [path, body] of Object.entries(bodies)) {
+      // Umami's script does so with data-fetch-credentials="include".
+      const ok = await page.evaluate(
+        async ([url, body]) =>
+          (
+            await fetch(url, {
+              method: 'POST',
+              headers: { 'Content-Type': 'application/json' },
+              credentials: 'include',
+              body,
+            })
+          ).ok,
+        [track + path, JSON.stringify(body)] as const,
+      );
+      expect(ok, path).toBe(true);
+    }
+    await website.stop();
+    const names = await counted('event:name', 'events');
+    expect(names['With credentials']).toBe(4);
+  });
+
   test('Segment’s Node.js library tracks on behalf of clients', async () => {
     const track = new URL(platform.function('track'));
     const writeKey = await platform.createWriteKey();

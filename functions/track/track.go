@@ -190,15 +190,19 @@ func notFound(w http.ResponseWriter) {
 		"this function has POST /, /api/event, /api/send, /api/batch, /v1/batch, /v1/track and /v1/page, and GET /pixel.gif and /script.js"))
 }
 
-// anyOrigin allows pages of any site to send events and to load the script. Neither request
-// carries credentials.
+// anyOrigin allows pages of any site to send events and to load the script. Some trackers send
+// events with the cookies of this host (credentials "include", beacons), which mean nothing
+// here; browsers then want the page's own origin in the answer, not any.
 func anyOrigin(next http.Handler) http.Handler {
-	origins, policy := []string{"*"}, []string{"cross-origin"} // shared by all responses, which don't modify them
+	// Shared by all responses, which don't modify them.
+	all, yes, byOrigin, policy := []string{"*"}, []string{"true"}, []string{"Origin"}, []string{"cross-origin"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h["Access-Control-Allow-Origin"] = origins
-		if r.Method == http.MethodGet { // needed for embedded resources only
-			h["Cross-Origin-Resource-Policy"] = policy
+		h["Access-Control-Allow-Origin"] = all
+		if r.Method == http.MethodGet { // the same for all pages, so that caches keep one answer
+			h["Cross-Origin-Resource-Policy"] = policy // needed for embedded resources only
+		} else if origin := r.Header["Origin"]; len(origin) == 1 {
+			h["Access-Control-Allow-Origin"], h["Access-Control-Allow-Credentials"], h["Vary"] = origin, yes, byOrigin
 		}
 		if r.Method == http.MethodOptions {
 			preflight(w)

@@ -126,6 +126,44 @@ func TestOneEvent(t *testing.T) {
 	}
 }
 
+// TestOrigins asks as browsers do. With credentials they want the page's own origin.
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	c := start(t, localtest.Redis(t))
+	for name, test := range map[string]struct{ method, path, origin, want, credentials string }{
+		"preflight":      {http.MethodOptions, "/api/send", "https://one.example", "https://one.example", "true"},
+		"event":          {http.MethodPost, "/api/send", "https://one.example", "https://one.example", "true"},
+		"opaque origin":  {http.MethodPost, "/", "null", "null", "true"},
+		"no browser":     {http.MethodPost, "/", "", "*", ""},
+		"script":         {http.MethodGet, "/script.js", "https://one.example", "*", ""},
+		"pixel":          {http.MethodGet, "/pixel.gif", "https://one.example", "*", ""},
+		"unknown format": {http.MethodPost, "/nothing", "https://one.example", "https://one.example", "true"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request, err := http.NewRequestWithContext(t.Context(), test.method, c.url+test.path, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.origin != "" {
+				request.Header.Set("Origin", test.origin)
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			h := response.Header
+			if h.Get("Access-Control-Allow-Origin") != test.want || h.Get("Access-Control-Allow-Credentials") != test.credentials {
+				t.Errorf("got %q, %q; want %q, %q", h.Get("Access-Control-Allow-Origin"), h.Get("Access-Control-Allow-Credentials"), test.want, test.credentials)
+			}
+			if varies := slices.Contains(h.Values("Vary"), "Origin"); varies != (test.credentials != "") {
+				t.Errorf("Vary %q", h.Values("Vary"))
+			}
+		})
+	}
+}
+
 func TestNoPersonalData(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
