@@ -336,6 +336,29 @@ test('a page restored from the back/forward cache is viewed again', async ({
   expect(again?.url).toBe(`${site.url}/core/first`);
 });
 
+for (const hours of [-30, -9, 9])
+  test(`a clock that is ${hours} hours ahead does not move a view`, async ({
+    page,
+    platform,
+    site,
+    events,
+  }) => {
+    const path = `/core/clock${hours}`;
+    await page.clock.setSystemTime(Date.now() + hours * 3_600_000);
+    const began = Date.now();
+    await page.goto(site.url + path);
+    await events.wait(1, 'view');
+    await platform.aggregate();
+    const around = 5 * 60_000; // corrections have steps
+    const { results } = await platform.query({
+      site_id: platform.site,
+      metrics: ['pageviews'],
+      date_range: [began - around, Date.now() + around].map((at) => new Date(at).toISOString()),
+      filters: [['is', 'event:page', [path]]],
+    });
+    expect(results[0]?.metrics).toEqual([1]);
+  });
+
 /** The address of a page with html added to it. */
 const withHTML = (site: Site, path: string, html: string) =>
   `${site.url}${path}?${new URLSearchParams({ html }).toString()}`;

@@ -239,14 +239,15 @@ func (f *function) read(w http.ResponseWriter, r *http.Request, c codec) (in rec
 		return in, false
 	}
 	request := wire.Request{Header: r.Header, Arrived: f.now(), Subjects: len(f.pipeline.SubjectKey) > 0}
+	if r.URL.RawQuery != "" {
+		request.Query = r.URL.Query()
+	}
 	var err error
 	in.key, err = f.key(r.Context(), wire.WriteKey(r.Header)) // a wrong key costs no body
 	switch {
 	case err != nil:
 	case r.Method == http.MethodPost:
 		request.Body, err = httpbody.Read(r, event.MaxBody)
-	default:
-		request.Query = r.URL.Query()
 	}
 	if err == nil {
 		in.Batch, err = c.decode(request)

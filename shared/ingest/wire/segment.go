@@ -234,11 +234,7 @@ func (m *segment) takePage(e *Event) {
 	}
 }
 
-// setIDAndTime sets the id and the timestamp.
-//
-// If sentAt shows that the client's clock is wrong by more than event.ClockSkew, the
-// timestamp is corrected as Segment does: timestamp + (arrived - sentAt). Otherwise it
-// stays as sent, so that a retry has the same time.
+// setIDAndTime sets the id, the timestamp and the time of sending.
 func (m *segment) setIDAndTime(arrived time.Time, e *Event) {
 	in := &e.Input
 	sent, ok := instant(e, "timestamp", m.Timestamp)
@@ -246,17 +242,8 @@ func (m *segment) setIDAndTime(arrived time.Time, e *Event) {
 		sent, ok = instant(e, "originalTimestamp", m.OriginalTimestamp)
 	}
 	if ok {
-		at := sent
-		if sentAt, ok := instant(e, "sentAt", m.SentAt); ok {
-			if skew := arrived.Sub(sentAt); skew.Abs() > event.ClockSkew {
-				at = sent.Add(skew)
-			}
-		}
-		if at.Year() < 1 || at.Year() > 9999 {
-			in.Omit("sentAt", "is too far from now")
-			at = sent
-		}
-		in.Timestamp = at.UTC().Format(time.RFC3339Nano)
+		in.Timestamp = sent.UTC().Format(time.RFC3339Nano)
+		in.SentAt, _ = instant(e, "sentAt", m.SentAt)
 	}
 	id := e.text("messageId", m.MessageID)
 	if id == "" {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,8 +91,35 @@ func basicUser(h http.Header) string {
 	return user
 }
 
-// Native decodes one event in our own format, or an array of events.
+// Native decodes one event in our own format, or an array of events. The query may say when
+// they were sent.
 func Native(r Request) (Batch, error) {
+	b, err := native(r)
+	for i := range b.Events {
+		r.setSentAt(&b.Events[i].Input)
+	}
+	return b, err
+}
+
+// setSentAt sets the time of sending, which the query of a request may have in milliseconds since
+// 1970. It is not a part of the event, so that a client can send the same event again.
+func (r Request) setSentAt(in *event.Input) {
+	text := r.Query.Get("sent_at")
+	if text == "" {
+		return
+	}
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || ms < 0 || ms > maxMillis {
+		in.Omit("sent_at", "must be the milliseconds since 1970, e.g. 1790000000000")
+		return
+	}
+	in.SentAt = time.UnixMilli(ms)
+}
+
+// maxMillis is the last millisecond of the year 9999.
+const maxMillis = 253_402_300_799_999
+
+func native(r Request) (Batch, error) {
 	one := make([]Event, 1)
 	var err error
 	if one[0].Input, err = event.Decode(r.Body); err == nil { // the usual case: a single event needs no splitting
@@ -122,6 +150,7 @@ func Pixel(r Request) (Batch, error) {
 	if in.Type == "" {
 		in.Type = typeOf(in.Name)
 	}
+	r.setSentAt(&in)
 	return Batch{Events: []Event{{Input: in}}}, nil
 }
 

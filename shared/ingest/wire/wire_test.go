@@ -95,11 +95,11 @@ func TestDecode(t *testing.T) {
 		},
 		"Segment, clock an hour ahead": {
 			wire.SegmentBatch, `{"writeKey":"s_1","sentAt":"2026-03-01T13:00:00Z","batch":[{"type":"track","event":"A","originalTimestamp":"2026-03-01T12:59:30Z"}]}`,
-			[]event.Input{{Site: "s_1", Type: "conversion", Name: "A", Timestamp: "2026-03-01T11:59:30Z"}}, false,
+			[]event.Input{{Site: "s_1", Type: "conversion", Name: "A", Timestamp: "2026-03-01T12:59:30Z", SentAt: arrived.Add(time.Hour)}}, false,
 		},
-		"Segment, timestamp of a correct clock unchanged": {
+		"Segment, correct clock": {
 			wire.SegmentBatch, `{"writeKey":"s_1","sentAt":"2026-03-01T11:59:58Z","batch":[{"type":"track","event":"A","timestamp":"2026-03-01T11:59:30.5Z"}]}`,
-			[]event.Input{{Site: "s_1", Type: "conversion", Name: "A", Timestamp: "2026-03-01T11:59:30.5Z"}}, false,
+			[]event.Input{{Site: "s_1", Type: "conversion", Name: "A", Timestamp: "2026-03-01T11:59:30.5Z", SentAt: arrived.Add(-2 * time.Second)}}, false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -291,5 +291,30 @@ func TestPixel(t *testing.T) {
 	want := event.Input{Site: "one.example", Type: "conversion", Name: "Opened", URL: "https://one.example/a"}
 	if diff := cmp.Diff(want, b.Events[0].Input); err != nil || diff != "" {
 		t.Error(err, diff)
+	}
+}
+
+// TestSentAt reads the time of sending, which is left out and told if it is wrong.
+func TestSentAt(t *testing.T) {
+	t.Parallel()
+	for text, ok := range map[string]bool{
+		"":                    true,
+		"1772366400000":       true,
+		"-1":                  false,
+		"2026-03-01":          false,
+		"253402300800000":     false,
+		"9223372036854775808": false,
+	} {
+		query := url.Values{"sent_at": {text}}
+		for name, read := range map[string]format{"native": wire.Native, "pixel": wire.Pixel} {
+			b, err := read(wire.Request{Query: query, Header: http.Header{}, Body: []byte(`[{"site":"one.example"}]`)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := b.Events[0].Input
+			if told := len(in.Flaws) > 0; told == ok || in.SentAt.IsZero() != (!ok || text == "") {
+				t.Errorf("%s, %q: got %s, %v", name, text, in.SentAt, in.Flaws)
+			}
+		}
 	}
 }

@@ -226,7 +226,8 @@ type Input struct {
 	Engaged   *int                      `json:"engaged"` // milliseconds that the page was visible and had the focus since the last engagement; of an engagement only
 	Scroll    *int                      `json:"scroll"`  // percent of the page that was seen so far, 0 to 100; of an engagement only
 
-	Flaws []Flaw `json:"-"` // what was wrong with it, found while it was decoded
+	SentAt time.Time `json:"-"` // when it was sent, by the client's clock; zero if the client did not say
+	Flaws  []Flaw    `json:"-"` // what was wrong with it, found while it was decoded
 }
 
 // inputNames are the names of the members of an Input, for messages.

@@ -75,8 +75,9 @@ type Valid struct {
 // Validate makes the event of an input that arrived at now. Only its site, its type and a missing
 // address of its page can be an error; what else is wrong is mended, shortened or left out.
 //
-// The time of the event is its timestamp, else the time inside its id, else now. So a retry
-// without a timestamp has the time of the first attempt.
+// The time of the event is its timestamp, else the time inside its id, both corrected if SentAt
+// shows that the client's clock is wrong, else now. So a retry without a timestamp has the time
+// of the first attempt.
 func (in *Input) Validate(now time.Time) (Valid, error) {
 	v := Valid{URL: Cut(in.URL, MaxEvent), Referrer: Cut(in.Referrer, MaxEvent), Subject: in.Subject, Flaws: in.Flaws}
 	e := &v.Event
@@ -165,13 +166,14 @@ func mend(text string) string {
 func (v *Valid) time(in *Input, now time.Time) {
 	e := &v.Event
 	e.Time = now
+	wrong := clockError(in.SentAt, now)
 	if in.ID != "" {
 		if id, err := uuid.Parse(in.ID); err != nil || id.Version() != 7 || len(in.ID) != 36 {
 			v.omit("id", "must be a UUID of version 7, e.g. 0190d3c4-5b1e-7c3a-9f00-3d2b1a0c9e88")
 		} else {
 			e.ID = id
 			sec, nsec := id.Time().UnixTime()
-			if e.Time = time.Unix(sec, nsec); e.Time.Before(now.Add(-RetryWindow)) {
+			if e.Time = time.Unix(sec, nsec).Add(-wrong); e.Time.Before(now.Add(-RetryWindow)) {
 				e.Time, v.Skewed = now, true
 			}
 		}
@@ -180,13 +182,27 @@ func (v *Valid) time(in *Input, now time.Time) {
 		if t, err := time.Parse(time.RFC3339Nano, in.Timestamp); err != nil {
 			v.omit("timestamp", "must be an RFC 3339 date and time with a zone, e.g. 2026-03-01T12:30:00Z")
 		} else {
-			e.Time, v.Skewed = t, false
+			e.Time, v.Skewed = t.Add(-wrong), false
 		}
 	}
 	if e.Time.After(now.Add(ClockSkew)) {
 		e.Time, v.Skewed = now, true
 	}
 	e.Time = e.Time.UTC().Truncate(time.Millisecond)
+}
+
+// clockError returns how far a client's clock is ahead, in steps of ClockSkew; it is negative if
+// the clock is behind.
+//
+// Each request is under way for another time. If that changed the times of events, those of a
+// visit would lose their order, and a retry would be another event. Hence the steps. The likely
+// errors are far from where one step changes to the next: a clock is right, or in the wrong time
+// zone by a multiple of a quarter of an hour.
+func clockError(sent, arrived time.Time) time.Duration {
+	if sent.IsZero() {
+		return 0
+	}
+	return sent.Sub(arrived).Round(ClockSkew)
 }
 
 // props sets the properties. What is in objects gets dotted names.
