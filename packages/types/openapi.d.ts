@@ -428,7 +428,7 @@ export interface components {
         readonly Currency: string;
         /** @description The value of a metric; null if there is none */
         readonly Value: number | null | components["schemas"]["Money"] | components["schemas"]["Amounts"];
-        /** @description The start of a period, local to the site: `2026-03-01`, or for hours and minutes `2026-03-01 10:00:00` */
+        /** @description The start of a period, local to the site: `2026-03-01`, or for hours and minutes `2026-03-01 10:00:00`. Those that clocks show twice have the offset too: `2026-10-25 02:00:00+02:00` */
         readonly Label: string;
         readonly Row: {
             /** @description In the order of the question's metrics */

@@ -9,10 +9,10 @@ import { createQueryClient } from '../src/api/queries';
 import type { Question, Row } from '@analytics-platform/types';
 import type { Metric } from '../src/api/types';
 import { App } from '../src/App';
-import { addDays, localTime } from '../src/lib/days';
+import { addDays, dayAt } from '../src/lib/days';
 import { problem, secret, site, startPlatform } from './platform';
 
-const today = localTime(new Date(), 'UTC').day;
+const today = dayAt(new Date(), 'UTC');
 
 beforeEach(() => {
   window.history.replaceState(null, '', '/function/dashboard/');

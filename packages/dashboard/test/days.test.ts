@@ -1,11 +1,11 @@
-import { describe, expect, it, test } from 'vitest';
+import { expect, it, test } from 'vitest';
 import {
   addDays,
   addMonths,
   countDays,
-  hoursOfDay,
+  dayAt,
+  instantOf,
   isDay,
-  localTime,
   startOfMonth,
 } from '../src/lib/days';
 
@@ -50,44 +50,31 @@ it('returns the first day of a month', () => {
   expect(startOfMonth('2026-03-17')).toBe('2026-03-01');
 });
 
-describe('localTime', () => {
-  const instant = new Date('2026-03-01T22:30:00Z');
-
-  test.each([
-    ['UTC', '2026-03-01', '22:00'],
-    ['Europe/Paris', '2026-03-01', '23:00'],
-    ['Asia/Kathmandu', '2026-03-02', '04:00'],
-    ['Pacific/Kiritimati', '2026-03-02', '12:00'],
-    ['America/Los_Angeles', '2026-03-01', '14:00'],
-  ])('in %s', (timezone, day, hour) => {
-    expect(localTime(instant, timezone)).toEqual({ day, hour });
-  });
-
-  it('formats midnight as 00:00', () => {
-    expect(localTime(new Date('2026-03-01T00:00:00Z'), 'UTC').hour).toBe('00:00');
-  });
+test.each([
+  ['UTC', '2026-03-01'],
+  ['Europe/Paris', '2026-03-01'],
+  ['Asia/Kathmandu', '2026-03-02'],
+  ['Pacific/Kiritimati', '2026-03-02'],
+  ['America/Los_Angeles', '2026-03-01'],
+])('the day in %s is %s', (timezone, day) => {
+  expect(dayAt(new Date('2026-03-01T22:30:00Z'), timezone)).toBe(day);
 });
 
-describe('hoursOfDay', () => {
-  it.each(['UTC', 'Europe/Paris', 'Asia/Kathmandu', 'Pacific/Kiritimati', 'Etc/GMT+12'])(
-    'has 24 in %s on an ordinary day',
-    (timezone) => {
-      const hours = hoursOfDay('2026-06-10', timezone);
-      expect(hours).toHaveLength(24);
-      expect(hours[0]).toBe('00:00');
-      expect(hours[23]).toBe('23:00');
-    },
-  );
-
-  it('omits the skipped hour', () => {
-    const hours = hoursOfDay('2026-03-29', 'Europe/Paris');
-    expect(hours).toHaveLength(23);
-    expect(hours).not.toContain('02:00');
-  });
-
-  it('lists the repeated hour once', () => {
-    const hours = hoursOfDay('2026-10-25', 'Europe/Paris');
-    expect(hours).toHaveLength(24);
-    expect(hours.slice(1, 4)).toEqual(['01:00', '02:00', '03:00']);
-  });
+test.each([
+  ['2026-03-01 13:00:00', 'UTC', '2026-03-01T13:00:00Z'],
+  ['2026-03-01', 'Asia/Kathmandu', '2026-02-28T18:15:00Z'],
+  ['2026-03-01', 'America/Los_Angeles', '2026-03-01T08:00:00Z'],
+  // On days with a change of the clocks.
+  ['2026-10-25', 'Europe/Paris', '2026-10-24T22:00:00Z'],
+  ['2026-10-25 02:00:00+02:00', 'Europe/Paris', '2026-10-25T00:00:00Z'],
+  ['2026-10-25 02:00:00+01:00', 'Europe/Paris', '2026-10-25T01:00:00Z'],
+  ['2026-04-05 01:00:00+11:00', 'Australia/Lord_Howe', '2026-04-04T14:00:00Z'],
+  ['2026-04-05 01:00:00+10:30', 'Australia/Lord_Howe', '2026-04-04T15:00:00Z'], // from 01:30
+  ['2026-10-25 12:00:00', 'Europe/Paris', '2026-10-25T11:00:00Z'],
+  ['2026-03-29 12:00:00', 'Europe/Paris', '2026-03-29T10:00:00Z'],
+  ['2026-11-01', 'America/Havana', '2026-11-01T04:00:00Z'], // midnight twice
+  ['2026-04-24', 'Africa/Cairo', '2026-04-23T22:00:00Z'], // no midnight
+  ['2026-10-04 02:00:00', 'Australia/Lord_Howe', '2026-10-03T15:30:00Z'], // from 02:30
+])('%s in %s is %s', (label, timezone, instant) => {
+  expect(new Date(instantOf(label, timezone))).toEqual(new Date(instant));
 });

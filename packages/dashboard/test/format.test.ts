@@ -52,6 +52,8 @@ it('formats periods', () => {
 it('formats the points of a trend', () => {
   expect(formatTick('2026-02-01 13:00:00', 'time:hour')).toBe('13:00');
   expect(formatMoment('2026-02-01 13:00:00', 'time:hour')).toBe('Feb 1, 13:00');
+  expect(formatTick('2026-10-25 02:00:00+01:00', 'time:hour')).toBe('02:00');
+  expect(formatMoment('2026-10-25 02:00:00+01:00', 'time:hour')).toBe('Oct 25, 02:00 +01:00');
   expect(formatTick('2026-02-01', 'time:day')).toBe('Feb 1');
   expect(formatMoment('2026-02-01', 'time:day')).toBe('Sun, Feb 1, 2026');
   expect(formatTick('2026-02-01', 'time:month')).toBe('Feb');

@@ -1,7 +1,8 @@
 /** A fake platform: it handles `fetch` and sends the live feed. */
 import { vi } from 'vitest';
-import type { Question, Row } from '@analytics-platform/types';
+import type { Meta, Question, Row } from '@analytics-platform/types';
 import type { Drop, LiveMessage, Site } from '../src/api/types';
+import { addDays } from '../src/lib/days';
 
 export const site: Site = {
   id: 's_1',
@@ -141,9 +142,22 @@ function handle(platform: Platform, url: URL, { method = 'GET', body }: RequestI
       const query = input as Question;
       platform.queries.push(query);
       const answer = platform.answer(query);
-      return answer instanceof Response ? answer : json({ results: answer });
+      return answer instanceof Response ? answer : json({ results: answer, meta: metaOf(query) });
     }
     default:
       return problem(404, 'Not found', request);
   }
+}
+
+/** The labels of a question about days in UTC, by hours or by days. */
+function metaOf({ date_range: range, dimensions = [], include }: Question): Meta {
+  if (!include?.time_labels || typeof range === 'string') return {};
+  const [from, to] = range;
+  if (dimensions[0] === 'time:hour') {
+    const hours = Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, '0'));
+    return { time_labels: hours.map((hour) => `${from} ${hour}:00:00`) };
+  }
+  const labels: string[] = [];
+  for (let day: string = from; day <= to; day = addDays(day, 1)) labels.push(day);
+  return { time_labels: labels };
 }

@@ -43,12 +43,44 @@ func (g Grain) dimension() string {
 }
 
 // Label returns how answers name the period that began at t. For a grain that splits days
-// t is an instant, shown in the time zone of the site; otherwise it is a day, in UTC.
+// t is an instant, shown in the time zone of the site; otherwise it is a day, in UTC. No two
+// periods of a time zone have the same name: where clocks go back, names have the offset.
 func (g Grain) Label(t time.Time, location *time.Location) string {
-	if g.SplitsDays() {
-		return t.In(location).Format(time.DateTime)
+	if !g.SplitsDays() {
+		return t.Format(time.DateOnly)
 	}
-	return t.Format(time.DateOnly)
+	offset, layout := g.offset(t, location), time.DateTime
+	if g.isTwice(t, offset, location) {
+		layout += "-07:00"
+	}
+	return t.In(time.FixedZone("", offset)).Format(layout)
+}
+
+// offset returns how many seconds local time is ahead of UTC in the period that began at t.
+// For an hour it is the offset of its events: where clocks are moved by half an hour, they
+// happened after the clocks were moved, and the hour began before.
+func (g Grain) offset(t time.Time, location *time.Location) int {
+	_, atStart := t.In(location).Zone()
+	if g == HourGrain && (t.Unix()+int64(atStart))%3600 != 0 {
+		if _, atEnd := t.Add(time.Hour - 1).In(location).Zone(); (t.Unix()+int64(atEnd))%3600 == 0 {
+			return atEnd
+		}
+	}
+	return atStart
+}
+
+// isTwice reports whether another period began when clocks showed what they show at t, with
+// the offset before or after the clocks were moved.
+func (g Grain) isTwice(t time.Time, offset int, location *time.Location) bool {
+	start, end := t.In(location).ZoneBounds()
+	for _, near := range []time.Time{start.Add(-1), t, end} {
+		_, other := near.In(location).Zone()
+		twin := t.Add(time.Duration(offset-other) * time.Second)
+		if other != offset && g.offset(twin, location) == other {
+			return true
+		}
+	}
+	return false
 }
 
 // SplitsDays reports whether a day has several periods of the grain.

@@ -89,8 +89,8 @@ func counterparts(p *engine.Plan, other language.Range) (labels []string, counte
 		return nil, nil, err
 	}
 	places := map[string]int{}
-	for i := range slices.Backward(own) { // of an hour that occurs twice, the first
-		places[own[i]] = i
+	for i, label := range own {
+		places[label] = i
 	}
 	return labels, func(dimensions []string) ([]string, bool) {
 		place, ok := places[dimensions[at]]

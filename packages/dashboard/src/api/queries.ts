@@ -148,18 +148,19 @@ export function useTrend(
   return useQuery({
     queryKey: ['stats', site.id, 'trend', period],
     queryFn: async ({ signal }) => {
-      const { results } = await queryStats(
+      const { results, meta } = await queryStats(
         {
           site_id: site.domain,
           metrics: overviewMetrics,
           date_range: [period.from, period.to],
           dimensions: [interval],
+          include: { time_labels: true },
           pagination: { limit: 1_000, offset: 0 },
         },
         signal,
       );
       const now = new Date();
-      return toTrend(period, results, zoneOf(site, now), now);
+      return toTrend(period, meta.time_labels ?? [], results, zoneOf(site, now), now);
     },
     placeholderData: keepPreviousData,
     refetchInterval,

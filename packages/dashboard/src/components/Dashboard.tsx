@@ -7,7 +7,7 @@ import {
   useTrend,
 } from '../api/queries';
 import type { Site } from '../api/types';
-import { localTime } from '../lib/days';
+import { dayAt } from '../lib/days';
 import { includes, previous, resolve } from '../lib/range';
 import { breakdownBy, reports } from '../lib/reports';
 import { zoneOf } from '../lib/timezones';
@@ -33,7 +33,7 @@ interface Props {
 /** The dashboard of a site. */
 export function Dashboard({ site, sites, view }: Props) {
   const now = useNow(30_000);
-  const today = localTime(now, zoneOf(site, now)).day;
+  const today = dayAt(now, zoneOf(site, now));
   const period = resolve(view.range, today);
   const before = previous(view.range, today);
   const live = useLive(site.domain, { onRefused: useCheckSession() });

@@ -1,6 +1,6 @@
 /**
- * Calendar days as `YYYY-MM-DD` strings. Only the current day and hour need a time zone; arithmetic
- * is done in UTC, where each day has 24 hours.
+ * Calendar days as `YYYY-MM-DD` strings. Only instants need a time zone; arithmetic is done in
+ * UTC, where each day has 24 hours.
  */
 
 const dayMs = 86_400_000;
@@ -40,32 +40,41 @@ export function toDate(day: Day): Date {
   return new Date(utcMs(day));
 }
 
-/** The local time in a time zone at an instant: the day, and the hour as `13:00`. */
-export function localTime(instant: Date, timezone: string): { day: Day; hour: string } {
-  const parts = Object.fromEntries(
-    clock(timezone)
-      .formatToParts(instant)
-      .map((part) => [part.type, part.value]),
-  );
-  return {
-    day: `${parts.year ?? ''}-${parts.month ?? ''}-${parts.day ?? ''}`,
-    hour: `${parts.hour ?? ''}:00`,
-  };
+/** The day in a time zone at an instant. */
+export function dayAt(instant: Date, timezone: string): Day {
+  return toDay(wallMs(instant.getTime(), timezone));
 }
 
 /**
- * The local hours of a day in a time zone, as `13:00`. An hour that is skipped when the clocks go
- * forward is missing; an hour that is repeated when they go back is listed once.
+ * The instant, in milliseconds, of a time label of the query function: `2026-10-25`,
+ * `2026-10-25 01:00:00`, or with an offset `2026-10-25 02:00:00+02:00`. Of a time that clocks show
+ * twice it is the first, and of one that they skip, that at which they are moved.
  */
-export function hoursOfDay(day: Day, timezone: string): string[] {
-  const hours = new Set<string>();
-  // Offsets are between UTC-12 and UTC+14, in steps of a quarter of an hour.
-  const end = utcMs(day) + 36 * 3_600_000;
-  for (let ms = utcMs(day) - 14 * 3_600_000; ms <= end; ms += 900_000) {
-    const local = localTime(new Date(ms), timezone);
-    if (local.day === day) hours.add(local.hour);
+export function instantOf(label: string, timezone: string): number {
+  const [, day = '', time = '00:00:00', offset = ''] =
+    /^(\S{10})(?: (\d\d:\d\d:\d\d)(\S+)?)?$/.exec(label) ?? [];
+  const wall = Date.parse(`${day}T${time}Z`);
+  if (offset) {
+    const start = Date.parse(`${day}T${time}${offset}`);
+    // Where clocks go back by half an hour, an hour begins with its second half.
+    return wallMs(start, timezone) === wall ? start : start + dayMs / 48;
   }
-  return [...hours];
+  const [before, after] = [wall - dayMs, wall + dayMs].map(
+    (near) => wall - (wallMs(near, timezone) - near),
+  ) as [number, number];
+  const shown = [before, after].filter((instant) => wallMs(instant, timezone) === wall);
+  return shown.length > 0 ? Math.min(...shown) : before;
+}
+
+/** What clocks in a time zone show at an instant, as milliseconds of the same time in UTC. */
+function wallMs(instant: number, timezone: string): number {
+  const parts = Object.fromEntries(
+    clock(timezone)
+      .formatToParts(instant)
+      .map(({ type, value }) => [type, Number(value)]),
+  );
+  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts;
+  return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
 const clocks = new Map<string, Intl.DateTimeFormat>();
@@ -81,6 +90,8 @@ function clock(timezone: string): Intl.DateTimeFormat {
       month: '2-digit',
       day: '2-digit',
       hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
     });
     clocks.set(timezone, format);
   }

@@ -67,12 +67,12 @@ export function formatTick(at: string, interval: TimeDimension): string {
   }
 }
 
-/** The full label of a point of a trend. */
+/** The full label of a point of a trend, with the offset of an hour that clocks show twice. */
 export function formatMoment(at: string, interval: TimeDimension): string {
   const day = toDate(at.slice(0, 10));
   switch (interval) {
     case 'time:hour':
-      return `${dayMonth.format(day)}, ${at.slice(11, 16)}`;
+      return `${dayMonth.format(day)}, ${at.slice(11, 16)} ${at.slice(19)}`.trimEnd();
     case 'time:day':
       return weekday.format(day);
     case 'time:month':
