@@ -197,12 +197,20 @@ func TestDefinitions(t *testing.T) {
 			`"metrics":["events"],"date_range":"all","dimensions":["time:month"]`,
 			`[{"metrics":[7],"dimensions":["2026-03-01"]}]`,
 		},
-		// The visits that have a view of the page.
+		// The visits that have a view of the page; bounces are those of visits that began there.
 		"by page": {
 			`"metrics":["visitors","visits","pageviews","events","bounce_rate","visit_duration"],"date_range":["2026-03-02","2026-03-02"],"dimensions":["event:page"]`,
 			`[{"metrics":[2,3,3,3,33,320],"dimensions":["/"]},` +
-				`{"metrics":[1,1,1,1,0,600],"dimensions":["/docs"]},` +
-				`{"metrics":[1,1,1,2,0,360],"dimensions":["/pricing"]}]`,
+				`{"metrics":[1,1,1,1,null,600],"dimensions":["/docs"]},` +
+				`{"metrics":[1,1,1,2,null,360],"dimensions":["/pricing"]}]`,
+		},
+		"of a page": {
+			`"metrics":["visits","bounce_rate"],"date_range":["2026-03-02","2026-03-02"],"filters":[["is","event:page",["/"]]]`,
+			`[{"metrics":[3,33],"dimensions":[]}]`,
+		},
+		"of a page on which no visit began": {
+			`"metrics":["visits","bounce_rate"],"date_range":["2026-03-02","2026-03-02"],"filters":[["or",[["is","event:page",["/docs"]],["is","event:page",["/pricing"]]]]]`,
+			`[{"metrics":[2,null],"dimensions":[]}]`,
 		},
 		"by name": {
 			`"metrics":["visitors","events"],"date_range":["2026-03-01","2026-03-31"],"dimensions":["event:name"]`,

@@ -35,6 +35,12 @@ type groupCounter struct {
 	value  uint32
 }
 
+// countEntry counts a visit for the bounce rate. Bounce is 1 if it bounced, else 0.
+func (g *groupCounter) countEntry(bounce int64) {
+	g.entries++
+	g.bounces += bounce
+}
+
 // addAmount adds the amount of an event, if it has one. It returns the bytes that this takes.
 func (g *groupCounter) addAmount(amount, currency string) (bytes int) {
 	if amount == "" {

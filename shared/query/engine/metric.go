@@ -14,7 +14,9 @@ import (
 type counts struct {
 	Visitors, Pageviews, Events int64
 
-	visits, bounces, seconds int64
+	visits, seconds int64
+	entries         int64 // visits that bounce_rate is about, see Plan.countsEntries
+	bounces         int64 // of entries
 
 	engaged  int64 // milliseconds
 	scroll   int64 // percent, the sum of each visit's deepest
@@ -31,6 +33,7 @@ type revenue struct {
 func (c *counts) add(o *counts) {
 	c.Visitors += o.Visitors
 	c.visits += o.visits
+	c.entries += o.entries
 	c.Pageviews += o.Pageviews
 	c.Events += o.Events
 	c.bounces += o.bounces
@@ -78,8 +81,8 @@ func definitions() []definition {
 		exact := func(t *tally) float64 { return metric.Quotient(t.Visitors, of(t)) }
 		return definition{m, func(t *tally) metric.Value { return metric.Number(metric.Round(100*exact(t), 100)) }, exact, sql}
 	}
-	mean := func(m language.Metric, scale, precision float64, sum func(*tally) int64, sql string) definition {
-		exact := func(t *tally) float64 { return scale * metric.Quotient(sum(t), t.visits) }
+	mean := func(m language.Metric, precision float64, sum func(*tally) int64, sql string) definition {
+		exact := func(t *tally) float64 { return metric.Quotient(sum(t), t.visits) }
 		return definition{m, func(t *tally) metric.Value { return metric.Number(metric.Round(exact(t), precision)) }, exact, sql}
 	}
 	return []definition{
@@ -87,9 +90,17 @@ func definitions() []definition {
 		count(language.Visits, func(t *tally) int64 { return t.visits }),
 		count(language.Pageviews, func(t *tally) int64 { return t.Pageviews }),
 		count(language.Events, func(t *tally) int64 { return t.Events }),
-		mean(language.BounceRate, 100, 1, func(t *tally) int64 { return t.bounces }, `coalesce(bounces::float8 / nullif(visits, 0), 0)`),
-		mean(language.VisitDuration, 1, 1, func(t *tally) int64 { return t.seconds }, `coalesce(seconds::float8 / nullif(visits, 0), 0)`),
-		mean(language.ViewsPerVisit, 1, 100, func(t *tally) int64 { return t.Pageviews }, `coalesce(pageviews::float8 / nullif(visits, 0), 0)`),
+		{
+			language.BounceRate, func(t *tally) metric.Value {
+				if t.entries == 0 && t.visits > 0 {
+					return metric.Value{}
+				}
+				return metric.Number(metric.Round(100*metric.Quotient(t.bounces, t.entries), 1))
+			},
+			func(t *tally) float64 { return metric.Quotient(t.bounces, t.entries) }, `coalesce(bounces::float8 / nullif(entries, 0), 0)`,
+		},
+		mean(language.VisitDuration, 1, func(t *tally) int64 { return t.seconds }, `coalesce(seconds::float8 / nullif(visits, 0), 0)`),
+		mean(language.ViewsPerVisit, 100, func(t *tally) int64 { return t.Pageviews }, `coalesce(pageviews::float8 / nullif(visits, 0), 0)`),
 		{
 			language.ScrollDepth, func(t *tally) metric.Value {
 				return knownIf(t.scrolled, metric.Round(metric.Quotient(t.scroll, t.scrolled), 1))

@@ -71,6 +71,22 @@ func (p *Plan) needsEngagements() bool {
 	return false
 }
 
+// countsEntries reports whether bounce_rate is about the visits that began on the pages of the
+// question, not about all that have an event there: a visit that goes on from its first page
+// says nothing of the others.
+func (p *Plan) countsEntries() bool {
+	isPage := func(d language.Dimension) bool { return d.Rollup() == visit.Page }
+	return slices.Contains(p.Metrics, language.BounceRate) && (slices.ContainsFunc(p.Properties, isPage) || filtersPages(p.Filters))
+}
+
+// filtersPages reports whether filters are about the page of an event.
+func filtersPages(filters []language.Filter) bool {
+	return slices.ContainsFunc(filters, func(f language.Filter) bool {
+		ofVisit := f.Operator == language.HasDone || f.Operator == language.HasNotDone
+		return !ofVisit && (f.Dimension.Rollup() == visit.Page || filtersPages(f.Filters))
+	})
+}
+
 // needsMoney reports whether a metric is about amounts.
 func (p *Plan) needsMoney() bool {
 	return slices.ContainsFunc(p.Metrics, language.Metric.ReadsAmounts)

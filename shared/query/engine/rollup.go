@@ -91,7 +91,7 @@ func (s *Session) readPage(ctx context.Context, tx database.DB, p *Plan, from So
 		period *time.Time
 		value  string
 	)
-	into := []any{&period, &value, &c.Visitors, &c.visits, &c.Pageviews, &c.Events, &c.bounces, &c.seconds, &c.engaged}
+	into := []any{&period, &value, &c.Visitors, &c.visits, &c.Pageviews, &c.Events, &c.entries, &c.bounces, &c.seconds, &c.engaged}
 	if of != nil {
 		into = append(into, &total)
 	}
@@ -153,6 +153,9 @@ func execute(name string, data any) string {
 func (s *statement) bindDays() {
 	s.rollup, s.filters, _ = s.plan.rollup()
 	s.args["dimension"], s.args["first_day"] = s.rollup, s.plan.Range.First.Date()
+	if s.plan.countsEntries() {
+		s.args["entry_dimension"] = visit.EntryPage
+	}
 	split := s.plan.segments()
 	for name, days := range map[string][2]event.Day{"head": split.head, "months": split.months, "tail": split.tail} {
 		s.args[name+"_first"], s.args[name+"_last"] = days[0].Date(), days[1].Date()
@@ -169,6 +172,27 @@ func (s *statement) unknown() string {
 		return ""
 	}
 	return s.plan.Properties[0].Unknown()
+}
+
+// Dimensions returns the condition for rows to be counted.
+func (s *statement) Dimensions() string {
+	if s.plan.countsEntries() {
+		return `dimension IN (@dimension, @entry_dimension)`
+	}
+	return `dimension = @dimension`
+}
+
+// Sum returns the sum of a column.
+func (s *statement) Sum(column string) string { return s.sumOf(column, `@dimension`) }
+
+// EntrySum returns the sum of a column over the visits that bounce_rate is about.
+func (s *statement) EntrySum(column string) string { return s.sumOf(column, `@entry_dimension`) }
+
+func (s *statement) sumOf(column, dimension string) string {
+	if !s.plan.countsEntries() {
+		return `sum(` + column + `)::bigint`
+	}
+	return `coalesce(sum(` + column + `) FILTER (WHERE dimension = ` + dimension + `), 0)::bigint`
 }
 
 // Period returns the expression for the period of a row.

@@ -103,14 +103,16 @@ func dimensionColumns(d *language.Dimension, goals []language.Goal) []columns.Co
 type scanner struct {
 	plan        *Plan
 	needsEvents bool
+	entries     bool // see Plan.countsEntries
 	groups      groups
 	day         dayData
 	visitorDay  uint32 // the current one, counted from 1 over all days
 	visit       uint32 // likewise
+	entry       int    // the event with which the current visit began, if entries are counted
 }
 
 func newScanner(p *Plan) *scanner {
-	return &scanner{plan: p, needsEvents: p.needsEvents(), groups: newGroups(len(p.Properties))}
+	return &scanner{plan: p, needsEvents: p.needsEvents(), entries: p.countsEntries(), groups: newGroups(len(p.Properties))}
 }
 
 // dayData is the data of the current day.
@@ -179,6 +181,21 @@ func (s *scanner) scan(ctx context.Context, w *Worker, d *columns.Day) (err erro
 	return nil
 }
 
+// entryOf returns the event on the entry page of a visit, of which the events are given: the
+// first view, or the first event if there is no view.
+func (d *dayData) entryOf(first, end int) int {
+	entry := -1
+	for i := first; i < end; i++ {
+		switch {
+		case d.types[i] == int64(event.View):
+			return i
+		case entry < 0 && d.types[i] != int64(event.Engagement):
+			entry = i
+		}
+	}
+	return entry
+}
+
 // countVisit counts a visit as a whole.
 func (s *scanner) countVisit(visit int) {
 	data := &s.day
@@ -188,6 +205,7 @@ func (s *scanner) countVisit(visit int) {
 	for _, g := range s.groups.find(data.period, data.values, -1, visit) {
 		s.countVisitorDay(g)
 		g.visits++
+		g.entries++
 		g.Pageviews += data.pageviews[visit]
 		g.Events += data.events[visit]
 		g.bounces += data.bounce[visit]
@@ -208,6 +226,9 @@ func (s *scanner) scanVisit(visit int) {
 	data := &s.day
 	first, end := data.EventsOf(visit)
 	engagements := false
+	if s.entries {
+		s.entry = data.entryOf(first, end)
+	}
 	for i := first; i < end; i++ {
 		if data.types[i] == int64(event.Engagement) {
 			engagements = true
@@ -268,9 +289,14 @@ func (s *scanner) countEvent(g *groupCounter, i, visit int, period int64) {
 		g.visit, g.countsVisit = s.visit, s.beganIn(visit, period)
 		if g.countsVisit {
 			g.visits++
-			g.bounces += data.bounce[visit]
 			g.seconds += data.duration[visit]
+			if !s.entries {
+				g.countEntry(data.bounce[visit])
+			}
 		}
+	}
+	if s.entries && g.countsVisit && i == s.entry {
+		g.countEntry(data.bounce[visit])
 	}
 	if data.amounts.Values != nil {
 		s.groups.added += g.addAmount(data.amounts.At(i), data.currencies.At(i))

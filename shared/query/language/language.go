@@ -19,7 +19,10 @@
 //   - visits is the number of visits that have any of the events. A visit counts only in
 //     the period (and range) in which it began;
 //   - bounce_rate is the percentage of those visits that had a single event, passive
-//     events not counted, rounded to a whole number;
+//     events not counted, rounded to a whole number. If event:page is a dimension, or is
+//     filtered by outside has_done, it is about those of them whose entry page the events
+//     have: the first view, or the first event of a visit without views, is one of them. It is
+//     null if there are visits and none of these;
 //   - visit_duration is the mean duration of those visits from their first to their last
 //     event, in whole seconds;
 //   - views_per_visit is pageviews / visits, to two decimals;

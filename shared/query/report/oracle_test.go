@@ -79,6 +79,7 @@ type row struct {
 	values   []string // of the properties, for the order
 	visitors map[visitorDay]bool
 	visits   map[*visit.Visit]bool
+	entries  map[*visit.Visit]bool // those that the bounce rate is about
 
 	events, pageviews float64
 	engaged           float64
@@ -91,7 +92,7 @@ type row struct {
 
 func newRow() *row {
 	return &row{
-		labels: []string{}, visitors: map[visitorDay]bool{}, visits: map[*visit.Visit]bool{},
+		labels: []string{}, visitors: map[visitorDay]bool{}, visits: map[*visit.Visit]bool{}, entries: map[*visit.Visit]bool{},
 		scroll: map[*visit.Visit]float64{}, revenue: map[string]*big.Rat{}, earningOf: map[string]int64{},
 	}
 }
@@ -179,6 +180,9 @@ func (o *oracle) rows(p *engine.Plan) map[string]*row {
 			g.visitors[visitorDay{e.Day, e.Visitor}] = true
 			if countsVisit(p, e, g) {
 				g.visits[e.visit] = true
+				if !asksOfPages(p) || e.isEntry() {
+					g.entries[e.visit] = true
+				}
 			}
 			if amount, ok := new(big.Rat).SetString(e.Amount); ok {
 				if g.revenue[e.Currency] == nil {
@@ -212,6 +216,36 @@ func inRange(p *engine.Plan, e *visitEvent) bool {
 		return e.Day >= p.Range.First && e.Day <= p.Range.Last
 	}
 	return !e.Time.Before(p.Range.From) && e.Time.Before(p.Range.To)
+}
+
+// asksOfPages reports whether a dimension or a filter of single events is event:page.
+func asksOfPages(p *engine.Plan) bool {
+	var asks func(filters []language.Filter) bool
+	asks = func(filters []language.Filter) bool {
+		for i := range filters {
+			switch f := &filters[i]; f.Operator {
+			case language.HasDone, language.HasNotDone:
+			case language.And, language.Or, language.Not:
+				if asks(f.Filters) {
+					return true
+				}
+			default:
+				if f.Dimension.Name == "event:page" {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return asks(p.Filters) || slices.ContainsFunc(p.Dimensions, func(d language.Dimension) bool { return d.Name == "event:page" })
+}
+
+// isEntry reports whether the event is the first view of its visit, or the first event if the
+// visit has no view.
+func (e *visitEvent) isEntry() bool {
+	events := slices.DeleteFunc(slices.Clone(e.visit.Sequence()), func(e *event.Event) bool { return !e.Type.Counts() })
+	view := slices.IndexFunc(events, func(e *event.Event) bool { return e.Type == event.View })
+	return events[max(view, 0)] == e.Event
 }
 
 // countsVisit reports whether the visit of an event began in the range and the period.
@@ -346,10 +380,10 @@ func periodOf(within language.Range, dimension string, e *visitEvent) (began tim
 	switch dimension {
 	case "time:minute":
 		began = e.Time.Truncate(time.Minute)
-		return began, began.In(within.From.Location()).Format("2006-01-02 15:04:05")
+		return began, language.MinuteGrain.Label(began, within.From.Location()) // TestHourLabels tests labels
 	case "time:hour":
 		began = e.Hour()
-		return began, began.In(within.From.Location()).Format("2006-01-02 15:04:05")
+		return began, language.HourGrain.Label(began, within.From.Location())
 	case "time:day":
 		began = e.Day.Date()
 	case "time:week":
@@ -431,6 +465,8 @@ func (g *row) exact(m language.Metric) (n float64, ok bool) {
 	var bounces, seconds, scroll float64
 	for v := range g.visits {
 		seconds += float64(v.Duration)
+	}
+	for v := range g.entries {
 		if v.Bounce {
 			bounces++
 		}
@@ -460,7 +496,7 @@ func (g *row) exact(m language.Metric) (n float64, ok bool) {
 	case language.Events:
 		return g.events, true
 	case language.BounceRate:
-		return 100 * per(bounces, visits), true
+		return 100 * per(bounces, float64(len(g.entries))), len(g.entries) > 0 || visits == 0
 	case language.VisitDuration:
 		return per(seconds, visits), true
 	case language.ViewsPerVisit:

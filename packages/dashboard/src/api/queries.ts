@@ -209,8 +209,8 @@ export function useBreakdown(
 
 export interface DetailRow {
   readonly value: string;
-  /** In the order of the breakdown's metrics. */
-  readonly metrics: readonly number[];
+  /** In the order of the breakdown's metrics; undefined if there is no value. */
+  readonly metrics: readonly (number | undefined)[];
 }
 
 /** The number of detail rows per request. */
@@ -239,7 +239,9 @@ export function useDetails(
       );
       return results.map((row): DetailRow => ({
         value: row.dimensions[0] ?? '',
-        metrics: metrics.map((_, i) => numberOf(row.metrics[i])),
+        metrics: metrics.map((_, i) =>
+          row.metrics[i] === null ? undefined : numberOf(row.metrics[i]),
+        ),
       }));
     },
     initialPageParam: 0,

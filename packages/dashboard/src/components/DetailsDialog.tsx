@@ -138,10 +138,10 @@ function DetailsTable({ breakdown, rows }: TableProps) {
                 <span className="ellipsis">{label}</span>
               </th>
               {breakdown.metrics.map((metric, i) => {
-                const value = row.metrics[i] ?? 0;
+                const value = row.metrics[i];
                 return (
                   <td key={metric} data-metric={metric} data-value={value}>
-                    {metrics[metric].exact(value)}
+                    {value === undefined ? '–' : metrics[metric].exact(value)}
                   </td>
                 );
               })}
