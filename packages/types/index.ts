@@ -29,6 +29,7 @@ export type Span = Schemas['Span'];
 export type OrderBy = Schemas['OrderBy'];
 export type Comparisons = Schemas['Comparisons'];
 export type MatchDayOfWeek = Schemas['MatchDayOfWeek'];
+export type WholeComparison = Schemas['WholeComparison'];
 export type Include = Schemas['Include'];
 export type Pagination = Schemas['Pagination'];
 export type Question = Schemas['Question'];

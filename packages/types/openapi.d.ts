@@ -347,20 +347,27 @@ export interface components {
             components["schemas"]["Metric"] | components["schemas"]["Dimension"],
             "asc" | "desc"
         ])[];
-        /** @description The range to compare each row with */
+        /** @description The range to compare each row with. If the range of the question is not over, as much of the other one counts as has elapsed: as many whole days, and the next one up to the same local minute. `comparison_date_range` says what was compared */
         readonly Comparisons: {
             /**
-             * @description The range of the same length just before, or the same dates a year earlier
+             * @description The range of the same length just before (for `month`, `year` and a number of months, as many months before), or the same dates a year earlier
              * @enum {unknown}
              */
             readonly mode: "previous_period" | "year_over_year";
             readonly match_day_of_week?: components["schemas"]["MatchDayOfWeek"];
+            readonly whole?: components["schemas"]["WholeComparison"];
         } | {
             /** @constant */
             readonly mode: "custom";
             readonly date_range: components["schemas"]["Days"];
             readonly match_day_of_week?: components["schemas"]["MatchDayOfWeek"];
+            readonly whole?: components["schemas"]["WholeComparison"];
         };
+        /**
+         * @description Compare with the whole of the other range, even if the range of the question is not over
+         * @default false
+         */
+        readonly WholeComparison: boolean;
         /**
          * @description Move the other range so that it begins on the same day of the week, by at most three days, or back by at most six
          * @default false

@@ -52,6 +52,22 @@ func (p *Plan) Sources() []Source {
 	return append(sources, Scan)
 }
 
+// split splits a plan for whole days and the beginning of a further one: rollups answer the
+// head, so that only one day is scanned. ok is false if they don't, or there is no such day.
+func (p *Plan) split() (head, tail *Plan, ok bool) {
+	location := p.Range.From.Location()
+	first, last := p.Range.First, p.Range.Last
+	if p.Range.Whole || p.Grain.SplitsDays() || first == last || !p.Range.From.Equal(first.Start(location)) ||
+		p.Range.From.Before(p.Range.Since) { // days of another time zone began at other times
+		return nil, nil, false
+	}
+	head = NewPlan(&p.Question, language.DayRange(first, last-1, location))
+	tail = NewPlan(&p.Question, language.TimeRange(last.Start(location), p.Range.To, location))
+	head.Range.Since, tail.Range.Since = p.Range.Since, p.Range.Since
+	_, _, ok = head.rollup()
+	return head, tail, ok
+}
+
 // WholeDays reports whether the range and its periods consist of whole days, so that they
 // never split a visitor-day.
 func (p *Plan) WholeDays() bool { return p.Range.Whole && !p.Grain.SplitsDays() }

@@ -133,3 +133,49 @@ func statementsFor(t *testing.T, operator language.Operator, value string) strin
 	}
 	return strings.Join(all, "\n")
 }
+
+// TestSplit checks that a question about whole days and a part of a further one scans only the
+// latter.
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	at := func(text string) time.Time {
+		parsed, err := time.Parse(time.DateTime, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	for name, test := range map[string]struct {
+		question, from, to string
+		head, tail         string // the days of each, "" if it is not split
+	}{
+		"days and a part":       {``, "2026-10-01 00:00:00", "2026-10-28 19:00:00", "2026-10-01 2026-10-27", "2026-10-28 2026-10-28"},
+		"by page":               {`,"dimensions":["event:page"]`, "2026-10-01 00:00:00", "2026-10-28 19:00:00", "2026-10-01 2026-10-27", "2026-10-28 2026-10-28"},
+		"a part of a day":       {``, "2026-10-01 00:00:00", "2026-10-01 19:00:00", "", ""},
+		"from within a day":     {``, "2026-10-01 12:00:00", "2026-10-28 19:00:00", "", ""},
+		"whole days":            {``, "2026-10-01 00:00:00", "2026-10-28 00:00:00", "", ""},
+		"by hour":               {`,"dimensions":["time:hour"]`, "2026-10-01 00:00:00", "2026-10-28 19:00:00", "", ""},
+		"what rollups have not": {`,"filters":[["matches","event:page",["a"]]]`, "2026-10-01 00:00:00", "2026-10-28 19:00:00", "", ""},
+	} {
+		q, err := language.Parse([]byte(`{"site_id":"a","metrics":["visitors"],"date_range":"day"` + test.question + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := NewPlan(q, language.TimeRange(at(test.from), at(test.to), time.UTC))
+		head, tail, ok := p.split()
+		if !ok {
+			if test.head != "" {
+				t.Errorf("%s: not split", name)
+			}
+			continue
+		}
+		days := func(r language.Range) string { return r.First.String() + " " + r.Last.String() }
+		if days(head.Range) != test.head || days(tail.Range) != test.tail || !head.Range.Whole || !tail.Range.To.Equal(p.Range.To) {
+			t.Errorf("%s: split into %v and %v", name, head.Range, tail.Range)
+		}
+		p.Range.Since = p.Range.To
+		if _, _, ok := p.split(); ok {
+			t.Errorf("%s: split although days of another time zone are among them", name)
+		}
+	}
+}

@@ -60,25 +60,56 @@ func (s *Session) sortedRows(ctx context.Context, p *Plan, from Source) (rows []
 // unsortedRows returns all rows, in no order.
 func (s *Session) unsortedRows(ctx context.Context, p *Plan) (rows []*Group, err error) {
 	from := s.source(p)
-	if from != Scan {
+	head, tail, splits := p.split()
+	switch {
+	case from != Scan:
 		rows, _, err = s.queryRollups(ctx, p, from, nil)
-		if errors.Is(err, errBounded) {
-			from = Scan
-		}
+	case splits:
+		rows, err = s.addedRows(ctx, p, head, tail)
+	default:
+		rows, err = s.scan(ctx, p)
 	}
-	if from == Scan {
+	if errors.Is(err, errBounded) {
 		rows, err = s.scan(ctx, p)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if len(p.Properties) > 0 && p.Properties[0].SkipsUnknown() && from != Scan {
+	if len(p.Properties) > 0 && p.Properties[0].SkipsUnknown() { // a scan leaves them out itself
 		rows = slices.DeleteFunc(rows, func(g *Group) bool { return g.Values[0] == "" })
 	}
 	if len(rows) == 0 && len(p.Dimensions) == 0 {
 		rows = []*Group{{}}
 	}
 	p.dropOtherCurrencies(rows)
+	return rows, nil
+}
+
+// addedRows returns the rows of a plan that is split. Both parts are of other days, so that
+// their rows add up.
+func (s *Session) addedRows(ctx context.Context, p, head, tail *Plan) ([]*Group, error) {
+	rows, _, err := s.queryRollups(ctx, head, DayRollups, nil)
+	if err != nil {
+		return nil, err
+	}
+	more, err := s.scan(ctx, tail)
+	if err != nil {
+		return nil, err
+	}
+	byKey := make(map[string]*Group, len(rows))
+	for _, g := range rows {
+		byKey[g.key()] = g
+	}
+	for _, g := range more {
+		if p.Grain != language.NoGrain {
+			g.Period = p.Range.Period(p.Grain, p.Range.Last).Date()
+		}
+		if same, ok := byKey[g.key()]; ok {
+			same.add(&g.counts)
+		} else {
+			rows = append(rows, g)
+		}
+	}
 	return rows, nil
 }
 

@@ -2,6 +2,7 @@ package language
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/analytics-platform/analytics/shared/model/event"
 	"github.com/analytics-platform/analytics/shared/model/validation"
@@ -9,7 +10,7 @@ import (
 
 // Comparisons asks for the numbers of another range beside each row.
 type Comparisons struct {
-	// Mode is previous_period (as long, just before), year_over_year (the same dates a year
+	// Mode is previous_period (as long, just before; for months and years as many of them), year_over_year (the same dates a year
 	// before) or custom (DateRange).
 	Mode string `json:"mode"`
 	// DateRange is two days, for the mode custom.
@@ -17,6 +18,9 @@ type Comparisons struct {
 	// MatchDayOfWeek moves the other range so that it begins on the same day of the week: the
 	// nearest one, but a previous period must not overlap the range itself.
 	MatchDayOfWeek bool `json:"match_day_of_week,omitzero"`
+	// Whole asks for all of the other range even if the range itself is not over. Otherwise as
+	// much of it counts as has elapsed of the range.
+	Whole bool `json:"whole,omitzero"`
 }
 
 // The modes.
@@ -46,9 +50,33 @@ func (c *Comparisons) check() error {
 	return nil
 }
 
-// Range returns the range to compare r with. For whole days it has as many whole days,
-// unless it is custom.
-func (c *Comparisons) Range(r Range) Range {
+// Range returns the range to compare r with at now. If r is over it has as many whole days as
+// r has, unless it is custom or r is months. If r is not over, it ends where now is in r: after
+// as many whole days, at the end of the same local minute.
+func (c *Comparisons) Range(r Range, now time.Time) Range {
+	other := c.whole(r)
+	if c.Whole || now.Before(r.From) || !now.Before(r.To) {
+		return other
+	}
+	location := r.From.Location()
+	now = now.In(location).Truncate(time.Minute).Add(time.Minute)
+	end := other.From.Add(now.Sub(r.From))
+	if r.Whole {
+		local := now.Add(-1) // in the current minute
+		day := other.First + event.DayOf(local) - r.First
+		year, month, date := day.Date().Date()
+		end = time.Date(year, month, date, local.Hour(), local.Minute()+1, 0, 0, location)
+	}
+	if !end.Before(other.To) {
+		return other
+	}
+	part := TimeRange(other.From, end, location)
+	part.Since = r.Since
+	return part
+}
+
+// whole returns the whole of the range to compare r with.
+func (c *Comparisons) whole(r Range) Range {
 	location := r.From.Location()
 	length := r.Last - r.First + 1
 	var first event.Day
@@ -65,6 +93,11 @@ func (c *Comparisons) Range(r Range) Range {
 			return other
 		}
 		first = r.First - length
+		if r.months > 0 {
+			date := r.First.Date()
+			first = event.DayOf(date.AddDate(0, -r.months, 0))
+			length = r.First - first
+		}
 	}
 	if c.MatchDayOfWeek {
 		// Move forwards to the same day of the week, or backwards if that is nearer or if the

@@ -299,9 +299,13 @@ func (q *Question) Range(now time.Time) Range { return q.dateRange.at(now) }
 // AllTime reports whether the range begins with the first event of the site.
 func (q *Question) AllTime() bool { return q.dateRange.name == allTime }
 
-// RangeKey identifies the range of the question at now: two ranges are the same if their
-// keys are.
+// RangeKey identifies the ranges of the question at now, its own and that of its comparisons:
+// they are the same if their keys are.
 func (q *Question) RangeKey(now time.Time) string {
 	r := q.Range(now)
-	return fmt.Sprint(q.dateRange.name, " ", r.From.UnixMilli(), " ", r.To.UnixMilli(), " ", now.Location())
+	key := fmt.Sprint(q.dateRange.name, " ", r.From.UnixMilli(), " ", r.To.UnixMilli(), " ", now.Location())
+	if c := q.Include.Comparisons; c != nil {
+		key += " " + c.Range(r, now).To.String()
+	}
+	return key
 }

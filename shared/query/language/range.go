@@ -102,6 +102,14 @@ type Range struct {
 	First, Last event.Day // the local days that it touches
 	Whole       bool      // whether it consists of exactly those days
 	Since       time.Time // when the time zone came into force; zero if it always was
+	months      int       // of which it consists, if it was asked for as months or a year
+}
+
+// monthRange returns the range of some months from the one of a day on.
+func monthRange(first event.Day, months int, location *time.Location) Range {
+	r := DayRange(first, event.DayOf(first.Date().AddDate(0, months, 0))-1, location)
+	r.months = months
+	return r
 }
 
 // DayRange returns the range of some local days.
@@ -291,11 +299,11 @@ func (r dateRange) at(now time.Time) Range {
 	case lastDays:
 		return DayRange(day-event.Day(r.count), day-1, location)
 	case thisMonth:
-		return DayRange(firstOf(year, month), firstOf(year, month+1)-1, location)
+		return monthRange(firstOf(year, month), 1, location)
 	case lastMonths:
-		return DayRange(firstOf(year, month-time.Month(r.count)), firstOf(year, month)-1, location)
+		return monthRange(firstOf(year, month-time.Month(r.count)), r.count, location)
 	case thisYear:
-		return DayRange(firstOf(year, time.January), firstOf(year+1, time.January)-1, location)
+		return monthRange(firstOf(year, time.January), 12, location)
 	case days:
 		return DayRange(r.first, r.last, location)
 	case instants:

@@ -23,7 +23,7 @@ const comparisonsField = "include.comparisons"
 
 // addComparisons adds the numbers of the other range to the rows of an answer.
 func addComparisons(ctx context.Context, s *engine.Session, p *engine.Plan, answer *Answer) error {
-	other := p.Include.Comparisons.Range(p.Range)
+	other := p.Include.Comparisons.Range(p.Range, s.Now)
 	q := p.Question
 	q.Include, q.Pagination = language.Include{}, language.Pagination{Limit: math.MaxInt32} // all
 	otherPlan := engine.NewPlan(&q, other)

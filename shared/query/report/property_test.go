@@ -98,7 +98,7 @@ func ask(t *rapid.T, reports *Reporter, db database.DB, w *world, used map[engin
 				return fmt.Errorf("from %s: %w", from, err)
 			}
 			if p.Include.Comparisons != nil {
-				want = w.withComparisons(p, want)
+				want = w.withComparisons(p, now, want)
 			}
 			if diff := gocmp.Diff(want, got.Results); diff != "" {
 				return fmt.Errorf("%v in %s\nfrom %s: -want +got\n%s", within.Bounds(), now.Location(), from, diff)
@@ -115,8 +115,8 @@ func ask(t *rapid.T, reports *Reporter, db database.DB, w *world, used map[engin
 }
 
 // withComparisons returns rows with their comparisons.
-func (w *world) withComparisons(p *engine.Plan, rows []Row) []Row {
-	other := p.Include.Comparisons.Range(p.Range)
+func (w *world) withComparisons(p *engine.Plan, now time.Time, rows []Row) []Row {
+	other := p.Include.Comparisons.Range(p.Range, now)
 	q := p.Question
 	q.Pagination = language.Pagination{Limit: 1 << 40}
 	theirs, _ := w.oracle.answer(engine.NewPlan(&q, other))
@@ -444,7 +444,7 @@ func drawQuestion(t *rapid.T, w *world) string {
 	include := map[string]any{"total_rows": rapid.Bool().Draw(t, "total")}
 	if rapid.IntRange(0, 3).Draw(t, "compared") == 0 {
 		include["comparisons"] = rapid.SampledFrom([]map[string]any{
-			{"mode": "previous_period"}, {"mode": "previous_period", "match_day_of_week": true}, {"mode": "year_over_year"},
+			{"mode": "previous_period"}, {"mode": "previous_period", "whole": true}, {"mode": "previous_period", "match_day_of_week": true}, {"mode": "year_over_year"},
 			{"mode": "custom", "date_range": []string{w.base.Format(time.DateOnly), w.base.AddDate(0, 0, 3).Format(time.DateOnly)}},
 		}).Draw(t, "comparison")
 	}
