@@ -207,7 +207,7 @@ func clockError(sent, arrived time.Time) time.Duration {
 
 // props sets the properties. What is in objects gets dotted names.
 func (v *Valid) props(props map[string]jsontext.Value, prefix string, depth int) {
-	if len(props) <= MaxProps && !nested(props) { // the usual case: it does not matter what comes first
+	if !v.orderMatters(props) { // the usual case
 		for key, value := range props {
 			v.property(prefix+key, value, depth)
 		}
@@ -218,14 +218,17 @@ func (v *Valid) props(props map[string]jsontext.Value, prefix string, depth int)
 	}
 }
 
-// nested reports whether there are objects in properties.
-func nested(props map[string]jsontext.Value) bool {
-	for _, value := range props {
+// orderMatters reports whether what comes first decides which properties are kept, or may.
+func (v *Valid) orderMatters(props map[string]jsontext.Value) bool {
+	size := 0
+	for key, value := range props {
 		if value.Kind() == jsontext.KindBeginObject {
 			return true
 		}
+		size += len(key) + len(value)
 	}
-	return false
+	const growth = 3 // of what is mended, at most
+	return len(v.Event.Props)+len(props) > MaxProps || v.properties+growth*size > MaxProperties
 }
 
 // maxDepth is how many objects may be in each other in properties.

@@ -39,8 +39,8 @@ type statement struct {
 	args    pgx.NamedArgs
 }
 
-// errBounded is the error for a question with filters on a dimension of which some day keeps
-// only some values: its row of visit.Other counts values that pass with others that don't.
+// errBounded is the error for a question that needs every value of a dimension of which some day
+// keeps only some: the row of visit.Other counts values that pass a filter with others that don't.
 var errBounded = errors.New("the rollups don't have every value")
 
 // page selects some of the rows, in order.
@@ -72,14 +72,18 @@ func (s *Session) queryPage(ctx context.Context, p *Plan, from Source, of *page)
 }
 
 func (s *Session) readPage(ctx context.Context, tx database.DB, p *Plan, from Source, of *page) (rows []*Group, total int64, err error) {
-	if dimension, filters, _ := p.rollup(); len(filters) > 0 {
-		bounded, err := kept.Sizes(ctx, tx, s.Site.ID, p.Range.First, p.Range.Last, []visit.Dimension{dimension})
-		if err != nil {
-			return nil, 0, err
-		}
-		if len(bounded) > 0 {
-			return nil, 0, errBounded
-		}
+	var complete []visit.Dimension // that must have every value
+	if dimension, filters, _ := p.rollup(); p.countsEntries() {
+		complete = []visit.Dimension{dimension, visit.EntryPage} // days keep other pages of each
+	} else if len(filters) > 0 {
+		complete = []visit.Dimension{dimension}
+	}
+	bounded, err := kept.Sizes(ctx, tx, s.Site.ID, p.Range.First, p.Range.Last, complete)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(bounded) > 0 {
+		return nil, 0, errBounded
 	}
 	sql, args := p.statement(s.Site.ID, from, of)
 	result, err := tx.Query(ctx, sql, args)

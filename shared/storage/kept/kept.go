@@ -22,8 +22,9 @@ FROM unnest($1::int[], $2::date[]) AS wanted (site_id, day)
 JOIN rollup_kept k ON k.site_id = wanted.site_id AND k.day = wanted.day
 WHERE $3::smallint[] IS NULL OR k.dimension = ANY($3)`
 
+	// A day that keeps no value at all has a size too.
 	selectSizes = `
-SELECT day, sum(length(hashes)) FROM rollup_kept
+SELECT day, sum(32 + length(hashes)) FROM rollup_kept
 WHERE site_id = $1 AND day BETWEEN $2 AND $3 AND dimension = ANY($4)
 GROUP BY day`
 
