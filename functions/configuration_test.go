@@ -96,6 +96,7 @@ func TestConfiguration(t *testing.T) {
 func TestInvalidValues(t *testing.T) {
 	t.Parallel()
 	database, redis := localtest.Postgres(t), localtest.Redis(t)
+	localtest.Record(t, database) // functions wait for the tables
 	for _, f := range functions.All() {
 		variables, err := host.Describe(t.Context(), f.New)
 		if err != nil {
