@@ -176,8 +176,9 @@ func TestOddFields(t *testing.T) {
 	}
 }
 
-// TestOddFieldsAreTold checks that what is left out or shortened is told and counted.
-func TestOddFieldsAreTold(t *testing.T) {
+// TestFlawsInAnswers checks that the answer lists the fields that are left out or shortened, and that
+// they are counted.
+func TestFlawsInAnswers(t *testing.T) {
 	t.Parallel()
 	c := start(t, localtest.Redis(t))
 	status, answer, _ := c.post(t, `{"site":"example.com","type":"click","screen":"big","title":"`+strings.Repeat("t", 501)+`"}`)

@@ -22,9 +22,9 @@ var (
 )
 
 // Seats limit how many streams are open at once: those of one guest, those about one site and
-// all. Guests are whoever has neither the owner's token nor a key. They can take three
-// quarters of all seats, and half of these for one site, so that they keep neither the owner
-// nor guests of other sites from following. Seats are safe for concurrent use.
+// all. A guest has neither the owner's token nor a key. Guests can take three quarters
+// of all seats, and half of these for one site, so that seats remain for the owner, for keys and
+// for guests of other sites. Seats are safe for concurrent use.
 type Seats struct {
 	most, mostGuests, mostOfSite int
 

@@ -20,7 +20,7 @@ import (
 // more rows than are kept. A day without events keeps what it has.
 //
 // The choice depends on the numbers of the day and on nothing else. It is recorded in the
-// transaction that replaces the rollups, and whoever computes rollups of the day uses it.
+// transaction that replaces the rollups, and every later computation of the rollups uses it.
 func Close(ctx context.Context, db database.DB, site sites.Site, day event.Day, most int) (Report, error) {
 	// What is kept of pages is kept in the form of today.
 	if err := rewriteIfDue(ctx, db, site, day); err != nil {

@@ -64,8 +64,8 @@ func (c Change) Detail() string {
 }
 
 // takeOut removes what the site does not store, and the properties whose keys name personal
-// data. It masks personal data and secrets in the other values. It returns what the sender
-// is told, in an order that does not vary.
+// data. It masks personal data and secrets in the other values. It returns the
+// changes, always in the same order, so that the answer can list them.
 func takeOut(e *event.Event, r *rules.Filter) (out []Change) {
 	if len(e.Props) > 0 {
 		out = takeProps(e, r)

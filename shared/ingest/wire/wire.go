@@ -49,7 +49,7 @@ const Unsupported = "unsupported"
 type Batch struct {
 	Events []Event
 	Array  bool              // sent as a list; errors refer to events by index
-	Same   bool              // all are one event, of which a site is to have one, by whatever names
+	Same   bool              // all are copies of one event; a site with several names gets one
 	Names  map[string]string // the tracker's names of event fields
 }
 

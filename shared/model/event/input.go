@@ -56,7 +56,7 @@ type Flaw struct {
 	Cut    bool   // the value is shortened; otherwise it is left out
 }
 
-// maxFlaws is how many flaws of an event are told.
+// maxFlaws is how many flaws of an event the answer lists.
 const maxFlaws = 10
 
 // Valid is a validated Input: the event so far, and the parts that must still be looked up,

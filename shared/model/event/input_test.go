@@ -156,7 +156,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestFlaws checks what is left of fields that are not as they should be, and which of them are told.
+// TestFlaws checks what is stored of invalid fields, and which of them are listed as flaws.
 func TestFlaws(t *testing.T) {
 	t.Parallel()
 	const view, engagement = `"type":"view","url":"https://a/",`, `"type":"engagement","url":"https://a/",`
@@ -277,7 +277,7 @@ func manyProps(n int) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// TestFlawsWithoutValues checks that what is told does not repeat values.
+// TestFlawsWithoutValues checks that flaws do not contain values.
 func TestFlawsWithoutValues(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{

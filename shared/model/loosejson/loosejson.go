@@ -2,7 +2,7 @@
 // U+FFFD, of two members with one name the last counts, and a number may stand where a text is
 // expected.
 //
-// It is pure. Package strictjson is for JSON of people who are told what is wrong with it.
+// It is pure. Package strictjson rejects invalid JSON instead, and says what is wrong with it.
 package loosejson
 
 import (

@@ -1,5 +1,5 @@
-// Package sitename gives the name of a site one form, whoever writes it: a person, a page, a
-// tracker of another product.
+// Package sitename normalizes the names of sites, so that pages, people and trackers of other
+// products may write them differently.
 //
 // It is pure.
 package sitename
@@ -47,9 +47,9 @@ func Domain(text string) (string, error) {
 
 var errNoDomain = errors.New("must be a domain such as example.com")
 
-// Lookup returns the forms under which to look for a site, of which the first that is found
-// counts: its public id, or its domain as written and then without "www.". It returns none
-// if no site can have the name.
+// Lookup returns the forms in which to look up a site: its public id, or its domain as written
+// and then without "www.". The first form that exists counts. Lookup returns none if no site
+// can have the name.
 func Lookup(name string) []string {
 	if len(name) > maxName || !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 {
 		return nil // the database can't hold it

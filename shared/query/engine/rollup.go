@@ -39,8 +39,8 @@ type statement struct {
 	args    pgx.NamedArgs
 }
 
-// errBounded is the error for a question that needs every value of a dimension of which some day
-// keeps only some: the row of visit.Other counts values that pass a filter with others that don't.
+// errBounded means that a question needs every value of a dimension, and some day keeps only the
+// most frequent ones. Its row of visit.Other also counts values that don't pass the filter.
 var errBounded = errors.New("the rollups don't have every value")
 
 // page selects some of the rows, in order.
