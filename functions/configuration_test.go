@@ -92,11 +92,11 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
-// TestInvalidValues starts each function with an invalid value of each of its variables.
+// TestInvalidValues starts each function with an invalid value of each of its variables, on an empty
+// database: it must say so before it waits for the tables.
 func TestInvalidValues(t *testing.T) {
 	t.Parallel()
 	database, redis := localtest.Postgres(t), localtest.Redis(t)
-	localtest.Record(t, database) // functions wait for the tables
 	for _, f := range functions.All() {
 		variables, err := host.Describe(t.Context(), f.New)
 		if err != nil {

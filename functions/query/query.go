@@ -51,7 +51,7 @@ func build(ctx context.Context, env *host.Env, limits func(connections int) admi
 	if err := env.Parse(&config); err != nil {
 		return nil, err
 	}
-	db, err := env.Record(ctx)
+	db, err := env.Database(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +65,9 @@ func build(ctx context.Context, env *host.Env, limits func(connections int) admi
 	}
 	questions, err := access.NewRate(config.Rate, time.Now)
 	if err != nil {
+		return nil, err
+	}
+	if err := env.AwaitTables(ctx, db); err != nil {
 		return nil, err
 	}
 	turns := admission.New(limits(int(db.Config().MaxConns)))

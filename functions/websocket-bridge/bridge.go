@@ -57,7 +57,7 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := env.Record(ctx)
+	db, err := env.Database(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +67,9 @@ func New(ctx context.Context, env *host.Env) (*host.Function, error) {
 	}
 	gate, err := access.New(config.AdminToken, db, access.Keys(db, time.Now), sources, env.Logger(), time.Now)
 	if err != nil {
+		return nil, err
+	}
+	if err := env.AwaitTables(ctx, db); err != nil {
 		return nil, err
 	}
 	f := &function{

@@ -125,15 +125,22 @@ func (e *Env) Database(ctx context.Context) (*pgxpool.Pool, error) {
 }
 
 // Record is like Database, and waits until schema-guard has made the tables that this
-// release needs. It says in the log what it waits for, once.
+// release needs.
 func (e *Env) Record(ctx context.Context) (*pgxpool.Pool, error) {
 	pool, err := e.Database(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return pool, e.AwaitTables(ctx, pool)
+}
+
+// AwaitTables waits until schema-guard has made the tables that this release needs. It says in
+// the log what it waits for, once. A function calls it when it has read all its variables, so
+// that a wrong one is an error at once.
+func (e *Env) AwaitTables(ctx context.Context, pool *pgxpool.Pool) error {
 	waits := retry.WithCappedDuration(recordWait, retry.NewExponential(firstRecordWait))
 	said := false
-	err = retry.Do(ctx, waits, func(ctx context.Context) error {
+	return retry.Do(ctx, waits, func(ctx context.Context) error {
 		version, err := schemaVersion(ctx, pool)
 		if err != nil {
 			return fmt.Errorf("DATABASE_URL: cannot read the version of the tables: %s", reason(err))
@@ -148,7 +155,6 @@ func (e *Env) Record(ctx context.Context) (*pgxpool.Pool, error) {
 		}
 		return retry.RetryableError(errors.New("the function schema-guard has not run yet: it has to make the tables in the database"))
 	})
-	return pool, err
 }
 
 // The time between two looks at the version of the tables grows from firstRecordWait to
